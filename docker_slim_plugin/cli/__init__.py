@@ -1,0 +1,1 @@
+"""The command line: options in, records out; no logic of the product."""

@@ -1,0 +1,39 @@
+"""What can go wrong that the user or the machine can put right, and the exit status of each.
+
+    SlimError                1    cannot: the environment or the input is not fit for it
+    +-- UsageError           2    the command line itself is wrong
+    +-- VerificationFailed   3    the slim image does not behave like its source
+    +-- Interrupted        130    Ctrl-C, SIGTERM, or docker's own cancel
+
+Anything else that is raised is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class SlimError(Exception):
+    """Something the user or the machine can put right; `hint` says the next step."""
+
+    status = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(SlimError):
+    """The command line is wrong."""
+
+    status = 2
+
+
+class VerificationFailed(SlimError):
+    """The slim image was written, but does not behave like its source."""
+
+    status = 3
+
+
+class Interrupted(SlimError):
+    """The user or the system asked us to stop; everything started has been removed."""
+
+    status = 130

@@ -1,0 +1,1 @@
+"""From what is kept to images: layers, archives, contexts."""

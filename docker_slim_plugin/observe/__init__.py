@@ -1,0 +1,1 @@
+"""Watching one run: the tracer, the watcher and the probes; `session.py` is the door."""
