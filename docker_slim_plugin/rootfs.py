@@ -22,7 +22,7 @@ class Reader(Protocol):
     """Gives the bytes of regular files of the pristine tree."""
 
     def open(self, path: RootPath) -> BinaryIO:
-        """Return the regular file at `path` (no symlinks in it), open for reading and seekable; OSError if it cannot."""
+        """Return the regular file at `path` (no symlinks in it), open and seekable; OSError if it cannot."""
         ...
 
 
