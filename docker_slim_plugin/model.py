@@ -58,6 +58,8 @@ class Access:
     kind: AccessKind
     origin: Origin
     process: Process
+    root: str = "/"
+    """The process's own root when it has been chrooted: absolute symlinks in `path` start there, ".." ends there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

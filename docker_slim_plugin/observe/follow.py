@@ -1,0 +1,177 @@
+"""The tracer's other end: starts the tracer process, hands it processes to follow, and keeps what it says."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.model import Access, Origin, Process
+from docker_slim_plugin.observe.syscalls import SYSCALLS
+
+MAX_ACCESSES = 200_000
+"""Distinct accesses held before those that name nothing in the image are let go."""
+_START_SECONDS = 20.0
+
+
+class Follower:
+    """A running tracer; a context manager. Leaving it ends the tracer, and with it every tracee that still runs."""
+
+    def __init__(self, *, use_filter: bool = True) -> None:
+        self._command = [sys.executable, "-I", "-m", "docker_slim_plugin.observe.tracer"]
+        if not use_filter:
+            self._command.append("--no-filter")
+        self._accesses: dict[tuple[str, int, str, str], Access] = {}
+        self._processes: dict[int, Process] = {0: Process(0, "")}
+        self._answers: dict[int, tuple[int, str]] = {}
+        self._changed = threading.Condition()
+        self._exists: Callable[[str], bool] | None = None
+        self.ended: dict[int, int] = {}
+        """Wait status of each ended process that was attached to."""
+        self.rights: set[str] = set()
+        """Programs that no_new_privs kept from gaining rights."""
+        self.tracers: set[str] = set()
+        """argv[0] of processes that trace others."""
+        self.last_new = time.monotonic()
+        self.events = self.lost = self.dropped = 0
+        self.ready = False
+        self.gone = False
+
+    def __enter__(self) -> Self:
+        self._tracer = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self._reader = threading.Thread(target=self._read, name="tracer messages", daemon=True)
+        self._reader.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        assert self._tracer.stdin is not None
+        assert self._tracer.stdout is not None
+        self._tracer.stdin.close()
+        self._wake()
+        try:
+            self._tracer.wait(5)
+        except subprocess.TimeoutExpired:
+            self._tracer.kill()
+            self._tracer.wait()
+        self._reader.join(5)
+        self._tracer.stdout.close()
+
+    def attach(self, pid: int) -> None:
+        """Let the process that waits at the gate go on to its program, followed; SlimError when it cannot run."""
+        assert self._tracer.stdin is not None
+        if not self.wait(lambda: self.ready, _START_SECONDS):
+            raise SlimError("cannot start the tracer", hint="docker slim doctor")
+        self._tracer.stdin.write(json.dumps(["attach", pid]).encode() + b"\n")
+        self._wake()
+        if not self.wait(lambda: pid in self._answers, _START_SECONDS):
+            raise SlimError("cannot attach to the container: the tracer does not answer", hint="docker slim doctor")
+        number, text = self._answers[pid]
+        if number:
+            hint = "docker slim doctor" if number == errno.EPERM else "check the image's ENTRYPOINT and CMD"
+            raise SlimError(f"cannot run the app: {text}", hint=hint)
+
+    def wait(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait until `condition` holds; False when it did not in time, or the tracer has gone."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while not condition():
+                left = deadline - time.monotonic()
+                if left <= 0 or self.gone:
+                    return condition()
+                self._changed.wait(left)
+        return True
+
+    def forget_missing(self, exists: Callable[[str], bool]) -> None:
+        """Say how to tell whether a path is in the image, so that paths which are not need not be held."""
+        with self._changed:
+            self._exists = exists
+            self._changed.notify_all()
+
+    def accesses(self) -> tuple[Access, ...]:
+        """Return the distinct accesses seen so far."""
+        with self._changed:
+            return tuple(self._accesses.values())
+
+    def __len__(self) -> int:
+        return len(self._accesses)
+
+    def _wake(self) -> None:
+        try:
+            os.kill(self._tracer.pid, signal.SIGUSR1)
+        except ProcessLookupError:
+            self.gone = True
+
+    def _read(self) -> None:
+        assert self._tracer.stdout is not None
+        with os.fdopen(os.dup(self._tracer.stdout.fileno()), "rb", buffering=1 << 16) as stream:
+            for line in stream:
+                message = json.loads(line)
+                with self._changed:
+                    self._take(message)
+        with self._changed:
+            self.gone = True
+            self._changed.notify_all()
+
+    def _take(self, message: list[Any]) -> None:
+        match message:
+            case ["access", int(number), int(row), str(path), str(root)]:
+                self._access(number, row, path, root)
+            case ["process", int(number), int(pid), str(argv0)]:
+                self._processes[number] = Process(pid, argv0)
+            case ["counts", int(events), int(lost), _]:
+                self.events, self.lost = events, lost
+            case ["ready"]:
+                self.ready = True
+                self._changed.notify_all()
+            case ["released", int(pid)]:
+                self._answers[pid] = (0, "")
+                self._changed.notify_all()
+            case ["refused", int(pid), int(number), str(text)]:
+                self._answers[pid] = (number or errno.EIO, text)
+                self._changed.notify_all()
+            case ["ended", int(pid), int(status)]:
+                self.ended[pid] = status
+                self._changed.notify_all()
+            case ["rights", int(), str(path)]:
+                self.rights.add(path)
+                self._changed.notify_all()
+            case ["ptrace", int(number)]:
+                self.tracers.add(self._processes[number].argv0)
+                self._changed.notify_all()
+
+    def _access(self, number: int, row: int, path: str, root: str) -> None:
+        process = self._processes.get(number, self._processes[0])
+        key = (path, row, process.argv0, root)
+        if key in self._accesses:
+            return
+        if len(self._accesses) >= MAX_ACCESSES:
+            self._shrink()
+        self._accesses[key] = Access(path, SYSCALLS[row].kind, Origin.PTRACE, process, root)
+        self.last_new = time.monotonic()
+
+    def _shrink(self) -> None:
+        """Let go of paths that are not in the image; waits for the index, and the tracer with it, if need be."""
+        self._changed.wait_for(lambda: self._exists is not None, _START_SECONDS)
+        exists = self._exists
+        if exists is not None:
+            before = len(self._accesses)
+            self._accesses = {key: access for key, access in self._accesses.items() if exists(access.path)}
+            self.dropped += before - len(self._accesses)
+        if len(self._accesses) >= MAX_ACCESSES:
+            self.lost += len(self._accesses)
+            self._accesses.clear()
+        live = {access.process.pid for access in self._accesses.values()}
+        newest = max(self._processes)
+        self._processes = {
+            number: process for number, process in self._processes.items() if process.pid in live or number > newest - 1000
+        }
+        self._processes[0] = Process(0, "")

@@ -1,0 +1,103 @@
+"""The gate: a static program that only waits, so that a container can be held before its first instruction runs.
+
+The container is created with the gate as entrypoint and the real argv behind it. The process that waits in the gate is
+the app's own: user, environment, cgroup, mounts and pid are as the engine made them, PID 1 included. The tracer then
+makes it install the filter and execve the real program, by setting registers at the gate's system call instruction.
+
+x86_64 (intel syntax):                      aarch64:
+    _start: mov eax, 34     ; pause(2)          _start: mov x0, #0      // ppoll(NULL, 0, NULL, NULL, 0):
+            syscall                                     mov x1, #0      // aarch64 has no pause(2)
+            jmp _start                                  mov x2, #0
+                                                        mov x3, #0
+PID 1 of a pid namespace cannot stop itself             mov x4, #0
+(SIGSTOP is ignored there, pid_namespaces(7)),          mov x8, #73
+hence a wait that signals do not end.                   svc #0
+                                                        b _start
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from dataclasses import dataclass
+
+GATE_NAME = ".docker-slim-gate"
+GATE_PATH = f"/{GATE_NAME}"
+"""Where the gate lies in a held container; never part of an image."""
+
+_LOAD_ADDRESS = 0x400000
+_HEADERS = 64 + 56
+_POLL_SECONDS = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class GateCode:
+    """One architecture's gate."""
+
+    elf_machine: int
+    code: bytes
+    syscall_offset: int
+    """Of the system call instruction, in `code`."""
+
+    @property
+    def syscall_address(self) -> int:
+        return _LOAD_ADDRESS + _HEADERS + self.syscall_offset
+
+    def holds(self, address: int) -> bool:
+        """Tell whether an instruction pointer lies in the gate's code."""
+        start = _LOAD_ADDRESS + _HEADERS
+        return start <= address <= start + len(self.code)
+
+    def elf(self) -> bytes:
+        """Return the whole program: ELF header, one program header (PT_LOAD, read and execute), the code (elf(5))."""
+        size = _HEADERS + len(self.code)
+        identity = b"\x7fELF\x02\x01\x01" + bytes(9)
+        entry = _LOAD_ADDRESS + _HEADERS
+        header = struct.pack("<HHIQQQIHHHHHH", 2, self.elf_machine, 1, entry, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+        load = struct.pack("<IIQQQQQQ", 1, 5, 0, _LOAD_ADDRESS, _LOAD_ADDRESS, size, size, 0x1000)
+        return identity + header + load + self.code
+
+
+GATES = {
+    "x86_64": GateCode(62, bytes.fromhex("b822000000 0f05 ebf7"), 5),
+    "aarch64": GateCode(
+        183,
+        struct.pack(
+            "<8I", 0xD2800000, 0xD2800001, 0xD2800002, 0xD2800003, 0xD2800004, 0xD2800928, 0xD4000001, 0x17FFFFF9
+        ),
+        24,
+    ),
+}
+"""By `os.uname().machine`."""
+
+
+def waits_at_gate(pid: int) -> bool:
+    """Tell whether `pid` runs the gate; before that it is still runc's init, which must not be touched."""
+    try:
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe")) == GATE_NAME
+    except OSError:
+        return False
+
+
+def find_gate(init: int, deadline: float) -> int | None:
+    """Return the host pid that waits in the gate: `init`, or a descendant where the container has an init of docker's.
+
+    None when it does not come up before `deadline` (time.monotonic()).
+    """
+    while time.monotonic() < deadline:
+        for pid in _with_children(init):
+            if waits_at_gate(pid):
+                return pid
+        if not os.path.exists(f"/proc/{init}"):
+            return None
+        time.sleep(_POLL_SECONDS)
+    return None
+
+
+def _with_children(pid: int) -> list[int]:
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [pid, *map(int, file.read().split())]
+    except OSError:
+        return [pid]
