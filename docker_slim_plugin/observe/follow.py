@@ -52,7 +52,9 @@ class Follower:
         self._reader.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         assert self._tracer.stdin is not None
         assert self._tracer.stdout is not None
         self._tracer.stdin.close()
@@ -169,9 +171,5 @@ class Follower:
         if len(self._accesses) >= MAX_ACCESSES:
             self.lost += len(self._accesses)
             self._accesses.clear()
-        live = {access.process.pid for access in self._accesses.values()}
-        newest = max(self._processes)
-        self._processes = {
-            number: process for number, process in self._processes.items() if process.pid in live or number > newest - 1000
-        }
-        self._processes[0] = Process(0, "")
+        oldest = max(self._processes) - MAX_ACCESSES
+        self._processes = {number: who for number, who in self._processes.items() if not 0 < number < oldest}

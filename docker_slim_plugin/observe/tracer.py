@@ -21,6 +21,7 @@ tracees with it: nothing ever runs on untraced and unnoticed.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import json
 import os
@@ -29,6 +30,7 @@ import stat
 import struct
 import sys
 from ctypes import addressof, create_string_buffer
+from dataclasses import dataclass
 from typing import Any
 
 from ptrace import PtraceError
@@ -68,19 +70,39 @@ GROUP_STOPS = frozenset({signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.
 
 # linux/prctl.h, linux/seccomp.h; system call numbers of the gate's own ABI
 PR_SET_NO_NEW_PRIVS, SECCOMP_SET_MODE_FILTER = 38, 1
-NUMBERS = {"x86_64": {"prctl": 157, "seccomp": 317, "execve": 59}, "aarch64": {"prctl": 167, "seccomp": 277, "execve": 221}}
+NUMBERS = {
+    "x86_64": {"prctl": 157, "seccomp": 317, "execve": 59},
+    "aarch64": {"prctl": 167, "seccomp": 277, "execve": 221},
+}
+
+pack_iovec = struct.Struct("QQ").pack_into
+process_vm_readv = ctypes.CDLL(None, use_errno=True).process_vm_readv
+process_vm_readv.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 5)
+process_vm_readv.restype = ctypes.c_ssize_t
 
 PATH_MAX, PAGE = 4096, 4096
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MAX_SEEN = 200_000
 """Distinct accesses remembered, so as to say each once; then forgotten, and said again: memory stays bounded."""
-MAX_DESCRIPTORS = 256
-SPIN = 60
+SHORT = 256
+"""Bytes read of a path at first; most are shorter."""
+SPIN = 100
 """Polls before sleeping: a stop that comes at once is taken without the price of a wake-up."""
-SLEEP_SECONDS = 0.5
+REST_SECONDS, SLEEP_SECONDS = 0.02, 0.5
 # struct ptrace_syscall_info: op, arch, ip, sp, nr, args[6], and of a seccomp stop ret_data
 INFO = struct.Struct("<BxxxIQQQ6QI")
 AF_UNIX = 1
+CAPABILITY = "security.capability"
+FORKS = frozenset({binding.PTRACE_EVENT_FORK, binding.PTRACE_EVENT_VFORK, binding.PTRACE_EVENT_CLONE})
+
+
+@dataclass(slots=True)
+class Speaker:
+    """A process between two execs, as the messages name it."""
+
+    argv0: str
+    number: int = 0
+    """0 until it has had something new to say."""
 
 
 class Refused(Exception):
@@ -104,16 +126,17 @@ class Tracer:
         self.roots: set[int] = set()
         """Pids that were attached to; their end is told."""
         self.live = 0
-        self.memory: dict[int, int] = {}
-        self.process: dict[int, tuple[int, str]] = {}
+        self.process: dict[int, Speaker] = {}
         self.count = 0
         self.seen: set[tuple[int, str, bytes]] = set()
         self.rooted = False
         """Whether any process may have another root than the container's."""
-        self.events = self.lost = self.stops = 0
+        self.events = self.lost = self.stops = self.told = 0
         self.out: list[str] = []
         self.info = create_string_buffer(INFO.size + 8)
         self.info_at = addressof(self.info)
+        self.block, self.local, self.remote = (create_string_buffer(size) for size in (PATH_MAX, 16, 16))
+        self.block_at, self.local_at, self.remote_at = map(addressof, (self.block, self.local, self.remote))
         self.pending = b""
         self.closed = False
 
@@ -152,7 +175,7 @@ class Tracer:
                 self.say("refused", pid, error.number, str(error))
             except (OSError, PtraceError) as error:
                 self.say("refused", pid, getattr(error, "errno", 0) or 0, str(error))
-        self.flush()
+            self.flush()
 
     # -- the loop ---------------------------------------------------------------------------------------------------
 
@@ -171,10 +194,19 @@ class Tracer:
                 continue
             idle += 1
             if idle > SPIN:
-                self.say("counts", self.events, self.lost, self.stops)
-                self.flush()
-                signal.sigtimedwait(wake, SLEEP_SECONDS)
-                self.commands()
+                # What has been seen is told after a moment of rest: to tell it at once would wake our reader, and take
+                # the processor from the app.
+                woken = signal.sigtimedwait(wake, REST_SECONDS if self.told != self.events else SLEEP_SECONDS)
+                if woken is None:
+                    self.tell_counts()
+                if woken is None or woken.si_signo != signal.SIGCHLD:
+                    self.commands()
+
+    def tell_counts(self) -> None:
+        if self.told != self.events:
+            self.told = self.events
+            self.say("counts", self.events, self.lost, self.stops)
+            self.flush()
 
     def stopped(self, pid: int, status: int) -> None:
         """Handle one wait status, and let the tracee go on."""
@@ -193,6 +225,8 @@ class Tracer:
                     number = 0
                     if not self.program:
                         self.entered(pid)
+            elif event in FORKS:
+                self.forked(pid)
             elif event == PTRACE_EVENT_EXEC:
                 self.executed(pid)
             elif event == PTRACE_EVENT_STOP and os.WSTOPSIG(status) in GROUP_STOPS:
@@ -206,13 +240,10 @@ class Tracer:
 
     def forget(self, pid: int, status: int) -> None:
         self.process.pop(pid, None)
-        descriptor = self.memory.pop(pid, None)
-        if descriptor is not None:
-            os.close(descriptor)
         if pid in self.roots:
             self.roots.discard(pid)
+            self.tell_counts()
             self.say("ended", pid, status)
-            self.say("counts", self.events, self.lost, self.stops)
             self.flush()
 
     # -- what a stop shows ------------------------------------------------------------------------------------------
@@ -237,7 +268,7 @@ class Tracer:
             if not address:
                 continue
             try:
-                raw = self.string(pid, address) if call.kind is not AccessKind.CONNECT else self.socket(pid, fields)
+                raw = self.socket(pid, fields) if call.kind is AccessKind.CONNECT else self.string(pid, address)
             except OSError as error:
                 # EFAULT for the tracee as well when the page is not there; gone when it was killed.
                 if error.errno not in (errno.EIO, errno.EFAULT, errno.ESRCH):
@@ -251,9 +282,7 @@ class Tracer:
 
     def named(self, pid: int, row: int, raw: bytes, directory: int | None) -> None:
         """Say that `pid` named the path `raw`, relative to `directory` (a descriptor, or None for its cwd)."""
-        known = self.process.get(pid)
-        if known is None:
-            known = self.introduce(pid)
+        speaker = self.process.get(pid) or self.meet(pid)
         root = "/"
         if self.rooted or not raw.startswith(b"/"):
             try:
@@ -265,13 +294,13 @@ class Tracer:
             except OSError:
                 # A descriptor that is not open: the call fails with EBADF, and names nothing.
                 return
-        key = (row, known[1], raw)
+        key = (row, speaker.argv0, raw)
         if key in self.seen:
             return
         if len(self.seen) >= MAX_SEEN:
             self.seen.clear()
         self.seen.add(key)
-        self.say("access", known[0], row, os.fsdecode(raw), root)
+        self.say("access", self.number(pid, speaker), row, os.fsdecode(raw), root)
 
     @staticmethod
     def base(pid: int, directory: int | None) -> bytes:
@@ -280,61 +309,67 @@ class Tracer:
         where = f"/proc/{pid}/cwd" if low is None or low == 0xFFFFFF9C else f"/proc/{pid}/fd/{low}"  # AT_FDCWD is -100
         return os.readlink(os.fsencode(where)).removesuffix(b" (deleted)")
 
-    def introduce(self, pid: int) -> tuple[int, str]:
-        """Give the process a number and say who it is."""
+    def meet(self, pid: int) -> Speaker:
+        """Note who `pid` is, now that it does something for the first time since its exec."""
         try:
-            with open(f"/proc/{pid}/cmdline", "rb") as file:
+            with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
                 argv0 = os.fsdecode(file.read(256).split(b"\0", 1)[0])
         except OSError:
             argv0 = ""
-        self.count += 1
-        known = (self.count, argv0)
         if len(self.process) > MAX_SEEN:
             self.process.clear()
-        self.process[pid] = known
-        self.say("process", self.count, pid, argv0)
-        return known
+        speaker = self.process[pid] = Speaker(argv0)
+        return speaker
+
+    def number(self, pid: int, speaker: Speaker) -> int:
+        """Return the number of a process in the messages, introducing it first if need be."""
+        if not speaker.number:
+            self.count += 1
+            speaker.number = self.count
+            self.say("process", self.count, pid, speaker.argv0)
+        return speaker.number
+
+    def forked(self, pid: int) -> None:
+        """Let the child of `pid` have its name until it execs: cheaper than to ask /proc."""
+        speaker = self.process.get(pid)
+        if speaker is not None:
+            self.process.setdefault(binding.ptrace_geteventmsg(pid), Speaker(speaker.argv0))
 
     def executed(self, pid: int) -> None:
         """Note that `pid` runs another program now, and whether no_new_privs took rights from it."""
-        descriptor = self.memory.pop(pid, None)
-        if descriptor is not None:
-            os.close(descriptor)
         self.process.pop(pid, None)
         if self.program and gains_rights(pid):
-            self.say("rights", self.introduce(pid)[0], os.readlink(f"/proc/{pid}/exe"))
+            self.say("rights", self.number(pid, self.meet(pid)), os.readlink(f"/proc/{pid}/exe"))
 
     def special(self, pid: int, name: str, fields: tuple[int, ...]) -> None:
         if name in ROOT_CALLS:
             self.rooted = True
         elif name == "ptrace" and fields[5] in (0, 16, PTRACE_SEIZE):  # TRACEME, ATTACH
-            self.say("ptrace", (self.process.get(pid) or self.introduce(pid))[0])
+            self.say("ptrace", self.number(pid, self.process.get(pid) or self.meet(pid)))
 
     # -- a tracee's memory ------------------------------------------------------------------------------------------
 
-    def descriptor(self, pid: int) -> int:
-        found = self.memory.get(pid)
-        if found is None:
-            if len(self.memory) >= MAX_DESCRIPTORS:
-                for other in self.memory.values():
-                    os.close(other)
-                self.memory.clear()
-            found = self.memory[pid] = os.open(f"/proc/{pid}/mem", os.O_RDWR | os.O_CLOEXEC)
-        return found
+    def peek(self, pid: int, address: int, size: int) -> bytes:
+        """Return up to `size` bytes of the tracee's memory. See process_vm_readv(2): no descriptor to open and close."""
+        pack_iovec(self.remote, 0, address, size)
+        pack_iovec(self.local, 0, self.block_at, size)
+        got = process_vm_readv(pid, self.local_at, 1, self.remote_at, 1, 0)
+        if got < 0:
+            raise OSError(ctypes.get_errno(), "process_vm_readv")
+        return ctypes.string_at(self.block_at, got)
 
     def string(self, pid: int, address: int) -> bytes:
         """Return the NUL-terminated string at `address`; b"" when it is longer than PATH_MAX, as the kernel refuses it.
 
         Never reads over the end of a page unless the string does: what lies behind may not be mapped.
         """
-        descriptor = self.descriptor(pid)
-        block = min(256, PAGE - address % PAGE)
-        data = os.pread(descriptor, block, address)
+        block = min(SHORT, PAGE - address % PAGE)
+        data = self.peek(pid, address, block)
         end = data.find(b"\0")
         while end < 0 and len(data) < PATH_MAX and block:
             at = address + len(data)
             block = min(PATH_MAX - len(data), PAGE - at % PAGE)
-            more = os.pread(descriptor, block, at)
+            more = self.peek(pid, at, block)
             if not more:
                 break
             data += more
@@ -343,7 +378,7 @@ class Tracer:
 
     def socket(self, pid: int, fields: tuple[int, ...]) -> bytes:
         """Return the path of a struct sockaddr_un (unix(7)); b"" for other families and abstract names."""
-        data = os.pread(self.descriptor(pid), min(fields[7] & 0xFFFFFFFF, 110), fields[6])
+        data = self.peek(pid, fields[6], min(fields[7] & 0xFFFFFFFF, 110))
         if len(data) < 3 or int.from_bytes(data[:2], "little") != AF_UNIX:
             return b""
         return data[2:].split(b"\0", 1)[0]
@@ -359,6 +394,7 @@ class Tracer:
         if not self.gate.holds(instruction_pointer(registers)):
             raise Refused(errno.EBUSY, "the process is not at the gate")
         self.roots.add(pid)
+        self.process[pid] = Speaker("docker")
         if self.program:
             self.install_filter(pid, stack_pointer(registers))
         self.execute(pid, stack_pointer(registers))
@@ -368,9 +404,8 @@ class Tracer:
     def install_filter(self, pid: int, stack: int) -> None:
         # Far enough below the stack pointer not to touch argv, and within what execve(2) mapped (128 KiB).
         at = (stack - 0x8000) & ~0xF
-        os.pwrite(self.descriptor(pid), self.program, at)
-        fprog = struct.pack("<HxxxxxxQ", len(self.program) // 8, at)
-        os.pwrite(self.descriptor(pid), fprog, at - 0x40)
+        poke(pid, at, self.program)
+        poke(pid, at - 0x40, struct.pack("<HxxxxxxQ", len(self.program) // 8, at))
         for name, arguments in (
             ("prctl", (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)),
             ("seccomp", (SECCOMP_SET_MODE_FILTER, 0, at - 0x40)),
@@ -381,17 +416,16 @@ class Tracer:
 
     def execute(self, pid: int, stack: int) -> None:
         """Make `pid` execve the argv behind the gate's own, looked up in its PATH as runc would (execvp(3))."""
-        descriptor = self.descriptor(pid)
-        (argc,) = struct.unpack("<Q", os.pread(descriptor, 8, stack))
+        (argc,) = struct.unpack("<Q", self.peek(pid, stack, 8))
         argv, envp = stack + 16, stack + 8 + (argc + 1) * 8
-        (name_at,) = struct.unpack("<Q", os.pread(descriptor, 8, argv))
+        (name_at,) = struct.unpack("<Q", self.peek(pid, argv, 8))
         name = self.string(pid, name_at)
         if argc < 2 or not name:
             raise Refused(errno.ENOENT, "no command")
         scratch = (stack - 0x4000) & ~0xF
         failure = errno.ENOENT
         for candidate in candidates(name, self.environment(pid).get(b"PATH", DEFAULT_PATH.encode())):
-            os.pwrite(descriptor, candidate + b"\0", scratch)
+            poke(pid, scratch, candidate + b"\0")
             result = self.inject(pid, self.calls["execve"], (scratch, argv, envp))
             if result == 0:
                 return
@@ -433,6 +467,13 @@ class Tracer:
         return status
 
 
+def poke(pid: int, address: int, data: bytes) -> None:
+    """Write into the memory of a stopped tracee. See proc_pid_mem(5)."""
+    with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
+        memory.seek(address)
+        memory.write(data)
+
+
 def candidates(name: bytes, path: bytes) -> list[bytes]:
     if b"/" in name:
         return [name]
@@ -447,12 +488,15 @@ def gains_rights(pid: int) -> bool:
     try:
         file = os.stat(f"/proc/{pid}/exe")
         set_uid, set_gid = file.st_mode & stat.S_ISUID, file.st_mode & stat.S_ISGID and file.st_mode & stat.S_IXGRP
+        capable = CAPABILITY in os.listxattr(f"/proc/{pid}/exe")
+        if not (set_uid or set_gid or capable):
+            return False
         with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as lines:
             ids = dict(line.split(":", 1) for line in lines)
         uid, gid = int(ids["Uid"].split()[1]), int(ids["Gid"].split()[1])
         if (set_uid and uid != file.st_uid) or (set_gid and gid != file.st_gid):
             return True
-        return uid != 0 and "security.capability" in os.listxattr(f"/proc/{pid}/exe")
+        return bool(capable) and uid != 0
     except (OSError, KeyError, ValueError):
         return False
 
