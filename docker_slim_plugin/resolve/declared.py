@@ -1,0 +1,65 @@
+"""What the image's own configuration names: the environment, the working directory, the home, the volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from docker_slim_plugin.model import EntryKind, Reason, ReasonKind, RootPath, SourceImage
+from docker_slim_plugin.resolve.ledger import Need
+from docker_slim_plugin.rootfs import Rootfs
+
+MAX_PASSWD = 1 << 20
+LARGE_VOLUME = 16 << 20
+
+
+def environment(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the image's Env; the last of equal names wins."""
+    pairs = (str(item).partition("=") for item in config.get("Env") or ())
+    return {name: value for name, _, value in pairs}
+
+
+def directories(rootfs: Rootfs, source: SourceImage) -> Iterator[Need]:
+    """Yield the working directory and the home of the image's user."""
+    working = str(source.config.get("WorkingDir") or "")
+    if working.startswith("/"):
+        yield Need(working, Reason(ReasonKind.CONFIG, "WorkingDir", working))
+    for home in (environment(source.config).get("HOME", ""), _home(rootfs, str(source.config.get("User") or "0"))):
+        if home.startswith("/"):
+            yield Need(home, Reason(ReasonKind.CONFIG, "User", f"home {home}"))
+
+
+def _home(rootfs: Rootfs, user: str) -> str:
+    name = user.partition(":")[0]
+    for line in rootfs.text("/etc/passwd", MAX_PASSWD).split("\n"):
+        fields = line.split(":")
+        if len(fields) > 5 and name in (fields[0], fields[2]):
+            return fields[5]
+    return ""
+
+
+def volumes(
+    rootfs: Rootfs, source: SourceImage, touched: Iterable[str], kept: Iterable[RootPath]
+) -> tuple[list[Need], list[str]]:
+    """Return what the image holds below each volume that the run touched, and warnings about large ones.
+
+    `touched` are the paths that the run named, `kept` those that are kept: the initial content of a volume is what a
+    fresh one starts with, whichever of its files this run happened to look at.
+    """
+    needs: list[Need] = []
+    warnings: list[str] = []
+    named = (*touched, *kept)
+    for volume in sorted(str(path) for path in source.config.get("Volumes") or ()):
+        top = rootfs.find(volume) if volume.startswith("/") else None
+        if top is None or top.kind is not EntryKind.DIRECTORY or top.path == "/":
+            continue
+        spellings = {volume.rstrip("/"), top.path}
+        below = tuple(f"{spelling}/" for spelling in spellings)
+        if not any(path in spellings or path.startswith(below) for path in named):
+            continue
+        entries = [entry for entry in rootfs.below(top.path) if entry.kind is not EntryKind.DIRECTORY]
+        needs += [Need(entry.path, Reason(ReasonKind.CONFIG, f"VOLUME {volume}", "content")) for entry in entries]
+        size = sum(entry.size for entry in entries)
+        if size > LARGE_VOLUME:
+            warnings.append(f"the image holds {size >> 20} MB below its volume {volume!r}, all of it kept")
+    return needs, warnings

@@ -1,0 +1,159 @@
+"""What one ELF file asks of the dynamic loader: PT_INTERP, DT_NEEDED, DT_RPATH, DT_RUNPATH.
+
+Only the program headers and the dynamic section are read, a few hundred bytes of a file of any size. The structures
+are pyelftools'; its ELFFile is not used: it trusts the counts and offsets of a file, and those come from strangers.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, BinaryIO
+
+from elftools.common.exceptions import ELFError
+from elftools.common.utils import struct_parse
+from elftools.construct import ConstructError
+from elftools.elf.structs import ELFStructs
+
+MAGIC = b"\x7fELF"
+IDENT = 16
+MAX_SEGMENTS = 512
+MAX_TAGS = 4096
+MAX_NEEDED = 1024
+MAX_STRING = 4096
+DF_1_NODEFLIB = 0x800
+"""Do not search the default directories (elf.h)."""
+CLASSES = {1: 32, 2: 64}
+BYTE_ORDERS = {1: "little", 2: "big"}
+
+
+class MalformedElf(ValueError):
+    """The file starts as ELF and does not go on as such."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elf:
+    """What the dynamic loader reads of one file, in its order."""
+
+    bits: int
+    order: str
+    """Byte order: little or big."""
+    machine: str
+    """As pyelftools names it, e.g. EM_X86_64; a number's digits when it knows no name."""
+    interpreter: str = ""
+    soname: str = ""
+    needed: tuple[str, ...] = ()
+    rpath: tuple[str, ...] = ()
+    """Empty when there is a RUNPATH: then ld.so ignores it."""
+    runpath: tuple[str, ...] = ()
+    no_default: bool = False
+    """Linked with -z nodefaultlib."""
+
+    @property
+    def abi(self) -> tuple[int, str, str]:
+        """What two files must have in common to share a process."""
+        return self.bits, self.order, self.machine
+
+
+def read(file: BinaryIO) -> Elf:
+    """Return what `file` asks of the loader; MalformedElf when it is no sound ELF file."""
+    try:
+        return _read(file)
+    except (ELFError, ConstructError, OSError, ValueError, OverflowError) as error:
+        raise MalformedElf(str(error)) from error
+
+
+def _read(file: BinaryIO) -> Elf:
+    file.seek(0)
+    ident = file.read(IDENT)
+    if len(ident) < IDENT or not ident.startswith(MAGIC) or ident[4] not in CLASSES or ident[5] not in BYTE_ORDERS:
+        raise MalformedElf("not an ELF file of a known class and byte order")
+    bits, order = CLASSES[ident[4]], BYTE_ORDERS[ident[5]]
+    structs = _structures(bits, order)
+    header = struct_parse(structs.Elf_Ehdr, file, stream_pos=0)
+    segments = _segments(file, structs, header)
+    tags, strings = _dynamic(file, structs, segments)
+    runpath = _directories(strings, tags.get("DT_RUNPATH", []))
+    return Elf(
+        bits=bits,
+        order=order,
+        machine=str(header["e_machine"]),
+        interpreter=_interpreter(file, segments),
+        soname="".join(strings.get(offset, "") for offset in tags.get("DT_SONAME", [])[:1]),
+        needed=tuple(name for offset in tags.get("DT_NEEDED", []) if (name := strings.get(offset, ""))),
+        rpath=() if runpath else _directories(strings, tags.get("DT_RPATH", [])),
+        runpath=runpath,
+        no_default=any(flags & DF_1_NODEFLIB for flags in tags.get("DT_FLAGS_1", [])),
+    )
+
+
+@lru_cache
+def _structures(bits: int, order: str) -> Any:
+    structs = ELFStructs(little_endian=order == "little", elfclass=bits)
+    structs.create_basic_structs()
+    # Without a machine only its own tags stay numbers; none of them is needed here.
+    structs.create_advanced_structs()
+    return structs
+
+
+def _segments(file: BinaryIO, structs: Any, header: Any) -> list[Any]:
+    count, size = header["e_phnum"], header["e_phentsize"]
+    if count > MAX_SEGMENTS:
+        raise MalformedElf(f"{count} segments")
+    # Both sizes come from the file: entries that overlap or lie apart would parse, but ld.so refuses them.
+    if count and size != structs.Elf_Phdr.sizeof():
+        raise MalformedElf(f"program headers of {size} bytes")
+    return [struct_parse(structs.Elf_Phdr, file, header["e_phoff"] + index * size) for index in range(count)]
+
+
+def _interpreter(file: BinaryIO, segments: list[Any]) -> str:
+    for segment in segments:
+        if segment["p_type"] == "PT_INTERP":
+            file.seek(segment["p_offset"])
+            return _string(file.read(min(segment["p_filesz"], MAX_STRING)))
+    return ""
+
+
+def _dynamic(file: BinaryIO, structs: Any, segments: list[Any]) -> tuple[dict[str, list[int]], dict[int, str]]:
+    """Return the values of each interesting tag, and the strings that they point to by their offset."""
+    dynamic = next((segment for segment in segments if segment["p_type"] == "PT_DYNAMIC"), None)
+    tags: dict[str, list[int]] = {}
+    if dynamic is None:
+        return tags, {}
+    size = structs.Elf_Dyn.sizeof()
+    count = min(dynamic["p_filesz"] // size, MAX_TAGS)
+    for index in range(count):
+        tag = struct_parse(structs.Elf_Dyn, file, dynamic["p_offset"] + index * size)
+        if tag["d_tag"] == "DT_NULL":
+            break
+        tags.setdefault(str(tag["d_tag"]), []).append(tag["d_val"])
+    names = ("DT_SONAME", "DT_NEEDED", "DT_RPATH", "DT_RUNPATH")
+    offsets = [offset for name in names for offset in tags.get(name, [])]
+    if len(offsets) > MAX_NEEDED:
+        raise MalformedElf(f"{len(offsets)} names in the dynamic section")
+    if not offsets:
+        return tags, {}
+    start = _file_offset(segments, tags.get("DT_STRTAB", [0])[0])
+    limit = tags.get("DT_STRSZ", [0])[0]
+    return tags, {offset: _string_at(file, start + offset) for offset in offsets if offset < limit}
+
+
+def _file_offset(segments: list[Any], address: int) -> int:
+    for segment in segments:
+        if segment["p_type"] == "PT_LOAD" and 0 <= address - segment["p_vaddr"] < segment["p_filesz"]:
+            return int(segment["p_offset"] + address - segment["p_vaddr"])
+    raise MalformedElf("the string table is in no segment")
+
+
+def _string_at(file: BinaryIO, offset: int) -> str:
+    file.seek(offset)
+    return _string(file.read(MAX_STRING))
+
+
+def _string(raw: bytes) -> str:
+    return os.fsdecode(raw.partition(b"\0")[0])
+
+
+def _directories(strings: dict[int, str], offsets: list[int]) -> tuple[str, ...]:
+    return tuple(part for offset in offsets for part in strings.get(offset, "").split(":") if part)

@@ -1,0 +1,210 @@
+"""Which package each file of the image belongs to: dpkg, distroless, apk; rpm is only recognised.
+
+Databases are read in one pass, as bytes or lines: an image has 100,000s of lines in them, and they come from strangers.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from docker_slim_plugin.model import EntryKind, RootPath
+from docker_slim_plugin.rootfs import Rootfs
+
+DPKG_STATUS = "/var/lib/dpkg/status"
+DPKG_INFO = RootPath("/var/lib/dpkg/info")
+DISTROLESS = RootPath("/var/lib/dpkg/status.d")
+APK = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
+RPM = ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
+APK_BASE = ("alpine-baselayout", "alpine-baselayout-data", "musl", "busybox", "libc-utils", "apk-tools")
+MAX_LIST = 64 << 20
+BASE_FIELD = re.compile(rb"^(?:Essential: yes|Priority: (?:required|important))$", re.MULTILINE)
+CONFFILES = re.compile(rb"^Conffiles:\n((?: .*\n?)+)", re.MULTILINE)
+
+CONFFILE_END = re.compile(r" [0-9a-f]{32}( obsolete| remove-on-upgrade)*$")
+"""Behind the path, which may itself hold blanks."""
+DEPENDS = re.compile(rb"^(?:Pre-)?Depends: (.*)$", re.MULTILINE)
+WORD = re.compile(rb"(?:^|[,|]) *([a-z0-9][a-z0-9+.-]*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packages:
+    """The image's package database; packages go by key: "libc6:amd64" where several architectures may be installed."""
+
+    system: str = ""
+    """dpkg, distroless, apk, rpm, or empty when the image has none."""
+    owners: Mapping[RootPath, str] = field(default_factory=dict)
+    """Package of each file that is not a directory."""
+    base: frozenset[str] = frozenset()
+    """Packages of the distribution's own base set."""
+    conffiles: frozenset[RootPath] = frozenset()
+    database: tuple[RootPath, ...] = ()
+    """The file that `stanzas` came from; several for rpm and distroless."""
+    stanzas: tuple[tuple[str, bytes], ...] = ()
+    """Each package's entry in that file, verbatim, in its order."""
+
+    def files(self, name: str) -> list[RootPath]:
+        """Return what the package owns; [] when it owns nothing or is not installed."""
+        return sorted(path for path, key in self.owners.items() if name in (key, plain(key)))
+
+    def filtered(self, keys: Collection[str]) -> bytes:
+        """Return the database file with only these packages in it."""
+        return b"".join(stanza for key, stanza in self.stanzas if key in keys)
+
+
+def plain(key: str) -> str:
+    """Return the package's name without its architecture."""
+    return key.partition(":")[0]
+
+
+def read(rootfs: Rootfs) -> Packages:
+    """Return the package database of the image."""
+    lists = [name for name in rootfs.children.get(DPKG_INFO, ()) if name.endswith(".list")]
+    if rootfs.children.get(DISTROLESS) and not lists:
+        return _distroless(rootfs)
+    status = rootfs.walk(DPKG_STATUS).end
+    if status is not None:
+        return _dpkg(rootfs, status, [name[: -len(".list")] for name in lists])
+    for place in APK:
+        installed = rootfs.walk(place).end
+        if installed is not None:
+            return _apk(rootfs, installed)
+    kinds = (EntryKind.FILE, EntryKind.SYMLINK)
+    rpm = tuple(entry.path for top in RPM for entry in rootfs.below(RootPath(top)) if entry.kind in kinds)
+    return Packages(system="rpm", database=rpm) if rpm else Packages()
+
+
+class _Owners:
+    """Owner of each file, the paths of a list brought into the image's own spelling (merged /usr)."""
+
+    def __init__(self, rootfs: Rootfs) -> None:
+        self.rootfs = rootfs
+        self.parents: dict[str, RootPath | None] = {}
+        self.owners: dict[RootPath, str] = {}
+
+    def own(self, key: str, paths: Iterable[str]) -> None:
+        for path in paths:
+            if (canonical := self.canonical(path)) is not None:
+                self.owners[canonical] = key
+
+    def canonical(self, path: str) -> RootPath | None:
+        found = RootPath(path)
+        entry = self.rootfs.entries.get(found)
+        if entry is None:
+            parent, _, name = path.rpartition("/")
+            if parent not in self.parents:
+                self.parents[parent] = self.rootfs.walk(parent or "/").end if path.startswith("/") else None
+            above = self.parents[parent]
+            found = RootPath(f"{'' if above == '/' else above}/{name}")
+            entry = None if above is None else self.rootfs.entries.get(found)
+        return None if entry is None or entry.kind is EntryKind.DIRECTORY else found
+
+
+def _dpkg(rootfs: Rootfs, status: RootPath, listed: list[str]) -> Packages:
+    owners = _Owners(rootfs)
+    for key in listed:
+        owners.own(key, rootfs.text(f"{DPKG_INFO}/{key}.list", MAX_LIST).split("\n"))
+    known = set(listed)
+    stanzas: list[tuple[str, bytes]] = []
+    base: list[str] = []
+    conffiles: set[RootPath] = set()
+    for stanza in _stanzas(rootfs.read(status, MAX_LIST)):
+        name = _field(stanza, b"Package")
+        key = name if name in known else f"{name}:{_field(stanza, b'Architecture')}"
+        stanzas.append((key, stanza))
+        if BASE_FIELD.search(stanza):
+            base.append(name)
+        for block in CONFFILES.findall(stanza):
+            lines = (CONFFILE_END.sub("", line[1:]) for line in _lines(block))
+            conffiles.update(path for line in lines if (path := owners.canonical(line)) is not None)
+    chosen = _closure(base, {plain(key): stanza for key, stanza in stanzas})
+    return Packages(
+        system="dpkg",
+        owners=owners.owners,
+        base=frozenset(key for key, _ in stanzas if plain(key) in chosen),
+        conffiles=frozenset(conffiles),
+        database=(status,),
+        stanzas=tuple(stanzas),
+    )
+
+
+def _closure(base: list[str], installed: Mapping[str, bytes]) -> set[str]:
+    """Return `base` and all that it depends on: libc6 is of no priority itself, and yet nothing is more basic."""
+    chosen: set[str] = set()
+    pending = list(base)
+    while pending:
+        name = pending.pop()
+        if name in installed and name not in chosen:
+            chosen.add(name)
+            pending += (os.fsdecode(word) for line in DEPENDS.findall(installed[name]) for word in WORD.findall(line))
+    return chosen
+
+
+def _distroless(rootfs: Rootfs) -> Packages:
+    """Return what /var/lib/dpkg/status.d says: a control file for each package, and its md5sums beside it."""
+    owners = _Owners(rootfs)
+    base: set[str] = set()
+    names = [name for name in rootfs.children[DISTROLESS] if not name.endswith(".md5sums")]
+    for key in names:
+        lines = _lines(rootfs.read(f"{DISTROLESS}/{key}.md5sums", MAX_LIST))
+        owners.own(key, ("/" + line.partition("  ")[2].removeprefix("./") for line in lines))
+        if BASE_FIELD.search(rootfs.read(f"{DISTROLESS}/{key}", MAX_LIST)):
+            base.add(key)
+    files = tuple(entry.path for entry in rootfs.below(DISTROLESS) if entry.kind is EntryKind.FILE)
+    return Packages(system="distroless", owners=owners.owners, base=frozenset(base), database=files)
+
+
+def _apk(rootfs: Rootfs, installed: RootPath) -> Packages:
+    owners = _Owners(rootfs)
+    stanzas: list[tuple[str, bytes]] = []
+    provided: dict[str, str] = {}
+    wanted: dict[str, list[str]] = {}
+    for stanza in _stanzas(rootfs.read(installed, MAX_LIST)):
+        key, directory, paths = "", "", []
+        for line in _lines(stanza):
+            tag, value = line[:2], line[2:]
+            if tag == "P:":
+                key = value
+            elif tag == "F:":
+                directory = value
+            elif tag == "R:":
+                paths.append(f"/{directory}/{value}" if directory else f"/{value}")
+            elif tag == "p:":
+                provided |= dict.fromkeys((_apk_name(word) for word in value.split()), key)
+            elif tag == "D:":
+                wanted[key] = [_apk_name(word) for word in value.split() if not word.startswith("!")]
+        owners.own(key, paths)
+        provided[key] = key
+        stanzas.append((key, stanza))
+    base: set[str] = set()
+    pending = [name for name in APK_BASE if name in provided]
+    while pending:
+        key = provided.get(pending.pop(), "")
+        if key and key not in base:
+            base.add(key)
+            pending += wanted.get(key, [])
+    return Packages(
+        system="apk", owners=owners.owners, base=frozenset(base), database=(installed,), stanzas=tuple(stanzas)
+    )
+
+
+def _apk_name(word: str) -> str:
+    return re.split(r"[<>=~]", word, maxsplit=1)[0]
+
+
+def _stanzas(raw: bytes) -> Iterator[bytes]:
+    for part in raw.split(b"\n\n"):
+        text = part.strip(b"\n")
+        if text:
+            yield text + b"\n\n"
+
+
+def _field(stanza: bytes, name: bytes) -> str:
+    match = re.search(rb"^" + name + rb": *(.*)$", stanza, re.MULTILINE)
+    return os.fsdecode(match[1]) if match else ""
+
+
+def _lines(raw: bytes) -> list[str]:
+    return os.fsdecode(raw).split("\n")

@@ -1,0 +1,198 @@
+"""The door of this floor: from what a run showed to what goes into the slim image, each path with its reasons.
+
+A fixpoint: what was seen, declared and asked for is walked into the image; each file that comes in may ask for more
+(libraries, interpreters); when nothing asks any more, the presets, volumes and whole units look at what is kept, and
+it goes round again. Rounds are sorted, so the plan does not depend on how the run was scheduled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from docker_slim_plugin.model import (
+    Access,
+    AccessKind,
+    EntryKind,
+    FilePlan,
+    Observations,
+    Reason,
+    ReasonKind,
+    RootPath,
+    Selection,
+    SourceImage,
+)
+from docker_slim_plugin.resolve import declared, hints, packages, patterns, scripts, tree
+from docker_slim_plugin.resolve.elf import Elf
+from docker_slim_plugin.resolve.ledger import Ledger, Need
+from docker_slim_plugin.resolve.loader import Loader
+from docker_slim_plugin.resolve.packages import Packages
+from docker_slim_plugin.resolve.units import Units
+from docker_slim_plugin.rootfs import Rootfs
+
+ON_LINKS = frozenset({AccessKind.READLINK, AccessKind.CHANGE})
+"""What is done to a symlink itself, not to what it leads to."""
+MAX_WARNINGS = 20
+"""Of one sort; the rest is counted."""
+
+
+def resolve(rootfs: Rootfs, observations: Observations, selection: Selection, source: SourceImage) -> FilePlan:
+    """Return what of the image goes into the slim one."""
+    database = packages.read(rootfs)
+    dropped, warnings = _dropped(rootfs, selection)
+    ledger = Ledger(rootfs, dropped)
+    ledger.add(_seen(observations.accesses))
+    ledger.add(declared.directories(rootfs, source))
+    asked, unknown = _asked(rootfs, selection, database)
+    ledger.add(asked)
+    search = _Search(ledger, source, _executed(rootfs, observations.accesses))
+    rounds = _Rounds(ledger, observations, selection, source, Units(rootfs, database))
+    while True:
+        search.settle()
+        before = len(ledger.reasons)
+        ledger.add(rounds.needs())
+        if len(ledger.reasons) == before:
+            break
+    warnings += [*unknown, *search.warnings(), *rounds.warnings()]
+    return tree.plan(ledger, database, selection, tuple(warnings))
+
+
+def _seen(accesses: Iterable[Access]) -> Iterator[Need]:
+    named = {(access.path, access.process.argv0, access.kind, access.origin) for access in accesses}
+    for path, argv0, kind, origin in named:
+        process = argv0.rstrip("/").rpartition("/")[2] or "?"
+        yield Need(path, Reason(ReasonKind.ACCESS, process, f"{kind} ({origin})"), kind in ON_LINKS)
+
+
+def _executed(rootfs: Rootfs, accesses: Iterable[Access]) -> frozenset[RootPath]:
+    paths = {access.path for access in accesses if access.kind is AccessKind.EXEC}
+    return frozenset(end for path in paths if (end := rootfs.walk(path).end) is not None)
+
+
+def _dropped(rootfs: Rootfs, selection: Selection) -> tuple[frozenset[RootPath], list[str]]:
+    dropped: set[RootPath] = set()
+    warnings: list[str] = []
+    for pattern in selection.drop:
+        found = patterns.matches(rootfs, pattern) - {"/"}
+        dropped |= patterns.trees(rootfs, found)
+        warnings += [] if found else [f"--drop {pattern!r} matches nothing in the image"]
+    return frozenset(dropped), warnings
+
+
+def _asked(rootfs: Rootfs, selection: Selection, database: Packages) -> tuple[list[Need], list[str]]:
+    needs: list[Need] = []
+    warnings: list[str] = []
+    for pattern in selection.keep:
+        found = patterns.matches(rootfs, pattern)
+        ends = {end for path in found if (end := rootfs.walk(path).end) is not None}
+        paths = found | patterns.trees(rootfs, ends)
+        needs += [Need(path, Reason(ReasonKind.KEEP, "--keep", pattern)) for path in paths]
+        warnings += [] if found else [f"--keep {pattern!r} matches nothing in the image"]
+    for name in selection.keep_packages:
+        files = database.files(name)
+        needs += [Need(path, Reason(ReasonKind.KEEP, "--keep-package", name)) for path in files]
+        warnings += [] if files else [f"--keep-package {name!r}: the image has no files of such a package"]
+    return needs, warnings
+
+
+class _Search:
+    """What kept files themselves ask for: libraries and interpreters."""
+
+    def __init__(self, ledger: Ledger, source: SourceImage, executed: frozenset[RootPath]) -> None:
+        environment = declared.environment(source.config)
+        directories = environment.get("LD_LIBRARY_PATH", "").replace(";", ":").split(":")
+        self.ledger = ledger
+        self.loader = Loader(ledger.rootfs, tuple(directory for directory in directories if directory))
+        self.executed = executed
+        self.path = tuple(environment.get("PATH", scripts.DEFAULT_PATH).split(":"))
+        self.mapped: set[RootPath] = set()
+        self.missing: dict[tuple[str, str], None] = {}
+
+    def settle(self) -> None:
+        """Keep what the fresh files need, and what that needs, to the end."""
+        libraries: list[RootPath] = []
+        while fresh := self.ledger.fresh():
+            for path in fresh:
+                self._examine(path, libraries)
+            # A library that some program maps has been looked up as that program's, with its RPATH; only those that
+            # no program maps (opened by name at run time) are looked up on their own, when all programs are known.
+            if not self.ledger.has_fresh:
+                for path in sorted(set(libraries) - self.mapped):
+                    self._map(path)
+                libraries.clear()
+
+    def _examine(self, path: RootPath, libraries: list[RootPath]) -> None:
+        entry = self.ledger.rootfs.entries[path]
+        if entry.kind is not EntryKind.FILE or not entry.size:
+            return
+        found = self.loader.examine(path)
+        if isinstance(found, Elf):
+            if found.interpreter or path in self.executed:
+                self._map(path)
+            else:
+                libraries.append(path)
+        elif found and entry.is_executable:
+            self.ledger.add(scripts.needs(self.ledger.rootfs, path, found, self.path))
+
+    def _map(self, path: RootPath) -> None:
+        closure = self.loader.closure(path)
+        self.ledger.add(closure.needs)
+        self.mapped |= closure.mapped
+        if path in self.executed:
+            self.missing.update(dict.fromkeys(closure.missing))
+
+    def warnings(self) -> list[str]:
+        missing = [f"{by!r} needs {name!r}, which the image does not have" for by, name in sorted(self.missing)]
+        broken = [
+            f"cannot read {path!r} as the kernel would: {why}"
+            for path, why in sorted(self.loader.malformed.items())
+            if path in self.ledger.reasons
+        ]
+        return [*_bounded(missing), *_bounded(broken)]
+
+
+class _Rounds:
+    """What only the whole of the kept files can tell: presets, volumes, --keep-all-of."""
+
+    def __init__(
+        self, ledger: Ledger, observations: Observations, selection: Selection, source: SourceImage, units: Units
+    ) -> None:
+        self.ledger = ledger
+        self.selection = selection
+        self.source = source
+        self.units = units
+        environment = declared.environment(source.config)
+        self.facts = hints.facts(ledger.rootfs, observations.accesses, environment)
+        self.touched = {access.path for access in observations.accesses}
+        self.whole = {
+            pattern: patterns.trees(ledger.rootfs, patterns.matches(ledger.rootfs, pattern))
+            for pattern in selection.keep_all_of
+        }
+        self.idle = set(self.whole)
+        self.large: list[str] = []
+
+    def needs(self) -> list[Need]:
+        """Return what is to be kept besides; nothing new when called again on the same."""
+        kept = self.ledger.reasons
+        rootfs = self.ledger.rootfs
+        found = list(hints.needs(replace(self.facts, kept=kept), self.selection.hints_off))
+        contents, self.large = declared.volumes(rootfs, self.source, self.touched, kept)
+        found += contents
+        for pattern, named in self.whole.items():
+            files = {path for path in named if path in kept and rootfs.entries[path].kind is not EntryKind.DIRECTORY}
+            if files:
+                self.idle.discard(pattern)
+            reason = Reason(ReasonKind.KEEP, "--keep-all-of", pattern)
+            found += [Need(path, reason) for path in self.units.around(files)]
+        return found
+
+    def warnings(self) -> list[str]:
+        return [
+            *self.large,
+            *(f"--keep-all-of {pattern!r} matches nothing that is kept" for pattern in sorted(self.idle)),
+        ]
+
+
+def _bounded(warnings: list[str]) -> list[str]:
+    more = len(warnings) - MAX_WARNINGS
+    return warnings if more <= 0 else [*warnings[:MAX_WARNINGS], f"and {more} more like the last"]
