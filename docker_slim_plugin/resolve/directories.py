@@ -148,8 +148,13 @@ def _expanded(directories: Iterable[str], mapped: Mapped) -> Iterator[str]:
         # $LIB is a matter of how the distribution built its glibc: all of its usual values are tried.
         for lib in ("lib64", *(f"lib/{triplet}" for triplet in triplets), "lib") if "LIB" in directory else ("",):
             place = directory
-            for token, value in (("ORIGIN", posixpath.dirname(mapped.path)), ("LIB", lib), ("PLATFORM", platform)):
+            for token, value in (
+                ("ORIGIN", posixpath.dirname(mapped.path).rstrip("/")),
+                ("LIB", lib),
+                ("PLATFORM", platform),
+            ):
                 place = place.replace(f"${{{token}}}", value).replace(f"${token}", value)
+            place = place or "/"
             # A relative one would start from a working directory that we do not know.
             if place.startswith("/"):
                 yield place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 
 from docker_slim_plugin.model import Entry, EntryKind, Group, RootPath
@@ -10,6 +11,7 @@ from docker_slim_plugin.rootfs import Rootfs, parents
 
 ORDER = {group: rank for rank, group in enumerate(Group)}
 RPM_TREES = ("/usr/", "/lib/", "/lib64/", "/bin/", "/sbin/")
+BYTECODE = re.compile(r"(.*/)__pycache__/([^/.]+)\.[^/]*\.pyc", re.DOTALL)
 
 
 def groups(rootfs: Rootfs, kept: Collection[RootPath], packages: Packages) -> dict[RootPath, Group]:
@@ -39,11 +41,17 @@ def groups(rootfs: Rootfs, kept: Collection[RootPath], packages: Packages) -> di
 def _owned(path: RootPath, packages: Packages) -> Group:
     if path.startswith("/etc/") or path in packages.conffiles:
         return Group.CONFIG
-    owner = packages.owners.get(path)
+    owner = packages.owners.get(path) or packages.owners.get(_source(path))
     if owner is None:
         rpm = packages.system == "rpm" and path.startswith(RPM_TREES) and not path.startswith("/usr/local/")
         return Group.RUNTIME if rpm else Group.APP
     return Group.BASE if owner in packages.base else Group.RUNTIME
+
+
+def _source(path: RootPath) -> RootPath:
+    """Return the Python source of a bytecode file, which the package's own scripts compiled; else the path itself."""
+    match = BYTECODE.fullmatch(path)
+    return RootPath(f"{match[1]}{match[2]}.py") if match else path
 
 
 def _together(rootfs: Rootfs, found: dict[RootPath, Group]) -> None:
