@@ -89,6 +89,8 @@ class RunResult:
     """Exit status after we asked it to stop; None when it ended by itself or had to be killed."""
     output: str = ""
     """Log of a container that ended by itself, bounded."""
+    ports: tuple[int, ...] = ()
+    """TCP ports that the app listened on when the probes began."""
     seconds: float = 0.0
 
 

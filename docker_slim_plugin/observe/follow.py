@@ -26,10 +26,12 @@ _START_SECONDS = 20.0
 class Follower:
     """A running tracer; a context manager. Leaving it ends the tracer, and with it every tracee that still runs."""
 
-    def __init__(self, *, use_filter: bool = True) -> None:
+    def __init__(self, *, use_filter: bool = True, detach: bool = False) -> None:
         self._command = [sys.executable, "-I", "-m", "docker_slim_plugin.observe.tracer"]
         if not use_filter:
             self._command.append("--no-filter")
+        if detach:
+            self._command.append("--detach")
         self._accesses: dict[tuple[str, int, str, str], Access] = {}
         self._processes: dict[int, Process] = {0: Process(0, "")}
         self._answers: dict[int, tuple[int, str]] = {}

@@ -21,7 +21,7 @@ except ImportError:  # Debian's python3-seccomp is libseccomp's own binding, of 
 class PathArgument(NamedTuple):
     """Where a call holds a path."""
 
-    index: int
+    position: int
     """Index of the argument that points to the path."""
     directory: int | None = None
     """Index of the dirfd that a relative path starts from; None means the working directory."""

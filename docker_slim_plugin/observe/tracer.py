@@ -45,7 +45,7 @@ from ptrace.binding.func import (
 )
 
 from docker_slim_plugin.model import AccessKind
-from docker_slim_plugin.observe.gate import GATES, GateCode
+from docker_slim_plugin.gate import GATES, GateCode
 from docker_slim_plugin.observe.syscalls import ROOT_CALLS, SYSCALLS, filter_program, numbers
 
 # linux/ptrace.h, what the binding does not name
@@ -116,7 +116,9 @@ class Refused(Exception):
 class Tracer:
     """Follows every process under the gates that it was given, until none is left."""
 
-    def __init__(self, *, machine: str, use_filter: bool) -> None:
+    def __init__(self, *, machine: str, use_filter: bool, detach: bool = False) -> None:
+        self.detach = detach
+        """Whether to let go of a process as soon as it runs its program."""
         self.gate: GateCode = GATES[machine]
         self.calls = NUMBERS[machine]
         self.machine = machine
@@ -264,7 +266,7 @@ class Tracer:
         self.events += 1
         call = SYSCALLS[row]
         for argument in call.paths:
-            address = fields[5 + argument.index]
+            address = fields[5 + argument.position]
             if not address:
                 continue
             try:
@@ -399,7 +401,11 @@ class Tracer:
             self.install_filter(pid, stack_pointer(registers))
         self.execute(pid, stack_pointer(registers))
         self.executed(pid)
-        ptrace(self.go, pid, 0, 0)
+        if self.detach:
+            self.roots.discard(pid)
+            ptrace(binding.PTRACE_DETACH, pid, 0, 0)
+        else:
+            ptrace(self.go, pid, 0, 0)
 
     def install_filter(self, pid: int, stack: int) -> None:
         # Far enough below the stack pointer not to touch argv, and within what execve(2) mapped (128 KiB).
@@ -535,7 +541,10 @@ def main() -> None:
     # Ctrl-C goes to the whole process group; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.set_blocking(0, False)
-    tracer = Tracer(machine=os.uname().machine, use_filter="--no-filter" not in sys.argv[1:])
+    options = sys.argv[1:]
+    tracer = Tracer(
+        machine=os.uname().machine, use_filter="--no-filter" not in options, detach="--detach" in options
+    )
     tracer.say("ready")
     tracer.flush()
     tracer.run()

@@ -1,0 +1,431 @@
+"""The Docker Engine: all that we ask of it, and the only place that knows its SDK.
+
+Containers that run the app are made by the user's own `docker create`, so that every option of docker run means what
+it means there; everything else goes through the API. All that is made here carries the label `docker-slim.run`.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import wraps
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, BinaryIO, ParamSpec, TypeVar
+
+import docker
+import requests
+from docker import DockerClient
+from docker.context import ContextAPI
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.model import SourceImage
+from docker_slim_plugin.gate import GATE_NAME, GATE_PATH, GATES
+
+LABEL = "docker-slim.run"
+"""Label of our containers; the value is "PID BOOT-STARTTIME" of the run that owns them."""
+TEMPORARY = "docker-slim-run"
+"""Repository under which images lie until they are proved; the tag is the run's id."""
+OLDEST_API = (1, 41)
+LOG_BYTES = 64 * 1024
+_GOARCH = {"x86_64": "amd64", "aarch64": "arm64"}
+_TIMEOUT = 600
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def translated(function: Callable[P, R]) -> Callable[P, R]:
+    """Turn the SDK's errors into ours at the border."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except APIError as error:
+            raise SlimError(f"cannot go on: docker says: {error.explanation or error}", hint=advice(error)) from error
+        except (DockerException, requests.RequestException) as error:
+            raise SlimError(f"cannot talk to the Docker Engine: {error}", hint="docker info") from error
+
+    return call
+
+
+def advice(error: APIError) -> str:
+    text = str(error.explanation or error).lower()
+    if "no space left" in text:
+        return "docker system df; then free some space where the engine keeps its data"
+    if "already allocated" in text or "already in use" in text:
+        return "choose another host port, or stop what uses it (docker ps; ss -ltnp)"
+    return "docker slim doctor"
+
+
+def endpoint(global_options: Sequence[str]) -> str:
+    """Return the address of docker's own choice: -H, --context, DOCKER_HOST, DOCKER_CONTEXT, the current context."""
+    options = dict(pairwise(global_options))
+    options |= dict(option.split("=", 1) for option in global_options if option.startswith("--") and "=" in option)
+    host = options.get("--host") or options.get("-H")
+    context = options.get("--context") or options.get("-c")
+    if not host and not context:
+        host = os.environ.get("DOCKER_HOST", "")
+        context = os.environ.get("DOCKER_CONTEXT", "")
+    if host:
+        return host
+    try:
+        found = ContextAPI.get_context(context) if context else ContextAPI.get_current_context()
+    except DockerException as error:
+        raise SlimError(f"cannot read docker's context: {error}", hint="docker context ls") from error
+    if found is None:
+        raise SlimError(f"cannot find the docker context {context!r}", hint="docker context ls")
+    return str(found.Host or "unix:///var/run/docker.sock")
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container of ours."""
+
+    engine: Engine
+    id: str
+
+    @translated
+    def start(self) -> None:
+        self.engine.api.start(self.id)
+
+    @translated
+    def attributes(self) -> dict[str, Any]:
+        return dict(self.engine.api.inspect_container(self.id))
+
+    def pid(self) -> int:
+        """Return the host pid of the container's first process; 0 when it does not run."""
+        return int(self.attributes()["State"]["Pid"])
+
+    @translated
+    def put_gate(self) -> None:
+        """Lay the gate into the container's own file system."""
+        archive = io.BytesIO()
+        program = GATES[os.uname().machine].elf()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            member = tarfile.TarInfo(GATE_NAME)
+            member.mode, member.size = 0o755, len(program)
+            tar.addfile(member, io.BytesIO(program))
+        self.engine.api.put_archive(self.id, "/", archive.getvalue())
+
+    @translated
+    def kill(self, signal: str | None = None) -> None:
+        """Send a signal; a container that has ended already is none the worse."""
+        try:
+            self.engine.api.kill(self.id, signal)
+        except APIError as error:
+            if error.status_code not in (404, 409) and "not running" not in str(error):
+                raise
+
+    @translated
+    def wait(self, seconds: float) -> int | None:
+        """Return the exit status, or None when it still runs after `seconds`."""
+        try:
+            return int(self.engine.api.wait(self.id, timeout=max(seconds, 0.1))["StatusCode"])
+        except requests.exceptions.ReadTimeout:
+            return None
+        except requests.exceptions.ConnectionError as error:
+            if "timed out" in str(error).lower():
+                return None
+            raise
+
+    @translated
+    def logs(self, lines: int | str = "all") -> str:
+        """Return standard output and error, bounded to LOG_BYTES."""
+        data = bytearray()
+        for block in self.engine.api.logs(self.id, stdout=True, stderr=True, tail=lines, stream=True, follow=False):
+            data += block
+            if len(data) >= LOG_BYTES:
+                break
+        return os.fsdecode(bytes(data[:LOG_BYTES]))
+
+    @translated
+    def changes(self) -> dict[str, int]:
+        """Return how the container's files differ from its image's: {path: 0 changed, 1 added, 2 deleted}."""
+        return {change["Path"]: int(change["Kind"]) for change in self.engine.api.diff(self.id) or []}
+
+    @translated
+    def execute(self, argv: Sequence[str], follow: Callable[[int], None] | None = None) -> tuple[int, str]:
+        """Run argv as `docker exec` would; return its exit status and output (bounded).
+
+        With `follow` it is started at the gate, and `follow` is called with the host pid that waits there.
+        """
+        api = self.engine.api
+        command = [GATE_PATH, *argv] if follow else list(argv)
+        identity = api.exec_create(self.id, command)["Id"]
+        stream = api.exec_start(identity, stream=True)
+        if follow:
+            pid = 0
+            while not pid:
+                state = api.exec_inspect(identity)
+                if not state["Running"] and state["ExitCode"] is not None:
+                    break
+                pid = int(state["Pid"] or 0)
+            if pid:
+                follow(pid)
+        data = bytearray()
+        for block in stream:
+            data += block[: max(0, LOG_BYTES - len(data))]
+        return int(api.exec_inspect(identity)["ExitCode"] or 0), os.fsdecode(bytes(data))
+
+    @contextmanager
+    def export(self) -> Iterator[BinaryIO]:
+        """Yield the tar stream that `docker export` gives."""
+        response = translated(self.engine.api.export)(self.id, chunk_size=None)
+        with io.BufferedReader(Blocks(response), 1 << 20) as stream:
+            yield stream
+
+    def remove(self) -> None:
+        """Remove it and its anonymous volumes, running or not."""
+        try:
+            # force: a tracee in ptrace-stop does not answer SIGTERM.
+            self.engine.api.remove_container(self.id, v=True, force=True)
+        except NotFound:
+            pass
+        except APIError as error:
+            if "already in progress" not in str(error):
+                raise SlimError(f"cannot remove the container {self.id[:12]}: {error}", hint="docker slim prune") from error
+
+
+class Blocks(io.RawIOBase):
+    """An iterator of bytes as a readable stream."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = iter(blocks)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._rest = block
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A local Docker Engine."""
+
+    client: DockerClient
+    address: str
+    global_options: tuple[str, ...] = ()
+    run_id: str = field(default_factory=lambda: run_identity(os.getpid()))
+
+    @property
+    def api(self) -> Any:
+        return self.client.api
+
+    @classmethod
+    def connect(cls, global_options: Sequence[str] = ()) -> Engine:
+        """Return the engine that docker would talk to; SlimError when it is not there, not local, or too old."""
+        address = endpoint(global_options)
+        if not address.startswith("unix://"):
+            raise SlimError(
+                f"cannot slim on a remote engine ({address}): the app is traced on the engine's own host",
+                hint="run docker slim there, or: docker context use default",
+            )
+        try:
+            client = docker.DockerClient(base_url=address, version="auto", timeout=_TIMEOUT)
+        except DockerException as error:
+            raise SlimError(
+                f"cannot reach the Docker Engine at {address}: is it running?", hint="systemctl start docker"
+            ) from error
+        engine = cls(client, address, tuple(global_options))
+        version = client.version()
+        api = tuple(int(part) for part in version["ApiVersion"].split("."))
+        if api < OLDEST_API:
+            raise SlimError(
+                f"cannot work with Docker Engine {version['Version']}: 20.10 or later is needed",
+                hint="upgrade the engine",
+            )
+        return engine
+
+    def docker(self, *arguments: str, quiet: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the user's own docker client."""
+        client = os.environ.get("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND") or "docker"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_CLI_PLUGIN_")}
+        return subprocess.run(
+            [client, *self.global_options, *arguments],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if quiet else None,
+            text=True,
+            errors="surrogateescape",
+            env=environment,
+        )
+
+    @translated
+    def image(self, reference: str) -> SourceImage:
+        """Return the local image `reference`; SlimError when there is none."""
+        try:
+            found = self.api.inspect_image(reference)
+        except ImageNotFound as error:
+            raise SlimError(f"cannot find the image {reference!r}", hint=f"docker pull {reference}") from error
+        except APIError as error:
+            if error.status_code != 400:
+                raise
+            raise SlimError(f"cannot read {reference!r} as an image name: {error.explanation}") from error
+        return SourceImage(
+            reference=reference,
+            id=found["Id"],
+            digests=tuple(found.get("RepoDigests") or ()),
+            tags=tuple(found.get("RepoTags") or ()),
+            size=int(found["Size"]),
+            os=found.get("Os", "linux"),
+            architecture=found.get("Architecture", ""),
+            variant=found.get("Variant", ""),
+            created=found.get("Created", ""),
+            config=found.get("Config") or {},
+            layers=tuple((found.get("RootFS") or {}).get("Layers") or ()),
+            history=tuple(self.api.history(found["Id"])),
+            graph=found.get("GraphDriver") or {},
+        )
+
+    def has_image(self, reference: str) -> bool:
+        try:
+            self.api.inspect_image(reference)
+        except (ImageNotFound, NotFound):
+            return False
+        return True
+
+    def source(self, reference: str, *, pull: str, platform: str) -> SourceImage:
+        """Return the image, pulled as docker run would (`pull` is missing, always or never)."""
+        if pull == "always" or (pull != "never" and not self.has_image(reference)):
+            options = ["--platform", platform] if platform else []
+            answer = self.docker("pull", "-q", *options, reference)
+            if answer.returncode:
+                reason = answer.stderr.strip().splitlines()[-1:] or ["no reason given"]
+                raise SlimError(
+                    f"cannot find the image {reference!r} here, nor pull it: {reason[0]}", hint="docker images"
+                )
+        found = self.image(reference)
+        native = _GOARCH.get(os.uname().machine, os.uname().machine)
+        if found.architecture not in (native, "386" if native == "amd64" else "arm"):
+            raise SlimError(
+                f"cannot trace an image for {found.os}/{found.architecture} on {native}",
+                hint=f"docker pull --platform linux/{native} {reference}, or run this on such a host",
+            )
+        return found
+
+    def create(self, options: Sequence[str], image: str, argv: Sequence[str]) -> Container:
+        """Make a container with docker create's own options; nothing is started."""
+        with tempfile.TemporaryDirectory(prefix="docker-slim-") as directory:
+            file = Path(directory, "cid")
+            arguments = ["--cidfile", str(file), "--label", f"{LABEL}={self.run_id}", *options, image, *argv]
+            answer = self.docker("create", *arguments)
+            if answer.returncode:
+                reason = answer.stderr.strip().removeprefix("docker: ").removeprefix("Error response from daemon: ")
+                first = reason.splitlines()[0] if reason else "no reason given"
+                raise SlimError(f"cannot create the container: {first}", hint="docker create --help")
+            return Container(self, file.read_text(encoding="ascii").strip())
+
+    @contextmanager
+    def container(self, options: Sequence[str], image: str, argv: Sequence[str] = ()) -> Iterator[Container]:
+        """Yield a new container; it is gone afterwards, whatever happened inside."""
+        container = self.create(options, image, argv)
+        try:
+            yield container
+        finally:
+            container.remove()
+
+    @contextmanager
+    def held(self, image: str) -> Iterator[Container]:
+        """Yield a started container of `image` that waits at the gate and will never run."""
+        with self.plain(image, [GATE_PATH]) as container:
+            container.put_gate()
+            container.start()
+            yield container
+
+    @contextmanager
+    def plain(self, image: str, entrypoint: Sequence[str]) -> Iterator[Container]:
+        """Yield a container without network or options, made but not started."""
+        made = translated(self.api.create_container)(
+            image,
+            entrypoint=list(entrypoint),
+            command=["-"],
+            labels={LABEL: self.run_id},
+            network_disabled=True,
+            healthcheck={"Test": ["NONE"]},
+            host_config=self.api.create_host_config(network_mode="none"),
+        )
+        container = Container(self, made["Id"])
+        try:
+            yield container
+        finally:
+            container.remove()
+
+    @translated
+    def load(self, archive: BinaryIO) -> None:
+        """Load an archive as `docker load` does."""
+        for answer in self.api.load_image(archive, quiet=True):
+            if "error" in answer:
+                raise SlimError(f"cannot load the slim image: {answer['error']}", hint=_space(str(answer["error"])))
+
+    @translated
+    def import_tar(self, stream: BinaryIO, changes: Sequence[str]) -> str:
+        """Import a tar as `docker import` does; return the new image's id."""
+        tag = self.tag("squashed")
+        answer = self.api.import_image(src=stream, changes=list(changes), repository=TEMPORARY, tag=tag)
+        for line in str(answer).splitlines():
+            if '"error"' in line:
+                raise SlimError(f"cannot import the slim image: {line}", hint=_space(line))
+        return str(self.api.inspect_image(self.temporary("squashed"))["Id"])
+
+    def tag(self, form: str) -> str:
+        return f"{self.run_id.replace(' ', '-')}-{form}"
+
+    def temporary(self, form: str) -> str:
+        """Return the name under which an image lies until it is proved."""
+        return f"{TEMPORARY}:{self.tag(form)}"
+
+    @translated
+    def name(self, image: str, reference: str) -> None:
+        repository, _, tag = reference.rpartition(":")
+        self.api.tag(image, repository, tag, force=True)
+
+    def unname(self, reference: str) -> None:
+        """Take a name away; the image goes with its last one."""
+        try:
+            self.api.remove_image(reference, noprune=False, force=True)
+        except (ImageNotFound, NotFound):
+            pass
+        except APIError as error:
+            raise SlimError(f"cannot remove {reference}: {error}", hint="docker slim prune") from error
+
+    @translated
+    def ours(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return the API's records of all containers and temporary images that runs of docker slim own or left."""
+        containers = self.api.containers(all=True, filters={"label": LABEL})
+        images = self.api.images(name=TEMPORARY)
+        return list(containers), list(images)
+
+
+def _space(text: str) -> str:
+    return "docker system df; then free some space" if "space" in text else "docker info"
+
+
+def run_identity(pid: int) -> str:
+    """Return "PID-STARTTIME" of a process: which process it was, even when its pid has been used again."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return f"{pid}-{int(file.read().rpartition(b')')[2].split()[19])}"
+    except OSError:
+        return f"{pid}-gone"
+
+

@@ -1,0 +1,57 @@
+"""Whether a traced run is one to build an image from; each refusal says what to do instead."""
+
+from __future__ import annotations
+
+import os
+
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.model import AccessKind, Observations, SourceImage
+from docker_slim_plugin.request import Request
+
+SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "fish"})
+_LOG_LINES = 10
+
+
+def judge(source: SourceImage, request: Request, observations: Observations) -> tuple[str, ...]:
+    """Raise SlimError when the run shows no working app; return warnings about one that does."""
+    result = observations.result
+    if result.exit_status not in (None, 0):
+        raise SlimError(
+            f"cannot go on: the app ended with status {result.exit_status}{_words(result.output)}",
+            hint="try it with docker run first; give it the options it needs (-e, -v, --network ...)",
+        )
+    if not request.command and only_a_shell(observations):
+        raise SlimError(
+            f"cannot slim {source.reference}: nothing but a shell was seen, so it looks like a base image",
+            hint=f"say what it is to run: docker slim run {source.reference} COMMAND",
+        )
+    failed = [probe for probe in result.probes if not probe.ok and probe.kind != "http-skip"]
+    asked = [probe for probe in result.probes if probe.kind != "http-skip"]
+    if asked and len(failed) == len(asked):
+        raise SlimError(
+            f"cannot go on: no probe succeeded: {failed[0].kind} {failed[0].target}: {failed[0].detail or failed[0].status}",
+            hint="check --http, --exec and --host-exec, or use --no-http",
+        )
+    warnings = [f"{probe.kind} {probe.target} failed on the original too: {probe.detail}" for probe in failed]
+    warnings += [probe.detail for probe in result.probes if probe.kind == "http-skip"]
+    silent = sorted({int(port.split("/")[0]) for port in tcp_ports(source)} - set(result.ports))
+    if silent and result.exit_status is None:
+        warnings.append(f"nothing listened on port {', '.join(map(str, silent))}")
+    if result.exit_status is None and not asked and not result.ports and request.until == "probes":
+        warnings.append("the app was still running when it was stopped: --until exit waits for its end")
+    return tuple(warnings)
+
+
+def tcp_ports(source: SourceImage) -> tuple[str, ...]:
+    return tuple(port for port in source.config.get("ExposedPorts") or {} if not port.endswith(("/udp", "/sctp")))
+
+
+def only_a_shell(observations: Observations) -> bool:
+    """Tell whether every program that was executed is a shell."""
+    names = {os.path.basename(access.path) for access in observations.accesses if access.kind is AccessKind.EXEC}
+    return bool(names & SHELLS) and names <= SHELLS
+
+
+def _words(output: str) -> str:
+    lines = output.strip().splitlines()[-_LOG_LINES:]
+    return ":\n    " + "\n    ".join(lines) if lines else ", and wrote nothing"

@@ -1,0 +1,55 @@
+"""Names of the images that a run writes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from docker_slim_plugin.errors import UsageError
+from docker_slim_plugin.model import SourceImage
+
+# distribution/reference: path components joined by slashes, an optional host in front, a tag behind
+_REFERENCE = re.compile(
+    r"(?P<name>(?:[a-zA-Z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+    r"(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*)(?::(?P<tag>\w[\w.-]{0,127}))?"
+)
+_SQUASHED = "-squashed"
+_LONGEST_TAG = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Name:tag of each form."""
+
+    layered: str
+    squashed: str
+
+    def of(self, form: str) -> str:
+        return self.squashed if form == "squashed" else self.layered
+
+
+def names(source: SourceImage, wanted: str) -> Names:
+    """Return the names for slim images of `source`: `wanted`, or REPO:TAG-slim; never one of the source's own."""
+    reference = wanted or _default(source.reference)
+    match = _REFERENCE.fullmatch(reference)
+    if match is None:
+        raise UsageError(f"cannot use {reference!r} as an image's name", hint="--tag NAME[:TAG], lower case")
+    name, tag = match["name"], match["tag"] or "latest"
+    if len(tag) + len(_SQUASHED) > _LONGEST_TAG:
+        raise UsageError(f"cannot use the tag {tag!r}: it is too long", hint="--tag NAME[:TAG]")
+    found = Names(f"{name}:{tag}", f"{name}:{tag}{_SQUASHED}")
+    for own in (found.layered, found.squashed):
+        if own in source.tags or own == _full(source.reference):
+            raise UsageError(f"cannot write to {own}: it is the source's own name", hint="--tag OTHER-NAME")
+    return found
+
+
+def _full(reference: str) -> str:
+    return reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
+
+
+def _default(reference: str) -> str:
+    base = reference.partition("@")[0]
+    if re.fullmatch(r"(sha256:)?[0-9a-f]{12,64}", base):
+        return f"slim:{base.removeprefix('sha256:')[:12]}-slim"
+    return f"{_full(base)}-slim"

@@ -1,0 +1,161 @@
+"""The main job on one screen: observe the app, resolve what it needs, write slim images, prove them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from docker_slim_plugin.engine import Engine
+from docker_slim_plugin.errors import SlimError, VerificationFailed
+from docker_slim_plugin.image import output
+from docker_slim_plugin.image.config import is_slim
+from docker_slim_plugin.judge import judge
+from docker_slim_plugin.launch import launch, pairs
+from docker_slim_plugin.leftovers import workspace
+from docker_slim_plugin.model import Observations, SourceImage
+from docker_slim_plugin.naming import Names, names
+from docker_slim_plugin.observe.http import parse_http_probe
+from docker_slim_plugin.observe.probe import ProbePlan
+from docker_slim_plugin.observe.session import Drive, observe
+from docker_slim_plugin.pristine import PristineTree
+from docker_slim_plugin.progress import Progress
+from docker_slim_plugin.report import Report, report_file, save
+from docker_slim_plugin.request import Request
+from docker_slim_plugin.resolve.plan import resolve
+from docker_slim_plugin.rootfs import Rootfs
+from docker_slim_plugin.verify import shortened, verify
+
+
+@dataclass(slots=True)
+class Clock:
+    """Where the time goes."""
+
+    progress: Progress
+    started: float = field(default_factory=time.monotonic)
+    phases: list[tuple[str, float]] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        begun = time.monotonic()
+        with self.progress.step(name):
+            yield
+        self.phases.append((name, time.monotonic() - begun))
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+
+def slim(request: Request, progress: Progress) -> Report:
+    """Write slim images of `request.image`, try each, and return what was seen, kept and proved."""
+    clock = Clock(progress)
+    if os.geteuid() != 0:
+        raise SlimError("cannot trace an app without root", hint="sudo docker slim run ...")
+    output.check(request.outputs)
+    with clock.step("inspect"):
+        engine = Engine.connect(request.global_options)
+        source = find_source(engine, request)
+        drive = drive_of(request, source)
+        called = names(source, request.tag)
+    with PristineTree(engine, source) as tree, workspace(engine.run_id) as directory:
+        with clock.step("observe"):
+            observations = observe(
+                engine, source.id, drive, tracer=request.tracer, watch=request.watch, progress=progress, tree=tree
+            )
+        warnings = judge(source, request, observations)
+        with clock.step("resolve"):
+            rootfs, notes = tree.wait()
+            plan = resolve(rootfs, observations, request.selection, source)
+        report = Report(
+            source=source,
+            observations=observations,
+            plan=plan,
+            warnings=(*observations.warnings, *lost(observations), *warnings, *notes, *plan.warnings),
+            file=str(report_file(source.reference, os.environ)),
+        )
+        if not request.dry_run:
+            report = write_and_verify(engine, request, report, rootfs, drive, called, directory, clock)
+    report = replace(report, seconds=clock.seconds(), phases=tuple(clock.phases))
+    save(report)
+    if not report.passed:
+        refuse(report)
+    return report
+
+
+def find_source(engine: Engine, request: Request) -> SourceImage:
+    """Return the image that is to be slimmed, pulled where docker run would pull it."""
+    options = dict(pairs(request.docker_options))
+    source = engine.source(
+        request.image, pull=options.get("--pull") or "missing", platform=options.get("--platform") or ""
+    )
+    if is_slim(source) and not request.force:
+        raise SlimError(f"cannot slim {request.image}: it is slim already", hint="--force does it all the same")
+    return source
+
+
+def drive_of(request: Request, source: SourceImage) -> Drive:
+    """Return how the app is started and what is done to it."""
+    start = launch(source, request.docker_options, request.command)
+    probes = ProbePlan(
+        http=tuple(parse_http_probe(text) for text in request.http),
+        crawl=not request.http and not request.no_http,
+        exec_=request.exec_,
+        host_exec=request.host_exec,
+        healthcheck=start.healthcheck,
+    )
+    return Drive(launch=start, probes=probes, until=request.until, timeout=request.timeout)
+
+
+def write_and_verify(
+    engine: Engine,
+    request: Request,
+    report: Report,
+    rootfs: Rootfs,
+    drive: Drive,
+    called: Names,
+    directory: Path,
+    clock: Clock,
+) -> Report:
+    """Return the report with images written and proved; they get their names only when all of them passed."""
+    source, plan, original = report.source, report.plan, report.observations.result
+    again = replace(drive, known_ports=frozenset(original.ports))
+    with ExitStack() as stack:
+        with clock.step("write layered"):
+            stack.callback(engine.unname, engine.temporary("layered"))
+            drafts = [output.layered(engine, source, rootfs, plan, directory)]
+        if "squashed" in request.outputs:
+            with clock.step("write squashed"):
+                stack.callback(engine.unname, engine.temporary("squashed"))
+                drafts.append(output.squashed(engine, source, plan, drafts[0], directory))
+        wanted = [draft for draft in drafts if draft.form in request.outputs]
+        images = tuple(draft.image(called.of(draft.form)) for draft in wanted)
+        for draft, image in zip(wanted, images, strict=True):
+            if request.verify:
+                with clock.step(f"verify {draft.form}"):
+                    verdict = verify(engine, source, image, plan, draft.hashes, again, original, clock.progress)
+                report = replace(report, verdicts=(*report.verdicts, verdict))
+        if not report.passed:
+            return replace(report, images=images)
+        for image in images:
+            engine.name(image.id, image.reference)
+        written = output.files(request.outputs, drafts[0], source, called.layered)
+        return replace(report, images=images, outputs=written)
+
+
+def lost(observations: Observations) -> tuple[str, ...]:
+    if observations.complete:
+        return ()
+    return (f"{observations.lost} events were lost: the trace is not complete",)
+
+
+def refuse(report: Report) -> None:
+    """Raise VerificationFailed with what differs."""
+    failed = next(verdict for verdict in report.verdicts if not verdict.passed)
+    what = "\n    ".join(shortened(failed.differences))
+    raise VerificationFailed(
+        f"cannot vouch for the {failed.form} image, so it was not named:\n    {what}",
+        hint=f"--keep, --exec and --http reach what the run missed; all details: {report.file}",
+    )

@@ -1,0 +1,157 @@
+"""What a run has seen, kept and proved: the record, its JSON form, and where it is kept.
+
+The JSON's shape is a contract: `docs/report-schema.json`, with SCHEMA_VERSION raised when a field changes its meaning.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from docker_slim_plugin import __version__
+from docker_slim_plugin.model import (
+    AccessKind,
+    EntryKind,
+    FilePlan,
+    Kept,
+    Observations,
+    ProbeResult,
+    SlimImage,
+    SourceImage,
+)
+from docker_slim_plugin.verify import Verdict
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One run of `docker slim run`."""
+
+    source: SourceImage
+    observations: Observations
+    plan: FilePlan
+    images: tuple[SlimImage, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    phases: tuple[tuple[str, float], ...] = ()
+    """Where the time went: (step, seconds), in order; steps may overlap."""
+    outputs: tuple[str, ...] = ()
+    """Files and directories written beside the images."""
+    file: str = ""
+    """Where the full report is kept."""
+
+    @property
+    def passed(self) -> bool:
+        return all(verdict.passed for verdict in self.verdicts)
+
+    @property
+    def kept_files(self) -> int:
+        return sum(kept.entry.kind is not EntryKind.DIRECTORY for kept in self.plan.kept)
+
+    def to_json(self, *, files: bool = False) -> dict[str, Any]:
+        """Return the report as JSON's types; with `files` every kept path and its reasons too."""
+        document: dict[str, Any] = {
+            "SchemaVersion": SCHEMA_VERSION,
+            "Version": __version__,
+            "Passed": self.passed,
+            "Seconds": round(self.seconds, 3),
+            "Phases": [{"Name": name, "Seconds": round(seconds, 3)} for name, seconds in self.phases],
+            "Source": {
+                "Reference": self.source.reference,
+                "ID": self.source.id,
+                "Size": self.source.size,
+                "Layers": len(self.source.layers),
+                "Files": self.plan.total_files,
+            },
+            "Images": [_image(image, self.source) for image in self.images],
+            "Outputs": list(self.outputs),
+            "Observed": {
+                "Mode": self.observations.mode,
+                "Watch": self.observations.watch,
+                "Events": self.observations.events,
+                "Lost": self.observations.lost,
+                "Paths": len({access.path for access in self.observations.accesses}),
+                "Executed": sorted({a.path for a in self.observations.accesses if a.kind is AccessKind.EXEC})[:500],
+                "ExitStatus": self.observations.result.exit_status,
+                "StopStatus": self.observations.result.stop_status,
+                "Probes": [_probe(probe) for probe in self.observations.result.probes],
+            },
+            "Kept": {"Files": self.kept_files, "Bytes": sum(kept.entry.size for kept in self.plan.kept)},
+            "Verified": [
+                {
+                    "Form": verdict.form,
+                    "Passed": verdict.passed,
+                    "Seconds": round(verdict.seconds, 3),
+                    "FilesCompared": verdict.files_compared,
+                    "Differences": list(verdict.differences),
+                }
+                for verdict in self.verdicts
+            ],
+            "Warnings": list(self.warnings),
+            "Report": self.file,
+        }
+        if files:
+            document["Files"] = [_kept(kept) for kept in self.plan.kept]
+        return document
+
+
+def _image(image: SlimImage, source: SourceImage) -> dict[str, Any]:
+    return {
+        "Form": image.form,
+        "Reference": image.reference,
+        "ID": image.id,
+        "Size": image.size,
+        "Percent": round(100 * image.size / source.size, 1) if source.size else None,
+        "Layers": [
+            {"Group": blob.group, "DiffID": blob.diff_id, "Size": blob.size, "Files": blob.files}
+            for blob in image.layers
+        ],
+    }
+
+
+def _probe(probe: ProbeResult) -> dict[str, Any]:
+    return {
+        "Kind": probe.kind,
+        "Target": probe.target,
+        "OK": probe.ok,
+        "Status": probe.status,
+        "Detail": probe.detail,
+    }
+
+
+def _kept(kept: Kept) -> dict[str, Any]:
+    return {
+        "Path": kept.entry.path,
+        "Kind": kept.entry.kind.value,
+        "Size": kept.entry.size,
+        "Group": kept.group.value,
+        "Package": kept.package,
+        "Reasons": [
+            {"Kind": reason.kind.value, "By": reason.by, "Detail": reason.detail} for reason in kept.reasons
+        ],
+    }
+
+
+def report_file(reference: str, environment: Mapping[str, str]) -> Path:
+    """Return where the report of a run on `reference` is kept: $XDG_STATE_HOME/docker-slim/NAME-TIME.json."""
+    home = environment.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", reference)[:100].strip(".") or "image"
+    return Path(home, "docker-slim", f"{name}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}.json")
+
+
+def save(report: Report) -> None:
+    """Write the full report to `report.file`; OSError when it cannot be written."""
+    path = Path(report.file)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Lone surrogates (names that are not UTF-8) stay \udcXX escapes: JSON is written as ASCII.
+    temporary = path.with_suffix(".part")
+    temporary.write_text(json.dumps(report.to_json(files=True)), encoding="ascii")
+    temporary.replace(path)

@@ -1,0 +1,163 @@
+"""Proof: the slim image is what the plan says, byte for byte, and behaves like its source."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from docker_slim_plugin.engine import Engine
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.image.config import differences
+from docker_slim_plugin.model import EntryKind, FilePlan, Kept, RootPath, RunResult, SlimImage, SourceImage
+from docker_slim_plugin.observe.probe import compare
+from docker_slim_plugin.observe.session import Drive, Seen, last_words, run
+from docker_slim_plugin.pristine import Inside
+from docker_slim_plugin.progress import Progress
+
+_TYPES = {
+    EntryKind.FILE: tarfile.REGTYPE,
+    EntryKind.DIRECTORY: tarfile.DIRTYPE,
+    EntryKind.SYMLINK: tarfile.SYMTYPE,
+    EntryKind.FIFO: tarfile.FIFOTYPE,
+    EntryKind.CHARACTER: tarfile.CHRTYPE,
+    EntryKind.BLOCK: tarfile.BLKTYPE,
+}
+_CAPABILITY = "security.capability"
+MOST = 20
+"""Differences listed of one kind; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What checking one slim image has shown."""
+
+    form: str
+    differences: tuple[str, ...]
+    result: RunResult | None
+    files_compared: int
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        return not self.differences
+
+
+def verify(
+    engine: Engine,
+    source: SourceImage,
+    image: SlimImage,
+    plan: FilePlan,
+    hashes: Mapping[RootPath, str],
+    drive: Drive,
+    original: RunResult,
+    progress: Progress,
+) -> Verdict:
+    """Compare configuration and files of `image` with the source's, run it as the source was run, compare that too."""
+    started = time.monotonic()
+    found = list(differences(source.config, engine.image(image.id).config))
+    options, argv = drive.launch.free()
+    result = None
+    with engine.container(options, image.id, argv) as container:
+        with container.export() as stream:
+            found += compare_tree(stream, plan, hashes, container.changes())
+        try:
+            container.start()
+            init = container.pid()
+            if any(name != _CAPABILITY for kept in plan.kept for name, _ in kept.entry.xattrs) and init:
+                found += compare_xattrs(init, plan)
+            result = run(container, init, drive, Seen(), follow=None, progress=progress)
+        except SlimError as error:
+            found.append(f"it does not run: {error}; its last words: {last_words(container)}")
+        else:
+            behaviour = compare(original, result)
+            if behaviour and result.exit_status not in (None, 0):
+                behaviour = (*behaviour, f"its last words: {result.output.strip()[-500:]}")
+            found += behaviour
+    return Verdict(
+        form=image.form,
+        differences=tuple(found),
+        result=result,
+        files_compared=len(plan.kept),
+        seconds=time.monotonic() - started,
+    )
+
+
+def compare_tree(
+    stream: BinaryIO, plan: FilePlan, hashes: Mapping[RootPath, str], changes: Mapping[str, int]
+) -> Iterator[str]:
+    """Yield a sentence for each way in which an exported tree is not the plan's.
+
+    `changes` is what docker itself made in the container (docker diff): added names are its own, and directories in
+    which it made them have its times.
+    """
+    planned = plan.by_path()
+    missing = dict(planned)
+    with tarfile.open(fileobj=stream, mode="r|", errors="surrogateescape") as tar:
+        for member in tar:
+            path = RootPath("/" + member.name.removeprefix("./").strip("/"))
+            kept = missing.pop(path, None)
+            if kept is None:
+                if changes.get(path) != 1:
+                    yield f"{path} is in the image, but was not to be"
+                continue
+            if member.islnk():
+                other = planned.get(RootPath("/" + member.linkname.lstrip("/")))
+                yield from _same(path, "hard link", other and other.entry.inode, kept.entry.inode)
+                continue
+            yield from _compare(member, kept, touched=path == "/" or path in changes)
+            if member.isreg():
+                content = tar.extractfile(member)
+                assert content is not None
+                digest = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
+                yield from _same(path, "content", digest, hashes[path].removeprefix("sha256:"))
+    for path, kept in missing.items():
+        if kept.entry.kind is not EntryKind.SOCKET and path != "/":
+            yield f"{path} is not in the image"
+
+
+def _compare(member: tarfile.TarInfo, kept: Kept, *, touched: bool) -> Iterator[str]:
+    entry = kept.entry
+    path = entry.path
+    yield from _same(path, "type", member.type, _TYPES.get(entry.kind, b""))
+    if entry.kind is not EntryKind.SYMLINK:
+        yield from _same(path, "mode", f"{member.mode & 0o7777:o}", f"{entry.mode:o}")
+    yield from _same(path, "owner", (member.uid, member.gid), (entry.uid, entry.gid))
+    if not touched:
+        # docker export gives whole seconds.
+        yield from _same(path, "time", int(member.mtime), entry.mtime_ns // 10**9)
+    if entry.kind is EntryKind.SYMLINK:
+        yield from _same(path, "target", member.linkname, entry.target)
+    if entry.kind is EntryKind.FILE:
+        yield from _same(path, "size", member.size, entry.size)
+    capability = member.pax_headers.get(f"SCHILY.xattr.{_CAPABILITY}")
+    wanted = dict(entry.xattrs).get(_CAPABILITY)
+    yield from _same(path, "capabilities", capability is not None, wanted is not None)
+
+
+def _same(path: RootPath, what: str, found: object, wanted: object) -> Iterator[str]:
+    if found != wanted:
+        yield f"{path}: {what} is {found}, not {wanted}"
+
+
+def compare_xattrs(init: int, plan: FilePlan) -> list[str]:
+    """Return a sentence for each file whose extended attributes differ; asks the tree itself, as exports drop some."""
+    with Inside() as inside:
+        inside.enter(init)
+        found = {entry.path: entry for entry in inside.entries()}
+    sentences = []
+    for kept in plan.kept:
+        entry = found.get(kept.entry.path)
+        if kept.entry.xattrs and entry is not None and entry.xattrs != kept.entry.xattrs:
+            sentences.append(f"{entry.path}: extended attributes differ")
+    return sentences
+
+
+def shortened(sentences: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the first sentences and how many more there are."""
+    if len(sentences) <= MOST:
+        return sentences
+    return (*sentences[:MOST], f"and {len(sentences) - MOST} more")
