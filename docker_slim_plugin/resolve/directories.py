@@ -11,7 +11,7 @@ from docker_slim_plugin.resolve import patterns
 from docker_slim_plugin.resolve.elf import Elf
 from docker_slim_plugin.rootfs import Rootfs
 
-MAX_CONF = 1 << 20
+MAX_CONF = 1 << 16
 MAX_INCLUDES = 256
 MAX_DIRECTORIES = 256
 LD_SO_CONF = "/etc/ld.so.conf"
@@ -90,10 +90,10 @@ class Directories:
         return self._conf
 
     def _conf_file(self, top: str) -> Iterator[str]:
-        pending, seen = [top], 0
-        while pending and seen < MAX_INCLUDES:
+        pending, files, globs = [top], 0, 0
+        while pending and files < MAX_INCLUDES:
             path = pending.pop()
-            seen += 1
+            files += 1
             included: list[str] = []
             for line in self.rootfs.text(path, MAX_CONF).split("\n"):
                 words = line.partition("#")[0].split()
@@ -103,7 +103,8 @@ class Directories:
                     # The old "directory=libtype" form is still read.
                     yield from (word.partition("=")[0] for word in _colons(words) if word.startswith("/"))
                     continue
-                for pattern in words[1:]:
+                for pattern in words[1 : 1 + MAX_INCLUDES - globs]:
+                    globs += 1
                     included += sorted(patterns.matches(self.rootfs, posixpath.join(posixpath.dirname(path), pattern)))
             pending += included[::-1]
 

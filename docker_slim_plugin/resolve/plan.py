@@ -32,6 +32,8 @@ from docker_slim_plugin.rootfs import Rootfs
 
 ON_LINKS = frozenset({AccessKind.READLINK, AccessKind.CHANGE})
 """What is done to a symlink itself, not to what it leads to."""
+MAX_PATH = 256
+"""Directories of PATH."""
 MAX_WARNINGS = 20
 """Of one sort; the rest is counted."""
 
@@ -104,7 +106,7 @@ class _Search:
         self.ledger = ledger
         self.loader = Loader(ledger.rootfs, tuple(directory for directory in directories if directory))
         self.executed = executed
-        self.path = tuple(environment.get("PATH", scripts.DEFAULT_PATH).split(":"))
+        self.path = tuple(environment.get("PATH", scripts.DEFAULT_PATH).split(":")[:MAX_PATH])
         self.mapped: set[RootPath] = set()
         self.missing: dict[tuple[str, str], None] = {}
 

@@ -41,6 +41,7 @@ def plan(ledger: Ledger, packages: Packages, selection: Selection, warnings: tup
         warnings += said
     _directories(ledger)
     group = groups(rootfs, ledger.reasons, packages)
+    database = frozenset(packages.database)
     kept: list[Kept] = []
     for path in sorted(ledger.reasons):
         entry, content = rootfs.entries[path], generated.get(path)
@@ -50,7 +51,7 @@ def plan(ledger: Ledger, packages: Packages, selection: Selection, warnings: tup
             Kept(
                 entry=entry,
                 reasons=ledger.bounded(path),
-                group=Group.CONFIG if content is not None else group[path],
+                group=Group.CONFIG if path in database else group[path],
                 package=plain(packages.owners.get(path, "")),
                 content=content,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import time
 
 import pytest
 
@@ -193,3 +194,14 @@ def test_library_path_of_the_image() -> None:
 
 def test_missing_libraries_are_told() -> None:
     assert closure({"/p": program("liba.so")}).missing == (("/p", GLIBC), ("/p", "liba.so"))
+
+
+def test_hostile_configuration_and_programs_are_bounded() -> None:
+    names = [f"lib{index}.so" for index in range(1000)]
+    tree: Tree = {
+        "/p": program(*names, rpath=":".join(f"/{index}" for index in range(500))),
+        "/etc/ld.so.conf": "include /**/**/ld.so.conf\n" * 2000 + "include /etc/ld.so.conf\n",
+    }
+    begin = time.perf_counter()
+    assert len(closure(tree).missing) > 100
+    assert time.perf_counter() - begin < 10
