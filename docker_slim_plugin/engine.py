@@ -26,8 +26,8 @@ from docker.context import ContextAPI
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.model import SourceImage
 from docker_slim_plugin.gate import GATE_NAME, GATE_PATH, GATES
+from docker_slim_plugin.model import SourceImage
 
 LABEL = "docker-slim.run"
 """Label of our containers; the value is "PID BOOT-STARTTIME" of the run that owns them."""
@@ -192,7 +192,8 @@ class Container:
             pass
         except APIError as error:
             if "already in progress" not in str(error):
-                raise SlimError(f"cannot remove the container {self.id[:12]}: {error}", hint="docker slim prune") from error
+                text = f"cannot remove the container {self.id[:12]}: {error}"
+                raise SlimError(text, hint="docker slim prune") from error
 
 
 class Blocks(io.RawIOBase):

@@ -28,8 +28,9 @@ def judge(source: SourceImage, request: Request, observations: Observations) -> 
     failed = [probe for probe in result.probes if not probe.ok and probe.kind != "http-skip"]
     asked = [probe for probe in result.probes if probe.kind != "http-skip"]
     if asked and len(failed) == len(asked):
+        first = failed[0]
         raise SlimError(
-            f"cannot go on: no probe succeeded: {failed[0].kind} {failed[0].target}: {failed[0].detail or failed[0].status}",
+            f"cannot go on: no probe succeeded: {first.kind} {first.target}: {first.detail or first.status}",
             hint="check --http, --exec and --host-exec, or use --no-http",
         )
     warnings = [f"{probe.kind} {probe.target} failed on the original too: {probe.detail}" for probe in failed]

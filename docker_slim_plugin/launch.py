@@ -65,9 +65,9 @@ def launch(source: SourceImage, options: Sequence[str], command: Sequence[str]) 
     exposed = exposed_ports((*(config.get("ExposedPorts") or {}), *(v or "" for n, v in given if n == "--expose")))
     published = published_ports(value or "" for name, value in given if name == "--publish")
     ours = []
-    if network not in ("none", "host") and not network.startswith("container:"):
-        if not any(name == "--publish-all" and value != "false" for name, value in given):
-            ours = [f"--publish=127.0.0.1::{port}" for port in exposed if port not in published]
+    everything = any(name == "--publish-all" and value != "false" for name, value in given)
+    if not everything and network not in ("none", "host") and not network.startswith("container:"):
+        ours = [f"--publish=127.0.0.1::{port}" for port in exposed if port not in published]
     kept = tuple(token for name, value in given if name != "--entrypoint" for token in spelled(name, value))
     stop = next((value for name, value in reversed(given) if name == "--stop-signal"), None)
     return Launch(

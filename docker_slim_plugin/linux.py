@@ -30,7 +30,7 @@ def checked(result: int, call: str) -> int:
 
 
 def setns(descriptor: int, kind: int) -> None:
-    """Move the calling thread into a namespace. See setns(2)."""
+    """Move the calling thread into another namespace, as in the manual page setns(2)."""
     checked(_libc.setns(descriptor, kind), "setns")
 
 

@@ -107,7 +107,7 @@ def _entry(record: tuple[Any, ...]) -> Entry:
 
 
 class PristineTree:
-    """The tree of an image, made ready in the background; a context manager that holds the container it is read from."""
+    """The tree of an image, made ready in the background; a context manager that holds the container it lies in."""
 
     def __init__(self, engine: Engine, source: SourceImage) -> None:
         self._engine = engine

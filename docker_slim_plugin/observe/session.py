@@ -34,6 +34,7 @@ QUIET_SECONDS = 1.0
 IDLE_SECONDS = 3.0
 """Without a port or a probe to go by, the app must also have used no processor for so long."""
 IDLE_SHARE = 0.05
+ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104
 _TICK = 0.02
 
 
@@ -164,7 +165,7 @@ def _check(follower: Follower, mode: str) -> None:
         raise SlimError("cannot trust this run: the tracer ended before the app did", hint="try --tracer=off")
     if mode == "seccomp" and follower.rights:
         names = ", ".join(sorted(follower.rights)[:3])
-        raise Restart("syscall", f"{names} needs its own rights (setuid, capabilities): running again without the filter")
+        raise Restart("syscall", f"{names} needs rights of its own (setuid, capabilities): once more, without the filter")
     if mode != "off" and follower.tracers:
         names = ", ".join(sorted(follower.tracers)[:3])
         raise Restart("off", f"{names} traces processes itself: running again with the watcher alone")
@@ -214,7 +215,9 @@ def run(
     if not lives():
         return _ended(container)
     if not readiness.ready:
-        raise SlimError(f"cannot see the app come up within {drive.timeout:.0f} s: {readiness.why}", hint="--timeout, --until")
+        raise SlimError(
+            f"cannot see the app come up within {drive.timeout:.0f} s: {readiness.why}", hint="--timeout, --until"
+        )
 
     def execute(command: str | Sequence[str]) -> tuple[int, str]:
         argv = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
@@ -236,10 +239,11 @@ def _target(container: Container, init: int, launch: Launch) -> Target:
         number, _, protocol = name.partition("/")
         if protocol == "tcp" and places:
             host = places[0]["HostIp"]
-            ports[int(number)] = ("127.0.0.1" if host in ("", "0.0.0.0", "::") else host, int(places[0]["HostPort"]))  # noqa: S104
+            ports[int(number)] = ("127.0.0.1" if host in ANYWHERE else host, int(places[0]["HostPort"]))
     if launch.network == "host":
         ports = {port: ("127.0.0.1", port) for port in launch.ports}
-    return Target(container=container.id, image=attributes["Config"]["Image"], pid=init, ports=ports, exposed=launch.ports)
+    image = attributes["Config"]["Image"]
+    return Target(container=container.id, image=image, pid=init, ports=ports, exposed=launch.ports)
 
 
 def _until_exit(container: Container, lives: Callable[[], bool], deadline: float) -> RunResult:

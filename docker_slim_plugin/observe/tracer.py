@@ -21,79 +21,48 @@ tracees with it: nothing ever runs on untraced and unnoticed.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import json
 import os
 import signal
 import stat
-import struct
 import sys
-from ctypes import addressof, create_string_buffer
 from dataclasses import dataclass
 from typing import Any
 
 from ptrace import PtraceError
 from ptrace.binding import func as binding
-from ptrace.binding.func import (
-    PTRACE_CONT,
-    PTRACE_EVENT_EXEC,
-    PTRACE_SYSCALL,
-    ptrace,
-    ptrace_getregs,
-    ptrace_setregs,
-)
+from ptrace.binding.func import PTRACE_CONT, PTRACE_EVENT_EXEC, PTRACE_SYSCALL, ptrace
 
 from docker_slim_plugin.model import AccessKind
-from docker_slim_plugin.gate import GATES, GateCode
+from docker_slim_plugin.observe.memory import peek, string
+from docker_slim_plugin.observe.release import Refused, release
+from docker_slim_plugin.observe.stops import (
+    ARCH,
+    ARGUMENTS,
+    FORKS,
+    GROUP_STOPS,
+    NR,
+    OP,
+    PTRACE_EVENT_SECCOMP,
+    PTRACE_EVENT_STOP,
+    PTRACE_LISTEN,
+    PTRACE_SEIZE,
+    PTRACE_SYSCALL_INFO_ENTRY,
+    RET_DATA,
+    SYSCALL_STOP,
+    syscall_info,
+)
 from docker_slim_plugin.observe.syscalls import ROOT_CALLS, SYSCALLS, filter_program, numbers
 
-# linux/ptrace.h, what the binding does not name
-PTRACE_SEIZE = 0x4206
-PTRACE_INTERRUPT = 0x4207
-PTRACE_LISTEN = 0x4208
-PTRACE_GET_SYSCALL_INFO = 0x420E
-PTRACE_SYSCALL_INFO_ENTRY, PTRACE_SYSCALL_INFO_EXIT = 1, 2
-PTRACE_EVENT_SECCOMP, PTRACE_EVENT_STOP = 7, 128
-PTRACE_O_TRACESECCOMP, PTRACE_O_EXITKILL = 0x80, 0x100000
-OPTIONS = (
-    binding.PTRACE_O_TRACESYSGOOD
-    | binding.PTRACE_O_TRACEFORK
-    | binding.PTRACE_O_TRACEVFORK
-    | binding.PTRACE_O_TRACECLONE
-    | binding.PTRACE_O_TRACEEXEC
-    | PTRACE_O_TRACESECCOMP
-    | PTRACE_O_EXITKILL
-)
-SYSCALL_STOP = signal.SIGTRAP | 0x80
-GROUP_STOPS = frozenset({signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
-
-# linux/prctl.h, linux/seccomp.h; system call numbers of the gate's own ABI
-PR_SET_NO_NEW_PRIVS, SECCOMP_SET_MODE_FILTER = 38, 1
-NUMBERS = {
-    "x86_64": {"prctl": 157, "seccomp": 317, "execve": 59},
-    "aarch64": {"prctl": 167, "seccomp": 277, "execve": 221},
-}
-
-pack_iovec = struct.Struct("QQ").pack_into
-process_vm_readv = ctypes.CDLL(None, use_errno=True).process_vm_readv
-process_vm_readv.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 5)
-process_vm_readv.restype = ctypes.c_ssize_t
-
-PATH_MAX, PAGE = 4096, 4096
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MAX_SEEN = 200_000
 """Distinct accesses remembered, so as to say each once; then forgotten, and said again: memory stays bounded."""
-SHORT = 256
-"""Bytes read of a path at first; most are shorter."""
 SPIN = 100
 """Polls before sleeping: a stop that comes at once is taken without the price of a wake-up."""
 REST_SECONDS, SLEEP_SECONDS = 0.02, 0.5
-# struct ptrace_syscall_info: op, arch, ip, sp, nr, args[6], and of a seccomp stop ret_data
-INFO = struct.Struct("<BxxxIQQQ6QI")
-AF_UNIX = 1
+AF_UNIX, SOCKADDR_UN = 1, 110
+X32_BIT = 0x40000000
 CAPABILITY = "security.capability"
-FORKS = frozenset({binding.PTRACE_EVENT_FORK, binding.PTRACE_EVENT_VFORK, binding.PTRACE_EVENT_CLONE})
 
 
 @dataclass(slots=True)
@@ -105,23 +74,12 @@ class Speaker:
     """0 until it has had something new to say."""
 
 
-class Refused(Exception):
-    """The process at the gate could not be made to run its program."""
-
-    def __init__(self, number: int, text: str) -> None:
-        super().__init__(text)
-        self.number = number
-
-
 class Tracer:
     """Follows every process under the gates that it was given, until none is left."""
 
     def __init__(self, *, machine: str, use_filter: bool, detach: bool = False) -> None:
         self.detach = detach
         """Whether to let go of a process as soon as it runs its program."""
-        self.gate: GateCode = GATES[machine]
-        self.calls = NUMBERS[machine]
-        self.machine = machine
         self.program = filter_program(machine) if use_filter else b""
         self.rows = {} if use_filter else numbers(machine)
         self.go = PTRACE_CONT if use_filter else PTRACE_SYSCALL
@@ -135,10 +93,6 @@ class Tracer:
         """Whether any process may have another root than the container's."""
         self.events = self.lost = self.stops = self.told = 0
         self.out: list[str] = []
-        self.info = create_string_buffer(INFO.size + 8)
-        self.info_at = addressof(self.info)
-        self.block, self.local, self.remote = (create_string_buffer(size) for size in (PATH_MAX, 16, 16))
-        self.block_at, self.local_at, self.remote_at = map(addressof, (self.block, self.local, self.remote))
         self.pending = b""
         self.closed = False
 
@@ -219,14 +173,10 @@ class Tracer:
         event = status >> 16
         command, number = self.go, 0
         try:
-            if event == PTRACE_EVENT_SECCOMP:
+            if event == PTRACE_EVENT_SECCOMP or status >> 8 == SYSCALL_STOP:
                 self.entered(pid)
             elif event == 0:
                 number = os.WSTOPSIG(status)
-                if number == SYSCALL_STOP:
-                    number = 0
-                    if not self.program:
-                        self.entered(pid)
             elif event in FORKS:
                 self.forked(pid)
             elif event == PTRACE_EVENT_EXEC:
@@ -252,12 +202,11 @@ class Tracer:
 
     def entered(self, pid: int) -> None:
         """Record the paths of the system call that `pid` is about to make."""
-        ptrace(PTRACE_GET_SYSCALL_INFO, pid, INFO.size, self.info_at)
-        fields = INFO.unpack_from(self.info)
+        fields = syscall_info(pid)
         if self.program:
-            row = fields[11]
-        elif fields[0] == PTRACE_SYSCALL_INFO_ENTRY:
-            known = self.rows.get((fields[1], fields[4] & ~0x40000000))
+            row = fields[RET_DATA]
+        elif fields[OP] == PTRACE_SYSCALL_INFO_ENTRY:
+            known = self.rows.get((fields[ARCH], fields[NR] & ~X32_BIT))
             if known is None:
                 return
             row = known
@@ -266,21 +215,26 @@ class Tracer:
         self.events += 1
         call = SYSCALLS[row]
         for argument in call.paths:
-            address = fields[5 + argument.position]
-            if not address:
-                continue
-            try:
-                raw = self.socket(pid, fields) if call.kind is AccessKind.CONNECT else self.string(pid, address)
-            except OSError as error:
-                # EFAULT for the tracee as well when the page is not there; gone when it was killed.
-                if error.errno not in (errno.EIO, errno.EFAULT, errno.ESRCH):
-                    self.lost += 1
-                continue
+            raw = self.path(pid, call.kind, fields[ARGUMENTS + argument.position], fields)
             if raw:
-                directory = None if argument.directory is None else fields[5 + argument.directory]
+                directory = None if argument.directory is None else fields[ARGUMENTS + argument.directory]
                 self.named(pid, row, raw, directory)
         if not call.paths or call.name in ROOT_CALLS:
             self.special(pid, call.name, fields)
+
+    def path(self, pid: int, kind: AccessKind, address: int, fields: tuple[int, ...]) -> bytes:
+        """Return the path that a call's argument points to; b"" when it points to none."""
+        if not address:
+            return b""
+        try:
+            if kind is AccessKind.CONNECT:
+                return socket_path(pid, address, fields[ARGUMENTS + 2])
+            return string(pid, address)
+        except OSError as error:
+            # EFAULT: the call fails with it as well. ESRCH: killed meanwhile.
+            if error.errno not in (errno.EFAULT, errno.ESRCH):
+                self.lost += 1
+            return b""
 
     def named(self, pid: int, row: int, raw: bytes, directory: int | None) -> None:
         """Say that `pid` named the path `raw`, relative to `directory` (a descriptor, or None for its cwd)."""
@@ -346,144 +300,27 @@ class Tracer:
     def special(self, pid: int, name: str, fields: tuple[int, ...]) -> None:
         if name in ROOT_CALLS:
             self.rooted = True
-        elif name == "ptrace" and fields[5] in (0, 16, PTRACE_SEIZE):  # TRACEME, ATTACH
+        elif name == "ptrace" and fields[ARGUMENTS] in (0, binding.PTRACE_ATTACH, PTRACE_SEIZE):  # 0 is PTRACE_TRACEME
             self.say("ptrace", self.number(pid, self.process.get(pid) or self.meet(pid)))
 
-    # -- a tracee's memory ------------------------------------------------------------------------------------------
-
-    def peek(self, pid: int, address: int, size: int) -> bytes:
-        """Return up to `size` bytes of the tracee's memory. See process_vm_readv(2): no descriptor to open and close."""
-        pack_iovec(self.remote, 0, address, size)
-        pack_iovec(self.local, 0, self.block_at, size)
-        got = process_vm_readv(pid, self.local_at, 1, self.remote_at, 1, 0)
-        if got < 0:
-            raise OSError(ctypes.get_errno(), "process_vm_readv")
-        return ctypes.string_at(self.block_at, got)
-
-    def string(self, pid: int, address: int) -> bytes:
-        """Return the NUL-terminated string at `address`; b"" when it is longer than PATH_MAX, as the kernel refuses it.
-
-        Never reads over the end of a page unless the string does: what lies behind may not be mapped.
-        """
-        block = min(SHORT, PAGE - address % PAGE)
-        data = self.peek(pid, address, block)
-        end = data.find(b"\0")
-        while end < 0 and len(data) < PATH_MAX and block:
-            at = address + len(data)
-            block = min(PATH_MAX - len(data), PAGE - at % PAGE)
-            more = self.peek(pid, at, block)
-            if not more:
-                break
-            data += more
-            end = data.find(b"\0")
-        return data[:end] if end > 0 else b""
-
-    def socket(self, pid: int, fields: tuple[int, ...]) -> bytes:
-        """Return the path of a struct sockaddr_un (unix(7)); b"" for other families and abstract names."""
-        data = self.peek(pid, fields[6], min(fields[7] & 0xFFFFFFFF, 110))
-        if len(data) < 3 or int.from_bytes(data[:2], "little") != AF_UNIX:
-            return b""
-        return data[2:].split(b"\0", 1)[0]
-
-    # -- the gate ---------------------------------------------------------------------------------------------------
-
     def attach(self, pid: int) -> None:
-        """Seize the process in the gate, install the filter in it, and make it execve its program."""
-        ptrace(PTRACE_SEIZE, pid, 0, OPTIONS)
-        ptrace(PTRACE_INTERRUPT, pid)
-        self.wait_stop(pid)
-        registers = ptrace_getregs(pid)
-        if not self.gate.holds(instruction_pointer(registers)):
-            raise Refused(errno.EBUSY, "the process is not at the gate")
-        self.roots.add(pid)
+        """Follow the process that waits at the gate, and let it go; or only let it go."""
         self.process[pid] = Speaker("docker")
-        if self.program:
-            self.install_filter(pid, stack_pointer(registers))
-        self.execute(pid, stack_pointer(registers))
-        self.executed(pid)
+        release(pid, self.program, self.entered)
         if self.detach:
-            self.roots.discard(pid)
             ptrace(binding.PTRACE_DETACH, pid, 0, 0)
-        else:
-            ptrace(self.go, pid, 0, 0)
-
-    def install_filter(self, pid: int, stack: int) -> None:
-        # Far enough below the stack pointer not to touch argv, and within what execve(2) mapped (128 KiB).
-        at = (stack - 0x8000) & ~0xF
-        poke(pid, at, self.program)
-        poke(pid, at - 0x40, struct.pack("<HxxxxxxQ", len(self.program) // 8, at))
-        for name, arguments in (
-            ("prctl", (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)),
-            ("seccomp", (SECCOMP_SET_MODE_FILTER, 0, at - 0x40)),
-        ):
-            result = self.inject(pid, self.calls[name], arguments)
-            if result:
-                raise Refused(-result, f"{name}: {os.strerror(-result)}")
-
-    def execute(self, pid: int, stack: int) -> None:
-        """Make `pid` execve the argv behind the gate's own, looked up in its PATH as runc would (execvp(3))."""
-        (argc,) = struct.unpack("<Q", self.peek(pid, stack, 8))
-        argv, envp = stack + 16, stack + 8 + (argc + 1) * 8
-        (name_at,) = struct.unpack("<Q", self.peek(pid, argv, 8))
-        name = self.string(pid, name_at)
-        if argc < 2 or not name:
-            raise Refused(errno.ENOENT, "no command")
-        scratch = (stack - 0x4000) & ~0xF
-        failure = errno.ENOENT
-        for candidate in candidates(name, self.environment(pid).get(b"PATH", DEFAULT_PATH.encode())):
-            poke(pid, scratch, candidate + b"\0")
-            result = self.inject(pid, self.calls["execve"], (scratch, argv, envp))
-            if result == 0:
-                return
-            if -result not in (errno.ENOENT, errno.ENOTDIR) and failure == errno.ENOENT:
-                failure = -result
-        raise Refused(failure, f"exec {os.fsdecode(name)}: {os.strerror(failure)}")
-
-    @staticmethod
-    def environment(pid: int) -> dict[bytes, bytes]:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            pairs = [item.partition(b"=") for item in file.read().split(b"\0") if item]
-        return {name: value for name, _, value in reversed(pairs)}
-
-    def inject(self, pid: int, number: int, arguments: tuple[int, ...]) -> int:
-        """Make the stopped `pid` do one system call at the gate's instruction; return its result (-errno on failure)."""
-        registers = ptrace_getregs(pid)
-        prepare(registers, self.gate.syscall_address, number, arguments)
-        ptrace_setregs(pid, registers)
-        while True:
-            ptrace(PTRACE_SYSCALL, pid, 0, 0)
-            status = self.wait_stop(pid)
-            if status >> 16 == PTRACE_EVENT_EXEC:
-                return 0
-            if status >> 16 == PTRACE_EVENT_SECCOMP:
-                self.entered(pid)
-                continue
-            if os.WSTOPSIG(status) == SYSCALL_STOP:
-                ptrace(PTRACE_GET_SYSCALL_INFO, pid, INFO.size, self.info_at)
-                if INFO.unpack_from(self.info)[0] == PTRACE_SYSCALL_INFO_EXIT:
-                    return result_of(ptrace_getregs(pid))
-                if not self.program and number == self.calls["execve"]:
-                    self.entered(pid)
-
-    @staticmethod
-    def wait_stop(pid: int) -> int:
-        _, status = os.waitpid(pid, binding.THREAD_TRACE_FLAGS)
-        if not os.WIFSTOPPED(status):
-            raise Refused(errno.ESRCH, "the process ended at the gate")
-        return status
+            return
+        self.roots.add(pid)
+        self.executed(pid)
+        ptrace(self.go, pid, 0, 0)
 
 
-def poke(pid: int, address: int, data: bytes) -> None:
-    """Write into the memory of a stopped tracee. See proc_pid_mem(5)."""
-    with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
-        memory.seek(address)
-        memory.write(data)
-
-
-def candidates(name: bytes, path: bytes) -> list[bytes]:
-    if b"/" in name:
-        return [name]
-    return [(directory or b".") + b"/" + name for directory in path.split(b":")]
+def socket_path(pid: int, address: int, length: int) -> bytes:
+    """Return the path in a struct sockaddr_un (unix(7)); b"" for other families and abstract names."""
+    data = peek(pid, address, min(length & 0xFFFFFFFF, SOCKADDR_UN))
+    if len(data) < 3 or int.from_bytes(data[:2], sys.byteorder) != AF_UNIX:
+        return b""
+    return data[2:].split(b"\0", 1)[0]
 
 
 def gains_rights(pid: int) -> bool:
@@ -505,35 +342,6 @@ def gains_rights(pid: int) -> bool:
         return bool(capable) and uid != 0
     except (OSError, KeyError, ValueError):
         return False
-
-
-def instruction_pointer(registers: Any) -> int:
-    return int(registers.pc if hasattr(registers, "pc") else registers.rip)
-
-
-def stack_pointer(registers: Any) -> int:
-    return int(registers.sp if hasattr(registers, "sp") else registers.rsp)
-
-
-def result_of(registers: Any) -> int:
-    value = int(registers.r0 if hasattr(registers, "r0") else registers.rax)
-    return value - (1 << 64) if value >> 63 else value
-
-
-def prepare(registers: Any, address: int, number: int, arguments: tuple[int, ...]) -> None:
-    """Set the registers for a system call at `address` (syscall(2)), and cancel the restart of the interrupted one."""
-    values = (*arguments, 0, 0, 0, 0, 0, 0)[:6]
-    if hasattr(registers, "pc"):
-        registers.pc, registers.r8 = address, number
-        for index, value in enumerate(values):
-            setattr(registers, f"r{index}", value)
-        return
-    registers.rip, registers.rax = address, number
-    # Else the kernel sees an interrupted pause(2) and steps back to it: arch_do_signal_or_restart().
-    registers.orig_rax = (1 << 64) - 1
-    names = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
-    for name, value in zip(names, values, strict=True):
-        setattr(registers, name, value)
 
 
 def main() -> None:

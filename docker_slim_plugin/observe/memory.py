@@ -1,0 +1,53 @@
+"""A tracee's memory. It is hostile: it may change under every read, end anywhere, or hold no string at all."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from ctypes import addressof, create_string_buffer
+
+PATH_MAX, PAGE = 4096, 4096
+_SHORT = 256
+"""Bytes read of a string at first; most paths are shorter."""
+
+_process_vm_readv = ctypes.CDLL(None, use_errno=True).process_vm_readv
+_process_vm_readv.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 5)
+_process_vm_readv.restype = ctypes.c_ssize_t
+_pack_iovec = struct.Struct("QQ").pack_into
+_block, _local, _remote = (create_string_buffer(size) for size in (PATH_MAX, 16, 16))
+_block_at, _local_at, _remote_at = (addressof(buffer) for buffer in (_block, _local, _remote))
+
+
+def peek(pid: int, address: int, size: int) -> bytes:
+    """Return up to `size` (at most PATH_MAX) bytes at `address`. See process_vm_readv(2): no descriptor to keep."""
+    _pack_iovec(_remote, 0, address, size)
+    _pack_iovec(_local, 0, _block_at, size)
+    got = _process_vm_readv(pid, _local_at, 1, _remote_at, 1, 0)
+    if got < 0:
+        raise OSError(ctypes.get_errno(), "process_vm_readv")
+    return ctypes.string_at(_block_at, got)
+
+
+def string(pid: int, address: int) -> bytes:
+    """Return the NUL-terminated string at `address`; b"" when it is longer than PATH_MAX, as the kernel refuses it too.
+
+    Never reads over the end of a page unless the string does: what lies behind may not be mapped.
+    """
+    data = b""
+    while len(data) < PATH_MAX:
+        at = address + len(data)
+        more = peek(pid, at, min(PATH_MAX - len(data), PAGE - at % PAGE, PATH_MAX if data else _SHORT))
+        end = more.find(b"\0")
+        if end >= 0:
+            return data + more[:end]
+        if not more:
+            break
+        data += more
+    return b""
+
+
+def poke(pid: int, address: int, data: bytes) -> None:
+    """Write into the memory of a stopped tracee. See proc_pid_mem(5)."""
+    with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
+        memory.seek(address)
+        memory.write(data)
