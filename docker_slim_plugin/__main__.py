@@ -1,0 +1,60 @@
+"""`docker slim` and `docker-slim`: the plugin handshake, the error boundary and the exit status.
+
+Docker asks every plugin for its metadata whenever it lists them, so that answer comes before anything is imported.
+"""
+
+import sys
+
+from docker_slim_plugin import __version__
+
+METADATA = (
+    '{"SchemaVersion":"0.1.0","Vendor":"docker-slim-plugin","Version":"%s",'
+    '"ShortDescription":"Make slim images by watching what an app really needs"}'
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command line (sys.argv's by default) and return the exit status."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments[:1] == ["docker-cli-plugin-metadata"]:
+        sys.stdout.write(METADATA % __version__ + "\n")
+        return 0
+    if sys.flags.no_site:  # the installed launcher leaves it out, for the sake of the answer above
+        import site  # noqa: PLC0415
+
+        site.main()
+    return bounded(arguments)
+
+
+def bounded(arguments: list[str]) -> int:
+    """Run the command; what the user can put right becomes two lines on stderr, a bug keeps its traceback."""
+    import os  # noqa: PLC0415
+
+    from docker_slim_plugin import cancel  # noqa: PLC0415
+    from docker_slim_plugin.errors import SlimError  # noqa: PLC0415
+
+    try:
+        cancel.install()
+        if address := os.environ.pop(cancel.SOCKET, ""):
+            cancel.listen(address)
+        from docker_slim_plugin.cli.app import run  # noqa: PLC0415
+
+        return run(arguments)
+    except SlimError as error:
+        from docker_slim_plugin.cli.text import printable  # noqa: PLC0415
+
+        lines = map(printable, str(error).split("\n"))
+        sys.stderr.write("docker slim: " + "\n".join(lines) + "\n")
+        if error.hint:
+            sys.stderr.write(f"  try: {printable(error.hint)}\n")
+        return error.status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # What is left in the buffer would raise again when the interpreter flushes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""How a run is asked to stop: signals, and the socket by which docker tells its plugins (cli-plugins/socket).
+
+The first request raises Interrupted in the main thread; later ones are only acknowledged, so that what was started
+is also removed. Docker itself kills us at the third.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from types import FrameType
+
+from docker_slim_plugin.errors import Interrupted
+
+SOCKET = "DOCKER_CLI_PLUGIN_SOCKET"
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Cancel:
+    """The signal handler; raises once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self, number: int, _: FrameType | None) -> None:
+        if self.asked:
+            os.write(2, b"docker slim: still cleaning up\n")
+            return
+        self.asked = True
+        raise Interrupted(f"cannot go on: interrupted by {signal.Signals(number).name}", hint="docker slim prune")
+
+
+def install() -> Cancel:
+    """Handle SIGINT, SIGTERM and SIGHUP; one that our parent had us ignore (nohup) stays ignored."""
+    cancel = Cancel()
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, cancel)
+    return cancel
+
+
+def listen(address: str) -> threading.Thread | None:
+    """Take the end of docker's plugin socket at `address` as SIGTERM to ourselves; None when it cannot be reached."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # Go writes the leading NUL of an abstract address as "@".
+        connection.connect(f"\0{address[1:]}" if address.startswith("@") else address)
+    except OSError:
+        connection.close()
+        return None
+    thread = threading.Thread(target=_until_end, args=(connection,), name="plugin-socket", daemon=True)
+    thread.start()
+    return thread
+
+
+def _until_end(connection: socket.socket) -> None:
+    with connection:
+        try:
+            while connection.recv(4096):
+                pass
+        except ConnectionError:
+            pass
+    os.kill(os.getpid(), signal.SIGTERM)

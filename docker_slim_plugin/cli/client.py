@@ -1,0 +1,48 @@
+"""The user's own docker client, asked for what it knows: its options, images and containers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from docker_slim_plugin.cli.arguments import Flag, flags
+from docker_slim_plugin.errors import SlimError
+
+_PATIENCE = 10.0
+"""Seconds; `--help` takes 15 ms, a list of images asks the engine."""
+
+
+def program() -> str:
+    """Return the docker client that called us, or the one in PATH; "" when there is none."""
+    return shutil.which(os.environ.get("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND") or "docker") or ""
+
+
+def ask(arguments: Sequence[str], *, patience: float = _PATIENCE) -> str | None:
+    """Return what docker prints; None when it fails, is not there, or takes longer than `patience` seconds."""
+    client = program()
+    if not client:
+        return None
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_CLI_PLUGIN_")}
+    try:
+        answer = subprocess.run(
+            [client, *arguments],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=patience,
+            env=environment,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return os.fsdecode(answer.stdout) if answer.returncode == 0 else None
+
+
+def create_flags() -> Mapping[str, Flag]:
+    """Return the options of this very client's `docker create`."""
+    text = ask(["create", "--help"])
+    if text is None:
+        raise SlimError("cannot find a docker client that works", hint="apt-get install docker.io")
+    return flags(text)

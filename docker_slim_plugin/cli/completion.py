@@ -1,0 +1,118 @@
+"""Completion as docker asks its plugins for it: cobra's `__complete` protocol.
+
+The last word is the one to be completed, empty or not. The answer is a candidate a line, a tab and its description
+behind it, and at the end ":N", what the shell may do beyond (cobra's ShellCompDirective).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from docker_slim_plugin.cli import client, options
+from docker_slim_plugin.cli.arguments import GLOBAL, Flag, docker_flags, flags, take, token
+from docker_slim_plugin.errors import SlimError, UsageError
+
+DEFAULT, NO_SPACE, NO_FILES = 0, 2, 4
+_PATIENCE = 3.0
+"""Seconds for an answer of the engine; who presses tab does not wait longer."""
+_LISTS = {
+    "--network": ("network", "ls", "--format", "{{.Name}}"),
+    "--volumes-from": ("container", "ls", "--all", "--format", "{{.Names}}"),
+    "--link": ("container", "ls", "--format", "{{.Names}}"),
+}
+_DOCKER_CHOICES = {"--pull": ("always", "missing", "never")}
+
+Answer = tuple[list[tuple[str, str]], int]
+"""(candidate, description) pairs, and the directive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """Our commands and their options, as far as completion needs them."""
+
+    verbs: Mapping[str, str]
+    flags: Callable[[str], Mapping[str, Flag]]
+    help: Callable[[str], Mapping[str, str]]
+
+
+def complete(
+    words: Sequence[str],
+    ours: Ours,
+    *,
+    described: bool = True,
+) -> str:
+    """Return the answer to `__complete WORDS...`; whatever goes wrong, no candidates."""
+    *before, current = words or [""]
+    try:
+        taken, index = take(before, GLOBAL, "docker slim")
+        rest = before[index:]
+        rest = rest[1:] if rest[:1] == ["slim"] else rest
+        found, directive = _candidates(rest, current, ours, [token(*pair) for pair in taken])
+    except SlimError:
+        found, directive = [], NO_FILES
+    lines = [f"{word}\t{text}" if text and described else word for word, text in found if word.startswith(current)]
+    return "\n".join([*lines, f":{directive}"]) + "\n"
+
+
+def _candidates(
+    before: Sequence[str],
+    current: str,
+    ours: Ours,
+    global_options: Sequence[str],
+) -> Answer:
+    if not before:
+        return list(ours.verbs.items()), NO_FILES
+    own = ours.flags(before[0])
+    theirs = _docker() if before[0] == "run" else {}
+    known = {**{name: flag for name, (flag, _) in theirs.items()}, **own}
+    descriptions = {**{name: text for name, (_, text) in theirs.items()}, **ours.help(before[0])}
+    name, equals, _ = current.partition("=")
+    if current.startswith("--") and equals:
+        return _values(known[name].name, global_options, f"{name}=") if name in known else ([], NO_FILES)
+    try:
+        _, index = take(before[1:], known, "docker slim")
+    except UsageError:
+        last = before[-1]  # an option that waits for its value, or nonsense
+        spelled = last if last.startswith("--") else f"-{last[-1:]}"
+        waiting = known.get(spelled)
+        return _values(waiting.name, global_options) if waiting and waiting.takes_value else ([], NO_FILES)
+    if index < len(before) - 1:
+        return [], DEFAULT
+    if current.startswith("-"):
+        return [(name, descriptions.get(name, "")) for name in sorted(known) if name.startswith("--")], NO_FILES
+    return (_images(global_options), NO_FILES) if before[0] == "run" else ([], NO_FILES)
+
+
+def _docker() -> dict[str, tuple[Flag, str]]:
+    """Return {spelling: (Flag, first line of its description)} of docker run."""
+    help_text = client.ask(["create", "--help"], patience=_PATIENCE) or ""
+    found = {name: (flag, "") for name, flag in docker_flags(flags(help_text)).items()}
+    for line in help_text.splitlines():
+        for name in flags(line):
+            found[name] = (found[name][0], line.rpartition("   ")[2].strip())
+    return found
+
+
+def _values(name: str, global_options: Sequence[str], prefix: str = "") -> Answer:
+    choices: Sequence[str] = options.CHOICES.get(name) or _DOCKER_CHOICES.get(name) or ()
+    if name in _LISTS:
+        choices = (client.ask([*global_options, *_LISTS[name]], patience=_PATIENCE) or "").split()
+    if choices:
+        open_ended = any(choice.endswith("=") for choice in choices)
+        return [(prefix + choice, "") for choice in choices], NO_SPACE | NO_FILES if open_ended else NO_FILES
+    return [], DEFAULT
+
+
+def _images(global_options: Sequence[str]) -> list[tuple[str, str]]:
+    listed = client.ask(
+        [*global_options, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}\t{{.Size}}"], patience=_PATIENCE
+    )
+    return sorted(_pairs(listed or ""))
+
+
+def _pairs(listed: str) -> Iterator[tuple[str, str]]:
+    for line in listed.splitlines():
+        name, _, size = line.partition("\t")
+        if "<none>" not in name:
+            yield name.removesuffix(":latest"), size

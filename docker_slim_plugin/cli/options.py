@@ -1,0 +1,172 @@
+"""The options of `docker slim run` that are ours: spelling, help, and what each may be."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from docker_slim_plugin.errors import UsageError
+from docker_slim_plugin.resolve.hints import HINTS
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "--format": ("table", "json"),
+    "--no-hint": tuple(sorted(HINTS)),
+    "--output": ("layered", "squashed", "layered,squashed", "oci=", "context="),
+    "--tracer": ("auto", "seccomp", "syscall", "off"),
+    "--until": ("probes", "exit", "enter"),
+    "--watch": ("auto", "fanotify", "inotify", "off"),
+}
+"""What an option may be, as completion offers it and the checks below hold it to."""
+FILES = frozenset({"--iidfile"})
+
+Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Image to slim.", show_default=False)]
+Command = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[COMMAND [ARG...]]", help="Run this instead of the image's own command.", show_default=False
+    ),
+]
+Tag = Annotated[
+    str,
+    typer.Option(
+        "--tag",
+        metavar="NAME[:TAG]",
+        help="Name of the layered image; the squashed one gets -squashed behind the tag. "
+        "Default: the source's, with -slim.",
+        show_default=False,
+    ),
+]
+Http = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--http",
+        metavar="[METHOD:][PORT]/PATH",
+        help="Ask the app this while it is watched (repeat): /health, 8080/api, POST:8080/login. "
+        "Default: / and the links from there, on each exposed port that speaks HTTP.",
+        show_default=False,
+    ),
+]
+NoHttp = Annotated[bool, typer.Option("--no-http", help="Send no HTTP request at all.")]
+Exec = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exec",
+        metavar="CMD",
+        help="Run this in the container while it is watched (repeat): --exec 'nginx -t'. "
+        "Its status and output must be the same in the slim image.",
+        show_default=False,
+    ),
+]
+HostExec = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--host-exec",
+        metavar="CMD",
+        help="Run this on the host while the app is up (repeat): "
+        "--host-exec 'curl -fs 127.0.0.1:$DOCKER_SLIM_PORT_80/login'. "
+        "It also gets DOCKER_SLIM_CONTAINER and DOCKER_SLIM_IMAGE.",
+        show_default=False,
+    ),
+]
+Until = Annotated[
+    str,
+    typer.Option(
+        "--until",
+        metavar="probes|exit|enter|SECONDS",
+        help="Watch until the probes are done and no new file shows, until the app ends, until you press enter, "
+        "or for that long: --until 60.",
+    ),
+]
+Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="End a run of the app after this long.")]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--keep",
+        metavar="PATTERN",
+        help="Keep these files too (repeat), programs with their libraries: --keep /bin/sh, --keep '/etc/app/*.conf', "
+        "--keep /usr/share/app (all below it).",
+        show_default=False,
+    ),
+]
+KeepPackage = Annotated[
+    list[str] | None,
+    typer.Option("--keep-package", metavar="NAME", help="Keep all files of this package (repeat).", show_default=False),
+]
+KeepAllOf = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--keep-all-of",
+        metavar="PATTERN",
+        help="Where a file that matches is kept, keep all of its package, module or directory (repeat).",
+        show_default=False,
+    ),
+]
+Drop = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--drop", metavar="PATTERN", help="Leave these files out, whatever asks for them (repeat).", show_default=False
+    ),
+]
+NoHint = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--no-hint",
+        metavar="NAME",
+        help=f"Do not keep what a run rarely shows (repeat): {', '.join(sorted(HINTS))}.",
+        show_default=False,
+    ),
+]
+Output = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--output",
+        metavar="FORM[,FORM...]",
+        help="What to write: layered, squashed, oci=FILE, context=DIR (Dockerfile and tar). Default: layered,squashed.",
+        show_default=False,
+    ),
+]
+Watch = Annotated[
+    str, typer.Option("--watch", metavar="auto|fanotify|inotify|off", help="How file accesses are watched.")
+]
+Tracer = Annotated[
+    str, typer.Option("--tracer", metavar="auto|seccomp|syscall|off", help="Which system calls the app is stopped at.")
+]
+NoVerify = Annotated[bool, typer.Option("--no-verify", help="Do not run the slim images to compare them.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Watch and report; write no image.")]
+Force = Annotated[bool, typer.Option("--force", help="Slim an image that is slim already.")]
+Format = Annotated[str, typer.Option("--format", metavar="table|json", help="How the result is printed.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the slim image's id.")]
+IidFile = Annotated[
+    str, typer.Option("--iidfile", metavar="FILE", help="Write the slim image's id to this file.", show_default=False)
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Say more, and where the time went. (-v is docker's --volume.)")
+]
+
+
+def chosen(option: str, value: str) -> str:
+    """Return `value` if `option` may be that; UsageError otherwise."""
+    if value not in CHOICES[option]:
+        raise UsageError(f"cannot use {option} {value}", hint=f"{option} {'|'.join(CHOICES[option])}")
+    return value
+
+
+def until(value: str) -> str:
+    """Return when to stop watching: a word, or a positive number of seconds."""
+    if value in CHOICES["--until"]:
+        return value
+    if not re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII) or float(value) <= 0:
+        raise UsageError(f"cannot use --until {value}", hint="--until probes|exit|enter|SECONDS")
+    return value
+
+
+def outputs(values: list[str] | None) -> tuple[str, ...]:
+    """Return the forms to write; commas and repetition both separate them."""
+    forms = tuple(form for value in values or ("layered,squashed",) for form in value.split(",") if form)
+    for form in forms:
+        name, _, target = form.partition("=")
+        if name not in ("layered", "squashed", "oci", "context") or bool(target) != (name in ("oci", "context")):
+            raise UsageError(f"cannot write {form}", hint="--output layered,squashed,oci=FILE,context=DIR")
+    return tuple(dict.fromkeys(forms))

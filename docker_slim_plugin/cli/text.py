@@ -1,0 +1,51 @@
+"""Text that may come from an image, made fit for a terminal; sizes and durations for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def printable(text: str) -> str:
+    """Return `text` with every character that a terminal might obey spelled out.
+
+    Control characters and escapes, line ends, bidi and other format characters, surrogates (bytes that are no UTF-8)
+    and unassigned ones become backslash escapes; what is left is visible.
+    """
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    if character.isprintable():
+        return character
+    number = ord(character)
+    if 0xDC80 <= number <= 0xDCFF:  # os.fsdecode's spelling of a byte
+        number -= 0xDC00
+    if character in "\n\r\t":
+        return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}[character]
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def size(number: int) -> str:
+    """Return bytes as docker writes them: decimal units, three digits ("10.4MB")."""
+    value = float(number)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.3g}{unit}"
+        value /= 1000
+    return f"{value:.4g}TB"
+
+
+def seconds(value: float) -> str:
+    """Return a duration: "0.4 s", "12 s", "3 min 5 s"."""
+    if value < 10:
+        return f"{value:.1f} s"
+    whole = round(value)
+    return f"{whole} s" if whole < 120 else f"{whole // 60} min {whole % 60} s"
+
+
+def table(rows: Sequence[tuple[str, ...]]) -> str:
+    """Return rows as columns three spaces apart, as docker's lists are; cells must be printable."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
