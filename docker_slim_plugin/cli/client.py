@@ -16,7 +16,9 @@ _PATIENCE = 10.0
 
 def program() -> str:
     """Return the docker client that called us, or the one in PATH; "" when there is none."""
-    return shutil.which(os.environ.get("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND") or "docker") or ""
+    caller = os.environ.get("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND") or "docker"
+    # When docker asks for completions it names the plugin itself there (cli-plugins/manager/cobra.go sets os.Args).
+    return shutil.which("docker" if os.path.basename(caller) == "docker-slim" else caller) or ""
 
 
 def ask(arguments: Sequence[str], *, patience: float = _PATIENCE) -> str | None:
