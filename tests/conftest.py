@@ -1,0 +1,33 @@
+"""What holds for all tests: one that needs the engine fails without it, it is not skipped."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+
+import pytest
+
+
+@functools.cache
+def engine_version() -> str:
+    """Return the engine's version; "" when it does not answer in 20 seconds."""
+    try:
+        answer = subprocess.run(
+            ["docker", "version", "--format", "{{.Server.Version}}"],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("integration"):
+        if os.geteuid() != 0:
+            pytest.fail("integration tests need root", pytrace=False)
+        if not engine_version():
+            pytest.fail("no Docker Engine answers: scripts/engine starts one", pytrace=False)

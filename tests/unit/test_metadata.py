@@ -1,0 +1,76 @@
+"""The plugin handshake and the error boundary, as processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from docker_slim_plugin import __main__, __version__
+from docker_slim_plugin.errors import SlimError, UsageError, VerificationFailed
+
+
+def test_metadata(capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main(["docker-cli-plugin-metadata"]) == 0
+    metadata = json.loads(capsys.readouterr().out)
+    assert metadata["SchemaVersion"] == "0.1.0"
+    assert metadata["Vendor"]
+    assert metadata["Version"] == __version__
+
+
+def test_metadata_imports_nothing() -> None:
+    program = (
+        "import sys; before = set(sys.modules); from docker_slim_plugin.__main__ import main; "
+        "main(['docker-cli-plugin-metadata']); print(sorted(set(sys.modules) - before))"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert answer.stdout.splitlines()[1] == "['docker_slim_plugin', 'docker_slim_plugin.__main__']"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (SlimError("cannot x\ny", hint="do \x1b"), 1),
+        (UsageError("cannot x\ny", hint="do \x1b"), 2),
+        (VerificationFailed("cannot x\ny", hint="do \x1b"), 3),
+    ],
+)
+def test_what_the_user_can_put_right_is_two_lines(
+    error: SlimError, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing(_: list[str]) -> int:
+        raise error
+
+    monkeypatch.setattr("docker_slim_plugin.cli.app.run", failing)
+    monkeypatch.setattr("docker_slim_plugin.cancel.install", lambda: None)
+    assert __main__.main([]) == status
+    assert capsys.readouterr().err == "docker slim: cannot x\ny\n  try: do \\x1b\n"
+
+
+def plugin(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "docker_slim_plugin", *arguments]
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=60, env={**os.environ, **environment}
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        pytest.param(["slim", "--version"], 0, f"docker slim version {__version__}", id="version"),
+        pytest.param(["slim"], 0, "Usage: docker slim ", id="nothing is help"),
+        pytest.param(
+            ["help", "slim", "run"], 0, "Usage: docker slim run [OPTIONS] IMAGE [COMMAND [ARG...]]", id="help"
+        ),
+        pytest.param(["slim", "nonsense"], 2, "cannot understand the command 'nonsense'", id="no such command"),
+        pytest.param(["slim", "doctor", "--nonsense"], 2, "--nonsense", id="no such option"),
+        pytest.param(["slim", "doctor", "--format", "xml"], 2, "cannot use --format xml", id="no such format"),
+    ],
+)
+def test_command_lines(arguments: list[str], status: int, said: str) -> None:
+    answer = plugin(*arguments)
+    assert (answer.returncode, said in answer.stdout + answer.stderr) == (status, True), answer
+    assert "Traceback" not in answer.stderr
