@@ -231,8 +231,9 @@ def run(argv: Sequence[str]) -> int:
     words = list(asked.words)
     if words[0] == "run" and words != ["run", "--help"]:
         session.arguments = run_arguments(words[1:], own_flags("run"), docker_flags(client.create_flags()))
-        positional = [session.arguments.image, *session.arguments.command] if session.arguments.image else []
-        words = ["run", *session.arguments.own, "--", *positional]
+        if not session.arguments.image and "--help" not in session.arguments.own:
+            raise UsageError("cannot run: IMAGE is missing", hint="docker slim run [OPTIONS] IMAGE [COMMAND [ARG...]]")
+        words = ["run", *session.arguments.own, "--", session.arguments.image, *session.arguments.command]
     return _parsed(words, session)
 
 

@@ -66,6 +66,15 @@ def plugin(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
             ["help", "slim", "run"], 0, "Usage: docker slim run [OPTIONS] IMAGE [COMMAND [ARG...]]", id="help"
         ),
         pytest.param(["slim", "nonsense"], 2, "cannot understand the command 'nonsense'", id="no such command"),
+        pytest.param(["slim", "run", "--init"], 2, "IMAGE is missing", id="no image"),
+        pytest.param(
+            ["slim", "run", "-i", "--help"], 0, "Usage: docker slim run ", id="help among options"
+        ),
+        pytest.param(["slim", "run", "--timeout", "x", "a"], 2, "--timeout", id="no number"),
+        pytest.param(["slim", "run", "--output", "zip=x", "a"], 2, "cannot write zip=x", id="no such output"),
+        pytest.param(["slim", "run", "--until", "dawn", "a"], 2, "cannot use --until dawn", id="no such end"),
+        pytest.param(["slim", "run", "--http=/", "--no-http", "a"], 2, "together", id="a contradiction"),
+        pytest.param(["slim", "run", "--timeout", "-1", "a"], 2, "cannot use --timeout -1", id="no time at all"),
         pytest.param(["slim", "doctor", "--nonsense"], 2, "--nonsense", id="no such option"),
         pytest.param(["slim", "doctor", "--format", "xml"], 2, "cannot use --format xml", id="no such format"),
     ],
