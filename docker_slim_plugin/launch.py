@@ -14,6 +14,8 @@ from docker_slim_plugin.gate import GATE_PATH
 from docker_slim_plugin.model import SourceImage
 
 _ALIASES = {"-p": "--publish", "-P": "--publish-all", "-v": "--volume", "-h": "--hostname", "--net": "--network"}
+_NOT_FOR_CREATE = frozenset({"--entrypoint", "--pull", "--platform", "--quiet", "--rm"})
+"""Said otherwise, or done already: the image is here, and named by its id."""
 _PUBLISHED = re.compile(r"(?:.*:)?(\d+)(?:-(\d+))?(?:/(\w+))?$")
 
 
@@ -68,7 +70,7 @@ def launch(source: SourceImage, options: Sequence[str], command: Sequence[str]) 
     everything = any(name == "--publish-all" and value != "false" for name, value in given)
     if not everything and network not in ("none", "host") and not network.startswith("container:"):
         ours = [f"--publish=127.0.0.1::{port}" for port in exposed if port not in published]
-    kept = tuple(token for name, value in given if name != "--entrypoint" for token in spelled(name, value))
+    kept = tuple(token for name, value in given if name not in _NOT_FOR_CREATE for token in spelled(name, value))
     stop = next((value for name, value in reversed(given) if name == "--stop-signal"), None)
     return Launch(
         options=(*kept, *ours),

@@ -131,7 +131,7 @@ def _observe_once(
             raise SlimError(
                 f"cannot find the container's process on this host: {last_words(container)}", hint="docker slim doctor"
             )
-        watcher = stack.enter_context(open_watch(gate, watch, lambda _: False))
+        watcher = stack.enter_context(open_watch(gate, watch))
         seen = Seen(follower if mode != "off" else None, watcher)
 
         def follow(pid: int) -> None:

@@ -1,0 +1,86 @@
+"""One tar that is both an OCI image layout and what `docker save` writes.
+
+Engines with the containerd image store read index.json, older ones manifest.json; both find the same blobs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tarfile
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any, BinaryIO
+
+from docker_slim_plugin.model import LayerBlob
+
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_CONFIG = "application/vnd.oci.image.config.v1+json"
+_LAYER = "application/vnd.oci.image.layer.v1.tar"
+_INDEX = "application/vnd.oci.image.index.v1+json"
+
+
+def image_id(config: bytes) -> str:
+    """Return the id that the engine gives an image with this configuration."""
+    return f"sha256:{hashlib.sha256(config).hexdigest()}"
+
+
+def write_archive(blobs: Sequence[LayerBlob], config: bytes, reference: str, out: BinaryIO) -> None:
+    """Write the image to `out`, named `reference` (NAME:TAG) if that is not empty; layers lowest first."""
+    layers = [_descriptor(_LAYER, blob.diff_id, blob.size) for blob in blobs]
+    manifest = _json(
+        {
+            "schemaVersion": 2,
+            "mediaType": _MANIFEST,
+            "config": _descriptor(_CONFIG, image_id(config), len(config)),
+            "layers": layers,
+        }
+    )
+    described: dict[str, Any] = _descriptor(_MANIFEST, image_id(manifest), len(manifest))
+    if reference:
+        tag = reference.rpartition(":")[2]
+        described["annotations"] = {"io.containerd.image.name": reference, "org.opencontainers.image.ref.name": tag}
+    index = _json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": [described]})
+    saved = _json(
+        [
+            {
+                "Config": _blob(image_id(config)),
+                "RepoTags": [reference] if reference else None,
+                "Layers": [_blob(blob.diff_id) for blob in blobs],
+            }
+        ]
+    )
+    small = {
+        "oci-layout": _json({"imageLayoutVersion": "1.0.0"}),
+        "index.json": index,
+        "manifest.json": saved,
+        _blob(image_id(config)): config,
+        _blob(image_id(manifest)): manifest,
+    }
+    for name, data in small.items():
+        _add(out, name, len(data), BytesIO(data))
+    for blob in {blob.diff_id: blob for blob in blobs}.values():
+        with open(blob.file, "rb") as file:
+            _add(out, _blob(blob.diff_id), blob.size, file)
+    out.write(bytes(2 * tarfile.BLOCKSIZE))
+
+
+def _add(out: BinaryIO, name: str, size: int, content: BinaryIO) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = size, 0o644
+    out.write(member.tobuf(tarfile.GNU_FORMAT))
+    shutil.copyfileobj(content, out, 1 << 20)
+    out.write(bytes(-size % tarfile.BLOCKSIZE))
+
+
+def _blob(digest: str) -> str:
+    return "blobs/" + digest.replace(":", "/")
+
+
+def _descriptor(media_type: str, digest: str, size: int) -> dict[str, Any]:
+    return {"mediaType": media_type, "digest": digest, "size": size}
+
+
+def _json(document: Any) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()

@@ -1,0 +1,43 @@
+"""Which entry goes into which layer: base below runtime below app below config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from docker_slim_plugin.model import EntryKind, FilePlan, Group, Kept, RootPath
+from docker_slim_plugin.rootfs import parents
+
+
+def grouped(plan: FilePlan) -> tuple[tuple[Group, tuple[Kept, ...]], ...]:
+    """Return the layers that are not empty, lowest first, entries sorted by path.
+
+    Every layer names all parents of its files, with their exact metadata: a directory that a layer leaves out gets
+    invented metadata, and hides the lower layer's. Other directories are in the lowest layer. All names of one
+    hard-linked file are in one layer.
+    """
+    directories = {kept.entry.path: kept for kept in plan.kept if kept.entry.kind is EntryKind.DIRECTORY}
+    files: dict[Group, list[Kept]] = {group: [] for group in Group}
+    lowest = _lowest_of_links(plan.kept)
+    for kept in plan.kept:
+        if kept.entry.kind is not EntryKind.DIRECTORY:
+            files[lowest.get(kept.entry.inode, kept.group)].append(kept)
+    groups = [group for group in Group if files[group]] or [Group.BASE]
+    layers = []
+    for group in groups:
+        named: dict[RootPath, Kept] = dict(directories) if group is groups[0] else {}
+        for kept in files[group]:
+            named[kept.entry.path] = kept
+            named |= {parent: directories[parent] for parent in parents(kept.entry.path)}
+        layers.append((group, tuple(named[path] for path in sorted(named))))
+    return tuple(layers)
+
+
+def _lowest_of_links(kept: Iterable[Kept]) -> dict[int, Group]:
+    """Return {inode: the lowest group of its names} of hard-linked files."""
+    order = list(Group)
+    lowest: dict[int, Group] = {}
+    for one in kept:
+        inode = one.entry.inode
+        if inode:
+            lowest[inode] = min(lowest.get(inode, one.group), one.group, key=order.index)
+    return lowest

@@ -1,0 +1,190 @@
+"""Layers as tar archives: the same entries give the same bytes.
+
+POSIX pax format (pax(1)), as docker writes and reads it: sorted, parents first, numeric owners only, the source's own
+times, extended attributes as SCHILY.xattr records, hard links to the first of their names. Go's archive/tar takes pax
+records as bytes and so do we: binary attribute values and names that are not UTF-8 come through as they are.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import tarfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.model import Entry, EntryKind, Kept, LayerBlob, RootPath
+from docker_slim_plugin.rootfs import Rootfs
+
+BLOCK = 512
+_COPY = 1 << 20
+_NS = 10**9
+_NAME, _OCTAL_SIZE, _OCTAL_ID = 100, 8**11, 8**7
+_TYPES = {
+    EntryKind.FILE: tarfile.REGTYPE,
+    EntryKind.DIRECTORY: tarfile.DIRTYPE,
+    EntryKind.SYMLINK: tarfile.SYMTYPE,
+    EntryKind.FIFO: tarfile.FIFOTYPE,
+    EntryKind.CHARACTER: tarfile.CHRTYPE,
+    EntryKind.BLOCK: tarfile.BLKTYPE,
+}
+Open = Callable[[RootPath], BinaryIO]
+"""Gives a file's content, from its start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenLayer:
+    """A layer, and what was read while it was written."""
+
+    blob: LayerBlob
+    hashes: Mapping[RootPath, str]
+    """sha256, in hex, of each regular file's content."""
+
+
+class _Hashed:
+    """A file that is hashed as it is written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+        self.digest.update(data)
+        self.size += len(data)
+
+
+def write_layer(rootfs: Rootfs, kept: Iterable[Kept], group: str, file: Path) -> WrittenLayer:
+    """Write entries, their contents from the pristine tree, as one uncompressed tar to `file`; SlimError if it fails."""
+    return write_tar(rootfs.reader.open, kept, group, file)
+
+
+def write_tar(open_content: Open, kept: Iterable[Kept], group: str, file: Path) -> WrittenLayer:
+    """Write entries as one uncompressed tar; sockets are left out, as no layer can hold them."""
+    hashes: dict[RootPath, str] = {}
+    first_names: dict[int, RootPath] = {}
+    files = 0
+    try:
+        with open(file, "wb") as raw:
+            out = _Hashed(raw)
+            for one in sorted(kept, key=lambda one: one.entry.path):
+                entry = one.entry
+                if entry.kind is EntryKind.SOCKET:
+                    continue
+                files += entry.kind is not EntryKind.DIRECTORY
+                first = first_names.setdefault(entry.inode, entry.path) if entry.inode else entry.path
+                out.write(header(entry, link_to=first if first != entry.path else None))
+                if entry.kind is EntryKind.FILE:
+                    if first != entry.path:
+                        hashes[entry.path] = hashes[first]
+                    else:
+                        hashes[entry.path] = _content(one, open_content, out)
+            out.write(bytes(2 * BLOCK))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise SlimError(f"cannot write a layer: {error.strerror}: {file.parent}", hint="TMPDIR names another place") from error
+    blob = LayerBlob(
+        group=group, file=str(file), diff_id=f"sha256:{out.digest.hexdigest()}", size=out.size, files=files
+    )
+    return WrittenLayer(blob=blob, hashes=hashes)
+
+
+def _content(one: Kept, open_content: Open, out: _Hashed) -> str:
+    """Copy a file's content and its padding; return its sha256."""
+    entry = one.entry
+    if one.content is not None:
+        out.write(one.content + bytes(-len(one.content) % BLOCK))
+        return hashlib.sha256(one.content).hexdigest()
+    digest = hashlib.sha256()
+    left = entry.size
+    with open_content(entry.path) as source:
+        while left:
+            block = source.read(min(_COPY, left))
+            if not block:
+                raise SlimError(f"cannot read {entry.path!r}: it has become shorter", hint="docker slim run once more")
+            out.write(block)
+            digest.update(block)
+            left -= len(block)
+    out.write(bytes(-entry.size % BLOCK))
+    return digest.hexdigest()
+
+
+def header(entry: Entry, link_to: RootPath | None = None) -> bytes:
+    """Return the header blocks of an entry: a pax one with all that ustar cannot say, and the ustar one."""
+    name = os.fsencode(entry.path.lstrip("/")) or b"."
+    name += b"/" if entry.kind is EntryKind.DIRECTORY else b""
+    link = os.fsencode(entry.target if link_to is None else link_to.lstrip("/"))
+    records: dict[bytes, bytes] = {}
+    if len(name) > _NAME or not name.isascii():
+        records[b"path"] = name
+    if len(link) > _NAME or not link.isascii():
+        records[b"linkpath"] = link
+    size = entry.size if entry.kind is EntryKind.FILE and link_to is None else 0
+    for key, value, limit in ((b"size", size, _OCTAL_SIZE), (b"uid", entry.uid, _OCTAL_ID), (b"gid", entry.gid, _OCTAL_ID)):
+        if value >= limit:
+            records[key] = b"%d" % value
+    seconds, nanoseconds = divmod(entry.mtime_ns, _NS)
+    if nanoseconds or not 0 <= seconds < _OCTAL_SIZE:
+        records[b"mtime"] = _decimal(entry.mtime_ns)
+    if link_to is None:
+        records |= {b"SCHILY.xattr." + os.fsencode(key): value for key, value in entry.xattrs}
+    kind = tarfile.LNKTYPE if link_to is not None else _TYPES[entry.kind]
+    return _pax(name, records) + _ustar(name, link, kind, entry, size)
+
+
+def _decimal(nanoseconds: int) -> bytes:
+    sign = "-" if nanoseconds < 0 else ""
+    seconds, rest = divmod(abs(nanoseconds), _NS)
+    return f"{sign}{seconds}.{rest:09}".rstrip("0").rstrip(".").encode()
+
+
+def _pax(name: bytes, records: Mapping[bytes, bytes]) -> bytes:
+    if not records:
+        return b""
+    data = b"".join(_record(key, records[key]) for key in sorted(records))
+    # The name of a pax header means nothing; Go's and GNU's choice is dir/PaxHeaders.0/base.
+    entry = Entry(path=RootPath("/"), kind=EntryKind.FILE, mode=0)
+    return _ustar(b"PaxHeaders.0/" + _ascii(name)[-60:].strip(b"/"), b"", b"x", entry, len(data)) + data + bytes(-len(data) % BLOCK)
+
+
+def _record(key: bytes, value: bytes) -> bytes:
+    """Return "LENGTH KEY=VALUE\\n", where LENGTH counts itself."""
+    rest = len(key) + len(value) + 3
+    length = rest + len(str(rest))
+    length = rest + len(str(length))
+    return b"%d %s=%s\n" % (length, key, value)
+
+
+def _ascii(text: bytes) -> bytes:
+    return bytes(byte if 0x20 < byte < 0x7F else 0x5F for byte in text)
+
+
+def _ustar(name: bytes, link: bytes, kind: bytes, entry: Entry, size: int) -> bytes:
+    """Return one 512-byte block; what does not fit is cut here, and said in the pax header before it."""
+    seconds = entry.mtime_ns // _NS
+    major, minor = entry.device
+    block = b"".join(
+        (
+            (name if name.isascii() else _ascii(name))[:_NAME].ljust(_NAME, b"\0"),
+            b"%07o\0" % entry.mode,
+            b"%07o\0" % (entry.uid if entry.uid < _OCTAL_ID else 0),
+            b"%07o\0" % (entry.gid if entry.gid < _OCTAL_ID else 0),
+            b"%011o\0" % (size if size < _OCTAL_SIZE else 0),
+            b"%011o\0" % (seconds if 0 <= seconds < _OCTAL_SIZE else 0),
+            b" " * 8,
+            kind,
+            (link if link.isascii() else _ascii(link))[:_NAME].ljust(_NAME, b"\0"),
+            b"ustar\x0000",
+            bytes(64),
+            b"%07o\0" % major,
+            b"%07o\0" % minor,
+            bytes(167),
+        )
+    )
+    return block[:148] + b"%06o\0 " % sum(block) + block[156:]

@@ -1,0 +1,223 @@
+"""Driving the app from outside, and comparing how two runs of it answered."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import psutil
+
+from docker_slim_plugin.model import ProbeResult, RunResult
+from docker_slim_plugin.observe.http import HttpProbe, crawl, probe, speaks_http
+
+MAX_OUTPUT = 64 * 1024
+READY_QUIET, SOME_QUIET, NO_PORT_QUIET = 0.15, 1.5, 0.5
+"""Seconds without a new file: when all ports listen, when some do, and when none is expected."""
+HEALTH_TRIES, HEALTH_PAUSE = 5, 0.3
+SKIPPED = "http-skip"
+_TICK = 0.02
+_VOLATILE = re.compile(r"0x[0-9a-fA-F]+|[0-9a-f]{8,}|\d+")
+Execute = Callable[[str | Sequence[str]], tuple[int, str]]
+"""Runs a shell command line, or an argv, in the container; returns exit status and output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A running container, as probes see it."""
+
+    container: str
+    image: str
+    pid: int
+    """Of its init, on the host."""
+    ports: Mapping[int, tuple[str, int]]
+    """Container TCP port -> (address, port) where the host reaches it."""
+    exposed: tuple[int, ...]
+    """Container ports that are expected to listen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbePlan:
+    """What is done to a running app."""
+
+    http: tuple[HttpProbe, ...] = ()
+    crawl: bool = True
+    exec_: tuple[str, ...] = ()
+    host_exec: tuple[str, ...] = ()
+    healthcheck: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether the app has come up."""
+
+    ready: bool
+    ports: frozenset[int]
+    """Expected ports that listen."""
+    why: str = ""
+
+
+def container_processes(init: int) -> list[psutil.Process]:
+    """Return the container's init and all below it."""
+    try:
+        first = psutil.Process(init)
+        return [first, *first.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def listening(processes: Iterable[psutil.Process]) -> frozenset[int]:
+    """Return the TCP ports that these processes listen on, in their own network namespace."""
+    ports = set()
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+            for connection in process.net_connections("tcp"):
+                if connection.status == psutil.CONN_LISTEN and connection.laddr:
+                    ports.add(int(connection.laddr.port))
+    return frozenset(ports)
+
+
+def wait_ready(
+    target: Target, alive: Callable[[], bool], last_new: Callable[[], float], deadline: float
+) -> Readiness:
+    """Wait until the app listens where it is expected to and has been quiet; not ready when it ends or time is up."""
+    expected = frozenset(target.exposed)
+    ports: frozenset[int] = frozenset()
+    while alive():
+        if expected - ports:
+            ports = listening(container_processes(target.pid)) & expected
+        quiet = time.monotonic() - last_new()
+        needed = READY_QUIET if expected and ports == expected else SOME_QUIET if ports else NO_PORT_QUIET
+        if quiet >= needed and (ports or not expected):
+            return Readiness(True, ports)
+        if time.monotonic() > deadline:
+            missing = ", ".join(str(port) for port in sorted(expected - ports))
+            return Readiness(False, ports, f"nothing listens on port {missing}" if missing else "it never came to rest")
+        time.sleep(_TICK)
+    return Readiness(False, ports, "the app has ended")
+
+
+def run_probes(target: Target, plan: ProbePlan, execute: Execute, deadline: float) -> tuple[ProbeResult, ...]:
+    """Do all that the plan says, in its order, and return what came back."""
+    results = [*_http(target, plan)]
+    for command in plan.exec_:
+        status, output = execute(command)
+        text = output[:MAX_OUTPUT]
+        results.append(
+            ProbeResult(kind="exec", target=command, ok=status == 0, status=status, output=text, detail=_failure(status, text))
+        )
+    results += [host_exec(command, target, deadline) for command in plan.host_exec]
+    if plan.healthcheck:
+        results.append(_healthcheck(plan.healthcheck, execute))
+    return tuple(results)
+
+
+def _http(target: Target, plan: ProbePlan) -> Iterable[ProbeResult]:
+    if not plan.crawl and not plan.http:
+        return
+    open_ports = listening(container_processes(target.pid))
+    for port, (host, host_port) in sorted(target.ports.items()):
+        asked = [request for request in plan.http if request.port in (None, port)]
+        if port not in open_ports or not (plan.crawl or asked):
+            continue
+        scheme = speaks_http(host, host_port)
+        if scheme is None:
+            yield ProbeResult(
+                kind=SKIPPED, target=str(port), ok=True, status=-1, detail=f"port {port} does not speak HTTP: not probed"
+            )
+            continue
+        if plan.crawl:
+            yield from crawl(scheme, host, host_port, port)
+        for request in asked:
+            yield probe(request, scheme, host, host_port, port)
+    for request in plan.http:
+        if request.port is not None and (request.port not in target.ports or request.port not in open_ports):
+            name = f"{request.method} {request.port}{request.path}"
+            yield ProbeResult(kind="http", target=name, ok=False, status=-1, detail=f"nothing listens on {request.port}")
+
+
+def host_exec(command: str, target: Target, deadline: float) -> ProbeResult:
+    """Run a shell command on the host; it is told of the container by its environment, and ends at the deadline."""
+    environment = {
+        **os.environ,
+        "DOCKER_SLIM_CONTAINER": target.container,
+        "DOCKER_SLIM_IMAGE": target.image,
+        **{f"DOCKER_SLIM_PORT_{port}": str(host_port) for port, (_, host_port) in target.ports.items()},
+    }
+    with subprocess.Popen(
+        ["/bin/sh", "-c", command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        start_new_session=True,
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=max(1.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            output = b"it did not end in time"
+        finally:
+            # Its whole session, on an interrupt too: what it started must not outlive the run.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    text = os.fsdecode(output[-MAX_OUTPUT:])
+    status = process.returncode
+    return ProbeResult(
+        kind="host-exec", target=command, ok=status == 0, status=status, output=text, detail=_failure(status, text)
+    )
+
+
+def _healthcheck(argv: tuple[str, ...], execute: Execute) -> ProbeResult:
+    status, output = execute(argv)
+    for _ in range(HEALTH_TRIES - 1):
+        if status == 0:
+            break
+        time.sleep(HEALTH_PAUSE)
+        status, output = execute(argv)
+    return ProbeResult(
+        kind="healthcheck", target=" ".join(argv), ok=status == 0, status=status, detail=_failure(status, output)
+    )
+
+
+def _failure(status: int, output: str) -> str:
+    last = output.strip().splitlines()[-1:]
+    return "" if status == 0 else f"exit status {status}" + (f": {last[0][:300]}" if last else "")
+
+
+def compare(original: RunResult, slim: RunResult) -> tuple[str, ...]:
+    """Return a sentence for each way in which the slim image behaved otherwise."""
+    found = []
+    answers = {(probe.kind, probe.target): probe for probe in slim.probes}
+    for wanted in original.probes:
+        given = answers.get((wanted.kind, wanted.target))
+        if wanted.kind == SKIPPED or not wanted.ok:
+            continue
+        what = f"{wanted.kind} {wanted.target}"
+        if given is None:
+            found.append(f"{what}: never answered, {wanted.status} before")
+        elif given.status != wanted.status:
+            found.append(f"{what}: {given.status}, not {wanted.status}{': ' + given.detail if given.detail else ''}")
+        elif wanted.kind == "exec" and masked(given.output) != masked(wanted.output):
+            found.append(f"{what}: its output is {given.output[:300]!r}, not {wanted.output[:300]!r}")
+    if slim.exit_status != original.exit_status:
+        found.append(f"it {_ending(slim)}, where the original {_ending(original)}")
+    elif original.exit_status is not None and masked(slim.output) != masked(original.output):
+        found.append(f"its output is {slim.output[-500:]!r}, not {original.output[-500:]!r}")
+    if original.stop_status is not None and slim.exit_status is None and slim.stop_status != original.stop_status:
+        found.append(f"it stops with status {slim.stop_status}, not {original.stop_status}")
+    return tuple(found)
+
+
+def _ending(result: RunResult) -> str:
+    return "went on running" if result.exit_status is None else f"ended with status {result.exit_status}"
+
+
+def masked(output: str) -> str:
+    """Return text with numbers and identifiers made alike: times, pids and addresses differ from run to run."""
+    return _VOLATILE.sub("#", output)
