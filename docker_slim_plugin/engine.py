@@ -38,6 +38,20 @@ LOG_BYTES = 64 * 1024
 _GOARCH = {"x86_64": "amd64", "aarch64": "arm64"}
 _TIMEOUT = 600
 
+INIT_LAYER = (
+    "/.dockerenv",
+    "/dev/console",
+    "/dev/pts",
+    "/dev/shm",  # noqa: S108
+    "/etc/hostname",
+    "/etc/hosts",
+    "/etc/mtab",
+    "/etc/resolv.conf",
+    "/proc",
+    "/sys",
+)
+"""What the engine makes in every container where the image has no such name (moby, daemon/initlayer)."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -149,8 +163,16 @@ class Container:
 
     @translated
     def changes(self) -> dict[str, int]:
-        """Return how the container's files differ from its image's: {path: 0 changed, 1 added, 2 deleted}."""
-        return {change["Path"]: int(change["Kind"]) for change in self.engine.api.diff(self.id) or []}
+        """Return how the container's files differ from its image's: {path: 0 changed, 1 added, 2 deleted}.
+
+        `docker diff` leaves out what the engine puts below every container (moby's initlayer): that is in here too.
+        """
+        below = (self.attributes().get("GraphDriver") or {}).get("Data") or {}
+        init = str(below.get("LowerDir", "")).partition(":")[0]
+        found = {"/": 0, "/dev": 0, "/etc": 0}
+        found |= {path: 1 for path in INIT_LAYER if not init or _lies_in(init, path)}
+        found |= {change["Path"]: int(change["Kind"]) for change in self.engine.api.diff(self.id) or []}
+        return found
 
     @translated
     def execute(self, argv: Sequence[str], follow: Callable[[int], None] | None = None) -> tuple[int, str]:
@@ -415,6 +437,11 @@ class Engine:
         containers = self.api.containers(all=True, filters={"label": LABEL})
         images = self.api.images(name=TEMPORARY)
         return list(containers), list(images)
+
+
+def _lies_in(layer: str, path: str) -> bool:
+    """Tell whether a layer on disk has a name; its parent must be a directory of the layer, not a link out of it."""
+    return os.path.lexists(layer + path) and not os.path.islink(os.path.dirname(layer + path))
 
 
 def _space(text: str) -> str:

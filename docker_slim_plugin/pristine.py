@@ -69,6 +69,7 @@ class Inside:
         """Return every name of the tree, as it stands."""
         text, descriptors = self._ask(b"index")
         with open(descriptors[0], "rb") as file:
+            file.seek(0)
             data = file.read(int(text.split()[1]))
         # From our own process, which executes nothing of the image's.
         return tuple(_entry(record) for record in marshal.loads(data))  # noqa: S302

@@ -108,7 +108,7 @@ def compare_tree(
                 other = planned.get(RootPath("/" + member.linkname.lstrip("/")))
                 yield from _same(path, "hard link", other and other.entry.inode, kept.entry.inode)
                 continue
-            yield from _compare(member, kept, touched=path == "/" or path in changes)
+            yield from _compare(member, kept, touched=path in changes)
             if member.isreg():
                 content = tar.extractfile(member)
                 assert content is not None

@@ -36,13 +36,16 @@ def write_context(directory: Path, layers: Sequence[tuple[str, Path]], config: M
         for group, _ in layers:
             lines += [f"# {_MEANING.get(group, group)}", f"ADD {group}.tar /"]
         lines += changes(config)
+        if config.get("StopSignal"):
+            lines.append(f"STOPSIGNAL {config['StopSignal']}")
         if config.get("Shell"):
             lines.append(f"SHELL {json.dumps(config['Shell'])}")
         dockerfile.write_text("\n".join(lines) + "\n", encoding="utf-8")
         names = "".join(f"!{group}.tar\n" for group, _ in layers)
         (directory / ".dockerignore").write_text(f"*\n!Dockerfile\n{names}", encoding="utf-8")
     except OSError as error:
-        raise SlimError(f"cannot write a context to {directory}: {error.strerror}", hint="name another directory") from error
+        text = f"cannot write a context to {directory}: {error.strerror}"
+        raise SlimError(text, hint="name another directory") from error
 
 
 def _ours(dockerfile: Path) -> bool:

@@ -96,8 +96,8 @@ def _spool(export: BinaryIO, spool: Any, plan: FilePlan) -> dict[RootPath, _Part
 def changes(config: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the instructions for `docker import --change` that make `config`.
 
-    SHELL cannot be said there, nor a value that holds a newline: who calls compares, and loads the exact
-    configuration where it differs.
+    SHELL and STOPSIGNAL cannot be said there, nor a value that holds a newline: who calls compares, and loads the
+    exact configuration where it differs.
     """
     return tuple(line for line in _instructions(config) if "\n" not in line and "\r" not in line)
 
@@ -116,8 +116,6 @@ def _instructions(config: Mapping[str, Any]) -> Iterator[str]:
         yield f"EXPOSE {port}"
     for volume in sorted(config.get("Volumes") or ()):
         yield f"VOLUME {json.dumps([_escaped(volume)])}"
-    if config.get("StopSignal"):
-        yield f"STOPSIGNAL {_escaped(config['StopSignal'])}"
     for trigger in config.get("OnBuild") or ():
         yield f"ONBUILD {trigger}"
     yield from _commands(config)

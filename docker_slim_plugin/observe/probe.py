@@ -21,6 +21,7 @@ READY_QUIET, SOME_QUIET, NO_PORT_QUIET = 0.15, 1.5, 0.5
 """Seconds without a new file: when all ports listen, when some do, and when none is expected."""
 HEALTH_TRIES, HEALTH_PAUSE = 5, 0.3
 SKIPPED = "http-skip"
+_TCP_LISTEN = "0A"
 _TICK = 0.02
 _VOLATILE = re.compile(r"0x[0-9a-fA-F]+|[0-9a-f]{8,}|\d+")
 Execute = Callable[[str | Sequence[str]], tuple[int, str]]
@@ -62,24 +63,39 @@ class Readiness:
     why: str = ""
 
 
-def container_processes(init: int) -> list[psutil.Process]:
-    """Return the container's init and all below it."""
+def container_pids(init: int) -> list[int]:
+    """Return the host pids of the container's init and of all below it."""
     try:
         first = psutil.Process(init)
-        return [first, *first.children(recursive=True)]
+        return [init, *(process.pid for process in first.children(recursive=True))]
     except psutil.NoSuchProcess:
         return []
 
 
-def listening(processes: Iterable[psutil.Process]) -> frozenset[int]:
-    """Return the TCP ports that these processes listen on, in their own network namespace."""
-    ports = set()
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, OSError):
-            for connection in process.net_connections("tcp"):
-                if connection.status == psutil.CONN_LISTEN and connection.laddr:
-                    ports.add(int(connection.laddr.port))
+def listening(pids: Iterable[int]) -> frozenset[int]:
+    """Return the TCP ports that these processes listen on, in their own network namespace.
+
+    Read from /proc/PID/net (proc_pid_net(5)): psutil's net_connections knows the host's namespace only.
+    """
+    ports: set[int] = set()
+    sockets: dict[str, int] | None = None
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            if sockets is None:
+                sockets = {**_listeners(f"/proc/{pid}/net/tcp"), **_listeners(f"/proc/{pid}/net/tcp6")}
+            if not sockets:
+                break
+            for name in os.listdir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(OSError):
+                    ports.update(filter(None, [sockets.get(os.readlink(f"/proc/{pid}/fd/{name}"))]))
     return frozenset(ports)
+
+
+def _listeners(table: str) -> dict[str, int]:
+    """Return {"socket:[INODE]": port} of the listening sockets in a table of proc_pid_net(5)."""
+    with open(table, encoding="ascii") as file:
+        rows = [line.split() for line in list(file)[1:]]
+    return {f"socket:[{row[9]}]": int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == _TCP_LISTEN}
 
 
 def wait_ready(
@@ -90,7 +106,7 @@ def wait_ready(
     ports: frozenset[int] = frozenset()
     while alive():
         if expected - ports:
-            ports = listening(container_processes(target.pid)) & expected
+            ports = listening(container_pids(target.pid)) & expected
         quiet = time.monotonic() - last_new()
         needed = READY_QUIET if expected and ports == expected else SOME_QUIET if ports else NO_PORT_QUIET
         if quiet >= needed and (ports or not expected):
@@ -120,7 +136,7 @@ def run_probes(target: Target, plan: ProbePlan, execute: Execute, deadline: floa
 def _http(target: Target, plan: ProbePlan) -> Iterable[ProbeResult]:
     if not plan.crawl and not plan.http:
         return
-    open_ports = listening(container_processes(target.pid))
+    open_ports = listening(container_pids(target.pid))
     for port, (host, host_port) in sorted(target.ports.items()):
         asked = [request for request in plan.http if request.port in (None, port)]
         if port not in open_ports or not (plan.crawl or asked):

@@ -187,7 +187,7 @@ def test_a_burst_of_20000_files_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_path_that_is_rewritten_under_our_eyes(tmp_path: Path) -> None:
     body = """
-    char path[4096]; int done;
+    volatile char path[4096]; volatile int done;
     void *w(void *x) { while (!done) { memset(path, 'a', 4000); strcpy(path, "/x/y"); } return 0; }
     int main() { pthread_t p; pthread_create(&p, 0, w, 0);
       for (int i = 0; i < 3000; i++) open(path, 0); done = 1; pthread_join(p, 0); return 4; }"""
