@@ -19,7 +19,7 @@ from docker_slim_plugin.leftovers import workspace
 from docker_slim_plugin.model import Observations, SourceImage
 from docker_slim_plugin.naming import Names, names
 from docker_slim_plugin.observe.http import parse_http_probe
-from docker_slim_plugin.observe.probe import ProbePlan
+from docker_slim_plugin.observe.probe import SKIPPED, ProbePlan
 from docker_slim_plugin.observe.session import Drive, observe
 from docker_slim_plugin.pristine import PristineTree
 from docker_slim_plugin.progress import Progress
@@ -121,7 +121,10 @@ def write_and_verify(
 ) -> Report:
     """Return the report with images written and proved; they get their names only when all of them passed."""
     source, plan, original = report.source, report.plan, report.observations.result
-    again = replace(drive, known_ports=frozenset(original.ports))
+    foreign = frozenset(int(probe.target) for probe in original.probes if probe.kind == SKIPPED)
+    again = replace(
+        drive, known_ports=frozenset(original.ports), probes=replace(drive.probes, foreign=foreign)
+    )
     with ExitStack() as stack:
         with clock.step("write layered"):
             stack.callback(engine.unname, engine.temporary("layered"))

@@ -32,7 +32,7 @@ _FIELDS = (
     "StdinOnce",
     "NetworkDisabled",
 )
-"""What an image's configuration says of how it runs; the rest (Hostname, Image ...) is of the container it came from."""
+"""What an image's configuration says of how it runs; the rest (Hostname ...) is of the container it came from."""
 
 
 def base_labels(source: SourceImage) -> dict[str, str]:

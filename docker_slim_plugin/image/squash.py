@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 from docker_slim_plugin.errors import VerificationFailed
 from docker_slim_plugin.image.tar import WrittenLayer, write_tar
@@ -37,7 +37,7 @@ class _Window:
         self._file = file
         self._at, self._end = part.offset, part.offset + part.size
 
-    def __enter__(self) -> _Window:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:

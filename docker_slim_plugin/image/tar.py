@@ -60,7 +60,7 @@ class _Hashed:
 
 
 def write_layer(rootfs: Rootfs, kept: Iterable[Kept], group: str, file: Path) -> WrittenLayer:
-    """Write entries, their contents from the pristine tree, as one uncompressed tar to `file`; SlimError if it fails."""
+    """Write entries, contents from the pristine tree, as one uncompressed tar to `file`; SlimError when it fails."""
     return write_tar(rootfs.reader.open, kept, group, file)
 
 
@@ -88,7 +88,8 @@ def write_tar(open_content: Open, kept: Iterable[Kept], group: str, file: Path) 
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise SlimError(f"cannot write a layer: {error.strerror}: {file.parent}", hint="TMPDIR names another place") from error
+        text = f"cannot write a layer: {error.strerror}: {file.parent}"
+        raise SlimError(text, hint="TMPDIR=DIR names another place") from error
     blob = LayerBlob(
         group=group, file=str(file), diff_id=f"sha256:{out.digest.hexdigest()}", size=out.size, files=files
     )
@@ -126,7 +127,8 @@ def header(entry: Entry, link_to: RootPath | None = None) -> bytes:
     if len(link) > _NAME or not link.isascii():
         records[b"linkpath"] = link
     size = entry.size if entry.kind is EntryKind.FILE and link_to is None else 0
-    for key, value, limit in ((b"size", size, _OCTAL_SIZE), (b"uid", entry.uid, _OCTAL_ID), (b"gid", entry.gid, _OCTAL_ID)):
+    numbers = ((b"size", size, _OCTAL_SIZE), (b"uid", entry.uid, _OCTAL_ID), (b"gid", entry.gid, _OCTAL_ID))
+    for key, value, limit in numbers:
         if value >= limit:
             records[key] = b"%d" % value
     seconds, nanoseconds = divmod(entry.mtime_ns, _NS)
@@ -150,11 +152,12 @@ def _pax(name: bytes, records: Mapping[bytes, bytes]) -> bytes:
     data = b"".join(_record(key, records[key]) for key in sorted(records))
     # The name of a pax header means nothing; Go's and GNU's choice is dir/PaxHeaders.0/base.
     entry = Entry(path=RootPath("/"), kind=EntryKind.FILE, mode=0)
-    return _ustar(b"PaxHeaders.0/" + _ascii(name)[-60:].strip(b"/"), b"", b"x", entry, len(data)) + data + bytes(-len(data) % BLOCK)
+    title = b"PaxHeaders.0/" + _ascii(name)[-60:].strip(b"/")
+    return _ustar(title, b"", b"x", entry, len(data)) + data + bytes(-len(data) % BLOCK)
 
 
 def _record(key: bytes, value: bytes) -> bytes:
-    """Return "LENGTH KEY=VALUE\\n", where LENGTH counts itself."""
+    """Return one record: LENGTH, a space, KEY=VALUE, a newline, where LENGTH counts itself."""
     rest = len(key) + len(value) + 3
     length = rest + len(str(rest))
     length = rest + len(str(length))

@@ -66,6 +66,8 @@ class Answer:
     body: bytes = b""
     location: str = ""
     problem: str = ""
+    foreign: bool = False
+    """Something answered, in another protocol."""
 
 
 def ask(method: str, url: str, seconds: float = ANSWER_SECONDS) -> Answer:
@@ -87,7 +89,13 @@ def ask(method: str, url: str, seconds: float = ANSWER_SECONDS) -> Answer:
                 kind, location = answer.headers.get("content-type", ""), answer.headers.get("location", "")
                 return Answer(answer.status_code, kind, body, location)
     except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-        return Answer(-1, problem=type(error).__name__)
+        return Answer(-1, problem=type(error).__name__, foreign=_speaks_otherwise(error))
+
+
+def _speaks_otherwise(error: Exception) -> bool:
+    """Tell whether what came back was a line of another protocol; a TLS alert (RFC 8446, 6) begins with 21 3."""
+    text = str(error)
+    return "BadStatusLine" in text and "\\x15\\x03" not in text
 
 
 def speaks_http(host: str, port: int) -> str | None:
@@ -95,6 +103,8 @@ def speaks_http(host: str, port: int) -> str | None:
     plain = ask("GET", f"http://{host}:{port}/", SPEAK_SECONDS)
     if plain.status not in (-1, 400):
         return "http"
+    if plain.foreign:
+        return None
     if ask("GET", f"https://{host}:{port}/", SPEAK_SECONDS).status != -1:
         return "https"
     return "http" if plain.status == 400 else None
@@ -124,9 +134,9 @@ def crawl(scheme: str, host: str, host_port: int, port: int, limit: int = MAX_PA
 
 
 def _result(target: str, answer: Answer) -> ProbeResult:
-    detail = answer.problem or (f"HTTP {answer.status}" if answer.status >= 500 else "")  # noqa: PLR2004
+    detail = answer.problem or (f"HTTP {answer.status}" if answer.status >= 500 else "")
     return ProbeResult(
-        kind="http", target=target, ok=0 < answer.status < 500, status=answer.status, detail=detail  # noqa: PLR2004
+        kind="http", target=target, ok=0 < answer.status < 500, status=answer.status, detail=detail
     )
 
 
@@ -143,6 +153,6 @@ def _links(base: str, path: str, answer: Answer) -> list[str]:
         except ValueError:
             continue
         own = parts.netloc in (urlsplit(base).netloc, urlsplit(base).hostname, "localhost")
-        if own and parts.scheme in ("http", "https") and len(parts.path) < 2000:  # noqa: PLR2004
+        if own and parts.scheme in ("http", "https") and len(parts.path) < 2000:
             found.append((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
     return found

@@ -51,6 +51,8 @@ class ProbePlan:
     exec_: tuple[str, ...] = ()
     host_exec: tuple[str, ...] = ()
     healthcheck: tuple[str, ...] | None = None
+    foreign: frozenset[int] = frozenset()
+    """Ports that are known to speak something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +126,7 @@ def run_probes(target: Target, plan: ProbePlan, execute: Execute, deadline: floa
     for command in plan.exec_:
         status, output = execute(command)
         text = output[:MAX_OUTPUT]
-        results.append(
-            ProbeResult(kind="exec", target=command, ok=status == 0, status=status, output=text, detail=_failure(status, text))
-        )
+        results.append(_command("exec", command, status, text))
     results += [host_exec(command, target, deadline) for command in plan.host_exec]
     if plan.healthcheck:
         results.append(_healthcheck(plan.healthcheck, execute))
@@ -139,13 +139,12 @@ def _http(target: Target, plan: ProbePlan) -> Iterable[ProbeResult]:
     open_ports = listening(container_pids(target.pid))
     for port, (host, host_port) in sorted(target.ports.items()):
         asked = [request for request in plan.http if request.port in (None, port)]
-        if port not in open_ports or not (plan.crawl or asked):
+        if port not in open_ports or port in plan.foreign or not (plan.crawl or asked):
             continue
         scheme = speaks_http(host, host_port)
         if scheme is None:
-            yield ProbeResult(
-                kind=SKIPPED, target=str(port), ok=True, status=-1, detail=f"port {port} does not speak HTTP: not probed"
-            )
+            detail = f"port {port} does not speak HTTP: not probed"
+            yield ProbeResult(kind=SKIPPED, target=str(port), ok=True, status=-1, detail=detail)
             continue
         if plan.crawl:
             yield from crawl(scheme, host, host_port, port)
@@ -154,7 +153,8 @@ def _http(target: Target, plan: ProbePlan) -> Iterable[ProbeResult]:
     for request in plan.http:
         if request.port is not None and (request.port not in target.ports or request.port not in open_ports):
             name = f"{request.method} {request.port}{request.path}"
-            yield ProbeResult(kind="http", target=name, ok=False, status=-1, detail=f"nothing listens on {request.port}")
+            detail = f"nothing listens on {request.port}"
+            yield ProbeResult(kind="http", target=name, ok=False, status=-1, detail=detail)
 
 
 def host_exec(command: str, target: Target, deadline: float) -> ProbeResult:
@@ -183,9 +183,12 @@ def host_exec(command: str, target: Target, deadline: float) -> ProbeResult:
                 os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     text = os.fsdecode(output[-MAX_OUTPUT:])
-    status = process.returncode
+    return _command("host-exec", command, process.returncode, text)
+
+
+def _command(kind: str, command: str, status: int, output: str) -> ProbeResult:
     return ProbeResult(
-        kind="host-exec", target=command, ok=status == 0, status=status, output=text, detail=_failure(status, text)
+        kind=kind, target=command, ok=status == 0, status=status, output=output, detail=_failure(status, output)
     )
 
 

@@ -165,7 +165,7 @@ def _check(follower: Follower, mode: str) -> None:
         raise SlimError("cannot trust this run: the tracer ended before the app did", hint="try --tracer=off")
     if mode == "seccomp" and follower.rights:
         names = ", ".join(sorted(follower.rights)[:3])
-        raise Restart("syscall", f"{names} needs rights of its own (setuid, capabilities): once more, without the filter")
+        raise Restart("syscall", f"{names} needs rights of its own (setuid, capabilities): again, without the filter")
     if mode != "off" and follower.tracers:
         names = ", ".join(sorted(follower.tracers)[:3])
         raise Restart("off", f"{names} traces processes itself: running again with the watcher alone")
@@ -249,7 +249,7 @@ def _target(container: Container, init: int, launch: Launch) -> Target:
 def _until_exit(container: Container, lives: Callable[[], bool], deadline: float) -> RunResult:
     while lives():
         if time.monotonic() > deadline:
-            raise SlimError("cannot wait any longer: the app has not ended", hint="--timeout SECONDS, or --until probes")
+            raise SlimError("cannot wait any longer: the app has not ended", hint="--timeout SECONDS, --until probes")
         time.sleep(_TICK)
     return _ended(container)
 

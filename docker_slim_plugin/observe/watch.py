@@ -249,7 +249,8 @@ def open_watch(pid: int, choice: str) -> Watch:
             return Watch(Fanotify(pid))
         except OSError as error:
             if choice == "fanotify":
-                raise SlimError(f"cannot use fanotify: {error.strerror}", hint="--watch=inotify, or --watch=off") from error
+                text = f"cannot use fanotify: {error.strerror}"
+                raise SlimError(text, hint="--watch=inotify, or --watch=off") from error
             reason = error.strerror
     warnings = [] if choice == "inotify" else [f"fanotify is refused ({reason}): inotify watches instead"]
     source = Inotify(pid)

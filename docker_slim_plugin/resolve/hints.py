@@ -35,6 +35,8 @@ class Facts:
     """The run looked for single certificates, not only for the bundle."""
     tls_named: bool
     """The run named something of the TLS configuration."""
+    charsets_converted: bool = False
+    """The run loaded an iconv module: the next request may need its neighbour."""
 
     def libc(self) -> list[str]:
         """Return the directories of the kept glibcs."""
@@ -58,7 +60,8 @@ def facts(rootfs: Rootfs, accesses: tuple[Access, ...], environment: Mapping[str
         for access in accesses
     )
     named = any(access.path.startswith(trees) or access.path in TLS_TREES for access in accesses)
-    return Facts(rootfs, {}, environment, listed, named)
+    converted = any("/gconv/" in access.path and access.path.endswith(".so") for access in accesses)
+    return Facts(rootfs, {}, environment, listed, named, converted)
 
 
 def needs(facts: Facts, off: frozenset[str]) -> Iterator[Need]:
@@ -103,9 +106,8 @@ def _locale(facts: Facts) -> Iterator[str]:
     libc = facts.libc()
     if not libc:
         return
-    yield from _inside(facts.rootfs, "/usr/lib/locale/C.utf8")
     values = {value for name, value in facts.environment.items() if name == "LANG" or name.startswith("LC_")}
-    for value in sorted(values - {"", "C", "POSIX", "C.UTF-8", "C.utf8"}):
+    for value in sorted(values - {"", "C", "POSIX"}):
         language, _, charset = value.partition(".")
         # locale -a and the directories spell the charset in lower case without dashes.
         folded = f"{language}.{charset.lower().replace('-', '')}" if charset else language
@@ -113,7 +115,7 @@ def _locale(facts: Facts) -> Iterator[str]:
             if "/" not in spelling:
                 yield from _inside(facts.rootfs, f"/usr/lib/locale/{spelling}")
         yield "/usr/lib/locale/locale-archive"
-    for directory in libc:
+    for directory in libc if facts.charsets_converted else ():
         gconv = f"{directory}/gconv"
         yield from (f"{gconv}/gconv-modules", f"{gconv}/gconv-modules.cache")
         yield from _inside(facts.rootfs, f"{gconv}/gconv-modules.d")

@@ -19,22 +19,34 @@ BOTH = pytest.mark.parametrize("use_filter", [True, False], ids=["filter", "ever
 
 NAMED = [
     pytest.param('open("/x/open", 0);', {"/x/open"}, id="open"),
-    pytest.param('int d = open("/etc", O_PATH); openat(d, "hostname", 0);', {"/etc/hostname"}, id="openat with a dirfd"),
+    pytest.param(
+        'int d = open("/etc", O_PATH); openat(d, "hostname", 0);', {"/etc/hostname"}, id="openat with a dirfd"
+    ),
     pytest.param('chdir("/usr"); open("share/none", 0);', {"/usr", "/usr/share/none"}, id="relative after chdir"),
     pytest.param(
-        'struct open_how h = {0}; syscall(SYS_openat2, AT_FDCWD, "/x/openat2", &h, sizeof h);', {"/x/openat2"}, id="openat2"
+        'struct open_how h = {0}; syscall(SYS_openat2, AT_FDCWD, "/x/openat2", &h, sizeof h);',
+        {"/x/openat2"},
+        id="openat2",
     ),
     pytest.param('struct stat s; stat("/x/stat", &s); lstat("/x/lstat", &s);', {"/x/stat", "/x/lstat"}, id="stat"),
     pytest.param('char b[256]; statx(AT_FDCWD, "/x/statx", 0, 0, (void*)b);', {"/x/statx"}, id="statx"),
     pytest.param('access("/x/a", 4); faccessat(AT_FDCWD, "/x/b", 4, AT_EACCESS);', {"/x/a", "/x/b"}, id="access"),
-    pytest.param('char b[9]; readlink("/x/rl", b, 9); readlinkat(3, "/x/rlat", b, 9);', {"/x/rl", "/x/rlat"}, id="readlink"),
+    pytest.param(
+        'char b[9]; readlink("/x/rl", b, 9); readlinkat(3, "/x/rlat", b, 9);', {"/x/rl", "/x/rlat"}, id="readlink"
+    ),
     pytest.param('char b[9]; chdir("/usr"); readlink("rl", b, 9);', {"/usr/rl"}, id="relative readlink"),
     pytest.param('rename("/x/1", "/x/2");', {"/x/1", "/x/2"}, id="rename names two"),
     pytest.param('linkat(AT_FDCWD, "/x/1", AT_FDCWD, "/x/2", 0);', {"/x/1", "/x/2"}, id="linkat names two"),
-    pytest.param('unlink("/x/u"); rmdir("/x/r"); mkdir("/proc/no", 0);', {"/x/u", "/x/r", "/proc/no"}, id="unlink, mkdir"),
-    pytest.param('chmod("/x/m", 0); chown("/x/o", 0, 0); truncate("/x/t", 0);', {"/x/m", "/x/o", "/x/t"}, id="chmod, chown"),
+    pytest.param(
+        'unlink("/x/u"); rmdir("/x/r"); mkdir("/proc/no", 0);', {"/x/u", "/x/r", "/proc/no"}, id="unlink, mkdir"
+    ),
+    pytest.param(
+        'chmod("/x/m", 0); chown("/x/o", 0, 0); truncate("/x/t", 0);', {"/x/m", "/x/o", "/x/t"}, id="chmod, chown"
+    ),
     pytest.param('utimensat(AT_FDCWD, "/x/u", 0, 0);', {"/x/u"}, id="utimensat"),
-    pytest.param('char b[9]; getxattr("/x/g", "user.a", b, 9); lgetxattr("/x/l", "user.a", b, 9);', {"/x/g", "/x/l"}, id="xattr"),
+    pytest.param(
+        'char b[9]; getxattr("/x/g", "user.a", b, 9); lgetxattr("/x/l", "user.a", b, 9);', {"/x/g", "/x/l"}, id="xattr"
+    ),
     pytest.param('syscall(452, AT_FDCWD, "/x/fchmodat2", 0, 0);', {"/x/fchmodat2"}, id="fchmodat2"),
     pytest.param('syscall(463, AT_FDCWD, "/x/setxattrat", 0, "user.a", 0, 0);', {"/x/setxattrat"}, id="setxattrat"),
     pytest.param(
@@ -52,7 +64,7 @@ NAMED = [
     pytest.param('if (!vfork()) { open("/x/vfork", 0); _exit(0); }', {"/x/vfork"}, id="vfork"),
     pytest.param('if (!fork()) if (!fork()) open("/x/twice", 0); wait(0);', {"/x/twice"}, id="double fork"),
     pytest.param(
-        "void *t(void *x) { open(\"/x/thread\", 0); return 0; }\n"
+        'void *t(void *x) { open("/x/thread", 0); return 0; }\n'
         "int main() { pthread_t p; pthread_create(&p, 0, t, 0); pthread_join(p, 0); }",
         {"/x/thread"},
         id="thread",
@@ -63,7 +75,9 @@ NAMED = [
         {"/x/clone"},
         id="clone",
     ),
-    pytest.param('chroot("/usr"); chdir("/"); open("/share/in", 0); open("rel", 0);', {"/usr/share/in", "/usr/rel"}, id="chroot"),
+    pytest.param(
+        'chroot("/usr"); chdir("/"); open("/share/in", 0); open("rel", 0);', {"/usr/share/in", "/usr/rel"}, id="chroot"
+    ),
     pytest.param('open("/x/\\xff\\n\\x1b[31m", 0);', {"/x/\udcff\n\x1b[31m"}, id="a name of any bytes"),
 ]
 
@@ -117,7 +131,20 @@ def test_a_32_bit_program(tmp_path: Path, use_filter: bool) -> None:
         __asm__ volatile("int $0x80" : : "a"(1), "b"(7));
     }"""
     program = tmp_path / "program32"
-    command = ["gcc", "-m32", "-nostdlib", "-static", "-ffreestanding", "-fno-pie", "-no-pie", "-x", "c", "-o", program, "-"]
+    command = [
+        "gcc",
+        "-m32",
+        "-nostdlib",
+        "-static",
+        "-ffreestanding",
+        "-fno-pie",
+        "-no-pie",
+        "-x",
+        "c",
+        "-o",
+        program,
+        "-",
+    ]
     subprocess.run(command, input=body.encode(), check=True)
     found = traced(tmp_path, [program], use_filter=use_filter)
     assert {"/x/open32", "/x/stat64"} <= found.paths()
@@ -197,12 +224,12 @@ def test_a_path_that_is_rewritten_under_our_eyes(tmp_path: Path) -> None:
 
 
 def test_rights_that_no_new_privs_kept_are_told(tmp_path: Path) -> None:
-    program = compile_c(tmp_path, "printf(\"%d\", geteuid());", name="setuid")
+    program = compile_c(tmp_path, 'printf("%d", geteuid());', name="setuid")
     program.chmod(0o4755)
     tmp_path.chmod(0o755)
     for parent in list(tmp_path.parents)[:2]:
         parent.chmod(0o755)
-    drop = compile_c(tmp_path, 'setuid(65534); execv(argv[1], argv + 1); return 99;', name="drop")
+    drop = compile_c(tmp_path, "setuid(65534); execv(argv[1], argv + 1); return 99;", name="drop")
     filtered = traced(tmp_path, [drop, program])
     assert filtered.follower.rights == {str(program)}
     free = traced(tmp_path, [drop, program], use_filter=False)
