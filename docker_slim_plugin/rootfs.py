@@ -54,20 +54,25 @@ class Rootfs:
                 children.setdefault(RootPath(parent or "/"), []).append(name)
         return cls(by_path, reader, {parent: tuple(names) for parent, names in children.items()})
 
-    def walk(self, path: str, *, follow: bool = True, start: RootPath = ROOT) -> Walk:
-        """Resolve `path` as the kernel would inside this root: component by component, ".." at the root stays there.
+    def walk(self, path: str, *, follow: bool = True, root: str = "/") -> Walk:
+        """Resolve `path` as the kernel would: component by component, ".." at the process's `root` stays there.
 
-        A last component that is a symlink is followed only if `follow`; else it is itself the end.
+        `path` is absolute in this tree and lies below `root` where that is another than "/": there absolute symlinks
+        begin. A last component that is a symlink is followed only if `follow`; else it is itself the end.
         """
-        pending = path.split("/")[::-1]
-        here = "" if path.startswith("/") or start == ROOT else start
+        top = root.rstrip("/")
+        inside = path.removeprefix(top) if top and path.startswith(f"{top}/") else path
+        if inside == path:
+            top = ""
+        pending = inside.split("/")[::-1]
+        here = top
         links: list[RootPath] = []
         while pending:
             part = pending.pop()
             if part in ("", "."):
                 continue
             if part == "..":
-                here = here.rpartition("/")[0]
+                here = here.rpartition("/")[0] if here != top else top
                 continue
             step = RootPath(f"{here}/{part}")
             entry = self.entries.get(step)
@@ -82,7 +87,7 @@ class Rootfs:
             if len(links) > MAX_LINKS:
                 return Walk(tuple(dict.fromkeys(links)), None)
             if entry.target.startswith("/"):
-                here = ""
+                here = top
             pending.extend(entry.target.split("/")[::-1])
         return Walk(tuple(dict.fromkeys(links)), RootPath(here or "/"))
 

@@ -54,7 +54,7 @@ def elf(
     return header + b"".join(_segment(wide, *segment) for segment in segments) + body
 
 
-def _segment(wide: bool, kind: int, offset: int, size: int) -> bytes:  # noqa: FBT001
+def _segment(wide: bool, kind: int, offset: int, size: int) -> bytes:
     if wide:
         return struct.pack("<IIQQQQQQ", kind, 4, offset, BASE + offset, BASE + offset, size, size, 8)
     return struct.pack("<IIIIIIII", kind, offset, BASE + offset, BASE + offset, size, size, 4, 4)

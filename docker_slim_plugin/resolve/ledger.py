@@ -23,6 +23,12 @@ class Need(NamedTuple):
     reason: Reason
     link: bool = False
     """The path is named as it stands: if it is a symlink, that itself is needed, and not only as a way."""
+    root: str = "/"
+    """Where absolute symlinks begin: the root of a process that has been chrooted."""
+
+
+def _by_path(need: Need) -> tuple[str, str, Need]:
+    return need.path, need.root, need
 
 
 class Ledger:
@@ -39,14 +45,14 @@ class Ledger:
 
         What the image does not have is passed over.
         """
-        for path, group in itertools.groupby(sorted(set(needs)), key=lambda need: need.path):
-            links, end = self.rootfs.walk(path)
+        for (path, root), group in itertools.groupby(sorted(set(needs), key=_by_path), key=lambda need: (need.path, need.root)):
+            links, end = self.rootfs.walk(path, root=root)
             for link in links:
                 self.keep(link, Reason(ReasonKind.SYMLINK, path, f"link to {self.rootfs.entries[link].target}"))
             for need in group:
                 if end is not None:
                     self.keep(end, need.reason)
-                if need.link and links and (itself := self.rootfs.walk(path, follow=False).end) is not None:
+                if need.link and links and (itself := self.rootfs.walk(path, follow=False, root=root).end):
                     self.keep(itself, need.reason)
 
     def keep(self, path: RootPath, reason: Reason) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from docker_slim_plugin.gate import GATE_NAME
 from docker_slim_plugin.model import (
     Access,
     AccessKind,
@@ -60,10 +61,12 @@ def resolve(rootfs: Rootfs, observations: Observations, selection: Selection, so
 
 
 def _seen(accesses: Iterable[Access]) -> Iterator[Need]:
-    named = {(access.path, access.process.argv0, access.kind, access.origin) for access in accesses}
-    for path, argv0, kind, origin in named:
+    named = {(access.path, access.root, access.process.argv0, access.kind, access.origin) for access in accesses}
+    for path, root, argv0, kind, origin in named:
         process = argv0.rstrip("/").rpartition("/")[2] or "?"
-        yield Need(path, Reason(ReasonKind.ACCESS, process, f"{kind} ({origin})"), kind in ON_LINKS)
+        # The gate's first exec is what docker was told to run.
+        who = "docker" if process == GATE_NAME else process
+        yield Need(path, Reason(ReasonKind.ACCESS, who, f"{kind} ({origin})"), kind in ON_LINKS, root)
 
 
 def _executed(rootfs: Rootfs, accesses: Iterable[Access]) -> frozenset[RootPath]:

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "docker_slim_plugin"
 FLOORS = (
     {"__init__", "errors", "linux", "model"},
-    {"cancel", "gate", "inside", "naming", "permitted", "progress", "request", "rootfs"},
+    {"cancel", "gate", "inside", "linux_fanotify", "naming", "permitted", "progress", "request", "rootfs"},
     {"engine", "judge", "launch"},
     {"doctor", "leftovers", "pristine"},
     {"image", "observe", "resolve"},

@@ -54,7 +54,7 @@ def test_random_trees_of_links_always_end() -> None:
     chance = random.Random(7)
     names = [f"/{a}" for a in "abc"] + [f"/{a}/{b}" for a in "abc" for b in "abc"]
     for _ in range(300):
-        links = {name: f"-> {chance.choice(['', '../', '/'])}{chance.choice('abc')}/{chance.choice('abc')}" for name in names[3:]}  # fmt: skip  # noqa: E501
+        links = {name: f"-> {chance.choice(['', '../', '/'])}{chance.choice('abc')}/{chance.choice('abc')}" for name in names[3:]}  # fmt: skip
         tree = rootfs(links)
         for name in names:
             walk = tree.walk(name + "/a/b/c")
@@ -70,3 +70,11 @@ def test_parents() -> None:
 def test_below() -> None:
     tree = rootfs({"/d/a": "", "/d/s/b": "", "/d/l": "-> s", "/other": ""})
     assert [entry.path for entry in tree.below(RootPath("/d"))] == ["/d", "/d/a", "/d/l", "/d/s", "/d/s/b"]
+
+
+def test_a_chrooted_path_stays_in_its_root() -> None:
+    tree = rootfs({"/jail/etc/hosts": "in", "/etc/hosts": "out", "/jail/link": "-> /etc/hosts", "/jail/up": "-> ../../etc"})
+    assert tree.walk("/jail/link", root="/jail").end == "/jail/etc/hosts"
+    assert tree.walk("/jail/link").end == "/etc/hosts"
+    assert tree.walk("/jail/up/hosts", root="/jail").end == "/jail/etc/hosts"
+    assert tree.walk("/jail/../../etc/hosts", root="/jail").end == "/jail/etc/hosts"
