@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,10 +14,11 @@ from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError, VerificationFailed
 from docker_slim_plugin.image import output
 from docker_slim_plugin.image.config import is_slim
+from docker_slim_plugin.image.output import Draft
 from docker_slim_plugin.judge import judge
 from docker_slim_plugin.launch import launch, pairs
 from docker_slim_plugin.leftovers import workspace
-from docker_slim_plugin.model import Observations, SourceImage
+from docker_slim_plugin.model import Observations, SlimImage, SourceImage
 from docker_slim_plugin.naming import Names, names
 from docker_slim_plugin.observe.http import parse_http_probe
 from docker_slim_plugin.observe.probe import SKIPPED, ProbePlan
@@ -122,30 +124,39 @@ def write_and_verify(
     """Return the report with images written and proved; they get their names only when all of them passed."""
     source, plan, original = report.source, report.plan, report.observations.result
     foreign = frozenset(int(probe.target) for probe in original.probes if probe.kind == SKIPPED)
-    again = replace(
-        drive, known_ports=frozenset(original.ports), probes=replace(drive.probes, foreign=foreign)
-    )
+    again = replace(drive, known_ports=frozenset(original.ports), probes=replace(drive.probes, foreign=foreign))
+
+    def prove(draft: Draft) -> SlimImage:
+        nonlocal report
+        image = draft.image(called.of(draft.form))
+        report = replace(report, images=(*report.images, image))
+        if request.verify:
+            with clock.step(f"verify {draft.form}"):
+                verdict = verify(engine, source, image, plan, draft.hashes, again, original, clock.progress)
+            report = replace(report, verdicts=(*report.verdicts, verdict))
+        return image
+
     with ExitStack() as stack:
+        stack.callback(engine.unname, engine.temporary("layered"))
+        stack.callback(engine.unname, engine.temporary("squashed"))
+        pool = stack.enter_context(ThreadPoolExecutor(1, "squash"))
         with clock.step("write layered"):
-            stack.callback(engine.unname, engine.temporary("layered"))
-            drafts = [output.layered(engine, source, rootfs, plan, directory)]
+            layered = output.layered(engine, source, rootfs, plan, directory)
+        # The squashed image is written while the layered one runs: neither needs the other.
+        squashed = None
         if "squashed" in request.outputs:
+            squashed = pool.submit(output.squashed, engine, source, plan, layered, directory)
+        images = [prove(layered)] if "layered" in request.outputs else []
+        if squashed:
             with clock.step("write squashed"):
-                stack.callback(engine.unname, engine.temporary("squashed"))
-                drafts.append(output.squashed(engine, source, plan, drafts[0], directory))
-        wanted = [draft for draft in drafts if draft.form in request.outputs]
-        images = tuple(draft.image(called.of(draft.form)) for draft in wanted)
-        for draft, image in zip(wanted, images, strict=True):
-            if request.verify:
-                with clock.step(f"verify {draft.form}"):
-                    verdict = verify(engine, source, image, plan, draft.hashes, again, original, clock.progress)
-                report = replace(report, verdicts=(*report.verdicts, verdict))
-        if not report.passed:
-            return replace(report, images=images)
-        for image in images:
-            engine.name(image.id, image.reference)
-        written = output.files(request.outputs, drafts[0], source, called.layered)
-        return replace(report, images=images, outputs=written)
+                draft = squashed.result()
+            images.append(prove(draft))
+        if report.passed:
+            for image in images:
+                engine.name(image.id, image.reference)
+            written = output.files(request.outputs, layered, source, called.layered)
+            report = replace(report, outputs=written)
+        return report
 
 
 def lost(observations: Observations) -> tuple[str, ...]:

@@ -78,6 +78,7 @@ def traced(
     *,
     use_filter: bool = True,
     during: Callable[[int], None] | None = None,
+    exists: Callable[[str], bool] | None = None,
 ) -> Traced:
     """Run argv from the gate under the tracer until it ends; `during` is called with its pid once it is released."""
     command = [gate_in(directory), *argv]
@@ -85,6 +86,8 @@ def traced(
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=directory, start_new_session=True) as process:
             pid = find_gate(process.pid, time.monotonic() + SECONDS)
             assert pid is not None
+            if exists:
+                follower.forget_missing(exists)
             follower.attach(pid)
             if during:
                 during(pid)

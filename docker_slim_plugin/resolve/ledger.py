@@ -27,7 +27,7 @@ class Need(NamedTuple):
     """Where absolute symlinks begin: the root of a process that has been chrooted."""
 
 
-def _by_path(need: Need) -> tuple[str, str, Need]:
+def _order(need: Need) -> tuple[str, str, Need]:
     return need.path, need.root, need
 
 
@@ -45,7 +45,7 @@ class Ledger:
 
         What the image does not have is passed over.
         """
-        for (path, root), group in itertools.groupby(sorted(set(needs), key=_by_path), key=lambda need: (need.path, need.root)):
+        for (path, root), group in itertools.groupby(sorted(set(needs), key=_order), key=lambda need: _order(need)[:2]):
             links, end = self.rootfs.walk(path, root=root)
             for link in links:
                 self.keep(link, Reason(ReasonKind.SYMLINK, path, f"link to {self.rootfs.entries[link].target}"))
