@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import tarfile
 from collections.abc import Sequence
 from io import BytesIO
 from typing import Any, BinaryIO
 
+from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model import LayerBlob
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -27,7 +27,26 @@ def image_id(config: bytes) -> str:
 
 
 def write_archive(blobs: Sequence[LayerBlob], config: bytes, reference: str, out: BinaryIO) -> None:
-    """Write the image to `out`, named `reference` (NAME:TAG) if that is not empty; layers lowest first."""
+    """Write the image to `out`, named `reference` (NAME:TAG) if that is not empty; layers lowest first.
+
+    The same input gives the same bytes. SlimError when `out` cannot be written.
+    """
+    try:
+        for name, data in _documents(blobs, config, reference).items():
+            _add(out, name, len(data), BytesIO(data))
+        for blob in {blob.diff_id: blob for blob in blobs}.values():
+            with open(blob.file, "rb") as file:
+                _add(out, _blob(blob.diff_id), blob.size, file)
+        out.write(bytes(2 * tarfile.BLOCKSIZE))
+    except OSError as error:
+        raise SlimError(
+            f"cannot write the image archive: {error.strerror or error}",
+            hint="free some space there, or name another place (TMPDIR=DIR, --output oci=FILE)",
+        ) from error
+
+
+def _documents(blobs: Sequence[LayerBlob], config: bytes, reference: str) -> dict[str, bytes]:
+    """Return the small files of the archive by name: what describes the image, and its configuration."""
     layers = [_descriptor(_LAYER, blob.diff_id, blob.size) for blob in blobs]
     manifest = _json(
         {
@@ -51,26 +70,26 @@ def write_archive(blobs: Sequence[LayerBlob], config: bytes, reference: str, out
             }
         ]
     )
-    small = {
+    return {
         "oci-layout": _json({"imageLayoutVersion": "1.0.0"}),
         "index.json": index,
         "manifest.json": saved,
         _blob(image_id(config)): config,
         _blob(image_id(manifest)): manifest,
     }
-    for name, data in small.items():
-        _add(out, name, len(data), BytesIO(data))
-    for blob in {blob.diff_id: blob for blob in blobs}.values():
-        with open(blob.file, "rb") as file:
-            _add(out, _blob(blob.diff_id), blob.size, file)
-    out.write(bytes(2 * tarfile.BLOCKSIZE))
 
 
 def _add(out: BinaryIO, name: str, size: int, content: BinaryIO) -> None:
     member = tarfile.TarInfo(name)
     member.size, member.mode = size, 0o644
     out.write(member.tobuf(tarfile.GNU_FORMAT))
-    shutil.copyfileobj(content, out, 1 << 20)
+    left = size
+    while left:
+        block = content.read(min(1 << 20, left))
+        if not block:
+            raise SlimError(f"cannot write the image archive: a layer has become shorter: {name}", hint="try again")
+        out.write(block)
+        left -= len(block)
     out.write(bytes(-size % tarfile.BLOCKSIZE))
 
 

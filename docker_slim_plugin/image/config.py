@@ -8,31 +8,15 @@ from typing import Any
 
 from docker_slim_plugin.model import LayerBlob, SourceImage
 
+_SHOWN = 500
 CREATED_BY = "docker slim:"
 """How the history of our layers begins; a slim image is known by it."""
 BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
-_FIELDS = (
-    "User",
-    "ExposedPorts",
-    "Env",
-    "Entrypoint",
-    "Cmd",
-    "Volumes",
-    "WorkingDir",
-    "Labels",
-    "StopSignal",
-    "StopTimeout",
-    "Healthcheck",
-    "OnBuild",
-    "Shell",
-    "ArgsEscaped",
-    "Tty",
-    "OpenStdin",
-    "StdinOnce",
-    "NetworkDisabled",
+_OF_A_CONTAINER = frozenset(
+    {"Hostname", "Domainname", "MacAddress", "Image", "AttachStdin", "AttachStdout", "AttachStderr"}
 )
-"""What an image's configuration says of how it runs; the rest (Hostname ...) is of the container it came from."""
+"""Fields that the API shares with containers and that say nothing in an image."""
 
 
 def base_labels(source: SourceImage) -> dict[str, str]:
@@ -64,24 +48,42 @@ def image_config(source: SourceImage, blobs: Sequence[LayerBlob], form: str, cre
 
 
 def is_slim(source: SourceImage) -> bool:
-    """Tell whether an image was written by docker slim."""
-    return any(str(step.get("CreatedBy", "")).startswith(CREATED_BY) for step in source.history)
+    """Tell whether docker slim wrote an image; one that was built on a slim one is not itself slim.
+
+    `docker import` lets nobody say who did it: what it made is known by its labels.
+    """
+    newest = source.history[0] if source.history else {}
+    if str(newest.get("CreatedBy") or "").startswith(CREATED_BY):
+        return True
+    imported = str(newest.get("Comment") or "").startswith("Imported from")
+    return imported and {BASE_NAME, BASE_DIGEST} <= set(source.config.get("Labels") or {})
 
 
 def differences(source: Mapping[str, Any], slim: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a sentence for each field that the two Configs do not share; our own labels aside.
+    """Return a sentence for each field that the two Configs do not share, fields unknown to us included.
 
-    Missing, null, "" and empty are one to docker, but for Entrypoint and Cmd: an empty list there is no command too.
+    Our own labels are left out. Missing, null, empty, false and zero are one, as they are to docker, but for
+    StopTimeout, where zero is no time at all and missing the engine's ten seconds.
     """
     found = []
-    for field in _FIELDS:
+    for field in sorted({*source, *slim} - _OF_A_CONTAINER):
         wanted, given = _plain(field, source.get(field)), _plain(field, slim.get(field))
         if wanted != given:
-            found.append(f"configuration: {field} is {given!r}, not {wanted!r}")
+            found.append(f"configuration: {field} is {_shown(given)}, not {_shown(wanted)}")
     return tuple(found)
 
 
+def _shown(value: Any) -> str:
+    """Return a value as text for a sentence; an image can hold megabytes."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
 def _plain(field: str, value: Any) -> Any:
+    if field == "StopTimeout":
+        return value
     if field == "Labels":
         value = {name: text for name, text in (value or {}).items() if name not in (BASE_NAME, BASE_DIGEST)}
+    if field == "Healthcheck":
+        value = {name: part for name, part in (value or {}).items() if part}
     return value or None

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import os
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.image.squash import changes
+from docker_slim_plugin.image.squash import instructions
 
+_DOCKERFILE = "Dockerfile"
 _MARK = "# Written by docker slim"
+_NOTES = (
+    "# docker build makes the same tree and configuration of this, but for what is docker's own doing: times are whole",
+    "# seconds, of the extended attributes only security.capability stays, and PATH is set and comes first in Env.",
+)
 _MEANING = {
     "base": "the distribution's own base packages",
     "runtime": "other packages that the app needs",
@@ -23,34 +29,61 @@ _MEANING = {
 def write_context(directory: Path, layers: Sequence[tuple[str, Path]], config: Mapping[str, Any]) -> None:
     """Write Dockerfile, .dockerignore and GROUP.tar of each layer (lowest first) into `directory`.
 
-    SlimError when it cannot be written, or holds what is not ours.
+    SlimError when it cannot be written, or holds what is not ours; an older context of ours is written anew.
     """
-    dockerfile = directory / "Dockerfile"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        if any(directory.iterdir()) and not _ours(dockerfile):
+        if any(directory.iterdir()) and not _ours(directory / _DOCKERFILE):
             raise SlimError(f"cannot write a context to {directory}: it is not empty", hint="name a new directory")
-        for group, file in layers:
-            shutil.copyfile(file, directory / f"{group}.tar")
-        lines = [_MARK, "FROM scratch"]
-        for group, _ in layers:
-            lines += [f"# {_MEANING.get(group, group)}", f"ADD {group}.tar /"]
-        lines += changes(config)
-        if config.get("StopSignal"):
-            lines.append(f"STOPSIGNAL {config['StopSignal']}")
-        if config.get("Shell"):
-            lines.append(f"SHELL {json.dumps(config['Shell'])}")
-        dockerfile.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        for group in {*_MEANING} - {group for group, _ in layers}:
+            (directory / f"{group}.tar").unlink(missing_ok=True)
+        # The Dockerfile comes first: a context that broke off half way is still known as ours.
+        _place(directory / _DOCKERFILE, "\n".join(dockerfile([group for group, _ in layers], config)) + "\n")
         names = "".join(f"!{group}.tar\n" for group, _ in layers)
-        (directory / ".dockerignore").write_text(f"*\n!Dockerfile\n{names}", encoding="utf-8")
+        _place(directory / ".dockerignore", f"*\n!{_DOCKERFILE}\n{names}")
+        for group, file in layers:
+            _place(directory / f"{group}.tar", file)
     except OSError as error:
         text = f"cannot write a context to {directory}: {error.strerror}"
-        raise SlimError(text, hint="name another directory") from error
+        raise SlimError(text, hint="name another directory, or free some space there") from error
 
 
-def _ours(dockerfile: Path) -> bool:
+def dockerfile(groups: Sequence[str], config: Mapping[str, Any]) -> list[str]:
+    """Return the lines of the Dockerfile; what none can say stands in comments."""
+    lines = [_MARK, *_NOTES, "FROM scratch"]
+    for group in groups:
+        lines += ["", f"# {_MEANING.get(group, group)}", f"ADD {group}.tar /"]
+    lines.append("")
+    for instruction in instructions(config):
+        if instruction.sayable:
+            lines.append(instruction.line)
+        else:
+            # ascii(): the value is the image's and may hold newlines, or escapes for a terminal.
+            lines.append(f"# cannot be said here: {ascii(instruction.line)[:200]}")
+    return lines
+
+
+def _place(file: Path, content: str | Path) -> None:
+    """Put a file of ours in its place whole; a link that lies there is replaced, not followed."""
+    with tempfile.NamedTemporaryFile("wb", dir=file.parent, prefix=f".{file.name}.", delete=False) as new:
+        try:
+            if isinstance(content, str):
+                new.write(content.encode("utf-8", "replace"))
+            else:
+                with open(content, "rb") as source:
+                    shutil.copyfileobj(source, new, 1 << 20)
+            os.fchmod(new.fileno(), 0o644)
+            new.flush()
+            os.replace(new.name, file)
+        except OSError:
+            os.unlink(new.name)
+            raise
+
+
+def _ours(file: Path) -> bool:
+    """Tell whether a Dockerfile is one that we wrote; a link is not, nor a pipe that would keep us waiting."""
     try:
-        with open(dockerfile, encoding="utf-8", errors="replace") as file:
-            return file.readline().startswith(_MARK)
+        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as opened:
+            return opened.read(len(_MARK)) == _MARK.encode()
     except OSError:
         return False

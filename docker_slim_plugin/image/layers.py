@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from docker_slim_plugin.image.tar import Inode, inode_of
 from docker_slim_plugin.model import EntryKind, FilePlan, Group, Kept, RootPath
 from docker_slim_plugin.rootfs import parents
 
@@ -20,7 +21,8 @@ def grouped(plan: FilePlan) -> tuple[tuple[Group, tuple[Kept, ...]], ...]:
     lowest = _lowest_of_links(plan.kept)
     for kept in plan.kept:
         if kept.entry.kind is not EntryKind.DIRECTORY:
-            files[lowest.get(kept.entry.inode, kept.group)].append(kept)
+            inode = inode_of(kept)
+            files[kept.group if inode is None else lowest[inode]].append(kept)
     groups = [group for group in Group if files[group]] or [Group.BASE]
     layers = []
     for group in groups:
@@ -32,12 +34,17 @@ def grouped(plan: FilePlan) -> tuple[tuple[Group, tuple[Kept, ...]], ...]:
     return tuple(layers)
 
 
-def _lowest_of_links(kept: Iterable[Kept]) -> dict[int, Group]:
+def single(plan: FilePlan) -> tuple[tuple[Group, tuple[Kept, ...]], ...]:
+    """Return all of the plan as one layer, in the shape that `grouped` has."""
+    return ((Group.BASE, tuple(sorted(plan.kept, key=lambda kept: kept.entry.path))),)
+
+
+def _lowest_of_links(kept: Iterable[Kept]) -> dict[Inode, Group]:
     """Return {inode: the lowest group of its names} of hard-linked files."""
     order = list(Group)
-    lowest: dict[int, Group] = {}
+    lowest: dict[Inode, Group] = {}
     for one in kept:
-        inode = one.entry.inode
-        if inode:
+        inode = inode_of(one)
+        if inode is not None:
             lowest[inode] = min(lowest.get(inode, one.group), one.group, key=order.index)
     return lowest

@@ -7,19 +7,36 @@ attributes only, and holds what docker itself puts into every container.
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, NamedTuple, Self
+from urllib.parse import quote
 
-from docker_slim_plugin.errors import VerificationFailed
-from docker_slim_plugin.image.tar import WrittenLayer, write_tar
-from docker_slim_plugin.model import EntryKind, FilePlan, RootPath
+from docker_slim_plugin.errors import SlimError, VerificationFailed
+from docker_slim_plugin.image.tar import WrittenLayer, can_hold, write_tar
+from docker_slim_plugin.model import FilePlan, RootPath
+from docker_slim_plugin.rootfs import ROOT
 
 FORM = "squashed"
+_MOST = 5
+_LINE = 60_000
+_ROOM = 300_000
+"""Bytes of all changes: they travel in the request's address, and the engine's server takes 1 MiB of that."""
+_PLAIN = re.compile(r"[A-Za-z0-9_./:][A-Za-z0-9_./:@%+,-]*")
+_PORT = re.compile(r"[0-9]+(/(tcp|udp|sctp))?")
+_TRIGGER = re.compile(r"(?i)(?!(onbuild|from|maintainer)\b)[a-z]+\s")
+_TIMES = (
+    ("Interval", "interval"),
+    ("Timeout", "timeout"),
+    ("StartPeriod", "start-period"),
+    ("StartInterval", "start-interval"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +45,9 @@ class _Part:
 
     offset: int
     size: int
+
+
+_LACKING = _Part(0, -1)
 
 
 class _Window:
@@ -53,98 +73,154 @@ class _Window:
 def rewrite_export(export: BinaryIO, plan: FilePlan, out: Path) -> WrittenLayer:
     """Write the one layer of the squashed image to `out`, from the tar of an exported container of the layered image.
 
-    Raises VerificationFailed when a file of the plan is not in the export, or is of another size.
+    Raises VerificationFailed when something of the plan is not in the export, or a file is of another size, and
+    SlimError when the export breaks off or the disk is full.
     """
-    with tempfile.TemporaryFile(dir=out.parent) as spool:
-        parts = _spool(export, spool, plan)
+    try:
+        with tempfile.TemporaryFile(dir=out.parent) as spool:
+            parts = _spool(export, spool, plan)
+            _check(plan, parts)
 
-        def content(path: RootPath) -> Any:
-            return _Window(spool, parts[path])
+            def content(path: RootPath) -> Any:
+                return _Window(spool, parts[path])
 
-        wrong = [
-            kept.entry.path
-            for kept in plan.kept
-            if kept.entry.kind is EntryKind.FILE
-            and (kept.entry.path not in parts or parts[kept.entry.path].size != kept.entry.size)
-        ]
-        if wrong:
-            names = ", ".join(repr(path) for path in wrong[:5])
-            raise VerificationFailed(f"cannot squash: the export of the layered image lacks {names}")
-        return write_tar(content, plan.kept, FORM, out)
+            return write_tar(content, plan.kept, FORM, out)
+    except OSError as error:
+        text = f"cannot squash in {out.parent}: {error.strerror or error}"
+        raise SlimError(text, hint="free some space there, or name another place with TMPDIR=DIR") from error
+    except tarfile.TarError as error:
+        raise SlimError(f"cannot read what docker export gave: {error}", hint="try again; docker info") from error
+
+
+def _check(plan: FilePlan, parts: Mapping[RootPath, _Part]) -> None:
+    """Raise VerificationFailed naming what the export lacks or has in another size."""
+    # docker export names no root directory.
+    expected = [kept.entry for kept in plan.kept if can_hold(kept.entry) and kept.entry.path != ROOT]
+    wrong = [entry.path for entry in expected if parts.get(entry.path, _LACKING).size != entry.size]
+    if wrong:
+        names = ", ".join(repr(path) for path in wrong[:_MOST])
+        more = f" and {len(wrong) - _MOST} more" if len(wrong) > _MOST else ""
+        raise VerificationFailed(f"cannot squash: the export of the layered image differs in {names}{more}")
 
 
 def _spool(export: BinaryIO, spool: Any, plan: FilePlan) -> dict[RootPath, _Part]:
-    """Copy the contents of the plan's files into `spool`; return where each is, hard links where their file is."""
+    """Copy the contents of the plan's files into `spool`; return where each is, hard links where their file is.
+
+    What has no content is there with size 0; what the plan does not name is not.
+    """
     wanted = {kept.entry.path for kept in plan.kept}
     parts: dict[RootPath, _Part] = {}
-    with tarfile.open(fileobj=export, mode="r|", errors="surrogateescape") as tar:
+    with tarfile.open(fileobj=export, mode="r|", encoding="utf-8", errors="surrogateescape") as tar:
         for member in tar:
-            path = RootPath("/" + member.name.removeprefix("./").strip("/"))
+            # tarfile remembers every member, and an image has 100,000s.
+            tar.members.clear()  # type: ignore[attr-defined]
+            path = _path(member.name)
+            if path not in wanted:
+                continue
             if member.islnk():
-                target = RootPath("/" + member.linkname.lstrip("/"))
-                if target in parts:
-                    parts[path] = parts[target]
-            elif member.isreg() and path in wanted:
+                target = parts.get(_path(member.linkname))
+                if target is not None:
+                    parts[path] = target
+            elif member.isreg():
                 content = tar.extractfile(member)
                 assert content is not None
                 parts[path] = _Part(spool.tell(), member.size)
                 shutil.copyfileobj(content, spool, 1 << 20)
+            else:
+                parts[path] = _Part(0, 0)
     spool.flush()
     return parts
 
 
+def _path(name: str) -> RootPath:
+    """Return the path that a tar's name, decoded as UTF-8, stands for."""
+    return RootPath("/" + os.fsdecode(name.removeprefix("./").strip("/").encode("utf-8", "surrogateescape")))
+
+
 def changes(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the instructions for `docker import --change` that make `config`.
+    """Return the instructions for `docker import --change` that make `config`, as far as they can.
 
-    SHELL and STOPSIGNAL cannot be said there, nor a value that holds a newline: who calls compares, and loads the
-    exact configuration where it differs.
+    One that the engine refuses would make the whole import fail, so these are left out: SHELL and STOPSIGNAL (which
+    Docker Engine 20.10 does not take), values with newlines, lines too long. Who calls compares, and loads the exact
+    configuration where it differs.
     """
-    return tuple(line for line in _instructions(config) if "\n" not in line and "\r" not in line)
+    lines: list[str] = []
+    room = _ROOM
+    for instruction in instructions(config):
+        if not instruction.sayable or instruction.word in ("SHELL", "STOPSIGNAL"):
+            continue
+        size = len(quote(instruction.line, errors="replace"))
+        if size <= room:
+            lines.append(instruction.line)
+            room -= size
+    return tuple(lines)
 
 
-def _instructions(config: Mapping[str, Any]) -> Iterator[str]:
+class Instruction(NamedTuple):
+    """A line of a Dockerfile."""
+
+    word: str
+    argument: str
+    valid: bool = True
+    """Whether it means what it is to mean."""
+
+    @property
+    def line(self) -> str:
+        return f"{self.word} {self.argument}"
+
+    @property
+    def sayable(self) -> bool:
+        """Whether a Dockerfile can hold it: one line of limited length, that does not seem to go on in the next."""
+        # The parser takes lines of up to 64 KiB (bufio.Scanner), and a backslash at the end for a continuation.
+        line = self.line
+        fits = len(line.encode("utf-8", "replace")) < _LINE and not set(line) & {"\n", "\r", "\0"}
+        return self.valid and fits and not line.rstrip().endswith("\\")
+
+
+def instructions(config: Mapping[str, Any]) -> Iterator[Instruction]:
+    """Yield what makes `config` of an empty one; some may not be sayable."""
     for variable in config.get("Env") or ():
-        name, _, value = variable.partition("=")
-        yield f"ENV {name}={_quoted(value)}"
-    for name, value in (config.get("Labels") or {}).items():
-        yield f"LABEL {_quoted(name)}={_quoted(value)}"
-    if config.get("User"):
-        yield f"USER {_escaped(config['User'])}"
-    if config.get("WorkingDir"):
-        yield f"WORKDIR {_escaped(config['WorkingDir'])}"
+        name, equals, value = variable.partition("=")
+        yield Instruction("ENV", f"{_word(name)}={_word(value)}", bool(name and equals))
+    for name, value in sorted((config.get("Labels") or {}).items()):
+        yield Instruction("LABEL", f"{_word(name)}={_word(value)}", "=" not in name)
+    for field, word in (("User", "USER"), ("WorkingDir", "WORKDIR"), ("StopSignal", "STOPSIGNAL")):
+        if config.get(field):
+            yield Instruction(word, _word(config[field]))
     for port in sorted(config.get("ExposedPorts") or ()):
-        yield f"EXPOSE {port}"
+        yield Instruction("EXPOSE", port, _PORT.fullmatch(port) is not None)
     for volume in sorted(config.get("Volumes") or ()):
-        yield f"VOLUME {json.dumps([_escaped(volume)])}"
+        yield Instruction("VOLUME", json.dumps([_word(volume)]), bool(volume.strip()))
     for trigger in config.get("OnBuild") or ():
-        yield f"ONBUILD {trigger}"
-    yield from _commands(config)
+        yield Instruction("ONBUILD", trigger, _TRIGGER.match(trigger) is not None)
+    # CMD after ENTRYPOINT, which takes away the CMD before it.
+    for field in ("Shell", "Entrypoint", "Cmd"):
+        if config.get(field):
+            yield Instruction(field.upper(), json.dumps(config[field]))
+    yield from _healthcheck(config.get("Healthcheck") or {})
 
 
-def _commands(config: Mapping[str, Any]) -> Iterator[str]:
-    if config.get("Entrypoint"):
-        yield f"ENTRYPOINT {json.dumps(config['Entrypoint'])}"
-    if config.get("Cmd"):
-        yield f"CMD {json.dumps(config['Cmd'])}"
-    check = config.get("Healthcheck") or {}
-    test = check.get("Test") or []
-    if test == ["NONE"]:
-        yield "HEALTHCHECK NONE"
-    elif test:
-        options = "".join(
-            f"--{option}={check[field]}ns "
-            for field, option in (("Interval", "interval"), ("Timeout", "timeout"), ("StartPeriod", "start-period"))
-            if check.get(field)
-        )
-        options += f"--retries={check['Retries']} " if check.get("Retries") else ""
-        argument = test[1] if test[0] == "CMD-SHELL" else json.dumps(test[1:])
-        yield f"HEALTHCHECK {options}CMD {argument}"
+def _healthcheck(check: Mapping[str, Any]) -> Iterator[Instruction]:
+    kind, *arguments = check.get("Test") or [""]
+    if kind == "NONE":
+        yield Instruction("HEALTHCHECK", "NONE")
+        return
+    times = {option: check[field] for field, option in _TIMES if check.get(field)}
+    retries = check.get("Retries") or 0
+    options = [f"--{option}={nanoseconds}ns" for option, nanoseconds in times.items()]
+    options += [f"--retries={retries}"] if retries else []
+    shell = kind == "CMD-SHELL"
+    command = " ".join(arguments) if shell else json.dumps(arguments)
+    if check:
+        known = (shell and command.strip() != "") or (kind == "CMD" and bool(arguments))
+        # The engine refuses less than a millisecond.
+        fits = retries >= 0 and all(nanoseconds >= 1_000_000 for nanoseconds in times.values())
+        yield Instruction("HEALTHCHECK", " ".join((*options, "CMD", command)), known and fits)
 
 
-def _escaped(text: str) -> str:
-    """Return `text` with what an instruction would expand made plain."""
-    return text.replace("\\", "\\\\").replace("$", "\\$")
-
-
-def _quoted(text: str) -> str:
-    return '"' + _escaped(text).replace('"', '\\"') + '"'
+def _word(text: str) -> str:
+    """Return `text` as one word of an instruction, quoted when it could be read as anything else."""
+    if _PLAIN.fullmatch(text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace("$", "\\$").replace('"', '\\"')
+    return f'"{escaped}"'

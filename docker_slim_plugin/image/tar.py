@@ -3,15 +3,16 @@
 POSIX pax format (pax(1)), as docker writes and reads it: sorted, parents first, numeric owners only, the source's own
 times, extended attributes as SCHILY.xattr records, hard links to the first of their names. Go's archive/tar takes pax
 records as bytes and so do we: binary attribute values and names that are not UTF-8 come through as they are.
+
+Left out is what no layer can hold: sockets, names that docker takes for whiteouts, attributes with "=" in their name.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import tarfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -34,6 +35,7 @@ _TYPES = {
 }
 Open = Callable[[RootPath], BinaryIO]
 """Gives a file's content, from its start."""
+Inode = tuple[EntryKind | int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,8 @@ class WrittenLayer:
     blob: LayerBlob
     hashes: Mapping[RootPath, str]
     """sha256, in hex, of each regular file's content."""
+    skipped: tuple[RootPath, ...] = ()
+    """Entries that no layer can hold."""
 
 
 class _Hashed:
@@ -65,35 +69,63 @@ def write_layer(rootfs: Rootfs, kept: Iterable[Kept], group: str, file: Path) ->
 
 
 def write_tar(open_content: Open, kept: Iterable[Kept], group: str, file: Path) -> WrittenLayer:
-    """Write entries as one uncompressed tar; sockets are left out, as no layer can hold them."""
-    hashes: dict[RootPath, str] = {}
-    first_names: dict[int, RootPath] = {}
-    files = 0
+    """Write entries as one uncompressed tar; a SlimError leaves a part of `file` to the caller to remove."""
+    ordered = sorted(kept, key=lambda one: one.entry.path)
+    held = [one for one in ordered if can_hold(one.entry)]
     try:
         with open(file, "wb") as raw:
             out = _Hashed(raw)
-            for one in sorted(kept, key=lambda one: one.entry.path):
-                entry = one.entry
-                if entry.kind is EntryKind.SOCKET:
-                    continue
-                files += entry.kind is not EntryKind.DIRECTORY
-                first = first_names.setdefault(entry.inode, entry.path) if entry.inode else entry.path
-                out.write(header(entry, link_to=first if first != entry.path else None))
-                if entry.kind is EntryKind.FILE:
-                    if first != entry.path:
-                        hashes[entry.path] = hashes[first]
-                    else:
-                        hashes[entry.path] = _content(one, open_content, out)
+            hashes = _entries(held, open_content, out)
             out.write(bytes(2 * BLOCK))
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        text = f"cannot write a layer: {error.strerror}: {file.parent}"
-        raise SlimError(text, hint="TMPDIR=DIR names another place") from error
+        raise SlimError(
+            f"cannot write a layer to {file.parent}: {error.strerror}",
+            hint="free some space there, or name another place with TMPDIR=DIR",
+        ) from error
     blob = LayerBlob(
-        group=group, file=str(file), diff_id=f"sha256:{out.digest.hexdigest()}", size=out.size, files=files
+        group=group,
+        file=str(file),
+        diff_id=f"sha256:{out.digest.hexdigest()}",
+        size=out.size,
+        files=sum(one.entry.kind is not EntryKind.DIRECTORY for one in held),
     )
-    return WrittenLayer(blob=blob, hashes=hashes)
+    skipped = tuple(one.entry.path for one in ordered if not can_hold(one.entry))
+    return WrittenLayer(blob=blob, hashes=hashes, skipped=skipped)
+
+
+def can_hold(entry: Entry) -> bool:
+    """Tell whether a layer can hold an entry: no socket, and no name that docker reads as a whiteout (OCI layer.md)."""
+    return entry.kind is not EntryKind.SOCKET and "/.wh." not in entry.path
+
+
+def inode_of(kept: Kept) -> Inode | None:
+    """Return what all names of one hard-linked file share; None for what has one name, or content of our own.
+
+    Numbers of inodes alone are not enough: on an overlay over several file systems two files can have the same.
+    """
+    entry = kept.entry
+    if not entry.inode or entry.links < 2 or kept.content is not None or entry.kind is EntryKind.DIRECTORY:
+        return None
+    owner = (entry.uid, entry.gid, entry.mode)
+    return (entry.inode, entry.links, entry.kind, entry.size, entry.mtime_ns, *owner, *entry.device)
+
+
+def _entries(held: Iterable[Kept], open_content: Open, out: _Hashed) -> dict[RootPath, str]:
+    """Write headers and contents; return the sha256 of each regular file's content."""
+    hashes: dict[RootPath, str] = {}
+    first_names: dict[Inode, RootPath] = {}
+    for one in held:
+        entry, inode = one.entry, inode_of(one)
+        first = entry.path if inode is None else first_names.setdefault(inode, entry.path)
+        if first != entry.path:
+            out.write(header(entry, link_to=first))
+            if entry.kind is EntryKind.FILE:
+                hashes[entry.path] = hashes[first]
+            continue
+        out.write(header(entry))
+        if entry.kind is EntryKind.FILE:
+            hashes[entry.path] = _content(one, open_content, out)
+    return hashes
 
 
 def _content(one: Kept, open_content: Open, out: _Hashed) -> str:
@@ -103,17 +135,27 @@ def _content(one: Kept, open_content: Open, out: _Hashed) -> str:
         out.write(one.content + bytes(-len(one.content) % BLOCK))
         return hashlib.sha256(one.content).hexdigest()
     digest = hashlib.sha256()
-    left = entry.size
-    with open_content(entry.path) as source:
-        while left:
-            block = source.read(min(_COPY, left))
-            if not block:
-                raise SlimError(f"cannot read {entry.path!r}: it has become shorter", hint="docker slim run once more")
-            out.write(block)
-            digest.update(block)
-            left -= len(block)
+    for block in _blocks(entry, open_content):
+        out.write(block)
+        digest.update(block)
     out.write(bytes(-entry.size % BLOCK))
     return digest.hexdigest()
+
+
+def _blocks(entry: Entry, open_content: Open) -> Iterator[bytes]:
+    """Yield exactly entry.size bytes of a file's content; SlimError when there are fewer."""
+    hint = "the image's files changed under us: run docker slim once more"
+    try:
+        with open_content(entry.path) as source:
+            left = entry.size
+            while left:
+                block = source.read(min(_COPY, left))
+                if not block:
+                    raise SlimError(f"cannot read {entry.path!r}: it has become shorter", hint=hint)
+                yield block
+                left -= len(block)
+    except OSError as error:
+        raise SlimError(f"cannot read {entry.path!r}: {error.strerror}", hint=hint) from error
 
 
 def header(entry: Entry, link_to: RootPath | None = None) -> bytes:
@@ -135,7 +177,9 @@ def header(entry: Entry, link_to: RootPath | None = None) -> bytes:
     if nanoseconds or not 0 <= seconds < _OCTAL_SIZE:
         records[b"mtime"] = _decimal(entry.mtime_ns)
     if link_to is None:
-        records |= {b"SCHILY.xattr." + os.fsencode(key): value for key, value in entry.xattrs}
+        # Labels are the host's, not the image's: containerd leaves them out too. A key cannot hold "=" (pax(1)).
+        keys = {key: value for key, value in entry.xattrs if key != "security.selinux" and "=" not in key}
+        records |= {b"SCHILY.xattr." + os.fsencode(key): value for key, value in keys.items()}
     kind = tarfile.LNKTYPE if link_to is not None else _TYPES[entry.kind]
     return _pax(name, records) + _ustar(name, link, kind, entry, size)
 
