@@ -4,7 +4,8 @@ POSIX pax format (pax(1)), as docker writes and reads it: sorted, parents first,
 times, extended attributes as SCHILY.xattr records, hard links to the first of their names. Go's archive/tar takes pax
 records as bytes and so do we: binary attribute values and names that are not UTF-8 come through as they are.
 
-Left out is what no layer can hold: sockets, names that docker takes for whiteouts, attributes with "=" in their name.
+Left out is what no layer can hold: sockets, names that docker takes for whiteouts, attributes without a value or with
+"=" in their name. Times before 1970 are written, but docker makes them 1970.
 """
 
 from __future__ import annotations
@@ -98,6 +99,14 @@ def can_hold(entry: Entry) -> bool:
     return entry.kind is not EntryKind.SOCKET and "/.wh." not in entry.path
 
 
+def held_xattrs(entry: Entry) -> dict[str, bytes]:
+    """Return the extended attributes of an entry that a layer can hold.
+
+    In pax(1) a key ends at its "=" and an empty value takes a record away. SELinux labels are the host's own.
+    """
+    return {key: value for key, value in entry.xattrs if value and "=" not in key and key != "security.selinux"}
+
+
 def inode_of(kept: Kept) -> Inode | None:
     """Return what all names of one hard-linked file share; None for what has one name, or content of our own.
 
@@ -177,9 +186,7 @@ def header(entry: Entry, link_to: RootPath | None = None) -> bytes:
     if nanoseconds or not 0 <= seconds < _OCTAL_SIZE:
         records[b"mtime"] = _decimal(entry.mtime_ns)
     if link_to is None:
-        # Labels are the host's, not the image's: containerd leaves them out too. A key cannot hold "=" (pax(1)).
-        keys = {key: value for key, value in entry.xattrs if key != "security.selinux" and "=" not in key}
-        records |= {b"SCHILY.xattr." + os.fsencode(key): value for key, value in keys.items()}
+        records |= {b"SCHILY.xattr." + os.fsencode(key): value for key, value in held_xattrs(entry).items()}
     kind = tarfile.LNKTYPE if link_to is not None else _TYPES[entry.kind]
     return _pax(name, records) + _ustar(name, link, kind, entry, size)
 
