@@ -432,6 +432,12 @@ class Engine:
             raise SlimError(f"cannot remove {reference}: {error}", hint="docker slim prune") from error
 
     @translated
+    def abandon(self) -> None:
+        """Remove every container of this run, so that whatever waits for one of them stops waiting."""
+        for item in self.api.containers(all=True, filters={"label": f"{LABEL}={self.run_id}"}):
+            Container(self, item["Id"]).remove()
+
+    @translated
     def ours(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Return the API's records of all containers and temporary images that runs of docker slim own or left."""
         containers = self.api.containers(all=True, filters={"label": LABEL})

@@ -16,6 +16,14 @@ from docker_slim_plugin.model import SourceImage
 _ALIASES = {"-p": "--publish", "-P": "--publish-all", "-v": "--volume", "-h": "--hostname", "--net": "--network"}
 _NOT_FOR_CREATE = frozenset({"--entrypoint", "--pull", "--platform", "--quiet", "--rm"})
 """Said otherwise, or done already: the image is here, and named by its id."""
+_OF_THE_CONTAINER = frozenset((
+    "--add-host", "--cap-add", "--cap-drop", "--cpu-shares", "--cpus", "--dns", "--dns-option",
+    "--dns-search", "--entrypoint", "--env", "--env-file", "--expose", "--group-add", "--hostname", "--init",
+    "--interactive", "--label", "--label-file", "--memory", "--memory-swap", "--no-healthcheck",
+    "--pids-limit", "--platform", "--publish-all", "--pull", "--quiet", "--read-only", "--security-opt",
+    "--shm-size", "--stop-signal", "--stop-timeout", "--tmpfs", "--tty", "--ulimit", "--user", "--workdir",
+))
+"""Options that concern the one container alone."""
 _PUBLISHED = re.compile(r"(?:.*:)?(\d+)(?:-(\d+))?(?:/(\w+))?$")
 
 
@@ -35,6 +43,8 @@ class Launch:
     """TCP ports that the app is expected to listen on: exposed by the image or published by the user."""
     network: str
     stop_signal: str
+    shareable: bool
+    """Whether two such containers can run at the same time: no option names something of the host's."""
     healthcheck: tuple[str, ...] | None
     """argv of the image's HEALTHCHECK, as docker would run it."""
 
@@ -52,6 +62,7 @@ class Launch:
 def launch(source: SourceImage, options: Sequence[str], command: Sequence[str]) -> Launch:
     """Return how `docker run OPTIONS IMAGE COMMAND` starts the image; SlimError when it has nothing to run."""
     given = list(pairs(options))
+    filled = [(name, value or "") for name, value in given]
     config = source.config
     entrypoint = next((value for name, value in reversed(given) if name == "--entrypoint"), None)
     if entrypoint is None:
@@ -80,6 +91,7 @@ def launch(source: SourceImage, options: Sequence[str], command: Sequence[str]) 
         ports=tuple(sorted({*exposed, *published})),
         network=network,
         stop_signal=stop or config.get("StopSignal") or "SIGTERM",
+        shareable=all(name in _OF_THE_CONTAINER or (name == "--publish" and "::" in value) for name, value in filled),
         healthcheck=healthcheck(source) if not any(name == "--no-healthcheck" for name, _ in given) else None,
     )
 

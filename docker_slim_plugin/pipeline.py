@@ -29,7 +29,7 @@ from docker_slim_plugin.report import Report, report_file, save
 from docker_slim_plugin.request import Request
 from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.rootfs import Rootfs
-from docker_slim_plugin.verify import shortened, verify
+from docker_slim_plugin.verify import Verdict, shortened, verify
 
 
 @dataclass(slots=True)
@@ -126,37 +126,57 @@ def write_and_verify(
     foreign = frozenset(int(probe.target) for probe in original.probes if probe.kind == SKIPPED)
     again = replace(drive, known_ports=frozenset(original.ports), probes=replace(drive.probes, foreign=foreign))
 
-    def prove(draft: Draft) -> SlimImage:
-        nonlocal report
+    def prove(draft: Draft) -> tuple[SlimImage, tuple[Verdict, ...]]:
         image = draft.image(called.of(draft.form))
-        report = replace(report, images=(*report.images, image))
-        if request.verify:
-            with clock.step(f"verify {draft.form}"):
-                verdict = verify(engine, source, image, plan, draft.hashes, again, original, clock.progress)
-            report = replace(report, verdicts=(*report.verdicts, verdict))
-        return image
+        if not request.verify:
+            return image, ()
+        with clock.step(f"verify {draft.form}"):
+            return image, (verify(engine, source, image, plan, draft.hashes, again, original, clock.progress),)
+
+    def squash() -> Draft:
+        with clock.step("write squashed"):
+            return output.squashed(engine, source, plan, layered, directory)
 
     with ExitStack() as stack:
         stack.callback(engine.unname, engine.temporary("layered"))
         stack.callback(engine.unname, engine.temporary("squashed"))
-        pool = stack.enter_context(ThreadPoolExecutor(1, "squash"))
         with clock.step("write layered"):
             layered = output.layered(engine, source, rootfs, plan, directory)
-        # The squashed image is written while the layered one runs: neither needs the other.
-        squashed = None
-        if "squashed" in request.outputs:
-            squashed = pool.submit(output.squashed, engine, source, plan, layered, directory)
-        images = [prove(layered)] if "layered" in request.outputs else []
+        # The squashed image is written while the layered one is tried, and tried beside it where nothing forbids that.
+        beside = stack.enter_context(background(engine))
+        squashed = beside.submit(squash) if "squashed" in request.outputs else None
+        alone = not together(request, drive)
+        also = beside.submit(lambda: prove(squashed.result())) if squashed and not alone else None
+        proved = [prove(layered)] if "layered" in request.outputs else []
         if squashed:
-            with clock.step("write squashed"):
-                draft = squashed.result()
-            images.append(prove(draft))
+            proved.append(also.result() if also else prove(squashed.result()))
+        report = replace(
+            report,
+            images=tuple(image for image, _ in proved),
+            verdicts=tuple(verdict for _, verdicts in proved for verdict in verdicts),
+        )
         if report.passed:
-            for image in images:
+            for image in report.images:
                 engine.name(image.id, image.reference)
-            written = output.files(request.outputs, layered, source, called.layered)
-            report = replace(report, outputs=written)
+            report = replace(report, outputs=output.files(request.outputs, layered, source, called.layered))
         return report
+
+
+@contextmanager
+def background(engine: Engine) -> Iterator[ThreadPoolExecutor]:
+    """Yield a thread for work beside ours; when we fail or are interrupted, its containers go, and so it ends."""
+    with ThreadPoolExecutor(1, "beside") as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            engine.abandon()
+            raise
+
+
+def together(request: Request, drive: Drive) -> bool:
+    """Tell whether both images can be tried at the same time; what the user runs on the host may not bear it."""
+    return drive.launch.shareable and not request.host_exec and request.until != "enter"
 
 
 def lost(observations: Observations) -> tuple[str, ...]:

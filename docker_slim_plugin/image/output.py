@@ -12,7 +12,7 @@ from docker_slim_plugin.image.archive import write_archive
 from docker_slim_plugin.image.config import differences, image_config
 from docker_slim_plugin.image.context import write_context
 from docker_slim_plugin.image.layers import grouped
-from docker_slim_plugin.image.squash import changes, rewrite_export
+from docker_slim_plugin.image.squash import UNSAYABLE, changes, rewrite_export
 from docker_slim_plugin.image.tar import write_layer
 from docker_slim_plugin.model import FilePlan, LayerBlob, RootPath, SlimImage, SourceImage
 from docker_slim_plugin.rootfs import Rootfs
@@ -53,10 +53,13 @@ def squashed(engine: Engine, source: SourceImage, plan: FilePlan, base: Draft, d
     """
     with engine.plain(base.id, ["-"]) as container, container.export() as stream:
         written = rewrite_export(stream, plan, directory / "squashed.tar")
+    wanted = engine.image(base.id).config
+    if any(wanted.get(field) for field in UNSAYABLE):
+        return _loaded(engine, source, "squashed", (written.blob,), written.hashes, directory)
     with open(written.blob.file, "rb") as tar:
-        engine.import_tar(tar, changes(engine.image(base.id).config))
+        engine.import_tar(tar, changes(wanted))
     imported = engine.image(engine.temporary("squashed"))
-    if differences(engine.image(base.id).config, imported.config):
+    if differences(wanted, imported.config):
         engine.unname(engine.temporary("squashed"))
         return _loaded(engine, source, "squashed", (written.blob,), written.hashes, directory)
     return Draft(

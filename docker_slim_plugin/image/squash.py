@@ -24,6 +24,8 @@ from docker_slim_plugin.model import FilePlan, RootPath
 from docker_slim_plugin.rootfs import ROOT
 
 FORM = "squashed"
+UNSAYABLE = ("Shell", "StopSignal", "StopTimeout")
+"""Fields of a configuration that no instruction of `docker import --change` can say."""
 _MOST = 5
 _LINE = 60_000
 _ROOM = 300_000

@@ -211,7 +211,9 @@ def run(
         ports={port: where for port, where in target.ports.items() if port in expected or drive.known_ports is None},
         exposed=tuple(sorted(expected)),
     )
-    readiness = wait_ready(target, lives, seen.last_new, deadline)
+    # Who sees no files has nothing to wait for but the ports.
+    last_new = seen.last_new if seen.follower or seen.watch or not expected else (lambda: 0.0)
+    readiness = wait_ready(target, lives, last_new, deadline)
     if not lives():
         return _ended(container)
     if not readiness.ready:
