@@ -118,8 +118,13 @@ class PristineTree:
 
     def __enter__(self) -> Self:
         self._inside = self._stack.enter_context(Inside())
-        self._ready = self._pool.submit(self._prepare)
+        self._ready: Future[tuple[Rootfs, tuple[str, ...]]] | None = None
         return self
+
+    def _begun(self) -> Future[tuple[Rootfs, tuple[str, ...]]]:
+        if self._ready is None:
+            self._ready = self._pool.submit(self._prepare)
+        return self._ready
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -138,16 +143,19 @@ class PristineTree:
 
     def wait(self) -> tuple[Rootfs, tuple[str, ...]]:
         """Return the tree, and warnings about it."""
-        return self._ready.result()
+        return self._begun().result()
 
     def when_ready(self, tell: Callable[[Rootfs], None]) -> None:
-        """Call `tell` with the tree once it is there; not at all when it cannot be read."""
+        """Begin to read, and call `tell` with the tree once it is there; not at all when it cannot be read.
+
+        Not to be begun before the app's own container has started: both want the engine.
+        """
 
         def done(future: Future[tuple[Rootfs, tuple[str, ...]]]) -> None:
             if not future.exception():
                 tell(future.result()[0])
 
-        self._ready.add_done_callback(done)
+        self._begun().add_done_callback(done)
 
 
 def image_tree(inside: Inside, source: SourceImage, changes: Mapping[str, int]) -> tuple[Rootfs, tuple[str, ...]]:

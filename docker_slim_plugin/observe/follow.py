@@ -94,6 +94,10 @@ class Follower:
                 self._changed.wait(left)
         return True
 
+    def follows(self, pid: int) -> bool:
+        """Tell whether `pid` was attached to."""
+        return self._answers.get(pid, (1, ""))[0] == 0
+
     def forget_missing(self, exists: Callable[[str], bool]) -> None:
         """Say how to tell whether a path is in the image, so that paths which are not need not be held."""
         with self._changed:

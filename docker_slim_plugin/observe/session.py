@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import signal
 import sys
@@ -121,10 +122,10 @@ def _observe_once(
     options, argv = drive.launch.held()
     with contextlib.ExitStack() as stack:
         follower = stack.enter_context(Follower(use_filter=mode == "seccomp", detach=mode == "off"))
-        tree.when_ready(lambda rootfs: follower.forget_missing(lambda path: rootfs.walk(path).end is not None))
         container = stack.enter_context(engine.container(options, image, argv))
         container.put_gate()
         container.start()
+        tree.when_ready(lambda rootfs: follower.forget_missing(lambda path: rootfs.walk(path).end is not None))
         init = container.pid()
         gate = find_gate(init, time.monotonic() + START_SECONDS) if init else None
         if gate is None:
@@ -183,11 +184,9 @@ def run(
     """Drive the app in a started container until `drive` says enough, then stop it; the same for source and slim."""
     deadline = time.monotonic() + drive.timeout
     launch = drive.launch
-    # None while the app lives; the init may be gone before the engine has noticed.
-    stat = psutil.Process(init) if psutil.pid_exists(init) else None
 
     def alive() -> bool:
-        return stat is not None and stat.is_running() and stat.status() != psutil.STATUS_ZOMBIE
+        return psutil.Process(init).status() != psutil.STATUS_ZOMBIE
 
     def interrupted() -> bool:
         follower = seen.follower
@@ -214,6 +213,8 @@ def run(
     # Who sees no files has nothing to wait for but the ports.
     last_new = seen.last_new if seen.follower or seen.watch or not expected else (lambda: 0.0)
     readiness = wait_ready(target, lives, last_new, deadline)
+    if interrupted():
+        return RunResult()
     if not lives():
         return _ended(container)
     if not readiness.ready:
@@ -228,10 +229,12 @@ def run(
     ports = tuple(sorted(readiness.ports))
     results = run_probes(target, drive.probes, execute, deadline)
     _settle(drive, seen, lives, init, deadline, idle=not (results or readiness.ports))
+    if interrupted():
+        return RunResult()
     if not lives():
-        ended = _ended(container)
-        return replace(ended, probes=results, ports=ports)
-    return RunResult(probes=results, ports=ports, stop_status=stop(container, init, launch.stop_signal))
+        return replace(_ended(container), probes=results, ports=ports)
+    ended = _awaited(container, init, seen.follower)
+    return RunResult(probes=results, ports=ports, stop_status=stop(container, init, launch.stop_signal, ended))
 
 
 def _target(container: Container, init: int, launch: Launch) -> Target:
@@ -302,18 +305,31 @@ def _processor_seconds(init: int) -> float:
     return total
 
 
-def stop(container: Container, init: int, name: str) -> int | None:
+def _awaited(container: Container, init: int, follower: Follower | None) -> Callable[[float], int | None]:
+    """Return how to wait for the app's exit status: from the tracer, which knows it first, or from the engine."""
+
+    def told(seconds: float) -> int | None:
+        if follower is None or not follower.wait(lambda: init in follower.ended, seconds):
+            return None
+        status = os.waitstatus_to_exitcode(follower.ended[init])
+        # As a shell and docker say it.
+        return status if status >= 0 else 128 - status
+
+    return told if follower is not None and follower.follows(init) else container.wait
+
+
+def stop(container: Container, init: int, name: str, ended: Callable[[float], int | None]) -> int | None:
     """Stop the app as docker stop would; return its exit status, or None when it had to be killed.
 
     PID 1 gets no signal that it has no handler for (pid_namespaces(7)), so it is not waited for in vain.
     """
     if _handles(init, name):
         container.kill(name)
-        status = container.wait(STOP_SECONDS)
+        status = ended(STOP_SECONDS)
         if status is not None:
             return status
     container.kill()
-    container.wait(STOP_SECONDS)
+    ended(STOP_SECONDS)
     return None
 
 
