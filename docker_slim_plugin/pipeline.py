@@ -20,9 +20,10 @@ from docker_slim_plugin.launch import launch, pairs
 from docker_slim_plugin.leftovers import workspace
 from docker_slim_plugin.model import Observations, SlimImage, SourceImage
 from docker_slim_plugin.naming import Names, names
+from docker_slim_plugin.observe.drive import Drive
 from docker_slim_plugin.observe.http import parse_http_probe
 from docker_slim_plugin.observe.probe import SKIPPED, ProbePlan
-from docker_slim_plugin.observe.session import Drive, observe
+from docker_slim_plugin.observe.session import observe
 from docker_slim_plugin.pristine import PristineTree
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.report import Report, report_file, save

@@ -13,8 +13,8 @@ from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.config import differences
 from docker_slim_plugin.model import EntryKind, FilePlan, Kept, RootPath, RunResult, SlimImage, SourceImage
+from docker_slim_plugin.observe.drive import Drive, Seen, last_words, run
 from docker_slim_plugin.observe.probe import compare
-from docker_slim_plugin.observe.session import Drive, Seen, last_words, run
 from docker_slim_plugin.pristine import Inside
 from docker_slim_plugin.progress import Progress
 

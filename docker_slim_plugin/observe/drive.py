@@ -1,0 +1,247 @@
+"""Driving one run of the app from outside: wait until it is up, probe it, wait until it is quiet, stop it.
+
+The same for the source, which is watched meanwhile, and for the slim images, which are not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import psutil
+
+from docker_slim_plugin.engine import Container
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.launch import Launch
+from docker_slim_plugin.model import RunResult
+from docker_slim_plugin.observe.follow import Follower
+from docker_slim_plugin.observe.probe import ProbePlan, Target, run_probes, wait_ready
+from docker_slim_plugin.observe.watch import Watch
+from docker_slim_plugin.progress import Progress
+
+STOP_SECONDS = 10.0
+"""docker stop's own grace."""
+QUIET_SECONDS = 1.0
+"""No new file for so long, and a run with its probes done is over."""
+IDLE_SECONDS = 3.0
+"""Without a port or a probe to go by, the app must also have used no processor for so long."""
+IDLE_SHARE = 0.05
+ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104
+_TICK = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drive:
+    """What is done to the running app."""
+
+    launch: Launch
+    probes: ProbePlan
+    until: str
+    """probes, exit, enter, or seconds."""
+    timeout: float
+    """Seconds that one run may take at most."""
+    known_ports: frozenset[int] | None = None
+    """Ports that listened in the run of the source; None in that run itself."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """The run's senses, where it has some."""
+
+    follower: Follower | None = None
+    watch: Watch | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    def last_new(self) -> float:
+        """Return when something was last seen for the first time (time.monotonic())."""
+        times = [self.started]
+        if self.follower:
+            times.append(self.follower.last_new)
+        if self.watch:
+            times.append(self.watch.last_new)
+        return max(times)
+
+    def counts(self) -> dict[str, int]:
+        return {
+            "paths": len(self.follower or ()) + (len(self.watch.accesses()) if self.watch and not self.follower else 0),
+            "events": (self.follower.events if self.follower else 0) + (self.watch.events if self.watch else 0),
+        }
+
+
+def run(
+    container: Container,
+    init: int,
+    drive: Drive,
+    seen: Seen,
+    *,
+    follow: Callable[[int], None] | None,
+    progress: Progress,
+) -> RunResult:
+    """Drive the app in a started container until `drive` says enough, then stop it; the same for source and slim."""
+    deadline = time.monotonic() + drive.timeout
+    launch = drive.launch
+
+    def alive() -> bool:
+        return psutil.Process(init).status() != psutil.STATUS_ZOMBIE
+
+    def interrupted() -> bool:
+        follower = seen.follower
+        return follower is not None and bool(follower.rights or follower.tracers or follower.gone)
+
+    def lives() -> bool:
+        progress.count(**seen.counts())
+        try:
+            return alive() and not interrupted()
+        except psutil.NoSuchProcess:
+            return False
+
+    if drive.until == "exit":
+        return _until_exit(container, lives, deadline)
+    target = _target(container, init, launch, drive.known_ports)
+    # Who sees no files has nothing to wait for but the ports.
+    last_new = seen.last_new if seen.follower or seen.watch or not target.exposed else (lambda: 0.0)
+    readiness = wait_ready(target, lives, last_new, deadline)
+    if not lives():
+        return RunResult() if interrupted() else _ended(container)
+    if not readiness.ready:
+        raise SlimError(
+            f"cannot see the app come up within {drive.timeout:.0f} s: {readiness.why}", hint="--timeout, --until"
+        )
+
+    def execute(command: str | Sequence[str]) -> tuple[int, str]:
+        argv = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
+        return container.execute(argv, follow)
+
+    ports = tuple(sorted(readiness.ports))
+    results = run_probes(target, drive.probes, execute, deadline)
+    _settle(drive, seen, lives, init, deadline, idle=not (results or readiness.ports))
+    if not lives():
+        return RunResult() if interrupted() else replace(_ended(container), probes=results, ports=ports)
+    ended = _awaited(container, init, seen.follower)
+    return RunResult(probes=results, ports=ports, stop_status=stop(container, init, launch.stop_signal, ended))
+
+
+def _target(container: Container, init: int, launch: Launch, known: frozenset[int] | None) -> Target:
+    """Return how the container is reached; `known` are the ports worth asking, None where that is to be found out."""
+    attributes = container.attributes()
+    ports: dict[int, tuple[str, int]] = {}
+    for name, places in (attributes["NetworkSettings"]["Ports"] or {}).items():
+        number, _, protocol = name.partition("/")
+        if protocol == "tcp" and places:
+            host = places[0]["HostIp"]
+            ports[int(number)] = ("127.0.0.1" if host in ANYWHERE else host, int(places[0]["HostPort"]))
+    if launch.network == "host":
+        ports = {port: ("127.0.0.1", port) for port in launch.ports}
+    return Target(
+        container=container.id,
+        image=attributes["Config"]["Image"],
+        pid=init,
+        ports={port: where for port, where in ports.items() if known is None or port in known},
+        exposed=launch.ports if known is None else tuple(sorted(known)),
+    )
+
+
+def _until_exit(container: Container, lives: Callable[[], bool], deadline: float) -> RunResult:
+    while lives():
+        if time.monotonic() > deadline:
+            raise SlimError("cannot wait any longer: the app has not ended", hint="--timeout SECONDS, --until probes")
+        time.sleep(_TICK)
+    return _ended(container)
+
+
+def _ended(container: Container) -> RunResult:
+    status = container.wait(STOP_SECONDS)
+    return RunResult(exit_status=-1 if status is None else status, output=container.logs())
+
+
+def _settle(
+    drive: Drive, seen: Seen, lives: Callable[[], bool], init: int, deadline: float, *, idle: bool
+) -> None:
+    """Wait until the run has shown what it has to show."""
+    if drive.until == "enter":
+        while lives() and time.monotonic() < deadline and not select.select([sys.stdin], [], [], 0.2)[0]:
+            pass
+        return
+    if drive.until not in ("probes", "exit", "enter"):
+        end = min(deadline, seen.started + float(drive.until))
+        while lives() and time.monotonic() < end:
+            time.sleep(_TICK)
+        return
+    if not (seen.follower or seen.watch or idle):
+        return
+    used, since = _processor_seconds(init), time.monotonic()
+    while lives() and time.monotonic() < deadline:
+        now = time.monotonic()
+        if idle and now - since >= IDLE_SECONDS:
+            before, used = used, _processor_seconds(init)
+            since = now
+            if used - before < IDLE_SHARE * IDLE_SECONDS and now - seen.last_new() >= QUIET_SECONDS:
+                return
+        if not idle and now - seen.last_new() >= QUIET_SECONDS:
+            return
+        time.sleep(_TICK)
+
+
+def _processor_seconds(init: int) -> float:
+    try:
+        processes = [psutil.Process(init), *psutil.Process(init).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0.0
+    total = 0.0
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def _awaited(container: Container, init: int, follower: Follower | None) -> Callable[[float], int | None]:
+    """Return how to wait for the app's exit status: from the tracer, which knows it first, or from the engine."""
+
+    def told(seconds: float) -> int | None:
+        if follower is None or not follower.wait(lambda: init in follower.ended, seconds):
+            return None
+        status = os.waitstatus_to_exitcode(follower.ended[init])
+        # As a shell and docker say it.
+        return status if status >= 0 else 128 - status
+
+    return told if follower is not None and follower.follows(init) else container.wait
+
+
+def stop(container: Container, init: int, name: str, ended: Callable[[float], int | None]) -> int | None:
+    """Stop the app as docker stop would; return its exit status, or None when it had to be killed.
+
+    PID 1 gets no signal that it has no handler for (pid_namespaces(7)), so it is not waited for in vain.
+    """
+    if _handles(init, name):
+        container.kill(name)
+        status = ended(STOP_SECONDS)
+        if status is not None:
+            return status
+    container.kill()
+    ended(STOP_SECONDS)
+    return None
+
+
+def _handles(init: int, name: str) -> bool:
+    try:
+        number = int(name) if name.isdigit() else signal.Signals[name if name.startswith("SIG") else f"SIG{name}"].value
+        with open(f"/proc/{init}/status", encoding="utf-8", errors="replace") as file:
+            masks = dict(line.split(":", 1) for line in file if line.startswith(("SigCgt", "SigBlk")))
+        return any(int(mask, 16) >> (number - 1) & 1 for mask in masks.values())
+    except (OSError, KeyError, ValueError):
+        return True
+
+
+def last_words(container: Container) -> str:
+    """Return the last log lines of a container, for an error message."""
+    words = container.logs(lines=10).strip()
+    return words or "it wrote nothing"
+
+
