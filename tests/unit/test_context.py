@@ -1,0 +1,91 @@
+"""A build context that a person could have written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.image.context import write_context
+
+CONFIG = {"Env": ["A=1", "LF=a\nRUN evil\x1b[31m"], "StopSignal": "SIGQUIT", "Shell": ["sh"], "Cmd": ["x"]}
+
+
+@pytest.fixture
+def layers(tmp_path: Path) -> list[tuple[str, Path]]:
+    files = []
+    for group in ("base", "app"):
+        file = tmp_path / f"{group}-1.tar"
+        file.write_bytes(group.encode())
+        files.append((group, file))
+    return files
+
+
+def test_the_files(tmp_path: Path, layers: list[tuple[str, Path]]) -> None:
+    directory = tmp_path / "new" / "context"
+    write_context(directory, layers, CONFIG)
+    assert sorted(path.name for path in directory.iterdir()) == [".dockerignore", "Dockerfile", "app.tar", "base.tar"]
+    assert (directory / "app.tar").read_bytes() == b"app"
+    assert (directory / ".dockerignore").read_text() == "*\n!Dockerfile\n!base.tar\n!app.tar\n"
+    assert (directory / "Dockerfile").stat().st_mode & 0o777 == 0o644
+    lines = (directory / "Dockerfile").read_text().splitlines()
+    assert [line for line in lines if line and not line.startswith("#")] == [
+        "FROM scratch", "ADD base.tar /", "ADD app.tar /", "ENV A=1", "STOPSIGNAL SIGQUIT", 'SHELL ["sh"]', 'CMD ["x"]',
+    ]  # fmt: skip
+    above = [lines[lines.index(f"ADD {group}.tar /") - 1] for group in ("base", "app")]
+    assert all(line.startswith("# ") for line in above)
+
+
+def test_what_cannot_be_said_is_a_comment(tmp_path: Path, layers: list[tuple[str, Path]]) -> None:
+    write_context(tmp_path / "context", layers, CONFIG)
+    text = (tmp_path / "context" / "Dockerfile").read_text()
+    (line,) = (line for line in text.splitlines() if "evil" in line)
+    assert line.startswith("# cannot be said here: 'ENV LF=")
+    assert "\x1b" not in text
+
+
+def test_an_older_context_is_written_anew(tmp_path: Path, layers: list[tuple[str, Path]]) -> None:
+    directory = tmp_path / "context"
+    write_context(directory, layers, CONFIG)
+    write_context(directory, layers[1:], {})
+    assert sorted(path.name for path in directory.iterdir()) == [".dockerignore", "Dockerfile", "app.tar"]
+    assert "ENV" not in (directory / "Dockerfile").read_text()
+
+
+def test_what_is_not_ours_stays(tmp_path: Path, layers: list[tuple[str, Path]]) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    with pytest.raises(SlimError, match="it is not empty"):
+        write_context(tmp_path, layers, CONFIG)
+    assert (tmp_path / "Dockerfile").read_text() == "FROM scratch\n"
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_dockerfile_that_is_no_file_is_not_ours(tmp_path: Path, layers: list[tuple[str, Path]], kind: str) -> None:
+    write_context(tmp_path / "context", layers, CONFIG)
+    directory = tmp_path / "other"
+    directory.mkdir()
+    if kind == "link":
+        (directory / "Dockerfile").symlink_to(tmp_path / "context" / "Dockerfile")
+    else:
+        os.mkfifo(directory / "Dockerfile")
+    with pytest.raises(SlimError, match="it is not empty"):
+        write_context(directory, layers, CONFIG)
+
+
+def test_a_link_in_the_context_is_replaced_not_followed(tmp_path: Path, layers: list[tuple[str, Path]]) -> None:
+    write_context(tmp_path / "context", layers, CONFIG)
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "context" / "app.tar").unlink()
+    (tmp_path / "context" / "app.tar").symlink_to(victim)
+    write_context(tmp_path / "context", layers, CONFIG)
+    assert victim.read_text() == "precious"
+    assert (tmp_path / "context" / "app.tar").read_bytes() == b"app"
+
+
+def test_a_directory_that_is_a_file_is_an_error(tmp_path: Path, layers: list[tuple[str, Path]]) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SlimError, match="cannot write a context to"):
+        write_context(tmp_path / "file" / "context", layers, CONFIG)
