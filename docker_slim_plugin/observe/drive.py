@@ -95,7 +95,8 @@ def run(
         return follower is not None and bool(follower.rights or follower.tracers or follower.gone)
 
     def lives() -> bool:
-        progress.count(**seen.counts())
+        if seen.follower or seen.watch:
+            progress.count(**seen.counts())
         try:
             return alive() and not interrupted()
         except psutil.NoSuchProcess:
