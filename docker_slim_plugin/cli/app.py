@@ -95,7 +95,7 @@ def slim_image(
 
     \b
     docker slim run nginx
-    docker slim run --http 8080/health -e MODE=prod -v /srv/conf:/etc/app registry.example/app:1.2
+    docker slim run --http 8080/health -e MODE=prod -v /srv/conf:/etc/app app:1.2
     docker slim run --until exit --keep /bin/sh debian:bookworm sh -c 'date; id'
     """  # noqa: D301
     session: Session = context.obj

@@ -67,6 +67,11 @@ class Seen:
             times.append(self.watch.last_new)
         return max(times)
 
+    def show(self, progress: Progress) -> None:
+        """Say how much has been seen, if anything is looked at."""
+        if self.follower or self.watch:
+            progress.count(**self.counts())
+
     def counts(self) -> dict[str, int]:
         return {
             "paths": len(self.follower or ()) + (len(self.watch.accesses()) if self.watch and not self.follower else 0),
@@ -95,8 +100,7 @@ def run(
         return follower is not None and bool(follower.rights or follower.tracers or follower.gone)
 
     def lives() -> bool:
-        if seen.follower or seen.watch:
-            progress.count(**seen.counts())
+        seen.show(progress)
         try:
             return alive() and not interrupted()
         except psutil.NoSuchProcess:

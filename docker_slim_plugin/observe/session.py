@@ -79,12 +79,12 @@ def _observe_once(
 
         started = time.monotonic()
         follower.attach(gate)
-        progress.count(**seen.counts())
+        seen.show(progress)
         result = run(container, init, drive, seen, follow=follow, progress=progress)
         _check(follower, mode)
         follower.wait(lambda: gate in follower.ended or mode == "off", 1.0)
         watcher.drain()
-        progress.count(**seen.counts())
+        seen.show(progress)
         accesses = (*(follower.accesses() if seen.follower else ()), *watcher.accesses())
         return Observations(
             accesses=accesses,
