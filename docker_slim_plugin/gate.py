@@ -21,6 +21,7 @@ import os
 import struct
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 GATE_NAME = ".docker-slim-gate"
 GATE_PATH = f"/{GATE_NAME}"
@@ -70,6 +71,12 @@ GATES = {
     ),
 }
 """By `os.uname().machine`."""
+
+
+def write_gate(file: Path) -> None:
+    """Write this machine's gate as a program that everybody may execute."""
+    file.write_bytes(GATES[os.uname().machine].elf())
+    file.chmod(0o755)
 
 
 def waits_at_gate(pid: int) -> bool:

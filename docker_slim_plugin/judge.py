@@ -38,6 +38,8 @@ def judge(source: SourceImage, request: Request, observations: Observations) -> 
     silent = sorted({int(port.split("/")[0]) for port in tcp_ports(source)} - set(result.ports))
     if silent and result.exit_status is None:
         warnings.append(f"nothing listened on port {', '.join(map(str, silent))}")
+    if not asked and (request.http or request.exec_ or request.host_exec):
+        warnings.append("the app ended before it could be probed")
     if result.exit_status is None and not asked and not result.ports and request.until == "probes":
         warnings.append("the app was still running when it was stopped: --until exit waits for its end")
     return tuple(warnings)

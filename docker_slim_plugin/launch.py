@@ -48,6 +48,11 @@ class Launch:
     healthcheck: tuple[str, ...] | None
     """argv of the image's HEALTHCHECK, as docker would run it."""
 
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be put into the container's own file system."""
+        return any(option in ("--read-only", "--read-only=true") for option in self.options)
+
     def held(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return options and arguments of a container that waits at the gate, the real argv behind it."""
         return (*self.options, "--entrypoint", GATE_PATH), self.argv

@@ -125,7 +125,13 @@ def write_and_verify(
     """Return the report with images written and proved; they get their names only when all of them passed."""
     source, plan, original = report.source, report.plan, report.observations.result
     foreign = frozenset(int(probe.target) for probe in original.probes if probe.kind == SKIPPED)
-    again = replace(drive, known_ports=frozenset(original.ports), probes=replace(drive.probes, foreign=foreign))
+    again = replace(
+        drive,
+        known_ports=frozenset(original.ports),
+        probes=replace(drive.probes, foreign=foreign),
+        # A job that ended by itself is waited for; whether it idles meanwhile does not matter any more.
+        until="exit" if original.exit_status is not None and not original.probes else drive.until,
+    )
 
     def prove(draft: Draft) -> tuple[SlimImage, tuple[Verdict, ...]]:
         image = draft.image(called.of(draft.form))

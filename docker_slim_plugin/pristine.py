@@ -138,6 +138,12 @@ class PristineTree:
         pid = find_gate(container.pid(), time.monotonic() + _START_SECONDS)
         if pid is None:
             raise SlimError("cannot find the container's process on this host", hint="docker slim doctor")
+        with open(f"/proc/{pid}/uid_map", encoding="ascii") as file:
+            if file.read().split()[:2] != ["0", "0"]:
+                raise SlimError(
+                    "cannot read images of an engine with user namespaces: owners are not the image's there",
+                    hint="run the engine as root, without userns-remap",
+                )
         self._inside.enter(pid)
         return image_tree(self._inside, self._source, container.changes())
 

@@ -29,8 +29,8 @@ STOP_SECONDS = 10.0
 """docker stop's own grace."""
 QUIET_SECONDS = 1.0
 """No new file for so long, and a run with its probes done is over."""
-IDLE_SECONDS = 3.0
-"""Without a port or a probe to go by, the app must also have used no processor for so long."""
+IDLE_SECONDS, IDLE_AGAIN_SECONDS = 10.0, 3.0
+"""Without a port or a probe to go by, the app must also have used no processor for so long; when tried again, less."""
 IDLE_SHARE = 0.05
 ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104
 _TICK = 0.02
@@ -180,13 +180,14 @@ def _settle(
         return
     if not (seen.follower or seen.watch or idle):
         return
+    enough = IDLE_SECONDS if seen.follower or seen.watch else IDLE_AGAIN_SECONDS
     used, since = _processor_seconds(init), time.monotonic()
     while lives() and time.monotonic() < deadline:
         now = time.monotonic()
-        if idle and now - since >= IDLE_SECONDS:
+        if idle and now - since >= enough:
             before, used = used, _processor_seconds(init)
             since = now
-            if used - before < IDLE_SHARE * IDLE_SECONDS and now - seen.last_new() >= QUIET_SECONDS:
+            if used - before < IDLE_SHARE * enough and now - seen.last_new() >= QUIET_SECONDS:
                 return
         if not idle and now - seen.last_new() >= QUIET_SECONDS:
             return

@@ -17,8 +17,8 @@ from docker_slim_plugin.model import ProbeResult, RunResult
 from docker_slim_plugin.observe.http import HttpProbe, crawl, probe, speaks_http
 
 MAX_OUTPUT = 64 * 1024
-READY_QUIET, SOME_QUIET, NO_PORT_QUIET = 0.15, 1.5, 0.5
-"""Seconds without a new file: when all ports listen, when some do, and when none is expected."""
+READY_QUIET, SOME_QUIET, NO_PORT_QUIET, SILENT_QUIET = 0.15, 1.5, 0.5, 30.0
+"""Seconds without a new file: when all ports listen, when some do, when none is expected, when none of them does."""
 HEALTH_TRIES, HEALTH_PAUSE = 5, 0.3
 SKIPPED = "http-skip"
 _TCP_LISTEN = "0A"
@@ -111,7 +111,7 @@ def wait_ready(
             ports = listening(container_pids(target.pid)) & expected
         quiet = time.monotonic() - last_new()
         needed = READY_QUIET if expected and ports == expected else SOME_QUIET if ports else NO_PORT_QUIET
-        if quiet >= needed and (ports or not expected):
+        if quiet >= needed and (ports or not expected or quiet >= SILENT_QUIET):
             return Readiness(True, ports)
         if time.monotonic() > deadline:
             missing = ", ".join(str(port) for port in sorted(expected - ports))

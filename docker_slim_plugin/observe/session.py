@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.gate import find_gate
+from docker_slim_plugin.gate import GATE_NAME, GATE_PATH, find_gate, write_gate
+from docker_slim_plugin.leftovers import workspace
 from docker_slim_plugin.model import Observations
 from docker_slim_plugin.observe.drive import Drive, Seen, last_words, run
 from docker_slim_plugin.observe.follow import Follower
@@ -59,8 +60,13 @@ def _observe_once(
     options, argv = drive.launch.held()
     with contextlib.ExitStack() as stack:
         follower = stack.enter_context(Follower(use_filter=mode == "seccomp", detach=mode == "off"))
+        if drive.launch.read_only:
+            gate_file = stack.enter_context(workspace(engine.run_id)) / GATE_NAME
+            write_gate(gate_file)
+            options = (*options, f"--volume={gate_file}:{GATE_PATH}:ro")
         container = stack.enter_context(engine.container(options, image, argv))
-        container.put_gate()
+        if not drive.launch.read_only:
+            container.put_gate()
         container.start()
         tree.when_ready(lambda rootfs: follower.forget_missing(lambda path: rootfs.walk(path).end is not None))
         init = container.pid()
