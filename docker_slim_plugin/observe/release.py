@@ -59,7 +59,8 @@ def release(pid: int, program: bytes, entered: Callable[[int], None]) -> None:
     stack = _stack_pointer(registers)
 
     def call(name: str, *arguments: int) -> int:
-        before_exec = entered if name == "execve" else None
+        tell_at = PTRACE_EVENT_SECCOMP if program else 0
+        before_exec = (lambda event: entered(pid) if event == tell_at else None) if name == "execve" else None
         return _inject(pid, gate.syscall_address, calls[name], arguments, before_exec)
 
     if program:
@@ -117,13 +118,15 @@ def candidates(name: bytes, path: bytes) -> list[bytes]:
 
 
 def _inject(
-    pid: int, address: int, number: int, arguments: tuple[int, ...], entered: Callable[[int], None] | None
+    pid: int, address: int, number: int, arguments: tuple[int, ...], entering: Callable[[int], None] | None
 ) -> int:
-    """Make the stopped `pid` do one system call at `address`; return its result, -errno on failure."""
+    """Make the stopped `pid` do one system call at `address`; return its result, -errno on failure.
+
+    `entering` is told of each stop on the way in: PTRACE_EVENT_SECCOMP, or 0 for the syscall-enter-stop.
+    """
     registers = ptrace_getregs(pid)
     _prepare(registers, address, number, arguments)
     ptrace_setregs(pid, registers)
-    told = False
     while True:
         ptrace(PTRACE_SYSCALL, pid, 0, 0)
         status = _wait_stop(pid)
@@ -132,9 +135,8 @@ def _inject(
         if status >> 16 == PTRACE_EVENT_SECCOMP or os.WSTOPSIG(status) == SYSCALL_STOP:
             if syscall_info(pid)[OP] == PTRACE_SYSCALL_INFO_EXIT:
                 return _result(ptrace_getregs(pid))
-            if entered and not told and status >> 16 == PTRACE_EVENT_SECCOMP:
-                told = True
-                entered(pid)
+            if entering:
+                entering(status >> 16)
 
 
 def _wait_stop(pid: int) -> int:
