@@ -21,7 +21,7 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.launch import Launch
 from docker_slim_plugin.model import RunResult
 from docker_slim_plugin.observe.follow import Follower
-from docker_slim_plugin.observe.probe import ProbePlan, Target, run_probes, wait_ready
+from docker_slim_plugin.observe.probe import READY_QUIET, ProbePlan, Target, run_probes, wait_ready
 from docker_slim_plugin.observe.watch import Watch
 from docker_slim_plugin.progress import Progress
 
@@ -110,8 +110,8 @@ def run(
         return _until_exit(container, lives, deadline)
     target = _target(container, init, launch, drive.known_ports)
     # Who sees no files has nothing to wait for but the ports.
-    last_new = seen.last_new if seen.follower or seen.watch or not target.exposed else (lambda: 0.0)
-    readiness = wait_ready(target, lives, last_new, deadline)
+    ready_quiet = READY_QUIET if seen.follower or seen.watch else 0.0
+    readiness = wait_ready(target, lives, seen.last_new, deadline, ready_quiet)
     if not lives():
         return RunResult() if interrupted() else _ended(container)
     if not readiness.ready:

@@ -101,16 +101,24 @@ def _listeners(table: str) -> dict[str, int]:
 
 
 def wait_ready(
-    target: Target, alive: Callable[[], bool], last_new: Callable[[], float], deadline: float
+    target: Target,
+    alive: Callable[[], bool],
+    last_new: Callable[[], float],
+    deadline: float,
+    ready_quiet: float = READY_QUIET,
 ) -> Readiness:
-    """Wait until the app listens where it is expected to and has been quiet; not ready when it ends or time is up."""
+    """Wait until the app listens where it is expected to and has been quiet; not ready when it ends or time is up.
+
+    `last_new` tells when something new was last seen of it, or when it was started where nothing is seen;
+    `ready_quiet` is how long that must be ago when all ports listen.
+    """
     expected = frozenset(target.exposed)
     ports: frozenset[int] = frozenset()
     while alive():
         if expected - ports:
             ports = listening(container_pids(target.pid)) & expected
         quiet = time.monotonic() - last_new()
-        needed = READY_QUIET if expected and ports == expected else SOME_QUIET if ports else NO_PORT_QUIET
+        needed = ready_quiet if expected and ports == expected else SOME_QUIET if ports else NO_PORT_QUIET
         if quiet >= needed and (ports or not expected or quiet >= SILENT_QUIET):
             return Readiness(True, ports)
         if time.monotonic() > deadline:
