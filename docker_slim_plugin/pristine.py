@@ -184,7 +184,10 @@ def image_tree(inside: Inside, source: SourceImage, changes: Mapping[str, int]) 
         if entry is None or entry.kind is not EntryKind.DIRECTORY:
             continue
         status = _status_in(layers, path)
-        if status is None:
+        if status is None and layers:
+            # In no layer: the engine made it, to put something there.
+            del entries[path]
+        elif status is None:
             warnings.append(f"cannot tell when {path} was last changed: the time is docker's, not the image's")
         else:
             entries[path] = replace(

@@ -101,7 +101,7 @@ def compare_tree(
             path = RootPath("/" + member.name.removeprefix("./").strip("/"))
             kept = missing.pop(path, None)
             if kept is None:
-                if changes.get(path) != 1:
+                if path not in changes:
                     yield f"{path} is in the image, but was not to be"
                 continue
             if member.islnk():
