@@ -31,7 +31,7 @@ def bounded(arguments: list[str]) -> int:
     import os  # noqa: PLC0415
 
     from docker_slim_plugin import cancel  # noqa: PLC0415
-    from docker_slim_plugin.errors import SlimError  # noqa: PLC0415
+    from docker_slim_plugin.errors import Interrupted, SlimError  # noqa: PLC0415
 
     try:
         cancel.install()
@@ -40,7 +40,7 @@ def bounded(arguments: list[str]) -> int:
         from docker_slim_plugin.cli.app import run  # noqa: PLC0415
 
         return run(arguments)
-    except SlimError as error:
+    except (SlimError, Interrupted) as error:
         from docker_slim_plugin.cli.text import printable  # noqa: PLC0415
 
         lines = map(printable, str(error).split("\n"))

@@ -29,7 +29,7 @@ class Cancel:
             os.write(2, b"docker slim: still cleaning up\n")
             return
         self.asked = True
-        raise Interrupted(f"cannot go on: interrupted by {signal.Signals(number).name}", hint="docker slim prune")
+        raise Interrupted(f"cannot go on: interrupted by {signal.Signals(number).name}")
 
 
 def install() -> Cancel:

@@ -437,6 +437,15 @@ class Engine:
         for item in self.api.containers(all=True, filters={"label": f"{LABEL}={self.run_id}"}):
             Container(self, item["Id"]).remove()
 
+    @contextmanager
+    def nothing_left(self) -> Iterator[None]:
+        """Remove this run's containers when it fails: one may have been made by a `docker create` that we cut off."""
+        try:
+            yield
+        except BaseException:
+            self.abandon()
+            raise
+
     @translated
     def ours(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Return the API's records of all containers and temporary images that runs of docker slim own or left."""

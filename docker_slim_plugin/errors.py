@@ -3,7 +3,7 @@
     SlimError                1    cannot: the environment or the input is not fit for it
     +-- UsageError           2    the command line itself is wrong
     +-- VerificationFailed   3    the slim image does not behave like its source
-    +-- Interrupted        130    Ctrl-C, SIGTERM, or docker's own cancel
+    Interrupted            130    Ctrl-C, SIGTERM, or docker's own cancel
 
 Anything else that is raised is a bug and keeps its traceback.
 """
@@ -33,7 +33,11 @@ class VerificationFailed(SlimError):
     status = 3
 
 
-class Interrupted(SlimError):
-    """The user or the system asked us to stop; everything started has been removed."""
+class Interrupted(BaseException):
+    """The user or the system asked us to stop; everything started has been removed.
+
+    Not an Exception, as KeyboardInterrupt is not one: libraries that turn every error into theirs must let it pass.
+    """
 
     status = 130
+    hint = "docker slim prune removes what may be left"

@@ -63,7 +63,7 @@ def slim(request: Request, progress: Progress) -> Report:
         source = find_source(engine, request)
         drive = drive_of(request, source)
         called = names(source, request.tag)
-    with PristineTree(engine, source) as tree, workspace(engine.run_id) as directory:
+    with engine.nothing_left(), PristineTree(engine, source) as tree, workspace(engine.run_id) as directory:
         with clock.step("observe"):
             observations = observe(
                 engine, source.id, drive, tracer=request.tracer, watch=request.watch, progress=progress, tree=tree

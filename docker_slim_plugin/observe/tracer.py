@@ -21,6 +21,7 @@ tracees with it: nothing ever runs on untraced and unnoticed.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -353,9 +354,11 @@ def main() -> None:
     tracer = Tracer(
         machine=os.uname().machine, use_filter="--no-filter" not in options, detach="--detach" in options
     )
-    tracer.say("ready")
-    tracer.flush()
-    tracer.run()
+    # Nobody listens any more: the end, and with it that of every tracee.
+    with contextlib.suppress(BrokenPipeError):
+        tracer.say("ready")
+        tracer.flush()
+        tracer.run()
 
 
 if __name__ == "__main__":
