@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import json
 import os
 import signal
@@ -90,6 +91,8 @@ class Tracer:
         self.process: dict[int, Speaker] = {}
         self.count = 0
         self.seen: set[tuple[int, str, bytes]] = set()
+        self.found: list[tuple[Speaker, int, bytes, str]] = []
+        """What the current stop shows: who, row, path, root."""
         self.rooted = False
         """Whether any process may have another root than the container's."""
         self.events = self.lost = self.stops = self.told = 0
@@ -190,6 +193,9 @@ class Tracer:
             # Killed while it was stopped: its end comes with the next wait.
             if error.errno != errno.ESRCH:
                 raise
+        if self.found:
+            # What needs no stopped tracee is done while it runs on.
+            self.remember(pid)
 
     def forget(self, pid: int, status: int) -> None:
         self.process.pop(pid, None)
@@ -238,7 +244,7 @@ class Tracer:
             return b""
 
     def named(self, pid: int, row: int, raw: bytes, directory: int | None) -> None:
-        """Say that `pid` named the path `raw`, relative to `directory` (a descriptor, or None for its cwd)."""
+        """Find out what `pid` named by `raw`, relative to `directory` (a descriptor, or None for its cwd)."""
         speaker = self.process.get(pid) or self.meet(pid)
         root = "/"
         if self.rooted or not raw.startswith(b"/"):
@@ -251,13 +257,18 @@ class Tracer:
             except OSError:
                 # A descriptor that is not open: the call fails with EBADF, and names nothing.
                 return
-        key = (row, speaker.argv0, raw)
-        if key in self.seen:
-            return
-        if len(self.seen) >= MAX_SEEN:
-            self.seen.clear()
-        self.seen.add(key)
-        self.say("access", self.number(pid, speaker), row, os.fsdecode(raw), root)
+        self.found.append((speaker, row, raw, root))
+
+    def remember(self, pid: int) -> None:
+        """Say what the last stop has shown, if it is new."""
+        for speaker, row, raw, root in self.found:
+            key = (row, speaker.argv0, raw)
+            if key not in self.seen:
+                if len(self.seen) >= MAX_SEEN:
+                    self.seen.clear()
+                self.seen.add(key)
+                self.say("access", self.number(pid, speaker), row, os.fsdecode(raw), root)
+        self.found.clear()
 
     @staticmethod
     def base(pid: int, directory: int | None) -> bytes:
@@ -312,6 +323,7 @@ class Tracer:
             ptrace(binding.PTRACE_DETACH, pid, 0, 0)
             return
         self.roots.add(pid)
+        self.remember(pid)
         self.executed(pid)
         ptrace(self.go, pid, 0, 0)
 
@@ -354,6 +366,8 @@ def main() -> None:
     tracer = Tracer(
         machine=os.uname().machine, use_filter="--no-filter" not in options, detach="--detach" in options
     )
+    # Nothing here is ever in a cycle, and the app waits while garbage is looked for.
+    gc.disable()
     # Nobody listens any more: the end, and with it that of every tracee.
     with contextlib.suppress(BrokenPipeError):
         tracer.say("ready")
