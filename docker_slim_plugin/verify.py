@@ -12,6 +12,8 @@ from typing import BinaryIO
 from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.config import differences
+from docker_slim_plugin.image.squash import member_path
+from docker_slim_plugin.image.tar import can_hold, held_xattrs
 from docker_slim_plugin.model import EntryKind, FilePlan, Kept, RootPath, RunResult, SlimImage, SourceImage
 from docker_slim_plugin.observe.drive import Drive, Seen, last_words, run
 from docker_slim_plugin.observe.probe import compare
@@ -96,16 +98,18 @@ def compare_tree(
     """
     planned = plan.by_path()
     missing = dict(planned)
-    with tarfile.open(fileobj=stream, mode="r|", errors="surrogateescape") as tar:
+    with tarfile.open(fileobj=stream, mode="r|", encoding="utf-8", errors="surrogateescape") as tar:
         for member in tar:
-            path = RootPath("/" + member.name.removeprefix("./").strip("/"))
+            # tarfile remembers every member, and an image has 100,000s.
+            tar.members.clear()  # type: ignore[attr-defined]
+            path = member_path(member.name)
             kept = missing.pop(path, None)
             if kept is None:
                 if path not in changes:
                     yield f"{path} is in the image, but was not to be"
                 continue
             if member.islnk():
-                other = planned.get(RootPath("/" + member.linkname.lstrip("/")))
+                other = planned.get(member_path(member.linkname))
                 yield from _same(path, "hard link", other and other.entry.inode, kept.entry.inode)
                 continue
             yield from _compare(member, kept, touched=path in changes)
@@ -115,7 +119,7 @@ def compare_tree(
                 digest = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
                 yield from _same(path, "content", digest, hashes[path].removeprefix("sha256:"))
     for path, kept in missing.items():
-        if kept.entry.kind is not EntryKind.SOCKET and path != "/":
+        if can_hold(kept.entry) and path != "/":
             yield f"{path} is not in the image"
 
 
@@ -151,7 +155,7 @@ def compare_xattrs(init: int, plan: FilePlan) -> list[str]:
     sentences = []
     for kept in plan.kept:
         entry = found.get(kept.entry.path)
-        if kept.entry.xattrs and entry is not None and entry.xattrs != kept.entry.xattrs:
+        if entry is not None and held_xattrs(entry) != held_xattrs(kept.entry):
             sentences.append(f"{entry.path}: extended attributes differ")
     return sentences
 

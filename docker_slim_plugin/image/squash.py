@@ -116,11 +116,11 @@ def _spool(export: BinaryIO, spool: Any, plan: FilePlan) -> dict[RootPath, _Part
         for member in tar:
             # tarfile remembers every member, and an image has 100,000s.
             tar.members.clear()  # type: ignore[attr-defined]
-            path = _path(member.name)
+            path = member_path(member.name)
             if path not in wanted:
                 continue
             if member.islnk():
-                target = parts.get(_path(member.linkname))
+                target = parts.get(member_path(member.linkname))
                 if target is not None:
                     parts[path] = target
             elif member.isreg():
@@ -134,7 +134,7 @@ def _spool(export: BinaryIO, spool: Any, plan: FilePlan) -> dict[RootPath, _Part
     return parts
 
 
-def _path(name: str) -> RootPath:
+def member_path(name: str) -> RootPath:
     """Return the path that a tar's name, decoded as UTF-8, stands for."""
     return RootPath("/" + os.fsdecode(name.removeprefix("./").strip("/").encode("utf-8", "surrogateescape")))
 
