@@ -149,6 +149,10 @@ def write_and_verify(
         stack.callback(engine.unname, engine.temporary("squashed"))
         with clock.step("write layered"):
             layered = output.layered(engine, source, rootfs, plan, directory)
+        if layered.skipped:
+            names = ", ".join(map(repr, layered.skipped[:3]))
+            warning = f"{len(layered.skipped)} names are left out that no layer can hold (sockets, .wh.*): {names}"
+            report = replace(report, warnings=(*report.warnings, warning))
         # The squashed image is written while the layered one is tried, and tried beside it where nothing forbids that.
         beside = stack.enter_context(background(engine))
         squashed = beside.submit(squash) if "squashed" in request.outputs else None

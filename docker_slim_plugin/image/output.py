@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from docker_slim_plugin.engine import Engine
@@ -30,6 +30,8 @@ class Draft:
     hashes: Mapping[RootPath, str]
     """sha256 of each file's content."""
     config: bytes
+    skipped: tuple[RootPath, ...] = ()
+    """Kept names that no layer can hold."""
 
     def image(self, reference: str) -> SlimImage:
         """Return the image as it will be called."""
@@ -42,7 +44,8 @@ def layered(engine: Engine, source: SourceImage, rootfs: Rootfs, plan: FilePlan,
         write_layer(rootfs, kept, group.value, directory / f"{group.value}.tar") for group, kept in grouped(plan)
     ]
     hashes = {path: digest for layer in written for path, digest in layer.hashes.items()}
-    return _loaded(engine, source, "layered", tuple(layer.blob for layer in written), hashes, directory)
+    draft = _loaded(engine, source, "layered", tuple(layer.blob for layer in written), hashes, directory)
+    return replace(draft, skipped=tuple(path for layer in written for path in layer.skipped))
 
 
 def squashed(engine: Engine, source: SourceImage, plan: FilePlan, base: Draft, directory: Path) -> Draft:
