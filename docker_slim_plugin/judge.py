@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.gate import GATE_NAME
 from docker_slim_plugin.model import AccessKind, Observations, SourceImage
 from docker_slim_plugin.request import Request
 
@@ -52,7 +53,9 @@ def tcp_ports(source: SourceImage) -> tuple[str, ...]:
 def only_a_shell(observations: Observations) -> bool:
     """Tell whether every program that was executed is a shell."""
     names = {os.path.basename(access.path) for access in observations.accesses if access.kind is AccessKind.EXEC}
-    return bool(names & SHELLS) and names <= SHELLS
+    # The kernel opens the ELF interpreter for execution, too.
+    programs = {name for name in names if not name.startswith("ld-") and name != GATE_NAME}
+    return bool(programs & SHELLS) and programs <= SHELLS
 
 
 def _words(output: str) -> str:

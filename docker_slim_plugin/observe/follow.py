@@ -49,7 +49,10 @@ class Follower:
         self.gone = False
 
     def __enter__(self) -> Self:
-        self._tracer = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        # A session of its own: Ctrl-C is for us to handle.
+        self._tracer = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
+        )
         self._reader = threading.Thread(target=self._read, name="tracer messages", daemon=True)
         self._reader.start()
         return self

@@ -359,8 +359,6 @@ def gains_rights(pid: int) -> bool:
 
 def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGUSR1})
-    # Ctrl-C goes to the whole process group; the parent decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.set_blocking(0, False)
     options = sys.argv[1:]
     tracer = Tracer(
