@@ -17,6 +17,11 @@ from docker_slim_plugin.errors import UsageError
 # A default may follow the value word: `--pull string   Pull image ...`; a boolean has two spaces behind its name.
 _HELP_LINE = re.compile(r"^ {2}(?:(-\w), | {4})(--[\w-]+)(?: (\S+))?(?: {2,}|$)")
 
+DOCKER_OPTIONS = frozenset({"run"})
+"""Commands that take docker run's own options before IMAGE."""
+IMAGES = frozenset({"run"})
+"""Commands whose words are names of images."""
+
 
 @dataclass(frozen=True, slots=True)
 class Flag:
@@ -186,9 +191,11 @@ def _own_token(flag: Flag, value: str | None) -> Iterator[str]:
         raise UsageError(f"cannot read {flag.name}={value}: true or false is wanted", hint="docker slim run --help")
 
 
-def run_arguments(words: Sequence[str], own: Mapping[str, Flag], docker: Mapping[str, Flag]) -> RunArguments:
-    """Split what stands behind `docker slim run`; an option that both have is ours."""
-    taken, index = take(words, {**docker, **own}, "docker slim run")
+def run_arguments(
+    words: Sequence[str], own: Mapping[str, Flag], docker: Mapping[str, Flag], verb: str = "run"
+) -> RunArguments:
+    """Split what stands behind `docker slim run`, or another such verb; an option that both have is ours."""
+    taken, index = take(words, {**docker, **own}, f"docker slim {verb}")
     ours: list[str] = []
     theirs: list[str] = []
     names = {flag.name for flag in own.values()}
@@ -196,7 +203,7 @@ def run_arguments(words: Sequence[str], own: Mapping[str, Flag], docker: Mapping
         if flag.name in names:
             ours.extend(_own_token(flag, value))
         elif flag.name in REFUSED:
-            raise UsageError(f"cannot use {flag.name} here: {REFUSED[flag.name]}", hint="docker slim run --help")
+            raise UsageError(f"cannot use {flag.name} here: {REFUSED[flag.name]}", hint=f"docker slim {verb} --help")
         elif flag.name not in IGNORED:
             theirs.append(token(flag, value))
     image, command = (words[index], words[index + 1 :]) if index < len(words) else ("", ())

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from docker_slim_plugin.cli import client, options
-from docker_slim_plugin.cli.arguments import GLOBAL, Flag, docker_flags, flags, take, token
+from docker_slim_plugin.cli.arguments import DOCKER_OPTIONS, GLOBAL, IMAGES, Flag, docker_flags, flags, take, token
 from docker_slim_plugin.errors import SlimError, UsageError
 
 DEFAULT, NO_SPACE, NO_FILES = 0, 2, 4
@@ -64,7 +64,7 @@ def _candidates(
     if not before:
         return list(ours.verbs.items()), NO_FILES
     own = ours.flags(before[0])
-    theirs = _docker() if before[0] == "run" else {}
+    theirs = _docker() if before[0] in DOCKER_OPTIONS else {}
     known = {**{name: flag for name, (flag, _) in theirs.items()}, **own}
     descriptions = {**{name: text for name, (_, text) in theirs.items()}, **ours.help(before[0])}
     name, equals, _ = current.partition("=")
@@ -81,7 +81,7 @@ def _candidates(
         return [], DEFAULT
     if current.startswith("-"):
         return [(name, descriptions.get(name, "")) for name in sorted(known) if name.startswith("--")], NO_FILES
-    return (_images(global_options), NO_FILES) if before[0] == "run" else ([], NO_FILES)
+    return (_images(global_options), NO_FILES) if before[0] in IMAGES else ([], NO_FILES)
 
 
 def _docker() -> dict[str, tuple[Flag, str]]:

@@ -1,0 +1,29 @@
+"""`docker slim doctor`: tell whether this host can do it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import typer
+
+from docker_slim_plugin.cli import options, screen
+from docker_slim_plugin.cli.session import Session, app
+from docker_slim_plugin.cli.session import form as form_of
+
+
+@app.command(short_help="Tell whether this host can do it")
+def doctor(context: typer.Context, form: options.Format = "table") -> None:
+    """Tell whether this host can do it, and what to do where it cannot."""
+    session: Session = context.obj
+    shown = form_of(form)
+    session.work = lambda: _doctor(session.global_options, shown)
+
+
+def _doctor(global_options: Sequence[str], form: str) -> int:
+    from docker_slim_plugin.doctor import examine  # noqa: PLC0415
+
+    checks = examine(global_options)
+    print(json.dumps([asdict(check) for check in checks]) if form == "json" else screen.checks(checks))  # noqa: T201
+    return 1 if any(check.required and not check.ok for check in checks) else 0

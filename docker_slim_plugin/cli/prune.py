@@ -1,0 +1,30 @@
+"""`docker slim prune`: remove what killed runs have left behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import typer
+
+from docker_slim_plugin.cli import options, screen
+from docker_slim_plugin.cli.session import Session, app
+from docker_slim_plugin.cli.session import form as form_of
+
+
+@app.command(short_help="Remove what killed runs have left behind")
+def prune(context: typer.Context, form: options.Format = "table") -> None:
+    """Remove what runs of docker slim that were killed have left behind; running ones are left alone."""
+    session: Session = context.obj
+    shown = form_of(form)
+    session.work = lambda: _prune(session.global_options, shown)
+
+
+def _prune(global_options: Sequence[str], form: str) -> int:
+    from docker_slim_plugin import leftovers  # noqa: PLC0415
+    from docker_slim_plugin.engine import Engine  # noqa: PLC0415
+
+    found = leftovers.prune(Engine.connect(global_options))
+    kinds = {kind: list(getattr(found, kind)) for kind in ("containers", "images", "files")}
+    print(json.dumps(kinds) if form == "json" else screen.removed(kinds))  # noqa: T201
+    return 0

@@ -1,0 +1,45 @@
+"""What all commands share: the Typer application they register with, and what a command line leaves behind.
+
+Typer parses and explains; a command only says what is to be done, and the work starts after Typer has returned, so
+that none of its own error handling stands between a bug and its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import typer
+
+from docker_slim_plugin.cli import options
+from docker_slim_plugin.cli.arguments import RunArguments
+
+PLAIN = {"help_option_names": ["--help"], "max_content_width": 110}
+"""No -h below the top: it is docker run's --hostname."""
+app = typer.Typer(
+    name="docker slim",
+    help="Make slim images by watching what an app really needs.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=PLAIN,
+)
+
+
+@dataclass
+class Session:
+    """What the commands need to know, and what they leave behind: the one mutable record, filled while Typer parses."""
+
+    global_options: tuple[str, ...]
+    arguments: RunArguments = field(default_factory=lambda: RunArguments((), (), "", ()))
+    work: Callable[[], int] | None = None
+
+
+@app.callback()
+def top() -> None:
+    """Make slim images by watching what an app really needs."""
+
+
+def form(value: str) -> str:
+    """Return how the result is printed: table or json, docker's own `{{json .}}` included."""
+    return "json" if value.replace(" ", "") == "{{json.}}" else options.chosen("--format", value)
