@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from docker_slim_plugin.engine import Engine
@@ -25,31 +24,12 @@ from docker_slim_plugin.observe.http import parse_http_probe
 from docker_slim_plugin.observe.probe import SKIPPED, ProbePlan
 from docker_slim_plugin.observe.session import observe
 from docker_slim_plugin.pristine import PristineTree
-from docker_slim_plugin.progress import Progress
+from docker_slim_plugin.progress import Clock, Progress
 from docker_slim_plugin.report import Report, report_file, save
 from docker_slim_plugin.request import Request
 from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.rootfs import Rootfs
 from docker_slim_plugin.verify import Verdict, shortened, verify
-
-
-@dataclass(slots=True)
-class Clock:
-    """Where the time goes."""
-
-    progress: Progress
-    started: float = field(default_factory=time.monotonic)
-    phases: list[tuple[str, float]] = field(default_factory=list)
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        begun = time.monotonic()
-        with self.progress.step(name):
-            yield
-        self.phases.append((name, time.monotonic() - begun))
-
-    def seconds(self) -> float:
-        return time.monotonic() - self.started
 
 
 def slim(request: Request, progress: Progress) -> Report:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -42,3 +44,22 @@ class Silent:
 
     def note(self, text: str) -> None:
         pass
+
+
+@dataclass(slots=True)
+class Clock:
+    """Where the time goes."""
+
+    progress: Progress
+    started: float = field(default_factory=time.monotonic)
+    phases: list[tuple[str, float]] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        begun = time.monotonic()
+        with self.progress.step(name):
+            yield
+        self.phases.append((name, time.monotonic() - begun))
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
