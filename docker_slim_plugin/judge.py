@@ -7,13 +7,13 @@ import os
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import GATE_NAME
 from docker_slim_plugin.model import AccessKind, Observations, SourceImage
-from docker_slim_plugin.request import Request
+from docker_slim_plugin.request import Exercise
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "fish"})
 _LOG_LINES = 10
 
 
-def judge(source: SourceImage, request: Request, observations: Observations) -> tuple[str, ...]:
+def judge(source: SourceImage, exercise: Exercise, observations: Observations) -> tuple[str, ...]:
     """Raise SlimError when the run shows no working app; return warnings about one that does."""
     result = observations.result
     if result.exit_status not in (None, 0):
@@ -21,7 +21,7 @@ def judge(source: SourceImage, request: Request, observations: Observations) -> 
             f"cannot go on: the app ended with status {result.exit_status}{_words(result.output)}",
             hint="try it with docker run first; give it the options it needs (-e, -v, --network ...)",
         )
-    if not request.command and only_a_shell(observations):
+    if not exercise.command and only_a_shell(observations):
         raise SlimError(
             f"cannot slim {source.reference}: nothing but a shell was seen, so it looks like a base image",
             hint=f"say what it is to run: docker slim run {source.reference} COMMAND",
@@ -39,9 +39,9 @@ def judge(source: SourceImage, request: Request, observations: Observations) -> 
     silent = sorted({int(port.split("/")[0]) for port in tcp_ports(source)} - set(result.ports))
     if silent and result.exit_status is None:
         warnings.append(f"nothing listened on port {', '.join(map(str, silent))}")
-    if not asked and (request.http or request.exec_ or request.host_exec):
+    if not asked and (exercise.http or exercise.exec_ or exercise.host_exec):
         warnings.append("the app ended before it could be probed")
-    if result.exit_status is None and not asked and not result.ports and request.until == "probes":
+    if result.exit_status is None and not asked and not result.ports and exercise.until == "probes":
         warnings.append("the app was still running when it was stopped: --until exit waits for its end")
     return tuple(warnings)
 

@@ -73,7 +73,7 @@ class ProbeResult:
     status: int
     """HTTP status, or exit status; -1 when there was no answer."""
     output: str = ""
-    """Of exec probes: standard output and error, bounded."""
+    """Standard output and error of a command, or the body of an answer; bounded."""
     detail: str = ""
     """Why it is not ok, in words."""
 
@@ -173,6 +173,8 @@ class ReasonKind(StrEnum):
     """Named by the image's own configuration."""
     DIRECTORY = "directory"
     """All directories stay."""
+    REPAIR = "repair"
+    """The slim image asked for it when it was tried; the source's run had not named it."""
     GENERATED = "generated"
     """Written by us from the original, e.g. the filtered package database."""
 

@@ -31,6 +31,21 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """One round in which the slim image was found to lack something."""
+
+    because: tuple[str, ...]
+    """How it behaved otherwise than the source."""
+    added: tuple[str, ...]
+    """Paths that it asked for, that the source has and whose run had not named."""
+
+    def sentence(self) -> str:
+        """Return what was done, for people."""
+        names = ", ".join(map(repr, self.added[:3])) + (" ..." if len(self.added) > 3 else "")
+        return f"repaired: {len(self.added)} paths added that only the slim image asked for ({names})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One run of `docker slim run`."""
 
@@ -39,6 +54,7 @@ class Report:
     plan: FilePlan
     images: tuple[SlimImage, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    repairs: tuple[Repair, ...] = ()
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
     phases: tuple[tuple[str, float], ...] = ()
@@ -95,6 +111,7 @@ class Report:
                 }
                 for verdict in self.verdicts
             ],
+            "Repairs": [{"Because": list(repair.because), "Added": list(repair.added)} for repair in self.repairs],
             "Warnings": list(self.warnings),
             "Report": self.file,
         }
@@ -134,9 +151,7 @@ def _kept(kept: Kept) -> dict[str, Any]:
         "Size": kept.entry.size,
         "Group": kept.group.value,
         "Package": kept.package,
-        "Reasons": [
-            {"Kind": reason.kind.value, "By": reason.by, "Detail": reason.detail} for reason in kept.reasons
-        ],
+        "Reasons": [{"Kind": reason.kind.value, "By": reason.by, "Detail": reason.detail} for reason in kept.reasons],
     }
 
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import hashlib
 import tarfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from docker_slim_plugin.engine import Engine
-from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.engine import Container, Engine
 from docker_slim_plugin.image.config import differences
 from docker_slim_plugin.image.squash import member_path
 from docker_slim_plugin.image.tar import can_hold, held_xattrs
-from docker_slim_plugin.model import EntryKind, FilePlan, Kept, RootPath, RunResult, SlimImage, SourceImage
-from docker_slim_plugin.observe.drive import Drive, Seen, last_words, run
-from docker_slim_plugin.observe.probe import compare
+from docker_slim_plugin.model import EntryKind, FilePlan, Kept, RootPath, SlimImage, SourceImage
 from docker_slim_plugin.pristine import Inside
 from docker_slim_plugin.progress import Progress
+from docker_slim_plugin.replay import Replay
 
 _TYPES = {
     EntryKind.FILE: tarfile.REGTYPE,
@@ -38,10 +36,17 @@ class Verdict:
     """What checking one slim image has shown."""
 
     form: str
-    differences: tuple[str, ...]
-    result: RunResult | None
+    flaws: tuple[str, ...]
+    """How configuration or files are not as planned: a bug, or a broken disk."""
+    behaviour: tuple[str, ...]
+    """How it behaves otherwise than the source: something is missing in it."""
+    warnings: tuple[str, ...]
     files_compared: int
     seconds: float
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        return (*self.flaws, *self.behaviour)
 
     @property
     def passed(self) -> bool:
@@ -54,38 +59,44 @@ def verify(
     image: SlimImage,
     plan: FilePlan,
     hashes: Mapping[RootPath, str],
-    drive: Drive,
-    original: RunResult,
+    replays: Sequence[Replay],
     progress: Progress,
 ) -> Verdict:
     """Compare configuration and files of `image` with the source's, run it as the source was run, compare that too."""
     started = time.monotonic()
-    found = list(differences(source.config, engine.image(image.id).config))
-    options, argv = drive.launch.free()
-    result = None
-    with engine.container(options, image.id, argv) as container:
-        with container.export() as stream:
-            found += compare_tree(stream, plan, hashes, container.changes())
-        try:
-            container.start()
-            init = container.pid()
-            if any(name != _CAPABILITY for kept in plan.kept for name, _ in kept.entry.xattrs) and init:
-                found += compare_xattrs(init, plan)
-            result = run(container, init, drive, Seen(), follow=None, progress=progress)
-        except SlimError as error:
-            found.append(f"it does not run: {error}; its last words: {last_words(container)}")
-        else:
-            behaviour = compare(original, result)
-            if behaviour and result.exit_status not in (None, 0):
-                behaviour = (*behaviour, f"its last words: {result.output.strip()[-500:]}")
-            found += behaviour
+    flaws = list(differences(source.config, engine.image(image.id).config))
+    behaviour: list[str] = []
+    warnings: list[str] = []
+    for replay in replays:
+        options, argv = replay.launch.free()
+        with engine.container(options, image.id, argv) as container:
+            if replay is replays[0]:
+                flaws += _files(container, plan, hashes)
+            differ, varies = replay.differences(container, progress)
+            behaviour += differ
+            warnings += varies
+    if not replays or has_xattrs(plan):
+        with engine.held(image.id) as container:
+            flaws += [] if replays else _files(container, plan, hashes)
+            flaws += compare_xattrs(container.pid(), plan)
     return Verdict(
         form=image.form,
-        differences=tuple(found),
-        result=result,
+        flaws=tuple(flaws),
+        behaviour=tuple(behaviour),
+        warnings=tuple(warnings),
         files_compared=len(plan.kept),
         seconds=time.monotonic() - started,
     )
+
+
+def _files(container: Container, plan: FilePlan, hashes: Mapping[RootPath, str]) -> list[str]:
+    with container.export() as stream:
+        return list(compare_tree(stream, plan, hashes, container.changes()))
+
+
+def has_xattrs(plan: FilePlan) -> bool:
+    """Tell whether any file has extended attributes that an export may not show."""
+    return any(name != _CAPABILITY for kept in plan.kept for name, _ in kept.entry.xattrs)
 
 
 def compare_tree(

@@ -17,9 +17,9 @@ from docker_slim_plugin.errors import UsageError
 # A default may follow the value word: `--pull string   Pull image ...`; a boolean has two spaces behind its name.
 _HELP_LINE = re.compile(r"^ {2}(?:(-\w), | {4})(--[\w-]+)(?: (\S+))?(?: {2,}|$)")
 
-DOCKER_OPTIONS = frozenset({"run"})
+DOCKER_OPTIONS = frozenset({"run", "trace"})
 """Commands that take docker run's own options before IMAGE."""
-IMAGES = frozenset({"run"})
+IMAGES = frozenset({"run", "trace", "build"})
 """Commands whose words are names of images."""
 
 

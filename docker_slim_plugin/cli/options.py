@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from docker_slim_plugin.errors import UsageError
+from docker_slim_plugin.model import Selection
 from docker_slim_plugin.resolve.hints import HINTS
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -19,7 +20,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "--watch": ("auto", "fanotify", "inotify", "off"),
 }
 """What an option may be, as completion offers it and the checks below hold it to."""
-FILES = frozenset({"--iidfile"})
+FILES = frozenset({"--iidfile", "--trace"})
 
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Image to slim.", show_default=False)]
 Command = Annotated[
@@ -136,6 +137,35 @@ Tracer = Annotated[
 NoVerify = Annotated[bool, typer.Option("--no-verify", help="Do not run the slim images to compare them.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Watch and report; write no image.")]
 Force = Annotated[bool, typer.Option("--force", help="Slim an image that is slim already.")]
+Runs = Annotated[
+    int,
+    typer.Option(
+        "--runs", metavar="N", help="Run and watch the app N times, and unite what the runs show; says what differs."
+    ),
+]
+NoRepair = Annotated[
+    bool,
+    typer.Option("--no-repair", help="When a slim image fails, do not look for what it lacks to write it anew."),
+]
+Traces = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trace",
+        metavar="FILE",
+        help="Build from this trace (repeat: from all of them together), made by docker slim trace or attach.",
+        show_default=False,
+    ),
+]
+TraceOutput = Annotated[
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write the trace to FILE, instead of standard output.",
+        show_default=False,
+    ),
+]
 Format = Annotated[str, typer.Option("--format", metavar="table|json", help="How the result is printed.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the slim image's id.")]
 IidFile = Annotated[
@@ -160,6 +190,37 @@ def until(value: str) -> str:
     if not re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII) or float(value) <= 0:
         raise UsageError(f"cannot use --until {value}", hint="--until probes|exit|enter|SECONDS")
     return value
+
+
+def selection(
+    keep: list[str] | None,
+    keep_package: list[str] | None,
+    keep_all_of: list[str] | None,
+    drop: list[str] | None,
+    no_hint: list[str] | None,
+) -> Selection:
+    """Return what the user asks to keep and to drop."""
+    return Selection(
+        keep=tuple(keep or ()),
+        keep_packages=tuple(keep_package or ()),
+        keep_all_of=tuple(keep_all_of or ()),
+        drop=tuple(drop or ()),
+        hints_off=frozenset(chosen("--no-hint", hint) for hint in no_hint or ()),
+    )
+
+
+def timeout(seconds: float) -> float:
+    """Return the seconds if they are more than none."""
+    if seconds <= 0:
+        raise UsageError(f"cannot use --timeout {seconds:g}", hint="--timeout SECONDS, more than 0")
+    return seconds
+
+
+def runs(number: int) -> int:
+    """Return how often the app is to run, if that is at least once."""
+    if number not in range(1, 101):
+        raise UsageError(f"cannot use --runs {number}", hint="--runs N, from 1 to 100")
+    return number
 
 
 def outputs(values: list[str] | None) -> tuple[str, ...]:

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import typer
-import typer.core
 
 from docker_slim_plugin.cli import options, screen
-from docker_slim_plugin.cli.session import Session, app
+from docker_slim_plugin.cli.session import DOCKERS, AsDockerRun, Session, app
 from docker_slim_plugin.cli.session import form as form_of
 from docker_slim_plugin.errors import UsageError
-from docker_slim_plugin.model import Selection
 from docker_slim_plugin.request import Request
-
-
-class Run(typer.core.TyperCommand):
-    """`run`, its usage line spelled as docker spells it."""
-
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        return ["[OPTIONS] IMAGE [COMMAND [ARG...]]"]
 
 
 @app.command(
     "run",
-    cls=Run,
+    cls=AsDockerRun,
     short_help="Slim an image: run it, watch it, write it anew",
-    epilog="All options of docker run are taken as well (docker run --help), before IMAGE, and mean the same.",
+    epilog=DOCKERS,
 )
 def slim_image(
     context: typer.Context,
@@ -40,6 +30,7 @@ def slim_image(
     host_exec: options.HostExec = None,
     until: options.Until = "probes",
     timeout: options.Timeout = 300.0,
+    runs: options.Runs = 1,
     keep: options.Keep = None,
     keep_package: options.KeepPackage = None,
     keep_all_of: options.KeepAllOf = None,
@@ -49,6 +40,7 @@ def slim_image(
     watch: options.Watch = "auto",
     tracer: options.Tracer = "auto",
     no_verify: options.NoVerify = False,  # noqa: FBT002
+    no_repair: options.NoRepair = False,  # noqa: FBT002
     dry_run: options.DryRun = False,  # noqa: FBT002
     force: options.Force = False,  # noqa: FBT002
     form: options.Format = "table",
@@ -64,8 +56,6 @@ def slim_image(
     docker slim run --until exit --keep /bin/sh debian:bookworm sh -c 'date; id'
     """  # noqa: D301
     session: Session = context.obj
-    if timeout <= 0:
-        raise UsageError(f"cannot use --timeout {timeout:g}", hint="--timeout SECONDS, more than 0")
     if no_http and http:
         raise UsageError("cannot use --http and --no-http together", hint="leave one of them out")
     request = Request(
@@ -78,18 +68,14 @@ def slim_image(
         exec_=tuple(exec_ or ()),
         host_exec=tuple(host_exec or ()),
         until=options.until(until),
-        timeout=timeout,
-        selection=Selection(
-            keep=tuple(keep or ()),
-            keep_packages=tuple(keep_package or ()),
-            keep_all_of=tuple(keep_all_of or ()),
-            drop=tuple(drop or ()),
-            hints_off=frozenset(options.chosen("--no-hint", hint) for hint in no_hint or ()),
-        ),
+        timeout=options.timeout(timeout),
+        runs=options.runs(runs),
+        selection=options.selection(keep, keep_package, keep_all_of, drop, no_hint),
         outputs=options.outputs(output),
         watch=options.chosen("--watch", watch),
         tracer=options.chosen("--tracer", tracer),
         verify=not no_verify,
+        repair=not no_repair,
         dry_run=dry_run,
         force=force,
         global_options=session.global_options,
@@ -97,10 +83,11 @@ def slim_image(
     shown = screen.Shown(
         form=form_of(form), quiet=quiet, verbose=verbose or "--debug" in session.global_options, iidfile=iidfile
     )
-    session.work = lambda: _slim(request, shown)
+    session.work = lambda: write(request, shown)
 
 
-def _slim(request: Request, shown: screen.Shown) -> int:
+def write(request: Request, shown: screen.Shown) -> int:
+    """Do what `run` and `build` do, and print what came of it."""
     from docker_slim_plugin.pipeline import slim  # noqa: PLC0415 (the SDK and the tracer: not for --help)
 
     with screen.Screen(shown) as progress:

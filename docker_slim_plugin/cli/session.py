@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import typer
+import typer.core
 
 from docker_slim_plugin.cli import options
 from docker_slim_plugin.cli.arguments import RunArguments
@@ -24,6 +26,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings=PLAIN,
 )
+
+
+DOCKERS = "All options of docker run are taken as well (docker run --help), before IMAGE, and mean the same."
+
+
+class AsDockerRun(typer.core.TyperCommand):
+    """A command whose usage line is spelled as docker run's."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        return ["[OPTIONS] IMAGE [COMMAND [ARG...]]"]
 
 
 @dataclass

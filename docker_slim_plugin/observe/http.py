@@ -5,6 +5,8 @@ What answers is the image's, and hostile: bodies are bounded in bytes and time, 
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import time
 import warnings
@@ -21,6 +23,8 @@ from docker_slim_plugin.model import ProbeResult
 
 MAX_PAGES = 50
 MAX_BODY = 1 << 20
+MAX_SHOWN = 2000
+"""Bytes of a body that are kept as text."""
 CRAWL_SECONDS = 10.0
 ANSWER_SECONDS = 5.0
 SPEAK_SECONDS = 3.0
@@ -136,8 +140,20 @@ def crawl(scheme: str, host: str, host_port: int, port: int, limit: int = MAX_PA
 def _result(target: str, answer: Answer) -> ProbeResult:
     detail = answer.problem or (f"HTTP {answer.status}" if answer.status >= 500 else "")
     return ProbeResult(
-        kind="http", target=target, ok=0 < answer.status < 500, status=answer.status, detail=detail
+        kind="http",
+        target=target,
+        ok=0 < answer.status < 500,
+        status=answer.status,
+        detail=detail,
+        output=_said(answer.body),
     )
+
+
+def _said(body: bytes) -> str:
+    """Return how a body begins, and what tells it from others."""
+    text = os.fsdecode(body[:MAX_SHOWN])
+    more = len(body) - MAX_SHOWN
+    return text if more <= 0 else f"{text}... {more} bytes more, sha256 {hashlib.sha256(body).hexdigest()}"
 
 
 def _links(base: str, path: str, answer: Answer) -> list[str]:

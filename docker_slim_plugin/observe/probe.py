@@ -1,10 +1,9 @@
-"""Driving the app from outside, and comparing how two runs of it answered."""
+"""Driving the app from outside: readiness, and what is done to it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import time
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from docker_slim_plugin.model import ProbeResult, RunResult
+from docker_slim_plugin.model import ProbeResult
 from docker_slim_plugin.observe.http import HttpProbe, crawl, probe, speaks_http
 
 MAX_OUTPUT = 64 * 1024
@@ -23,7 +22,6 @@ HEALTH_TRIES, HEALTH_PAUSE = 5, 0.3
 SKIPPED = "http-skip"
 _TCP_LISTEN = "0A"
 _TICK = 0.02
-_VOLATILE = re.compile(r"0x[0-9a-fA-F]+|[0-9a-f]{8,}|\d+")
 Execute = Callable[[str | Sequence[str]], tuple[int, str]]
 """Runs a shell command line, or an argv, in the container; returns exit status and output."""
 
@@ -215,36 +213,3 @@ def _healthcheck(argv: tuple[str, ...], execute: Execute) -> ProbeResult:
 def _failure(status: int, output: str) -> str:
     last = output.strip().splitlines()[-1:]
     return "" if status == 0 else f"exit status {status}" + (f": {last[0][:300]}" if last else "")
-
-
-def compare(original: RunResult, slim: RunResult) -> tuple[str, ...]:
-    """Return a sentence for each way in which the slim image behaved otherwise."""
-    found = []
-    answers = {(probe.kind, probe.target): probe for probe in slim.probes}
-    for wanted in original.probes:
-        given = answers.get((wanted.kind, wanted.target))
-        if wanted.kind == SKIPPED or not wanted.ok:
-            continue
-        what = f"{wanted.kind} {wanted.target}"
-        if given is None:
-            found.append(f"{what}: never answered, {wanted.status} before")
-        elif given.status != wanted.status:
-            found.append(f"{what}: {given.status}, not {wanted.status}{': ' + given.detail if given.detail else ''}")
-        elif wanted.kind == "exec" and masked(given.output) != masked(wanted.output):
-            found.append(f"{what}: its output is {given.output[:300]!r}, not {wanted.output[:300]!r}")
-    if slim.exit_status != original.exit_status:
-        found.append(f"it {_ending(slim)}, where the original {_ending(original)}")
-    elif original.exit_status is not None and masked(slim.output) != masked(original.output):
-        found.append(f"its output is {slim.output[-500:]!r}, not {original.output[-500:]!r}")
-    if original.stop_status is not None and slim.exit_status is None and slim.stop_status != original.stop_status:
-        found.append(f"it stops with status {slim.stop_status}, not {original.stop_status}")
-    return tuple(found)
-
-
-def _ending(result: RunResult) -> str:
-    return "went on running" if result.exit_status is None else f"ended with status {result.exit_status}"
-
-
-def masked(output: str) -> str:
-    """Return text with numbers and identifiers made alike: times, pids and addresses differ from run to run."""
-    return _VOLATILE.sub("#", output)

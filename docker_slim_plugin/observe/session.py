@@ -13,7 +13,7 @@ from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import GATE_NAME, GATE_PATH, find_gate, write_gate
 from docker_slim_plugin.leftovers import workspace
-from docker_slim_plugin.model import Observations
+from docker_slim_plugin.model import Observations, RunResult
 from docker_slim_plugin.observe.drive import Drive, Seen, last_words, run
 from docker_slim_plugin.observe.follow import Follower
 from docker_slim_plugin.observe.watch import open_watch
@@ -32,14 +32,25 @@ class Restart(Exception):
 
 
 def observe(
-    engine: Engine, image: str, drive: Drive, *, tracer: str, watch: str, progress: Progress, tree: PristineTree
+    engine: Engine,
+    image: str,
+    drive: Drive,
+    *,
+    tracer: str,
+    watch: str,
+    progress: Progress,
+    tree: PristineTree,
+    tolerant: bool = False,
 ) -> Observations:
-    """Run `image` as `drive` says and return everything that was seen."""
+    """Run `image` as `drive` says and return everything that was seen.
+
+    A `tolerant` one takes it as it comes when the app cannot be run: then that is the result.
+    """
     mode = "seccomp" if tracer == "auto" else tracer
     warnings: list[str] = []
     while True:
         try:
-            seen = _observe_once(engine, image, drive, mode, watch, progress, tree)
+            seen = _observe_once(engine, image, drive, mode, watch, progress, tree, tolerant=tolerant)
         except Restart as restart:
             warnings.append(str(restart))
             progress.note(str(restart))
@@ -56,6 +67,8 @@ def _observe_once(
     watch: str,
     progress: Progress,
     tree: PristineTree,
+    *,
+    tolerant: bool,
 ) -> Observations:
     options, argv = drive.launch.held()
     with contextlib.ExitStack() as stack:
@@ -84,9 +97,14 @@ def _observe_once(
                 follower.attach(found)
 
         started = time.monotonic()
-        follower.attach(gate)
-        seen.show(progress)
-        result = run(container, init, drive, seen, follow=follow, progress=progress)
+        try:
+            follower.attach(gate)
+            seen.show(progress)
+            result = run(container, init, drive, seen, follow=follow, progress=progress)
+        except SlimError as error:
+            if not tolerant:
+                raise
+            result = RunResult(output=str(error))
         _check(follower, mode)
         follower.wait(lambda: gate in follower.ended or mode == "off", 1.0)
         watcher.drain()

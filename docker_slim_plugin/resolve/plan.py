@@ -39,12 +39,19 @@ MAX_WARNINGS = 20
 """Of one sort; the rest is counted."""
 
 
-def resolve(rootfs: Rootfs, observations: Observations, selection: Selection, source: SourceImage) -> FilePlan:
-    """Return what of the image goes into the slim one."""
+def resolve(
+    rootfs: Rootfs,
+    observations: Observations,
+    selection: Selection,
+    source: SourceImage,
+    missed: Iterable[Access] = (),
+) -> FilePlan:
+    """Return what of the image goes into the slim one; `missed` is what a first slim one was found to lack."""
     database = packages.read(rootfs)
     dropped, warnings = _dropped(rootfs, selection)
     ledger = Ledger(rootfs, dropped)
-    ledger.add(_seen(observations.accesses))
+    ledger.add(_seen(observations.accesses, ReasonKind.ACCESS))
+    ledger.add(_seen(missed, ReasonKind.REPAIR))
     ledger.add(declared.directories(rootfs, source))
     asked, unknown = _asked(rootfs, selection, database)
     ledger.add(asked)
@@ -60,13 +67,13 @@ def resolve(rootfs: Rootfs, observations: Observations, selection: Selection, so
     return tree.plan(ledger, database, selection, tuple(warnings))
 
 
-def _seen(accesses: Iterable[Access]) -> Iterator[Need]:
+def _seen(accesses: Iterable[Access], reason: ReasonKind) -> Iterator[Need]:
     named = {(access.path, access.root, access.process.argv0, access.kind, access.origin) for access in accesses}
     for path, root, argv0, kind, origin in named:
         process = argv0.rstrip("/").rpartition("/")[2] or "?"
         # The gate's first exec is what docker was told to run.
         who = "docker" if process == GATE_NAME else process
-        yield Need(path, Reason(ReasonKind.ACCESS, who, f"{kind} ({origin})"), kind in ON_LINKS, root)
+        yield Need(path, Reason(reason, who, f"{kind} ({origin})"), kind in ON_LINKS, root)
 
 
 def _executed(rootfs: Rootfs, accesses: Iterable[Access]) -> frozenset[RootPath]:

@@ -58,7 +58,7 @@ def test_options_are_ours_and_dockers() -> None:
         pytest.param(["slim", "run", "nginx", "x"], [":0"], id="the command's own"),
         pytest.param(["slim", "doctor", "--f"], ["--format", ":4"], id="another command"),
         pytest.param(["slim", "nothing", ""], [":4"], id="no such command"),
-        pytest.param([], ["doctor", "prune", "run", ":4"], id="nothing at all"),
+        pytest.param([], [*sorted(verbs()), ":4"], id="nothing at all"),
     ],
 )
 def test_words(words: list[str], expected: list[str]) -> None:

@@ -1,0 +1,59 @@
+"""`docker slim build`: write images from traces that were made before."""
+
+from __future__ import annotations
+
+import typer
+
+from docker_slim_plugin.cli import options, screen
+from docker_slim_plugin.cli.run import write
+from docker_slim_plugin.cli.session import Session, app
+from docker_slim_plugin.cli.session import form as form_of
+from docker_slim_plugin.errors import UsageError
+from docker_slim_plugin.request import Request
+
+
+@app.command("build", short_help="Slim an image by traces of its runs")
+def build_image(
+    context: typer.Context,
+    image: options.Image,
+    trace: options.Traces = None,
+    tag: options.Tag = "",
+    keep: options.Keep = None,
+    keep_package: options.KeepPackage = None,
+    keep_all_of: options.KeepAllOf = None,
+    drop: options.Drop = None,
+    no_hint: options.NoHint = None,
+    output: options.Output = None,
+    no_verify: options.NoVerify = False,  # noqa: FBT002
+    no_repair: options.NoRepair = False,  # noqa: FBT002
+    dry_run: options.DryRun = False,  # noqa: FBT002
+    force: options.Force = False,  # noqa: FBT002
+    form: options.Format = "table",
+    quiet: options.Quiet = False,  # noqa: FBT002
+    iidfile: options.IidFile = "",
+    verbose: options.Verbose = False,  # noqa: FBT002
+) -> None:
+    """Write slim images of what traces of IMAGE show, all of them together, and try them in each of those ways.
+
+    \b
+    docker slim build --trace serve.trace --trace migrate.trace --trace cron.trace app:1.2
+    """  # noqa: D301
+    session: Session = context.obj
+    if not trace:
+        raise UsageError("cannot build without a trace", hint=f"docker slim trace -o FILE {image}, then --trace FILE")
+    request = Request(
+        image=image,
+        tag=tag,
+        traces=tuple(trace),
+        selection=options.selection(keep, keep_package, keep_all_of, drop, no_hint),
+        outputs=options.outputs(output),
+        verify=not no_verify,
+        repair=not no_repair,
+        dry_run=dry_run,
+        force=force,
+        global_options=session.global_options,
+    )
+    shown = screen.Shown(
+        form=form_of(form), quiet=quiet, verbose=verbose or "--debug" in session.global_options, iidfile=iidfile
+    )
+    session.work = lambda: write(request, shown)

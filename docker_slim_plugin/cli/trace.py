@@ -1,0 +1,86 @@
+"""`docker slim trace`: observe only, and keep what was seen in a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import typer
+
+from docker_slim_plugin.cli import options, screen
+from docker_slim_plugin.cli.session import DOCKERS, AsDockerRun, Session, app
+from docker_slim_plugin.errors import UsageError
+from docker_slim_plugin.request import Request
+
+
+@app.command(
+    "trace", cls=AsDockerRun, short_help="Run an image and watch it, and write down what it needs", epilog=DOCKERS
+)
+def trace_image(
+    context: typer.Context,
+    image: options.Image,
+    command: options.Command = None,
+    output: options.TraceOutput = "",
+    http: options.Http = None,
+    no_http: options.NoHttp = False,  # noqa: FBT002
+    exec_: options.Exec = None,
+    host_exec: options.HostExec = None,
+    until: options.Until = "probes",
+    timeout: options.Timeout = 300.0,
+    runs: options.Runs = 1,
+    watch: options.Watch = "auto",
+    tracer: options.Tracer = "auto",
+    force: options.Force = False,  # noqa: FBT002
+    quiet: options.Quiet = False,  # noqa: FBT002
+    verbose: options.Verbose = False,  # noqa: FBT002
+) -> None:
+    """Run IMAGE as docker run would, watch what it needs, and write that to a file; no image is written.
+
+    \b
+    docker slim trace -o serve.trace app:1.2
+    docker slim trace -o migrate.trace app:1.2 ./manage.py migrate
+    docker slim build --trace serve.trace --trace migrate.trace app:1.2
+    """  # noqa: D301
+    session: Session = context.obj
+    if no_http and http:
+        raise UsageError("cannot use --http and --no-http together", hint="leave one of them out")
+    if not output and sys.stdout.isatty():
+        raise UsageError("cannot write a trace to a terminal", hint="docker slim trace -o FILE ..., or redirect it")
+    if output and not Path(output).absolute().parent.is_dir():
+        raise UsageError(f"cannot write {output}: there is no such directory", hint="make the directory first")
+    request = Request(
+        image=image,
+        command=tuple(command or ()),
+        docker_options=session.arguments.docker,
+        http=tuple(http or ()),
+        no_http=no_http,
+        exec_=tuple(exec_ or ()),
+        host_exec=tuple(host_exec or ()),
+        until=options.until(until),
+        timeout=options.timeout(timeout),
+        runs=options.runs(runs),
+        watch=options.chosen("--watch", watch),
+        tracer=options.chosen("--tracer", tracer),
+        force=force,
+        global_options=session.global_options,
+    )
+    shown = screen.Shown(quiet=quiet, verbose=verbose or "--debug" in session.global_options)
+    session.work = lambda: _trace(request, shown, output)
+
+
+def _trace(request: Request, shown: screen.Shown, output: str) -> int:
+    from docker_slim_plugin import pipeline  # noqa: PLC0415 (the SDK and the tracer: not for --help)
+    from docker_slim_plugin.trace import save  # noqa: PLC0415
+
+    with screen.Screen(shown) as progress:
+        text, traces = pipeline.trace(request, progress)
+        for warning in dict.fromkeys(text for one in traces for text in one.observations.warnings):
+            progress.warn(warning)
+        if output:
+            save(Path(output), text)
+            progress.note(f"trace: {os.path.abspath(output)}")
+            progress.note(f"build from it: docker slim build --trace {output} {request.image}")
+        else:
+            sys.stdout.write(text)
+    return 0

@@ -1,0 +1,90 @@
+"""One piece of work under way: the engine, the source and its pristine tree, a place for files, and the clock.
+
+A job is a resource: whatever happens in it, nothing of it is left behind.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from docker_slim_plugin.engine import Engine
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.image.config import is_slim
+from docker_slim_plugin.launch import launch, pairs
+from docker_slim_plugin.leftovers import workspace
+from docker_slim_plugin.model import SourceImage
+from docker_slim_plugin.naming import Names, names
+from docker_slim_plugin.observe.drive import Drive
+from docker_slim_plugin.observe.http import parse_http_probe
+from docker_slim_plugin.observe.probe import ProbePlan
+from docker_slim_plugin.pristine import PristineTree
+from docker_slim_plugin.progress import Clock, Progress
+from docker_slim_plugin.request import Exercise, Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What the steps of the pipeline share."""
+
+    request: Request
+    engine: Engine
+    source: SourceImage
+    called: Names
+    tree: PristineTree
+    directory: Path
+    """For files of this job alone; gone afterwards."""
+    clock: Clock
+
+    @property
+    def progress(self) -> Progress:
+        return self.clock.progress
+
+
+@contextmanager
+def opened(request: Request, progress: Progress) -> Iterator[Job]:
+    """Yield the job that the request asks for; nothing has been started yet but the reading of the image."""
+    clock = Clock(progress)
+    if os.geteuid() != 0:
+        raise SlimError("cannot trace an app without root", hint="sudo docker slim ...")
+    with clock.step("inspect"):
+        engine = Engine.connect(request.global_options)
+        source = find_source(engine, request)
+        called = names(source, request.tag)
+    with engine.nothing_left(), PristineTree(engine, source) as tree, workspace(engine.run_id) as directory:
+        yield Job(
+            request=request,
+            engine=engine,
+            source=source,
+            called=called,
+            tree=tree,
+            directory=directory,
+            clock=clock,
+        )
+
+
+def find_source(engine: Engine, request: Request) -> SourceImage:
+    """Return the image that is to be slimmed, pulled where docker run would pull it."""
+    options = dict(pairs(request.docker_options))
+    source = engine.source(
+        request.image, pull=options.get("--pull") or "missing", platform=options.get("--platform") or ""
+    )
+    if is_slim(source) and not request.force:
+        raise SlimError(f"cannot slim {request.image}: it is slim already", hint="--force does it all the same")
+    return source
+
+
+def drive_of(source: SourceImage, exercise: Exercise) -> Drive:
+    """Return how the app is started and what is done to it."""
+    start = launch(source, exercise.docker_options, exercise.command)
+    probes = ProbePlan(
+        http=tuple(parse_http_probe(text) for text in exercise.http),
+        crawl=not exercise.http and not exercise.no_http,
+        exec_=exercise.exec_,
+        host_exec=exercise.host_exec,
+        healthcheck=start.healthcheck,
+    )
+    return Drive(launch=start, probes=probes, until=exercise.until, timeout=exercise.timeout)

@@ -1,0 +1,102 @@
+"""Comparing how two runs of the app answered.
+
+Exit and HTTP statuses must be the same. Outputs (of --exec, of a job that ended, HTTP bodies) that are not the same to
+the letter are doubtful: some hold times, pids or nonces. What the source answers when it is run once more settles it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from docker_slim_plugin.model import ProbeResult, RunResult
+from docker_slim_plugin.observe.probe import SKIPPED
+
+COMPARED = frozenset({"exec", "http"})
+"""Kinds of probes whose output counts."""
+LOG = "its output"
+_SHOWN = 300
+_VOLATILE = re.compile(r"0x[0-9a-fA-F]+|[0-9a-f]{8,}|\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How the slim image behaved otherwise."""
+
+    certain: tuple[str, ...] = ()
+    """Sentences."""
+    doubtful: tuple[str, ...] = ()
+    """Names of outputs that differ."""
+
+
+def compare(original: RunResult, slim: RunResult) -> Comparison:
+    """Return what differs between a run of the source and one of the slim image."""
+    before, after = _outputs(original), _outputs(slim)
+    doubtful = tuple(name for name, text in before.items() if name in after and after[name] != text)
+    return Comparison(tuple(_statuses(original, slim)), doubtful)
+
+
+def settle(
+    doubtful: tuple[str, ...], original: RunResult, again: RunResult, slim: RunResult
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return sentences for the outputs that really differ, and for those that cannot be compared.
+
+    `again` is what the source answered when it was run a second time.
+    """
+    first, second, ours = _outputs(original), _outputs(again), _outputs(slim)
+    differ, varies = [], []
+    for name in doubtful:
+        steady = second.get(name) == first[name]
+        alike = masked(second.get(name, "")) == masked(first[name])
+        if steady or (alike and masked(ours[name]) != masked(first[name])):
+            differ.append(f"{name}: it is {_shown(ours[name], first[name])}, not {_shown(first[name], ours[name])}")
+        elif not alike and masked(ours[name]) != masked(first[name]):
+            varies.append(f"{name}: the answer varies from run to run, so it was not compared")
+    return tuple(differ), tuple(varies)
+
+
+def _statuses(original: RunResult, slim: RunResult) -> Iterator[str]:
+    answers = {(probe.kind, probe.target): probe for probe in slim.probes}
+    for wanted in original.probes:
+        given = answers.get((wanted.kind, wanted.target))
+        if wanted.kind == SKIPPED or not wanted.ok:
+            continue
+        if given is None:
+            yield f"{_name(wanted)}: never answered, {wanted.status} before"
+        elif given.status != wanted.status:
+            detail = f": {given.detail}" if given.detail else ""
+            yield f"{_name(wanted)}: {given.status}, not {wanted.status}{detail}"
+    if slim.exit_status != original.exit_status:
+        yield f"it {_ending(slim)}, where the original {_ending(original)}"
+    elif original.stop_status is not None and slim.stop_status != original.stop_status:
+        yield f"it stops with status {slim.stop_status}, not {original.stop_status}"
+
+
+def _outputs(result: RunResult) -> dict[str, str]:
+    """Return {name: text} of all that a run has said."""
+    found = {_name(probe): probe.output for probe in result.probes if probe.ok and probe.kind in COMPARED}
+    if result.exit_status is not None:
+        found[LOG] = result.output
+    return found
+
+
+def _name(probe: ProbeResult) -> str:
+    return f"{probe.kind} {probe.target}"
+
+
+def _ending(result: RunResult) -> str:
+    return "went on running" if result.exit_status is None else f"ended with status {result.exit_status}"
+
+
+def _shown(text: str, other: str) -> str:
+    """Return a stretch of `text` around the first place where it is not as `other`."""
+    same = next((at for at, (one, two) in enumerate(zip(text, other, strict=False)) if one != two), 0)
+    begin = max(0, min(same - _SHOWN // 4, len(text) - _SHOWN))
+    end = begin + _SHOWN
+    return f"{'...' if begin else ''}{text[begin:end]!r}{'...' if end < len(text) else ''}"
+
+
+def masked(output: str) -> str:
+    """Return text with numbers and identifiers made alike: times, pids and addresses differ from run to run."""
+    return _VOLATILE.sub("#", output)

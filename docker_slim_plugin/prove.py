@@ -1,0 +1,157 @@
+"""From a plan to images that are proved: written, tried, and repaired where the run had missed something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+
+from docker_slim_plugin.engine import Engine
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.image import output
+from docker_slim_plugin.image.output import Draft
+from docker_slim_plugin.job import Job
+from docker_slim_plugin.model import Access, AccessKind, EntryKind, FilePlan, SlimImage
+from docker_slim_plugin.observe.session import observe
+from docker_slim_plugin.replay import Replay, shareable
+from docker_slim_plugin.report import Repair, Report
+from docker_slim_plugin.resolve.plan import resolve
+from docker_slim_plugin.rootfs import Rootfs
+from docker_slim_plugin.verify import Verdict, verify
+
+ROUNDS = 3
+"""Repairs tried at most."""
+
+
+def prove(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Replay, ...]) -> Report:
+    """Return the report with images written and proved; they get their names only when all of them passed."""
+    missed: tuple[Access, ...] = ()
+    for round_ in range(ROUNDS + 1):
+        with ExitStack() as stack:
+            stack.callback(job.engine.unname, job.engine.temporary("layered"))
+            stack.callback(job.engine.unname, job.engine.temporary("squashed"))
+            layered, tried = write_and_verify(job, report, rootfs, replays)
+            if tried.passed:
+                return named(job, tried, layered)
+            if not repairable(job, tried) or round_ == ROUNDS:
+                return tried
+            with job.clock.step("repair"):
+                asked = asked_for(job, layered, replays)
+        for more in (asked, listed(rootfs, report)):
+            plan = resolve(rootfs, report.observations, job.request.selection, job.source, (*missed, *more))
+            added = added_to(report.plan, plan)
+            if added:
+                break
+        else:
+            return tried
+        missed = (*missed, *more)
+        repair = Repair(because=tuple(text for one in tried.verdicts for text in one.behaviour), added=added)
+        job.progress.note(repair.sentence())
+        report = replace(report, plan=plan, repairs=(*report.repairs, repair))
+    raise AssertionError
+
+
+def write_and_verify(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Replay, ...]) -> tuple[Draft, Report]:
+    """Write both forms under temporary names and try them; return the layered one, and the report on both."""
+    engine, source, plan, request = job.engine, job.source, report.plan, job.request
+
+    def tried(draft: Draft) -> tuple[SlimImage, tuple[Verdict, ...]]:
+        image = draft.image(job.called.of(draft.form))
+        if not request.verify:
+            return image, ()
+        with job.clock.step(f"verify {draft.form}"):
+            return image, (verify(engine, source, image, plan, draft.hashes, replays, job.progress),)
+
+    def squash() -> Draft:
+        with job.clock.step("write squashed"):
+            return output.squashed(engine, source, plan, layered, job.directory)
+
+    with job.clock.step("write layered"):
+        layered = output.layered(engine, source, rootfs, plan, job.directory)
+    # The squashed image is written while the layered one is tried, and tried beside it where nothing forbids that.
+    with background(engine) as beside:
+        squashed = beside.submit(squash) if "squashed" in request.outputs else None
+        also = beside.submit(lambda: tried(squashed.result())) if squashed and shareable(replays) else None
+        found = [tried(layered)] if "layered" in request.outputs else []
+        if squashed:
+            found.append(also.result() if also else tried(squashed.result()))
+    return layered, replace(
+        report,
+        images=tuple(image for image, _ in found),
+        verdicts=tuple(verdict for _, verdicts in found for verdict in verdicts),
+    )
+
+
+@contextmanager
+def background(engine: Engine) -> Iterator[ThreadPoolExecutor]:
+    """Yield a thread for work beside ours; when we fail or are interrupted, its containers go, and so it ends."""
+    with ThreadPoolExecutor(1, "beside") as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            engine.abandon()
+            raise
+
+
+def named(job: Job, report: Report, layered: Draft) -> Report:
+    """Give the images their names, and write what else was asked for; SlimError when nothing is gained by it all."""
+    smallest = min((image.size for image in report.images), default=0)
+    if smallest >= job.source.size and not job.request.force:
+        raise SlimError(
+            f"cannot make {job.source.reference} smaller: it has {job.source.size:,} bytes, "
+            f"and what the app needs of it {smallest:,}",
+            hint="--force writes the image all the same",
+        )
+    warnings = [warning for verdict in report.verdicts for warning in verdict.warnings]
+    if layered.skipped:
+        names = ", ".join(map(repr, layered.skipped[:3]))
+        warnings.append(f"{len(layered.skipped)} names are left out that no layer can hold (sockets, .wh.*): {names}")
+    warnings += [repair.sentence() for repair in report.repairs]
+    for image in report.images:
+        job.engine.name(image.id, image.reference)
+    outputs = output.files(job.request.outputs, layered, job.source, job.called.layered)
+    return replace(report, outputs=outputs, warnings=(*report.warnings, *dict.fromkeys(warnings)))
+
+
+def repairable(job: Job, report: Report) -> bool:
+    """Tell whether the images only lack something: files that are not as planned are no matter of more files."""
+    return job.request.repair and not any(verdict.flaws for verdict in report.verdicts)
+
+
+def asked_for(job: Job, draft: Draft, replays: tuple[Replay, ...]) -> tuple[Access, ...]:
+    """Run the slim image as it was tried, watched; return what it asks for."""
+    found: list[Access] = []
+    for replay in replays:
+        seen = observe(
+            job.engine,
+            draft.reference,
+            replay.drive,
+            tracer=job.request.tracer,
+            watch=job.request.watch,
+            progress=job.progress,
+            tree=job.tree,
+            tolerant=True,
+        )
+        found += seen.accesses
+    return tuple(found)
+
+
+def listed(rootfs: Rootfs, report: Report) -> tuple[Access, ...]:
+    """Return the names in the directories that the source's run opened: an app may only count or show them."""
+    found = []
+    for access in report.observations.accesses:
+        top = rootfs.walk(access.path, root=access.root).end if access.kind is AccessKind.OPEN else None
+        if top is not None and rootfs.entries[top].kind is EntryKind.DIRECTORY:
+            prefix = top.rstrip("/")
+            found += [
+                Access(f"{prefix}/{name}", AccessKind.LIST, access.origin, access.process)
+                for name in rootfs.children.get(top, ())
+            ]
+    return tuple(found)
+
+
+def added_to(before: FilePlan, after: FilePlan) -> tuple[str, ...]:
+    """Return the paths that the second plan has and the first has not."""
+    return tuple(sorted(set(after.by_path()) - set(before.by_path())))

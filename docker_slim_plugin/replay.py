@@ -1,0 +1,73 @@
+"""Trying an image as its source was tried: the same start, the same probes, and what came of it compared."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+from docker_slim_plugin.engine import Container, Engine
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.launch import Launch
+from docker_slim_plugin.model import RunResult, SourceImage
+from docker_slim_plugin.observe.compare import compare, settle
+from docker_slim_plugin.observe.drive import Drive, Seen, last_words, run
+from docker_slim_plugin.observe.probe import SKIPPED
+from docker_slim_plugin.progress import Progress
+
+
+class Replay:
+    """One way in which the source has been run, to be gone again with each slim image."""
+
+    def __init__(self, engine: Engine, source: SourceImage, drive: Drive, original: RunResult) -> None:
+        foreign = frozenset(int(probe.target) for probe in original.probes if probe.kind == SKIPPED)
+        self.drive = replace(
+            drive,
+            known_ports=frozenset(original.ports),
+            probes=replace(drive.probes, foreign=foreign),
+            # A job that ended by itself is waited for; whether it idles meanwhile does not matter any more.
+            until="exit" if original.exit_status is not None and not original.probes else drive.until,
+        )
+        self.original = original
+        self._engine = engine
+        self._source = source
+        self._again: RunResult | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def launch(self) -> Launch:
+        return self.drive.launch
+
+    def differences(self, container: Container, progress: Progress) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Start a container of a slim image and try it; return sentences on what differs, and warnings."""
+        try:
+            container.start()
+            result = run(container, container.pid(), self.drive, Seen(), follow=None, progress=progress)
+        except SlimError as error:
+            return (f"it does not run: {error}; its last words: {last_words(container)}",), ()
+        found = compare(self.original, result)
+        differ, varies = found.certain, tuple[str, ...]()
+        if not differ and found.doubtful:
+            differ, varies = settle(found.doubtful, self.original, self._original_again(progress), result)
+        if differ and result.exit_status not in (None, 0):
+            differ = (*differ, f"its last words: {result.output.strip()[-500:]}")
+        return differ, varies
+
+    def _original_again(self, progress: Progress) -> RunResult:
+        """Return what the source answers when it is run once more, not watched: what is its own, and what is chance."""
+        with self._lock:
+            if self._again is None:
+                progress.note("an output differs: running the source once more to see whether it always is the same")
+                options, argv = self.drive.launch.free()
+                with self._engine.container(options, self._source.id, argv) as container:
+                    container.start()
+                    self._again = run(container, container.pid(), self.drive, Seen(), follow=None, progress=progress)
+            return self._again
+
+
+def shareable(replays: Sequence[Replay]) -> bool:
+    """Tell whether two images can be tried at the same time; what the user runs on the host may not bear it."""
+    return all(
+        replay.launch.shareable and not replay.drive.probes.host_exec and replay.drive.until != "enter"
+        for replay in replays
+    )
