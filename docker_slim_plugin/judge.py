@@ -21,7 +21,7 @@ def judge(source: SourceImage, exercise: Exercise, observations: Observations) -
             f"cannot go on: the app ended with status {result.exit_status}{_words(result.output)}",
             hint="try it with docker run first; give it the options it needs (-e, -v, --network ...)",
         )
-    if not exercise.command and only_a_shell(observations):
+    if not exercise.command and lone_shell(source) and only_a_shell(observations):
         raise SlimError(
             f"cannot slim {source.reference}: nothing but a shell was seen, so it looks like a base image",
             hint=f"say what it is to run: docker slim run {source.reference} COMMAND",
@@ -48,6 +48,13 @@ def judge(source: SourceImage, exercise: Exercise, observations: Observations) -
 
 def tcp_ports(source: SourceImage) -> tuple[str, ...]:
     return tuple(port for port in source.config.get("ExposedPorts") or {} if not port.endswith(("/udp", "/sctp")))
+
+
+def lone_shell(source: SourceImage) -> bool:
+    """Tell whether what the image runs is a shell without anything to do: its last word, options aside, is one."""
+    argv = [*(source.config.get("Entrypoint") or ()), *(source.config.get("Cmd") or ())]
+    words = [word for word in argv if not word.startswith("-")]
+    return bool(words) and os.path.basename(words[-1]) in SHELLS
 
 
 def only_a_shell(observations: Observations) -> bool:

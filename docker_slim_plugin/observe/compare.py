@@ -42,18 +42,30 @@ def settle(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return sentences for the outputs that really differ, and for those that cannot be compared.
 
-    `again` is what the source answered when it was run a second time.
+    `again` is what the source answered when it was run a second time: what was the same then must be the same now.
     """
     first, second, ours = _outputs(original), _outputs(again), _outputs(slim)
     differ, varies = [], []
     for name in doubtful:
-        steady = second.get(name) == first[name]
-        alike = masked(second.get(name, "")) == masked(first[name])
-        if steady or (alike and masked(ours[name]) != masked(first[name])):
-            differ.append(f"{name}: it is {_shown(ours[name], first[name])}, not {_shown(first[name], ours[name])}")
-        elif not alike and masked(ours[name]) != masked(first[name]):
+        steady, comparable = _steady(first[name], second.get(name, ""), ours[name])
+        if not comparable:
             varies.append(f"{name}: the answer varies from run to run, so it was not compared")
+        elif not steady:
+            differ.append(f"{name}: it is {_shown(ours[name], first[name])}, not {_shown(first[name], ours[name])}")
     return tuple(differ), tuple(varies)
+
+
+def _steady(first: str, second: str, ours: str) -> tuple[bool, bool]:
+    """Tell whether `ours` has all that two answers of the source share, and whether they share enough to tell."""
+    if first == second:
+        return ours == first, True
+    if masked(first) != masked(second):
+        return True, masked(ours) == masked(first)
+    if masked(ours) != masked(first):
+        return False, True
+    # Alike but for numbers: those that are the same in both answers are no chance.
+    numbers = zip(*(_VOLATILE.findall(text) for text in (first, second, ours)), strict=True)
+    return all(one != two or one == three for one, two, three in numbers), True
 
 
 def _statuses(original: RunResult, slim: RunResult) -> Iterator[str]:

@@ -21,7 +21,8 @@ READY_QUIET, SOME_QUIET, NO_PORT_QUIET, SILENT_QUIET = 0.15, 1.5, 0.5, 30.0
 HEALTH_TRIES, HEALTH_PAUSE = 5, 0.3
 SKIPPED = "http-skip"
 _TCP_LISTEN = "0A"
-_TICK = 0.02
+_TICK, _SLOW_TICK = 0.02, 0.2
+"""Seconds between two looks at the app: who is up soon is seen soon, who takes long is not looked at as often."""
 Execute = Callable[[str | Sequence[str]], tuple[int, str]]
 """Runs a shell command line, or an argv, in the container; returns exit status and output."""
 
@@ -111,6 +112,7 @@ def wait_ready(
     `ready_quiet` is how long that must be ago when all ports listen.
     """
     expected = frozenset(target.exposed)
+    begun = time.monotonic()
     ports: frozenset[int] = frozenset()
     while alive():
         if expected - ports:
@@ -122,7 +124,7 @@ def wait_ready(
         if time.monotonic() > deadline:
             missing = ", ".join(str(port) for port in sorted(expected - ports))
             return Readiness(False, ports, f"nothing listens on port {missing}" if missing else "it never came to rest")
-        time.sleep(_TICK)
+        time.sleep(min(max(_TICK, (time.monotonic() - begun) / 50), _SLOW_TICK))
     return Readiness(False, ports, "the app has ended")
 
 

@@ -48,7 +48,7 @@ def slim(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
         (("run", "--output", "layered,oci=/none/such/file", IMAGE), 1, "there is no such directory"),
         (("run", "--entrypoint", "sh", IMAGE, "-c", "echo last words; exit 3"), 1, "status 3:\n    last words"),
         (("run", "--entrypoint", "none-such", IMAGE), 1, "none-such: No such file or directory"),
-        (("run", "--no-http", "--exec", "false", "--entrypoint", "sleep", IMAGE, "60"), 1, "no probe succeeded"),
+        (("run", "--no-http", "--exec", "false", "--entrypoint", "sleep", IMAGE, "600"), 1, "no probe succeeded"),
         (("--host", "tcp://127.0.0.1:1", "slim", "run", IMAGE), 1, "cannot slim on a remote engine"),
         (("--host", "unix:///none.sock", "slim", "run", IMAGE), 1, "cannot reach the Docker Engine"),
     ],
