@@ -327,8 +327,11 @@ class Engine:
             return False
         return True
 
-    def source(self, reference: str, *, pull: str, platform: str) -> SourceImage:
-        """Return the image, pulled as docker run would (`pull` is missing, always or never)."""
+    def source(self, reference: str, *, pull: str, platform: str, foreign: bool = False) -> SourceImage:
+        """Return the image, pulled as docker run would (`pull` is missing, always or never).
+
+        SlimError when it is for another machine, unless it may be `foreign`.
+        """
         if pull == "always" or (pull != "never" and not self.has_image(reference)):
             options = ["--platform", platform] if platform else []
             answer = self.docker("pull", "-q", *options, reference)
@@ -339,7 +342,7 @@ class Engine:
                 )
         found = self.image(reference)
         native = _GOARCH.get(os.uname().machine, os.uname().machine)
-        if found.architecture not in (native, "386" if native == "amd64" else "arm"):
+        if not foreign and not is_native(found):
             raise SlimError(
                 f"cannot trace an image for {found.os}/{found.architecture} on {native}",
                 hint=f"docker pull --platform linux/{native} {reference}, or run this on such a host",
@@ -452,6 +455,12 @@ class Engine:
         containers = self.api.containers(all=True, filters={"label": LABEL})
         images = self.api.images(name=TEMPORARY)
         return list(containers), list(images)
+
+
+def is_native(image: SourceImage) -> bool:
+    """Tell whether this machine runs the image's programs itself."""
+    native = _GOARCH.get(os.uname().machine, os.uname().machine)
+    return image.architecture in (native, "386" if native == "amd64" else "arm")
 
 
 def _lies_in(layer: str, path: str) -> bool:

@@ -221,6 +221,8 @@ class FilePlan:
     """Non-directories in the source image."""
     total_bytes: int
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What is good to know and nothing to worry about."""
 
     def by_path(self) -> Mapping[RootPath, Kept]:
         return {kept.entry.path: kept for kept in self.kept}
@@ -237,6 +239,8 @@ class Selection:
     drop: tuple[str, ...] = ()
     hints_off: frozenset[str] = frozenset()
     """Names of hint presets that are turned off."""
+    named: tuple[str, ...] = ()
+    """What `pack` is to take: programs by name, paths, patterns. With any, nothing was run: files are asked instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,9 +28,9 @@ class Names:
         return self.squashed if form == "squashed" else self.layered
 
 
-def names(source: SourceImage, wanted: str) -> Names:
-    """Return the names for slim images of `source`: `wanted`, or REPO:TAG-slim; never one of the source's own."""
-    reference = wanted or _default(source.reference)
+def names(source: SourceImage, wanted: str, suffix: str = "slim") -> Names:
+    """Return the names for slim images of `source`: `wanted`, or REPO:TAG-SUFFIX; never one of the source's own."""
+    reference = wanted or _default(source.reference, suffix)
     match = _REFERENCE.fullmatch(reference)
     if match is None:
         raise UsageError(f"cannot use {reference!r} as an image's name", hint="--tag NAME[:TAG], lower case")
@@ -48,8 +48,8 @@ def _full(reference: str) -> str:
     return reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
 
 
-def _default(reference: str) -> str:
+def _default(reference: str, suffix: str) -> str:
     base = reference.partition("@")[0]
     if re.fullmatch(r"(sha256:)?[0-9a-f]{12,64}", base):
-        return f"slim:{base.removeprefix('sha256:')[:12]}-slim"
-    return f"{_full(base)}-slim"
+        return f"slim:{base.removeprefix('sha256:')[:12]}-{suffix}"
+    return f"{_full(base)}-{suffix}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from docker_slim_plugin.errors import SlimError, VerificationFailed
-from docker_slim_plugin.image import output
+from docker_slim_plugin.image import files
 from docker_slim_plugin.job import Job, drive_of, opened
 from docker_slim_plugin.judge import judge
 from docker_slim_plugin.model import Observations
@@ -24,7 +24,7 @@ from docker_slim_plugin.verify import shortened
 
 def slim(request: Request, progress: Progress) -> Report:
     """Write slim images of `request.image`, try each, and return what was seen, kept and proved."""
-    output.check(request.outputs)
+    files.check(request.outputs)
     with opened(request, progress) as job:
         traces = loaded(job) if request.traces else observed(job)
         with job.clock.step("resolve"):
@@ -36,6 +36,7 @@ def slim(request: Request, progress: Progress) -> Report:
             observations=observations,
             plan=plan,
             warnings=(*observations.warnings, *unlike(job, traces), *notes, *plan.warnings),
+            notes=plan.notes,
             file=str(report_file(job.source.reference, os.environ)),
         )
         if not request.dry_run:
@@ -100,9 +101,9 @@ def unlike(job: Job, traces: tuple[Trace, ...]) -> tuple[str, ...]:
     """Return a warning when runs that were started alike have not named the same files."""
     if job.request.traces or len(traces) < 2:
         return ()
-    files = differing(job.tree.wait()[0], traces)
-    names = ", ".join(map(repr, files[:5])) + (" ..." if len(files) > 5 else "")
-    return (f"{len(files)} files were named in some of the {len(traces)} runs only: {names}",) if files else ()
+    names = differing(job.tree.wait()[0], traces)
+    shown = ", ".join(map(repr, names[:5])) + (" ..." if len(names) > 5 else "")
+    return (f"{len(names)} files were named in some of the {len(traces)} runs only: {shown}",) if names else ()
 
 
 def replays(job: Job, traces: tuple[Trace, ...]) -> tuple[Replay, ...]:

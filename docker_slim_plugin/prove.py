@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.image import output
+from docker_slim_plugin.image import files, output
 from docker_slim_plugin.image.output import Draft
 from docker_slim_plugin.job import Job
 from docker_slim_plugin.model import Access, AccessKind, EntryKind, FilePlan, SlimImage
@@ -33,7 +33,7 @@ def prove(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Replay, ...])
             stack.callback(job.engine.unname, job.engine.temporary("squashed"))
             layered, tried = write_and_verify(job, report, rootfs, replays)
             if tried.passed:
-                return named(job, tried, layered)
+                return named(job, tried, layered, rootfs)
             if not repairable(job, tried) or round_ == ROUNDS:
                 return tried
             with job.clock.step("repair"):
@@ -73,12 +73,13 @@ def write_and_verify(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Re
     with background(engine) as beside:
         squashed = beside.submit(squash) if "squashed" in request.outputs else None
         also = beside.submit(lambda: tried(squashed.result())) if squashed and shareable(replays) else None
-        found = [tried(layered)] if "layered" in request.outputs else []
+        # Files hold what the layered image does: it is tried for them, too.
+        found = [tried(layered)] if set(request.outputs) != {"squashed"} else []
         if squashed:
             found.append(also.result() if also else tried(squashed.result()))
     return layered, replace(
         report,
-        images=tuple(image for image, _ in found),
+        images=tuple(image for image, _ in found if image.form in request.outputs),
         verdicts=tuple(verdict for _, verdicts in found for verdict in verdicts),
     )
 
@@ -95,7 +96,7 @@ def background(engine: Engine) -> Iterator[ThreadPoolExecutor]:
             raise
 
 
-def named(job: Job, report: Report, layered: Draft) -> Report:
+def named(job: Job, report: Report, layered: Draft, rootfs: Rootfs) -> Report:
     """Give the images their names, and write what else was asked for; SlimError when nothing is gained by it all."""
     smallest = min((image.size for image in report.images), default=0)
     if smallest >= job.source.size and not job.request.force:
@@ -105,13 +106,12 @@ def named(job: Job, report: Report, layered: Draft) -> Report:
             hint="--force writes the image all the same",
         )
     warnings = [warning for verdict in report.verdicts for warning in verdict.warnings]
-    if layered.skipped:
-        names = ", ".join(map(repr, layered.skipped[:3]))
-        warnings.append(f"{len(layered.skipped)} names are left out that no layer can hold (sockets, .wh.*): {names}")
+    warnings += layered.warnings
     warnings += [repair.sentence() for repair in report.repairs]
     for image in report.images:
         job.engine.name(image.id, image.reference)
-    outputs = output.files(job.request.outputs, layered, job.source, job.called.layered)
+    flat = output.flat(rootfs, report.plan, job.directory) if files.wants_tar(job.request.outputs) else None
+    outputs = files.write(job.request.outputs, layered, job.called.layered, flat)
     return replace(report, outputs=outputs, warnings=(*report.warnings, *dict.fromkeys(warnings)))
 
 

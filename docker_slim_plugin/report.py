@@ -56,6 +56,7 @@ class Report:
     verdicts: tuple[Verdict, ...] = ()
     repairs: tuple[Repair, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     seconds: float = 0.0
     phases: tuple[tuple[str, float], ...] = ()
     """Where the time went: (step, seconds), in order; steps may overlap."""
@@ -113,6 +114,7 @@ class Report:
             ],
             "Repairs": [{"Because": list(repair.because), "Added": list(repair.added)} for repair in self.repairs],
             "Warnings": list(self.warnings),
+            "Notes": list(self.notes),
             "Report": self.file,
         }
         if files:

@@ -41,7 +41,7 @@ class Request(Exercise):
     """Files of traces to build from; with any, the app is not run to be watched."""
     selection: Selection = field(default_factory=Selection)
     outputs: tuple[str, ...] = ("layered", "squashed")
-    """layered, squashed, oci=FILE, context=DIR."""
+    """layered, squashed, tar=FILE, oci=FILE, context=DIR; "-" for FILE or DIR is standard output."""
     watch: str = "auto"
     """auto, fanotify, inotify or off."""
     tracer: str = "auto"
@@ -58,3 +58,47 @@ class Request(Exercise):
     def exercise(self) -> Exercise:
         """Return that part of the request alone."""
         return Exercise(**{one.name: getattr(self, one.name) for one in fields(Exercise)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigChanges:
+    """What of an image's configuration is to be other than its source's; None leaves the source's."""
+
+    cmd: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    """As for docker, an entrypoint of one's own takes the source's command away."""
+    expose: tuple[str, ...] = ()
+    """PORT/PROTOCOL, in place of all the source's."""
+    user: str | None = None
+    workdir: str | None = None
+    env: tuple[str, ...] = ()
+    """NAME=VALUE, on top of the source's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackRequest:
+    """One `docker slim pack`."""
+
+    image: str
+    selection: Selection
+    changes: ConfigChanges = field(default_factory=ConfigChanges)
+    tag: str = ""
+    """Name of the image; empty: the source's name with "-packed" behind its tag."""
+    outputs: tuple[str, ...] = ("layered",)
+    """layered, squashed, tar=FILE, oci=FILE, context=DIR; "-" for FILE or DIR is standard output."""
+    pull: str = "missing"
+    platform: str = ""
+    dry_run: bool = False
+    force: bool = False
+    """Pack an image that is slim already."""
+    global_options: tuple[str, ...] = ()
+    """Docker's own, one token each."""
+
+    @property
+    def docker_options(self) -> tuple[str, ...]:
+        """What `docker run` would need besides to start the result."""
+        return ()
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import tarfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from docker_slim_plugin.engine import Container, Engine
@@ -108,16 +109,46 @@ def compare_tree(
     which it made them have its times.
     """
     planned = plan.by_path()
-    missing = dict(planned)
+    found: set[RootPath] = set()
+    yield from _compare_tar(stream, planned, hashes, changes, found)
+    yield from _lacking(planned, found)
+
+
+def compare_layers(files: Iterable[Path], plan: FilePlan, hashes: Mapping[RootPath, str]) -> Iterator[str]:
+    """Yield a sentence for each way in which the tars of layers together are not the plan's tree."""
+    planned = plan.by_path()
+    found: set[RootPath] = set()
+    for file in files:
+        with open(file, "rb") as stream:
+            yield from _compare_tar(stream, planned, hashes, {}, found)
+    yield from _lacking(planned, found)
+
+
+def _lacking(planned: Mapping[RootPath, Kept], found: Collection[RootPath]) -> Iterator[str]:
+    for path, kept in planned.items():
+        if path not in found and can_hold(kept.entry) and path != "/":
+            yield f"{path} is not in the image"
+
+
+def _compare_tar(
+    stream: BinaryIO,
+    planned: Mapping[RootPath, Kept],
+    hashes: Mapping[RootPath, str],
+    changes: Collection[str],
+    found: set[RootPath],
+) -> Iterator[str]:
+    """Compare each member with what is planned; its path goes into `found`. Directories may come in several layers."""
     with tarfile.open(fileobj=stream, mode="r|", encoding="utf-8", errors="surrogateescape") as tar:
         for member in tar:
             # tarfile remembers every member, and an image has 100,000s.
             tar.members.clear()  # type: ignore[attr-defined]
             path = member_path(member.name)
-            kept = missing.pop(path, None)
-            if kept is None:
+            kept = planned.get(path)
+            again = path in found
+            found.add(path)
+            if kept is None or (again and not member.isdir()):
                 if path not in changes:
-                    yield f"{path} is in the image, but was not to be"
+                    yield f"{path} is in the image{' twice' if again else ''}, but was not to be"
                 continue
             if member.islnk():
                 other = planned.get(member_path(member.linkname))
@@ -129,9 +160,6 @@ def compare_tree(
                 assert content is not None
                 digest = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
                 yield from _same(path, "content", digest, hashes[path].removeprefix("sha256:"))
-    for path, kept in missing.items():
-        if can_hold(kept.entry) and path != "/":
-            yield f"{path} is not in the image"
 
 
 def _compare(member: tarfile.TarInfo, kept: Kept, *, touched: bool) -> Iterator[str]:

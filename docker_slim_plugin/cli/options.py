@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -14,13 +17,15 @@ from docker_slim_plugin.resolve.hints import HINTS
 CHOICES: dict[str, tuple[str, ...]] = {
     "--format": ("table", "json"),
     "--no-hint": tuple(sorted(HINTS)),
-    "--output": ("layered", "squashed", "layered,squashed", "oci=", "context="),
+    "--output": ("layered", "squashed", "layered,squashed", "tar=", "oci=", "context=", "context=-"),
+    "--pull": ("missing", "always", "never"),
     "--tracer": ("auto", "seccomp", "syscall", "off"),
     "--until": ("probes", "exit", "enter"),
     "--watch": ("auto", "fanotify", "inotify", "off"),
 }
 """What an option may be, as completion offers it and the checks below hold it to."""
 FILES = frozenset({"--iidfile", "--trace"})
+FILE_FORMS = ("tar", "oci", "context")
 
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Image to slim.", show_default=False)]
 Command = Annotated[
@@ -124,7 +129,8 @@ Output = Annotated[
     typer.Option(
         "--output",
         metavar="FORM[,FORM...]",
-        help="What to write: layered, squashed, oci=FILE, context=DIR (Dockerfile and tar). Default: layered,squashed.",
+        help="What to write: layered, squashed, tar=FILE, oci=FILE, context=DIR (a Dockerfile and its tars); "
+        "- for FILE or DIR is standard output. Default: layered,squashed.",
         show_default=False,
     ),
 ]
@@ -223,11 +229,53 @@ def runs(number: int) -> int:
     return number
 
 
-def outputs(values: list[str] | None) -> tuple[str, ...]:
+def outputs(values: list[str] | None, default: str = "layered,squashed") -> tuple[str, ...]:
     """Return the forms to write; commas and repetition both separate them."""
-    forms = tuple(form for value in values or ("layered,squashed",) for form in value.split(",") if form)
+    forms = tuple(form for value in values or (default,) for form in value.split(",") if form)
     for form in forms:
         name, _, target = form.partition("=")
-        if name not in ("layered", "squashed", "oci", "context") or bool(target) != (name in ("oci", "context")):
-            raise UsageError(f"cannot write {form}", hint="--output layered,squashed,oci=FILE,context=DIR")
+        if name not in ("layered", "squashed", *FILE_FORMS) or bool(target) != (name in FILE_FORMS):
+            raise UsageError(f"cannot write {form}", hint="--output layered,squashed,tar=FILE,oci=FILE,context=DIR")
     return tuple(dict.fromkeys(forms))
+
+
+def words(option: str, value: str | None) -> tuple[str, ...] | None:
+    """Return a command given as a JSON array, or as words with a shell's quotes; no shell will read it."""
+    if value is None:
+        return None
+    try:
+        if value.lstrip().startswith("["):
+            found = json.loads(value)
+            if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
+                raise ValueError("not an array of strings")  # noqa: TRY301
+            return tuple(found)
+        return tuple(shlex.split(value))
+    except ValueError as error:
+        hint = f"""{option} 'nginx -g "daemon off;"', or {option} '["nginx","-g","daemon off;"]'"""
+        raise UsageError(f"cannot read {option} {value!r}: {error}", hint=hint) from error
+
+
+def ports(values: list[str] | None) -> tuple[str, ...]:
+    """Return the ports of --expose as PORT/PROTOCOL, ranges spelled out."""
+    found: list[str] = []
+    for value in values or ():
+        match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", value.lower(), re.ASCII)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if match is None or not 1 <= first <= last < 1 << 16:
+            raise UsageError(f"cannot use --expose {value}", hint="--expose 80, --expose 53/udp, --expose 8000-8010")
+        found += [f"{port}/{match[3] or 'tcp'}" for port in range(first, last + 1)]
+    return tuple(dict.fromkeys(found))
+
+
+def variables(values: list[str] | None, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return NAME=VALUE of each --env; a name alone takes the value that it has here, as docker run does."""
+    found: list[str] = []
+    for value in values or ():
+        name, equals, _ = value.partition("=")
+        if not name:
+            raise UsageError(f"cannot use --env {value}", hint="--env NAME=VALUE")
+        if equals:
+            found.append(value)
+        elif name in environment:
+            found.append(f"{name}={environment[name]}")
+    return tuple(found)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import typer
 
 from docker_slim_plugin.cli import options, screen
@@ -92,9 +90,6 @@ def write(request: Request, shown: screen.Shown) -> int:
 
     with screen.Screen(shown) as progress:
         report = slim(request, progress)
-        for warning in report.warnings:
-            progress.warn(warning)
-    if shown.iidfile and report.images:
-        Path(shown.iidfile).write_text(screen.main_image(report).id, encoding="ascii")
-    print(screen.result(report, request, shown))  # noqa: T201
+        screen.tell(report, progress)
+    screen.finish(report, request, shown)
     return 0

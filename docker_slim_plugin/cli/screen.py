@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -23,8 +25,9 @@ from rich.text import Text
 from docker_slim_plugin.cli.text import printable, seconds, size, table
 from docker_slim_plugin.doctor import Check
 from docker_slim_plugin.model import EntryKind, FilePlan, SlimImage, SourceImage
-from docker_slim_plugin.request import Request
 
+STDOUT = "-"
+"""As a report's outputs spell it."""
 LONGEST = 2000
 """Characters of one message."""
 
@@ -38,6 +41,19 @@ class Shown:
     quiet: bool = False
     verbose: bool = False
     iidfile: str = ""
+
+
+class Asked(Protocol):
+    """What the screen needs of a request."""
+
+    @property
+    def global_options(self) -> tuple[str, ...]: ...
+    @property
+    def docker_options(self) -> tuple[str, ...]: ...
+    @property
+    def command(self) -> tuple[str, ...]: ...
+    @property
+    def dry_run(self) -> bool: ...
 
 
 class Outcome(Protocol):
@@ -55,6 +71,10 @@ class Outcome(Protocol):
     def file(self) -> Any: ...
     @property
     def warnings(self) -> tuple[str, ...]: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+    @property
+    def outputs(self) -> tuple[str, ...]: ...
     def to_json(self) -> Mapping[str, Any]: ...
 
 
@@ -155,8 +175,25 @@ def main_image(report: Outcome) -> SlimImage:
     return next((image for image in report.images if image.form == "layered"), report.images[0])
 
 
-def result(report: Outcome, request: Request, shown: Shown) -> str:
-    """Return what standard output is to show of a run."""
+def tell(report: Outcome, progress: Screen) -> None:
+    """Say what the user should know besides the result."""
+    for note in report.notes:
+        progress.note(f"note: {note}")
+    for warning in report.warnings:
+        progress.warn(warning)
+
+
+def finish(report: Outcome, request: Asked, shown: Shown) -> None:
+    """Leave the result: on standard output, unless an image or a tar has gone there."""
+    if shown.iidfile and report.images:
+        Path(shown.iidfile).write_text(main_image(report).id, encoding="ascii")
+    text = result(report, request, shown)
+    if text:
+        print(text, file=sys.stderr if STDOUT in report.outputs else sys.stdout)
+
+
+def result(report: Outcome, request: Asked, shown: Shown) -> str:
+    """Return what there is to show in the end."""
     if shown.form == "json":
         return json.dumps(report.to_json(), sort_keys=True)  # ASCII: no escape can hide in it
     if shown.quiet:
@@ -168,6 +205,7 @@ def result(report: Outcome, request: Request, shown: Shown) -> str:
         count = str(len(image.layers)) if image.form == "layered" else "1"
         rows.append((printable(image.reference), _short(image.id), size(image.size), count, image.form))
     lines = [table(rows), "", _summary(report)]
+    lines += [f"wrote {printable(place)}" for place in report.outputs if place != STDOUT]
     lines += [f"report: {printable(str(report.file))}"] if report.file else []
     if report.images:
         words = ["docker", *request.global_options, "run", *request.docker_options, main_image(report).reference]

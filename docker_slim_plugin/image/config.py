@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from docker_slim_plugin.model import LayerBlob, SourceImage
+from docker_slim_plugin.request import ConfigChanges
 
 _SHOWN = 500
 CREATED_BY = "docker slim:"
@@ -28,6 +29,27 @@ def base_labels(source: SourceImage) -> dict[str, str]:
 def slim_config(source: SourceImage) -> dict[str, Any]:
     """Return the Config of a slim image in the engine's spelling."""
     return {**source.config, "Labels": {**(source.config.get("Labels") or {}), **base_labels(source)}}
+
+
+def changed(config: Mapping[str, Any], changes: ConfigChanges) -> dict[str, Any]:
+    """Return `config` with `changes` made to it."""
+    given: dict[str, Any] = {}
+    if changes.entrypoint is not None:
+        given |= {"Entrypoint": list(changes.entrypoint) or None, "Cmd": None}
+    if changes.cmd is not None:
+        given["Cmd"] = list(changes.cmd) or None
+    if changes.expose:
+        given["ExposedPorts"] = {port: {} for port in changes.expose}
+    if changes.user is not None:
+        given["User"] = changes.user
+    if changes.workdir is not None:
+        given["WorkingDir"] = changes.workdir
+    if changes.env:
+        new = {variable.partition("=")[0]: variable for variable in changes.env}
+        old = [str(variable) for variable in config.get("Env") or ()]
+        kept = [new.pop(variable.partition("=")[0], variable) for variable in old]
+        given["Env"] = [*kept, *new.values()]
+    return {**config, **given}
 
 
 def image_config(source: SourceImage, blobs: Sequence[LayerBlob], form: str, created: str) -> bytes:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.squash import instructions
 
 _DOCKERFILE = "Dockerfile"
+_ELSEWHERE = "name another directory, or free some space there"
 _MARK = "# Written by docker slim"
 _NOTES = (
     "# docker build makes the same tree and configuration of this, but for what is docker's own doing: times are whole",
@@ -26,26 +29,68 @@ _MEANING = {
 }
 
 
+def check_context(directory: Path) -> None:
+    """Raise SlimError when a context can already be seen not to fit there."""
+    try:
+        there = next((path for path in (directory.absolute(), *directory.absolute().parents) if path.exists()), None)
+        if there is None or not there.is_dir():
+            raise SlimError(f"cannot write a context to {directory}: {there} is no directory", hint=_ELSEWHERE)
+        if not os.access(there, os.W_OK):
+            raise SlimError(f"cannot write a context to {directory}: {there} is not writable", hint=_ELSEWHERE)
+        if directory.is_dir() and any(directory.iterdir()) and not _ours(directory / _DOCKERFILE):
+            raise SlimError(f"cannot write a context to {directory}: it is not empty", hint="name a new directory")
+    except OSError as error:
+        raise SlimError(f"cannot write a context to {directory}: {error.strerror}", hint=_ELSEWHERE) from error
+
+
 def write_context(directory: Path, layers: Sequence[tuple[str, Path]], config: Mapping[str, Any]) -> None:
     """Write Dockerfile, .dockerignore and GROUP.tar of each layer (lowest first) into `directory`.
 
     SlimError when it cannot be written, or holds what is not ours; an older context of ours is written anew.
     """
+    check_context(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        if any(directory.iterdir()) and not _ours(directory / _DOCKERFILE):
-            raise SlimError(f"cannot write a context to {directory}: it is not empty", hint="name a new directory")
         for group in {*_MEANING} - {group for group, _ in layers}:
             (directory / f"{group}.tar").unlink(missing_ok=True)
         # The Dockerfile comes first: a context that broke off half way is still known as ours.
-        _place(directory / _DOCKERFILE, "\n".join(dockerfile([group for group, _ in layers], config)) + "\n")
-        names = "".join(f"!{group}.tar\n" for group, _ in layers)
-        _place(directory / ".dockerignore", f"*\n!{_DOCKERFILE}\n{names}")
+        for name, text in _texts([group for group, _ in layers], config).items():
+            _place(directory / name, text)
         for group, file in layers:
             _place(directory / f"{group}.tar", file)
     except OSError as error:
         text = f"cannot write a context to {directory}: {error.strerror}"
-        raise SlimError(text, hint="name another directory, or free some space there") from error
+        raise SlimError(text, hint=_ELSEWHERE) from error
+
+
+def stream_context(out: BinaryIO, layers: Sequence[tuple[str, Path]], config: Mapping[str, Any]) -> None:
+    """Write the same context as a tar, for `docker build -`; OSError when it cannot be written."""
+    with tarfile.open(fileobj=out, mode="w|", format=tarfile.GNU_FORMAT) as tar:
+
+        def add(name: str, size: int, content: BinaryIO) -> None:
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = size, 0o644
+            tar.addfile(member, content)
+
+        for name, text in _texts([group for group, _ in layers], config).items():
+            data = _encoded(text)
+            add(name, len(data), io.BytesIO(data))
+        for group, file in layers:
+            with open(file, "rb") as content:
+                add(f"{group}.tar", file.stat().st_size, content)
+
+
+def _texts(groups: Sequence[str], config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the small files of a context by name."""
+    names = "".join(f"!{group}.tar\n" for group in groups)
+    return {
+        _DOCKERFILE: "\n".join(dockerfile(groups, config)) + "\n",
+        ".dockerignore": f"*\n!{_DOCKERFILE}\n{names}",
+    }
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
 
 
 def dockerfile(groups: Sequence[str], config: Mapping[str, Any]) -> list[str]:
@@ -68,7 +113,7 @@ def _place(file: Path, content: str | Path) -> None:
     with tempfile.NamedTemporaryFile("wb", dir=file.parent, prefix=f".{file.name}.", delete=False) as new:
         try:
             if isinstance(content, str):
-                new.write(content.encode("utf-8", "replace"))
+                new.write(_encoded(content))
             else:
                 with open(content, "rb") as source:
                     shutil.copyfileobj(source, new, 1 << 20)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from docker_slim_plugin.engine import Engine
-from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.image.archive import write_archive
+from docker_slim_plugin.image.archive import image_id, write_archive
 from docker_slim_plugin.image.config import differences, image_config
-from docker_slim_plugin.image.context import write_context
-from docker_slim_plugin.image.layers import grouped
+from docker_slim_plugin.image.layers import grouped, single
 from docker_slim_plugin.image.squash import UNSAYABLE, changes, rewrite_export
 from docker_slim_plugin.image.tar import write_layer
 from docker_slim_plugin.model import FilePlan, LayerBlob, RootPath, SlimImage, SourceImage
@@ -20,7 +18,7 @@ from docker_slim_plugin.rootfs import Rootfs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """An image in the engine under a temporary name, until it is proved."""
+    """An image under a temporary name of the engine, until it is proved; without a name it is on disk only."""
 
     form: str
     reference: str
@@ -33,19 +31,52 @@ class Draft:
     skipped: tuple[RootPath, ...] = ()
     """Kept names that no layer can hold."""
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        if not self.skipped:
+            return ()
+        names = ", ".join(map(repr, self.skipped[:3]))
+        return (f"{len(self.skipped)} names are left out that no layer can hold (sockets, .wh.*): {names}",)
+
     def image(self, reference: str) -> SlimImage:
         """Return the image as it will be called."""
         return SlimImage(form=self.form, reference=reference, id=self.id, size=self.size, layers=self.blobs)
 
 
-def layered(engine: Engine, source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path) -> Draft:
-    """Write one layer for each group, and load them."""
-    written = [
+def written(source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path) -> Draft:
+    """Write one layer for each group; the engine is not asked."""
+    layers = [
         write_layer(rootfs, kept, group.value, directory / f"{group.value}.tar") for group, kept in grouped(plan)
     ]
-    hashes = {path: digest for layer in written for path, digest in layer.hashes.items()}
-    draft = _loaded(engine, source, "layered", tuple(layer.blob for layer in written), hashes, directory)
-    return replace(draft, skipped=tuple(path for layer in written for path in layer.skipped))
+    blobs = tuple(layer.blob for layer in layers)
+    config = image_config(source, blobs, "layered", source.created)
+    return Draft(
+        form="layered",
+        reference="",
+        id=image_id(config),
+        size=sum(blob.size for blob in blobs),
+        blobs=blobs,
+        hashes={path: digest for layer in layers for path, digest in layer.hashes.items()},
+        config=config,
+        skipped=tuple(path for layer in layers for path in layer.skipped),
+    )
+
+
+def layered(engine: Engine, source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path) -> Draft:
+    """Write one layer for each group, and load them."""
+    return load(engine, source, written(source, rootfs, plan, directory), directory)
+
+
+def load(engine: Engine, source: SourceImage, draft: Draft, directory: Path) -> Draft:
+    """Load what has been written."""
+    loaded = _loaded(engine, source, draft.form, draft.blobs, draft.hashes, directory)
+    return replace(loaded, skipped=draft.skipped)
+
+
+def flat(rootfs: Rootfs, plan: FilePlan, directory: Path) -> Path:
+    """Write the whole tree as one tar; the engine is not asked."""
+    ((_, kept),) = single(plan)
+    return Path(write_layer(rootfs, kept, "flat", directory / "flat.tar").blob.file)
 
 
 def squashed(engine: Engine, source: SourceImage, plan: FilePlan, base: Draft, directory: Path) -> Draft:
@@ -55,23 +86,23 @@ def squashed(engine: Engine, source: SourceImage, plan: FilePlan, base: Draft, d
     the exact one instead.
     """
     with engine.plain(base.id, ["-"]) as container, container.export() as stream:
-        written = rewrite_export(stream, plan, directory / "squashed.tar")
+        one = rewrite_export(stream, plan, directory / "squashed.tar")
     wanted = engine.image(base.id).config
     if any(wanted.get(field) for field in UNSAYABLE):
-        return _loaded(engine, source, "squashed", (written.blob,), written.hashes, directory)
-    with open(written.blob.file, "rb") as tar:
+        return _loaded(engine, source, "squashed", (one.blob,), one.hashes, directory)
+    with open(one.blob.file, "rb") as tar:
         engine.import_tar(tar, changes(wanted))
     imported = engine.image(engine.temporary("squashed"))
     if differences(wanted, imported.config):
         engine.unname(engine.temporary("squashed"))
-        return _loaded(engine, source, "squashed", (written.blob,), written.hashes, directory)
+        return _loaded(engine, source, "squashed", (one.blob,), one.hashes, directory)
     return Draft(
         form="squashed",
         reference=engine.temporary("squashed"),
         id=imported.id,
         size=imported.size,
-        blobs=(written.blob,),
-        hashes=written.hashes,
+        blobs=(one.blob,),
+        hashes=one.hashes,
         config=base.config,
     )
 
@@ -98,29 +129,3 @@ def _loaded(
     return Draft(
         form=form, reference=reference, id=found.id, size=found.size, blobs=blobs, hashes=hashes, config=config
     )
-
-
-def files(outputs: Sequence[str], draft: Draft, source: SourceImage, name: str) -> tuple[str, ...]:
-    """Write what was asked for beside images in the engine; return the paths."""
-    written = []
-    for output in outputs:
-        kind, _, where = output.partition("=")
-        if kind == "oci":
-            with open(where, "xb") as file:
-                write_archive(draft.blobs, draft.config, name, file)
-        elif kind == "context":
-            write_context(Path(where), [(blob.group, Path(blob.file)) for blob in draft.blobs], source.config)
-        else:
-            continue
-        written.append(where)
-    return tuple(written)
-
-
-def check(outputs: Sequence[str]) -> None:
-    """Raise SlimError when an output can already be seen not to be writable."""
-    for output in outputs:
-        kind, _, where = output.partition("=")
-        if kind == "oci" and Path(where).exists():
-            raise SlimError(f"cannot write {where}: it exists", hint="remove it, or name another file")
-        if kind == "oci" and not Path(where).absolute().parent.is_dir():
-            raise SlimError(f"cannot write {where}: there is no such directory", hint="make the directory first")

@@ -136,7 +136,8 @@ def _spool(export: BinaryIO, spool: Any, plan: FilePlan) -> dict[RootPath, _Part
 
 def member_path(name: str) -> RootPath:
     """Return the path that a tar's name, decoded as UTF-8, stands for."""
-    return RootPath("/" + os.fsdecode(name.removeprefix("./").strip("/").encode("utf-8", "surrogateescape")))
+    inside = "" if name == "." else name.removeprefix("./").strip("/")
+    return RootPath("/" + os.fsdecode(inside.encode("utf-8", "surrogateescape")))
 
 
 def changes(config: Mapping[str, Any]) -> tuple[str, ...]:

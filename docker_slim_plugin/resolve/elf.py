@@ -7,6 +7,7 @@ are pyelftools'; its ELFFile is not used: it trusts the counts and offsets of a 
 from __future__ import annotations
 
 import os
+import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, BinaryIO
@@ -22,6 +23,9 @@ MAX_SEGMENTS = 512
 MAX_TAGS = 4096
 MAX_NEEDED = 1024
 MAX_STRING = 4096
+MAX_NAME = 256
+MAX_SYMBOLS = 1 << 17
+MAX_STRINGS = 16 << 20
 DF_1_NODEFLIB = 0x800
 """Do not search the default directories (elf.h)."""
 CLASSES = {1: 32, 2: 64}
@@ -51,6 +55,11 @@ class Elf:
     """Linked with -z nodefaultlib."""
 
     @property
+    def is_static(self) -> bool:
+        """Whether it runs without a loader and without libraries."""
+        return not self.interpreter and not self.needed
+
+    @property
     def abi(self) -> tuple[int, str, str]:
         """What two files must have in common to share a process."""
         return self.bits, self.order, self.machine
@@ -64,14 +73,48 @@ def read(file: BinaryIO) -> Elf:
         raise MalformedElf(str(error)) from error
 
 
-def _read(file: BinaryIO) -> Elf:
+def imports(file: BinaryIO) -> frozenset[str]:
+    """Return the names that `file` wants from other files (undefined dynamic symbols); none of an unsound one."""
+    try:
+        return _imports(file)
+    except (ELFError, ConstructError, OSError, ValueError, OverflowError):
+        return frozenset()
+
+
+def _imports(file: BinaryIO) -> frozenset[str]:
+    bits, order, structs, header = _header(file)
+    segments = _segments(file, structs, header)
+    tags = _tags(file, structs, segments)
+    symbols, strings = (tags.get(name, [0])[0] for name in ("DT_SYMTAB", "DT_STRTAB"))
+    if not symbols or strings <= symbols:
+        return frozenset()
+    # No tag says how many symbols there are. Every linker puts the strings behind them: what may lie between the two
+    # is read as symbols, too, and names nothing.
+    layout = struct.Struct(("<" if order == "little" else ">") + ("IBBHQQ" if bits == 64 else "IIIBBH"))
+    section = 3 if bits == 64 else 5
+    count = min((strings - symbols) // layout.size, MAX_SYMBOLS)
+    file.seek(_file_offset(segments, symbols))
+    table = file.read(count * layout.size)
+    file.seek(_file_offset(segments, strings))
+    names = file.read(min(tags.get("DT_STRSZ", [0])[0], MAX_STRINGS))
+    table = table[: len(table) - len(table) % layout.size]
+    offsets = {symbol[0] for symbol in layout.iter_unpack(table) if symbol[section] == 0 and symbol[0]}
+    return frozenset(os.fsdecode(names[at : at + MAX_NAME].partition(b"\0")[0]) for at in offsets if at < len(names))
+
+
+def _header(file: BinaryIO) -> tuple[int, str, Any, Any]:
+    """Return class, byte order, the structures of both, and the file's header."""
     file.seek(0)
     ident = file.read(IDENT)
     if len(ident) < IDENT or not ident.startswith(MAGIC) or ident[4] not in CLASSES or ident[5] not in BYTE_ORDERS:
         raise MalformedElf("not an ELF file of a known class and byte order")
     bits, order = CLASSES[ident[4]], BYTE_ORDERS[ident[5]]
     structs = _structures(bits, order)
-    header = struct_parse(structs.Elf_Ehdr, file, stream_pos=0)
+    return bits, order, structs, struct_parse(structs.Elf_Ehdr, file, stream_pos=0)
+
+
+def _read(file: BinaryIO) -> Elf:
+    bits, order, structs, header = _header(file)
     segments = _segments(file, structs, header)
     tags, strings = _dynamic(file, structs, segments)
     runpath = _directories(strings, tags.get("DT_RUNPATH", []))
@@ -116,18 +159,8 @@ def _interpreter(file: BinaryIO, segments: list[Any]) -> str:
 
 
 def _dynamic(file: BinaryIO, structs: Any, segments: list[Any]) -> tuple[dict[str, list[int]], dict[int, str]]:
-    """Return the values of each interesting tag, and the strings that they point to by their offset."""
-    dynamic = next((segment for segment in segments if segment["p_type"] == "PT_DYNAMIC"), None)
-    tags: dict[str, list[int]] = {}
-    if dynamic is None:
-        return tags, {}
-    size = structs.Elf_Dyn.sizeof()
-    count = min(dynamic["p_filesz"] // size, MAX_TAGS)
-    for index in range(count):
-        tag = struct_parse(structs.Elf_Dyn, file, dynamic["p_offset"] + index * size)
-        if tag["d_tag"] == "DT_NULL":
-            break
-        tags.setdefault(str(tag["d_tag"]), []).append(tag["d_val"])
+    """Return the values of each tag, and the strings that they point to by their offset."""
+    tags = _tags(file, structs, segments)
     names = ("DT_SONAME", "DT_NEEDED", "DT_RPATH", "DT_RUNPATH")
     offsets = [offset for name in names for offset in tags.get(name, [])]
     if len(offsets) > MAX_NEEDED:
@@ -137,6 +170,22 @@ def _dynamic(file: BinaryIO, structs: Any, segments: list[Any]) -> tuple[dict[st
     start = _file_offset(segments, tags.get("DT_STRTAB", [0])[0])
     limit = tags.get("DT_STRSZ", [0])[0]
     return tags, {offset: _string_at(file, start + offset) for offset in offsets if offset < limit}
+
+
+def _tags(file: BinaryIO, structs: Any, segments: list[Any]) -> dict[str, list[int]]:
+    """Return the values of each tag of the dynamic section; a static program has none."""
+    dynamic = next((segment for segment in segments if segment["p_type"] == "PT_DYNAMIC"), None)
+    tags: dict[str, list[int]] = {}
+    if dynamic is None:
+        return tags
+    size = structs.Elf_Dyn.sizeof()
+    count = min(dynamic["p_filesz"] // size, MAX_TAGS)
+    for index in range(count):
+        tag = struct_parse(structs.Elf_Dyn, file, dynamic["p_offset"] + index * size)
+        if tag["d_tag"] == "DT_NULL":
+            break
+        tags.setdefault(str(tag["d_tag"]), []).append(tag["d_val"])
+    return tags
 
 
 def _file_offset(segments: list[Any], address: int) -> int:

@@ -37,6 +37,11 @@ class Facts:
     """The run named something of the TLS configuration."""
     charsets_converted: bool = False
     """The run loaded an iconv module: the next request may need its neighbour."""
+    asked: frozenset[str] | None = None
+    """What the kept files themselves ask for (asks.TOPICS); None after a run, which has shown it better."""
+
+    def asks_for(self, topic: str) -> bool:
+        return self.asked is not None and topic in self.asked
 
     def libc(self) -> list[str]:
         """Return the directories of the kept glibcs."""
@@ -74,18 +79,20 @@ def needs(facts: Facts, off: frozenset[str]) -> Iterator[Need]:
 def _nss(facts: Facts) -> Iterator[str]:
     yield from ("/etc/passwd", "/etc/group")
     libc = facts.libc()
-    if not libc:
+    if not libc and not facts.asks_for("hosts") and not facts.asks_for("services"):
         return
     yield from (NSSWITCH, "/etc/host.conf", "/etc/services", "/etc/protocols")
     lines = (line.partition("#")[0] for line in facts.rootfs.text(NSSWITCH, 1 << 16).split("\n"))
-    named = MODULES.intersection(word for line in lines for word in line.partition(":")[2].split())
+    words = {word for line in lines for word in line.partition(":")[2].split()}
+    # Without a run, each module that is named may be the one.
+    named = MODULES & words if facts.asked is None else {word for word in words if "/" not in word}
     for directory in libc:
         yield from (f"{directory}/libnss_{module}.so.2" for module in sorted(named or {"files", "dns"}))
 
 
 def _certs(facts: Facts) -> Iterator[str]:
     names = (path.rpartition("/")[2] for path in facts.kept)
-    if not facts.tls_named and not any(name.startswith(TLS) for name in names):
+    if not facts.tls_named and not facts.asks_for("certs") and not any(name.startswith(TLS) for name in names):
         return
     yield from (f"/etc/ssl/certs/{BUNDLE}", "/etc/ssl/openssl.cnf", "/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem")
     yield from ("/usr/lib/ssl/cert.pem", "/usr/lib/ssl/openssl.cnf", "/etc/pki/tls/openssl.cnf")
@@ -115,7 +122,7 @@ def _locale(facts: Facts) -> Iterator[str]:
             if "/" not in spelling:
                 yield from _inside(facts.rootfs, f"/usr/lib/locale/{spelling}")
         yield "/usr/lib/locale/locale-archive"
-    for directory in libc if facts.charsets_converted else ():
+    for directory in libc if facts.charsets_converted or facts.asks_for("charsets") else ():
         gconv = f"{directory}/gconv"
         yield from (f"{gconv}/gconv-modules", f"{gconv}/gconv-modules.cache")
         yield from _inside(facts.rootfs, f"{gconv}/gconv-modules.d")

@@ -23,7 +23,8 @@ from docker_slim_plugin.model import (
     Selection,
     SourceImage,
 )
-from docker_slim_plugin.resolve import declared, hints, packages, patterns, scripts, tree
+from docker_slim_plugin.resolve import declared, hints, named, packages, patterns, scripts, tree
+from docker_slim_plugin.resolve.asks import Asks
 from docker_slim_plugin.resolve.elf import Elf
 from docker_slim_plugin.resolve.ledger import Ledger, Need
 from docker_slim_plugin.resolve.loader import Loader
@@ -55,16 +56,30 @@ def resolve(
     ledger.add(declared.directories(rootfs, source))
     asked, unknown = _asked(rootfs, selection, database)
     ledger.add(asked)
-    search = _Search(ledger, source, _executed(rootfs, observations.accesses))
-    rounds = _Rounds(ledger, observations, selection, source, Units(rootfs, database))
+    chosen = named.read(rootfs, selection.named, _path(source))
+    ledger.add(chosen.needs)
+    programs = frozenset(path for path in chosen.tops if rootfs.entries[path].is_executable)
+    search = _Search(ledger, source, _executed(rootfs, observations.accesses) | programs)
+    asks = Asks(rootfs, search.loader) if selection.named else None
+    rounds = _Rounds(ledger, observations, selection, source, Units(rootfs, database), asks)
     while True:
         search.settle()
         before = len(ledger.reasons)
         ledger.add(rounds.needs())
         if len(ledger.reasons) == before:
             break
-    warnings += [*unknown, *search.warnings(), *rounds.warnings()]
-    return tree.plan(ledger, database, selection, tuple(warnings))
+    warnings += [*unknown, *chosen.warnings, *search.warnings(), *rounds.warnings()]
+    notes: list[str] = []
+    if asks is not None:
+        said, notes = asks.words(ledger.reasons, chosen.tops, selection.hints_off)
+        warnings += said
+    plan = tree.plan(ledger, database, selection, tuple(warnings))
+    return replace(plan, notes=tuple(notes))
+
+
+def _path(source: SourceImage) -> tuple[str, ...]:
+    """Return the directories of the image's PATH."""
+    return tuple(declared.environment(source.config).get("PATH", scripts.DEFAULT_PATH).split(":")[:MAX_PATH])
 
 
 def _seen(accesses: Iterable[Access], reason: ReasonKind) -> Iterator[Need]:
@@ -116,7 +131,7 @@ class _Search:
         self.ledger = ledger
         self.loader = Loader(ledger.rootfs, tuple(directory for directory in directories if directory))
         self.executed = executed
-        self.path = tuple(environment.get("PATH", scripts.DEFAULT_PATH).split(":")[:MAX_PATH])
+        self.path = _path(source)
         self.mapped: set[RootPath] = set()
         self.missing: dict[tuple[str, str], None] = {}
 
@@ -167,8 +182,15 @@ class _Rounds:
     """What only the whole of the kept files can tell: presets, volumes, --keep-all-of."""
 
     def __init__(
-        self, ledger: Ledger, observations: Observations, selection: Selection, source: SourceImage, units: Units
+        self,
+        ledger: Ledger,
+        observations: Observations,
+        selection: Selection,
+        source: SourceImage,
+        units: Units,
+        asks: Asks | None,
     ) -> None:
+        self.asks = asks
         self.ledger = ledger
         self.selection = selection
         self.source = source
@@ -187,11 +209,12 @@ class _Rounds:
         """Return what is to be kept besides; nothing new when called again on the same."""
         kept = self.ledger.reasons
         rootfs = self.ledger.rootfs
-        found = list(hints.needs(replace(self.facts, kept=kept), self.selection.hints_off))
+        asked = self.asks.all(kept) if self.asks is not None else None
+        found = list(hints.needs(replace(self.facts, kept=kept, asked=asked), self.selection.hints_off))
         contents, self.large = declared.volumes(rootfs, self.source, self.touched, kept)
         found += contents
-        for pattern, named in self.whole.items():
-            files = {path for path in named if path in kept and rootfs.entries[path].kind is not EntryKind.DIRECTORY}
+        for pattern, whole in self.whole.items():
+            files = {path for path in whole if path in kept and rootfs.entries[path].kind is not EntryKind.DIRECTORY}
             if files:
                 self.idle.discard(pattern)
             reason = Reason(ReasonKind.KEEP, "--keep-all-of", pattern)

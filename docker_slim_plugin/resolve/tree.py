@@ -26,6 +26,8 @@ DOCUMENTATION = tuple(
     for top in ("/usr/share", "/usr/local/share")
     for name in ("doc", "doc-base", "man", "info", "locale", "lintian", "gtk-doc", "help")
 )
+WRITTEN = ("/tmp", "/run", "/var", "/dev", "/proc", "/sys")  # noqa: S108
+"""Where programs expect directories without naming them in a file."""
 DIRECTORY = Reason(ReasonKind.DIRECTORY, "image", "directories stay")
 LINK = Reason(ReasonKind.SYMLINK, "image", "leads to a directory")
 PACKAGES = Reason(ReasonKind.HINT, "pkgdb", "package database")
@@ -39,7 +41,7 @@ def plan(ledger: Ledger, packages: Packages, selection: Selection, warnings: tup
     if "pkgdb" not in selection.hints_off:
         generated, said = _database(ledger, packages)
         warnings += said
-    _directories(ledger)
+    _directories(ledger, sparse=bool(selection.named))
     group = groups(rootfs, ledger.reasons, packages)
     database = frozenset(packages.database)
     kept: list[Kept] = []
@@ -65,7 +67,8 @@ def is_documentation(path: str) -> bool:
     return path.startswith("/usr/") and any(path == top or path.startswith(f"{top}/") for top in DOCUMENTATION)
 
 
-def _directories(ledger: Ledger) -> None:
+def _directories(ledger: Ledger, *, sparse: bool) -> None:
+    """Keep the directories; a `sparse` tree has those on the way to what is kept, and where programs write."""
     rootfs = ledger.rootfs
     for path in [path for path in ledger.reasons if path != "/"]:
         for parent in parents(path):
@@ -73,11 +76,14 @@ def _directories(ledger: Ledger) -> None:
                 break
             ledger.keep(parent, DIRECTORY)
     for path, entry in rootfs.entries.items():
-        if entry.kind is EntryKind.DIRECTORY and not is_documentation(path):
+        if entry.kind is not EntryKind.DIRECTORY or is_documentation(path):
+            continue
+        if not sparse or path.startswith(tuple(f"{top}/" for top in WRITTEN)) or path in WRITTEN:
             ledger.keep(path, DIRECTORY)
     links = [entry.path for entry in rootfs.entries.values() if entry.kind is EntryKind.SYMLINK]
     for link in links:
-        end = None if is_documentation(link) else rootfs.find(link)
+        reachable = not is_documentation(link) and next(parents(link)) in ledger.reasons
+        end = rootfs.find(link) if reachable else None
         if end is not None and end.kind is EntryKind.DIRECTORY and end.path in ledger.reasons:
             ledger.keep(link, LINK)
 

@@ -18,7 +18,7 @@ FLOORS = (
     {"verify"},
     {"report"},
     {"prove"},
-    {"pipeline"},
+    {"pack", "pipeline"},
     {"cli"},
     {"__main__"},
 )

@@ -110,6 +110,8 @@ class Outcome:
     seconds: float = 12.3
     file: str = "/var/x.json"
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {"Images": [image.id for image in self.images], "Name": "\x1b\udcff"}

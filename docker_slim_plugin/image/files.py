@@ -1,0 +1,105 @@
+"""What is written beside images in the engine: tars, OCI archives, build contexts; to files or to standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.image.archive import write_archive
+from docker_slim_plugin.image.context import check_context, stream_context, write_context
+from docker_slim_plugin.image.output import Draft
+
+FILES = frozenset({"tar", "oci", "context"})
+"""Forms that are files; "-" in place of a name is standard output."""
+STDOUT = "-"
+
+
+def split(output: str) -> tuple[str, str]:
+    """Return form and place of an output; the place is empty for images in the engine."""
+    form, _, where = output.partition("=")
+    return form, where
+
+
+def to_stdout(outputs: Sequence[str]) -> bool:
+    return any(split(output)[1] == STDOUT for output in outputs)
+
+
+def wants_tar(outputs: Sequence[str]) -> bool:
+    return any(split(output)[0] == "tar" for output in outputs)
+
+
+def write(outputs: Sequence[str], draft: Draft, name: str, flat: Path | None) -> tuple[str, ...]:
+    """Write what was asked for, and return where; `flat` is the one tar of the whole tree, if that is wanted."""
+    layers = [(blob.group, Path(blob.file)) for blob in draft.blobs]
+    config = json.loads(draft.config)["config"]
+    places = []
+    for output in outputs:
+        form, where = split(output)
+        if form not in FILES:
+            continue
+        if form == "context" and where != STDOUT:
+            write_context(Path(where), layers, config)
+        else:
+            with _opened(where) as out:
+                if form == "context":
+                    stream_context(out, layers, config)
+                elif form == "oci":
+                    write_archive(draft.blobs, draft.config, name, out)
+                else:
+                    assert flat is not None
+                    with open(flat, "rb") as tar:
+                        shutil.copyfileobj(tar, out, 1 << 20)
+        places.append(where)
+    return tuple(places)
+
+
+@contextmanager
+def _opened(where: str) -> Iterator[BinaryIO]:
+    """Yield a new file, which is gone again when it cannot be written to the end; or standard output."""
+    try:
+        if where == STDOUT:
+            sys.stdout.flush()
+            with open(os.dup(1), "wb") as out:
+                yield out
+            return
+        with open(where, "xb") as out:
+            try:
+                yield out
+            except BaseException:
+                Path(where).unlink(missing_ok=True)
+                raise
+    except BrokenPipeError as error:
+        raise SlimError("cannot write to standard output: what reads it has ended", hint="see what it said") from error
+    except OSError as error:
+        place = "standard output" if where == STDOUT else where
+        text = f"cannot write {place}: {error.strerror or error}"
+        raise SlimError(text, hint="name another file, or free some space there") from error
+
+
+def check(outputs: Sequence[str]) -> None:
+    """Raise SlimError when an output can already be seen not to be writable."""
+    places = [split(output) for output in outputs]
+    if [where for _, where in places].count(STDOUT) > 1:
+        raise SlimError("cannot write two outputs to standard output", hint="name a file for one of them")
+    for form, where in places:
+        if where == STDOUT:
+            if os.isatty(1):
+                hint = f"--output {form}=FILE, or | docker {'build -' if form == 'context' else 'load'}"
+                raise SlimError(f"cannot write a {form} to a terminal", hint=hint)
+        elif form == "context":
+            check_context(Path(where))
+        elif form in FILES:
+            if os.path.lexists(where):
+                raise SlimError(f"cannot write {where}: it exists", hint="remove it, or name another file")
+            parent = Path(where).absolute().parent
+            if not parent.is_dir():
+                raise SlimError(f"cannot write {where}: there is no such directory", hint="make the directory first")
+            if not os.access(parent, os.W_OK):
+                raise SlimError(f"cannot write {where}: {parent} is not writable", hint="name another file")
