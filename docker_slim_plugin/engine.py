@@ -205,6 +205,12 @@ class Container:
         with io.BufferedReader(Blocks(response), 1 << 20) as stream:
             yield stream
 
+    @translated
+    def commit(self, reference: str) -> None:
+        """Write an image of what is in it now, as `docker commit` does."""
+        repository, _, tag = reference.rpartition(":")
+        self.engine.api.commit(self.id, repository, tag)
+
     def remove(self) -> None:
         """Remove it and its anonymous volumes, running or not."""
         try:
@@ -404,11 +410,20 @@ class Engine:
                 raise SlimError(f"cannot load the slim image: {answer['error']}", hint=_space(str(answer["error"])))
 
     @translated
-    def import_tar(self, stream: BinaryIO, changes: Sequence[str]) -> str:
+    def import_tar(self, stream: BinaryIO, changes: Sequence[str], message: str = "") -> str:
         """Import a tar as `docker import` does; return the new image's id."""
-        tag = self.tag("squashed")
-        answer = self.api.import_image(src=stream, changes=list(changes), repository=TEMPORARY, tag=tag)
-        for line in str(answer).splitlines():
+        asked = {"fromSrc": "-", "repo": TEMPORARY, "tag": self.tag("squashed"), "changes": list(changes)}
+        # The SDK's import_image knows no message.
+        answer = self.api.post(
+            f"{self.api.base_url}/v{self.api.api_version}/images/create",
+            data=stream,
+            params={**asked, "message": message},
+            headers={"Content-Type": "application/tar"},
+            timeout=_TIMEOUT,
+        )
+        if not answer.ok:
+            raise SlimError(f"cannot import the slim image: {answer.text.strip()}", hint=_space(answer.text))
+        for line in answer.text.splitlines():
             if '"error"' in line:
                 raise SlimError(f"cannot import the slim image: {line}", hint=_space(line))
         return str(self.api.inspect_image(self.temporary("squashed"))["Id"])

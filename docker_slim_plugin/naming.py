@@ -30,18 +30,34 @@ class Names:
 
 def names(source: SourceImage, wanted: str, suffix: str = "slim") -> Names:
     """Return the names for slim images of `source`: `wanted`, or REPO:TAG-SUFFIX; never one of the source's own."""
-    reference = wanted or _default(source.reference, suffix)
+    layered = _complete(wanted or _default(source.reference, suffix), _SQUASHED)
+    found = Names(layered, f"{layered}{_SQUASHED}")
+    for own in (found.layered, found.squashed):
+        _refuse_own(source, own)
+    return found
+
+
+def base_name(source: SourceImage, wanted: str) -> str:
+    """Return the name for a base image of `source`: `wanted`, or REPO:TAG-base; never one of the source's own."""
+    found = _complete(wanted or _default(source.reference, "base"))
+    _refuse_own(source, found)
+    return found
+
+
+def _complete(reference: str, suffix: str = "") -> str:
+    """Return NAME:TAG, the tag "latest" where there is none; UsageError when that, with the suffix, is no name."""
     match = _REFERENCE.fullmatch(reference)
     if match is None:
         raise UsageError(f"cannot use {reference!r} as an image's name", hint="--tag NAME[:TAG], lower case")
     name, tag = match["name"], match["tag"] or "latest"
-    if len(tag) + len(_SQUASHED) > _LONGEST_TAG:
+    if len(tag) + len(suffix) > _LONGEST_TAG:
         raise UsageError(f"cannot use the tag {tag!r}: it is too long", hint="--tag NAME[:TAG]")
-    found = Names(f"{name}:{tag}", f"{name}:{tag}{_SQUASHED}")
-    for own in (found.layered, found.squashed):
-        if own in source.tags or own == _full(source.reference):
-            raise UsageError(f"cannot write to {own}: it is the source's own name", hint="--tag OTHER-NAME")
-    return found
+    return f"{name}:{tag}"
+
+
+def _refuse_own(source: SourceImage, name: str) -> None:
+    if name in source.tags or name == _full(source.reference):
+        raise UsageError(f"cannot write to {name}: it is the source's own name", hint="--tag OTHER-NAME")
 
 
 def _full(reference: str) -> str:

@@ -200,10 +200,10 @@ def result(report: Outcome, request: Asked, shown: Shown) -> str:
         return main_image(report).id if report.images else ""
     before = report.source
     rows = [("IMAGE", "ID", "SIZE", "LAYERS", "FORM")]
-    rows.append((printable(before.reference), _short(before.id), size(before.size), str(len(before.layers)), "source"))
+    rows.append((printable(before.reference), short(before.id), size(before.size), str(len(before.layers)), "source"))
     for image in report.images:
         count = str(len(image.layers)) if image.form == "layered" else "1"
-        rows.append((printable(image.reference), _short(image.id), size(image.size), count, image.form))
+        rows.append((printable(image.reference), short(image.id), size(image.size), count, image.form))
     lines = [table(rows), "", _summary(report)]
     lines += [f"wrote {printable(place)}" for place in report.outputs if place != STDOUT]
     lines += [f"report: {printable(str(report.file))}"] if report.file else []
@@ -224,7 +224,8 @@ def _summary(report: Outcome) -> str:
     return f"{kept}; {less}; {seconds(report.seconds)}"
 
 
-def _short(identity: str) -> str:
+def short(identity: str) -> str:
+    """Return the beginning of an image's id, as docker shows it."""
     return printable(identity.removeprefix("sha256:")[:12])
 
 

@@ -12,6 +12,8 @@ from docker_slim_plugin.request import ConfigChanges
 _SHOWN = 500
 CREATED_BY = "docker slim:"
 """How the history of our layers begins; a slim image is known by it."""
+BASED_BY = "docker slim base:"
+"""The same of a base image, which is as good a source as any."""
 BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
 _OF_A_CONTAINER = frozenset(
@@ -52,7 +54,9 @@ def changed(config: Mapping[str, Any], changes: ConfigChanges) -> dict[str, Any]
     return {**config, **given}
 
 
-def image_config(source: SourceImage, blobs: Sequence[LayerBlob], form: str, created: str) -> bytes:
+def image_config(
+    source: SourceImage, blobs: Sequence[LayerBlob], form: str, created: str, by: str = CREATED_BY
+) -> bytes:
     """Return the image configuration as JSON (image-spec config.md); the same input gives the same bytes."""
     document = {
         "architecture": source.architecture,
@@ -62,7 +66,7 @@ def image_config(source: SourceImage, blobs: Sequence[LayerBlob], form: str, cre
         "config": slim_config(source),
         "rootfs": {"type": "layers", "diff_ids": [blob.diff_id for blob in blobs]},
         "history": [
-            {**({"created": created} if created else {}), "created_by": f"{CREATED_BY} {blob.group}", "comment": form}
+            {**({"created": created} if created else {}), "created_by": f"{by} {blob.group}", "comment": form}
             for blob in blobs
         ],
     }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.image.archive import image_id, write_archive
-from docker_slim_plugin.image.config import differences, image_config
+from docker_slim_plugin.image.config import BASED_BY, CREATED_BY, differences, image_config, slim_config
 from docker_slim_plugin.image.layers import grouped, single
 from docker_slim_plugin.image.squash import UNSAYABLE, changes, rewrite_export
 from docker_slim_plugin.image.tar import write_layer
@@ -45,9 +46,7 @@ class Draft:
 
 def written(source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path) -> Draft:
     """Write one layer for each group; the engine is not asked."""
-    layers = [
-        write_layer(rootfs, kept, group.value, directory / f"{group.value}.tar") for group, kept in grouped(plan)
-    ]
+    layers = [write_layer(rootfs, kept, group.value, directory / f"{group.value}.tar") for group, kept in grouped(plan)]
     blobs = tuple(layer.blob for layer in layers)
     config = image_config(source, blobs, "layered", source.created)
     return Draft(
@@ -85,26 +84,46 @@ def squashed(engine: Engine, source: SourceImage, plan: FilePlan, base: Draft, d
     Where the import cannot say all of the configuration (SHELL, values with newlines), the same layer is loaded with
     the exact one instead.
     """
-    with engine.plain(base.id, ["-"]) as container, container.export() as stream:
+    return _squashed(engine, source, base.id, plan, directory, engine.image(base.id).config)
+
+
+def exported(engine: Engine, source: SourceImage, image: str, plan: FilePlan, directory: Path) -> Draft:
+    """Export a container of `image`, and import what the plan names of it as a base image made of `source`."""
+    return _squashed(engine, source, image, plan, directory, slim_config(source), BASED_BY)
+
+
+def _squashed(
+    engine: Engine,
+    source: SourceImage,
+    image: str,
+    plan: FilePlan,
+    directory: Path,
+    wanted: Mapping[str, Any],
+    by: str = CREATED_BY,
+) -> Draft:
+    with engine.plain(image, ["-"]) as container, container.export() as stream:
         one = rewrite_export(stream, plan, directory / "squashed.tar")
-    wanted = engine.image(base.id).config
-    if any(wanted.get(field) for field in UNSAYABLE):
-        return _loaded(engine, source, "squashed", (one.blob,), one.hashes, directory)
-    with open(one.blob.file, "rb") as tar:
-        engine.import_tar(tar, changes(wanted))
-    imported = engine.image(engine.temporary("squashed"))
-    if differences(wanted, imported.config):
-        engine.unname(engine.temporary("squashed"))
-        return _loaded(engine, source, "squashed", (one.blob,), one.hashes, directory)
-    return Draft(
-        form="squashed",
-        reference=engine.temporary("squashed"),
-        id=imported.id,
-        size=imported.size,
-        blobs=(one.blob,),
-        hashes=one.hashes,
-        config=base.config,
-    )
+    draft: Draft | None = None
+    if not any(wanted.get(field) for field in UNSAYABLE):
+        # What the engine itself says of an import ("Imported from ...") stands for CREATED_BY: config.is_slim.
+        message = f"{by} {source.reference}" if by != CREATED_BY else ""
+        with open(one.blob.file, "rb") as tar:
+            engine.import_tar(tar, changes(wanted), message)
+        imported = engine.image(engine.temporary("squashed"))
+        if not differences(wanted, imported.config):
+            draft = Draft(
+                form="squashed",
+                reference=engine.temporary("squashed"),
+                id=imported.id,
+                size=imported.size,
+                blobs=(one.blob,),
+                hashes=one.hashes,
+                config=image_config(source, (one.blob,), "squashed", source.created, by),
+            )
+        else:
+            engine.unname(engine.temporary("squashed"))
+    draft = draft or _loaded(engine, source, "squashed", (one.blob,), one.hashes, directory, by)
+    return replace(draft, skipped=one.skipped)
 
 
 def _loaded(
@@ -114,8 +133,9 @@ def _loaded(
     blobs: tuple[LayerBlob, ...],
     hashes: Mapping[RootPath, str],
     directory: Path,
+    by: str = CREATED_BY,
 ) -> Draft:
-    config = image_config(source, blobs, form, source.created)
+    config = image_config(source, blobs, form, source.created, by)
     reference = engine.temporary(form)
     archive = directory / f"{form}-archive.tar"
     try:

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from docker_slim_plugin.errors import SlimError, VerificationFailed
 from docker_slim_plugin.image.tar import WrittenLayer, can_hold, write_tar
-from docker_slim_plugin.model import FilePlan, RootPath
+from docker_slim_plugin.model import FilePlan, ReasonKind, RootPath
 from docker_slim_plugin.rootfs import ROOT
 
 FORM = "squashed"
@@ -96,8 +96,9 @@ def rewrite_export(export: BinaryIO, plan: FilePlan, out: Path) -> WrittenLayer:
 
 def _check(plan: FilePlan, parts: Mapping[RootPath, _Part]) -> None:
     """Raise VerificationFailed naming what the export lacks or has in another size."""
-    # docker export names no root directory.
-    expected = [kept.entry for kept in plan.kept if can_hold(kept.entry) and kept.entry.path != ROOT]
+    # docker export names no root directory, and what we write ourselves does not come from it.
+    theirs = [kept.entry for kept in plan.kept if all(one.kind is not ReasonKind.GENERATED for one in kept.reasons)]
+    expected = [entry for entry in theirs if can_hold(entry) and entry.path != ROOT]
     wrong = [entry.path for entry in expected if parts.get(entry.path, _LACKING).size != entry.size]
     if wrong:
         names = ", ".join(repr(path) for path in wrong[:_MOST])

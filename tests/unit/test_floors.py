@@ -18,7 +18,7 @@ FLOORS = (
     {"verify"},
     {"report"},
     {"prove"},
-    {"pack", "pipeline"},
+    {"base", "pack", "pipeline"},
     {"cli"},
     {"__main__"},
 )

@@ -1,0 +1,145 @@
+"""From the tree of an image to the tree of its base: what is dropped, by kind, and what stays, as it is."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from docker_slim_plugin.base.kinds import Judge, Kind, Rule, exclusions
+from docker_slim_plugin.model import Entry, EntryKind, FilePlan, Group, Kept, Reason, ReasonKind, RootPath
+from docker_slim_plugin.resolve.packages import Packages, plain
+from docker_slim_plugin.rootfs import Rootfs
+
+CONFIGURATION = RootPath("/etc/dpkg/dpkg.cfg.d")
+FILE = "docker-slim"
+MAN_SECTIONS = frozenset(f"/usr/share/man/man{number}" for number in range(1, 10))
+"""Stay, empty: there are maintainer scripts that put links of alternatives there."""
+DOCUMENTS = "/usr/share/doc"
+ZONES = "/usr/share/zoneinfo"
+_STAYS = Reason(ReasonKind.KEEP, "base", "the image has it")
+_WRITTEN = Reason(ReasonKind.GENERATED, "base", "what later installs leave out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """What goes of one kind."""
+
+    kind: Kind
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Division:
+    """What stays of an image, and what goes."""
+
+    plan: FilePlan
+    dropped: tuple[Dropped, ...]
+    """Of each kind that was asked for, empty ones included."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files that stay."""
+        return total(kept.entry for kept in self.plan.kept)
+
+
+def divide(rootfs: Rootfs, rules: Sequence[Rule], config: Mapping[str, Any]) -> Division:
+    """Return what stays of the image whose configuration is `config` when the rules have been followed."""
+    gone = dispensable(rootfs, rules, config)
+    kept = {path: Kept(entry=entry, reasons=(_STAYS,), group=Group.BASE) for path, entry in rootfs.entries.items()}
+    for path in gone:
+        del kept[path]
+    warnings = _write_exclusions(rootfs, kept, exclusions(rules))
+    files = [entry for entry in rootfs.entries.values() if entry.kind is not EntryKind.DIRECTORY]
+    dropped = []
+    for kind in dict.fromkeys(rule.kind for rule in rules):
+        entries = [rootfs.entries[path] for path, one in gone.items() if one is kind]
+        number = sum(entry.kind is not EntryKind.DIRECTORY for entry in entries)
+        dropped.append(Dropped(kind=kind, files=number, size=total(entries)))
+    plan = FilePlan(
+        kept=tuple(kept[path] for path in sorted(kept)),
+        total_files=len(files),
+        total_bytes=total(files),
+        warnings=warnings,
+    )
+    return Division(plan=plan, dropped=tuple(dropped))
+
+
+def dispensable(rootfs: Rootfs, rules: Sequence[Rule], config: Mapping[str, Any]) -> dict[RootPath, Kind]:
+    """Return every path that goes, with its kind."""
+    judge = Judge(rules)
+    judged = {path: kind for path in rootfs.entries if (kind := judge(path)) is not None}
+    files = {path for path in judged if rootfs.entries[path].kind is not EntryKind.DIRECTORY}
+    named = [path for path, entry in rootfs.entries.items() if entry.kind is EntryKind.SYMLINK and judge.kept(path)]
+    gone = files - _led_to(rootfs, [*named, *zones(config)])
+    # A package's documents may be a link to another's directory, and its copyright file is reached through it.
+    links = {path for path in gone if posixpath.dirname(path) == DOCUMENTS and _is_directory(rootfs, path)}
+    directories = _emptied(rootfs, judged, gone - links)
+    gone = {path for path in gone if path not in links or rootfs.walk(path).end in directories}
+    return {path: judged[path] for path in sorted(gone | directories)}
+
+
+def zones(config: Mapping[str, Any]) -> list[str]:
+    """Return the paths of the time zones that the image itself uses."""
+    environment = dict(variable.partition("=")[::2] for variable in config.get("Env") or ())
+    zone = environment.get("TZ", "").removeprefix(":")
+    return ["/etc/localtime", *([posixpath.join(ZONES, zone)] if zone else [])]
+
+
+def _led_to(rootfs: Rootfs, paths: Iterable[str]) -> set[RootPath]:
+    walks = [rootfs.walk(path) for path in paths]
+    return {path for walk in walks for path in (*walk.links, walk.end) if path is not None}
+
+
+def _is_directory(rootfs: Rootfs, path: RootPath) -> bool:
+    found = rootfs.find(path)
+    return found is not None and found.kind is EntryKind.DIRECTORY
+
+
+def _emptied(rootfs: Rootfs, judged: Mapping[RootPath, Kind], gone: Collection[RootPath]) -> set[RootPath]:
+    """Return the directories that go, as nothing is left in them."""
+    found: set[RootPath] = set()
+    for path in sorted(judged, reverse=True):
+        if rootfs.entries[path].kind is EntryKind.DIRECTORY and judged[path].whole and path not in MAN_SECTIONS:
+            inside = (RootPath(f"{path}/{name}") for name in rootfs.children.get(path, ()))
+            if all(one in gone or one in found for one in inside):
+                found.add(path)
+    return found
+
+
+def _write_exclusions(rootfs: Rootfs, kept: dict[RootPath, Kept], text: str) -> tuple[str, ...]:
+    """Put dpkg's configuration among what is kept; return a warning where it cannot be."""
+    if not text:
+        return ()
+    directory = rootfs.walk(CONFIGURATION).end
+    if directory is None:
+        above = rootfs.walk(posixpath.dirname(CONFIGURATION)).end
+        if above is None or rootfs.entries[above].kind is not EntryKind.DIRECTORY:
+            return (f"{CONFIGURATION} is not there: later installs bring their documentation with them",)
+        directory = RootPath(f"{above}/{posixpath.basename(CONFIGURATION)}")
+        made = Entry(path=directory, kind=EntryKind.DIRECTORY, mode=0o755, mtime_ns=rootfs.entries[above].mtime_ns)
+        kept[directory] = Kept(entry=made, reasons=(_WRITTEN,), group=Group.BASE)
+    path, above_it = RootPath(f"{directory}/{FILE}"), kept[directory].entry
+    there = rootfs.entries.get(path)
+    if above_it.kind is not EntryKind.DIRECTORY or (there is not None and there.kind is EntryKind.DIRECTORY):
+        return (f"{path} cannot be written: later installs bring their documentation with them",)
+    content = text.encode()
+    entry = Entry(path=path, kind=EntryKind.FILE, mode=0o644, size=len(content), mtime_ns=above_it.mtime_ns)
+    kept[path] = Kept(entry=entry, reasons=(_WRITTEN,), group=Group.BASE, content=content)
+    return ()
+
+
+def total(entries: Iterable[Entry]) -> int:
+    """Return the bytes of files, hard links once."""
+    return sum({(entry.inode, "") if entry.inode else (0, entry.path): entry.size for entry in entries}.values())
+
+
+def sizes(plan: FilePlan, packages: Packages) -> dict[str, int]:
+    """Return the bytes that each package still has in the image."""
+    found: dict[str, int] = {}
+    for kept in plan.kept:
+        owner = plain(packages.owners.get(kept.entry.path, ""))
+        found[owner] = found.get(owner, 0) + kept.entry.size
+    return found

@@ -1,0 +1,71 @@
+"""What has become of a base image: what went, by kind, what that saves, and what else could go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from docker_slim_plugin import __version__
+from docker_slim_plugin.base.plan import Dropped
+from docker_slim_plugin.base.selections import Unneeded
+from docker_slim_plugin.model import SlimImage, SourceImage
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseReport:
+    """One run of `docker slim base`."""
+
+    source: SourceImage
+    dropped: tuple[Dropped, ...]
+    left: tuple[Dropped, ...]
+    """What else could be."""
+    purged: tuple[str, ...]
+    """Packages that the user named."""
+    purged_size: int
+    """Bytes that are gone with them and would have stayed otherwise, less what came in their place."""
+    instead: tuple[str, ...]
+    """Packages that came in the place of others; on a dry run those that could."""
+    kept_size: int
+    """Bytes of all files that stay."""
+    unneeded: tuple[Unneeded, ...]
+    """Packages that could be purged besides."""
+    image: SlimImage | None = None
+    """None on a dry run."""
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the base, on a dry run as far as can be told."""
+        return self.image.size if self.image else self.kept_size
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON's types."""
+        image = self.image
+        return {
+            "SchemaVersion": SCHEMA_VERSION,
+            "Version": __version__,
+            "Seconds": round(self.seconds, 3),
+            "Source": {"Reference": self.source.reference, "ID": self.source.id, "Size": self.source.size},
+            "Image": {"Reference": image.reference, "ID": image.id, "Size": image.size} if image else None,
+            "Size": self.size,
+            "Dropped": [_dropped(one) for one in self.dropped],
+            "Left": [_dropped(one) for one in self.left],
+            "Purged": {"Packages": list(self.purged), "Bytes": self.purged_size, "Instead": list(self.instead)},
+            "Unneeded": [
+                {
+                    "Packages": list(group.names),
+                    "Bytes": group.size,
+                    "Required": group.required,
+                    "Instead": list(group.instead),
+                }
+                for group in self.unneeded
+            ],
+            "Warnings": list(self.warnings),
+        }
+
+
+def _dropped(one: Dropped) -> dict[str, Any]:
+    return {"Kind": one.kind.name, "Files": one.files, "Bytes": one.size}
