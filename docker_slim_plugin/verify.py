@@ -13,7 +13,7 @@ from typing import BinaryIO
 from docker_slim_plugin.engine import Container, Engine
 from docker_slim_plugin.image.config import differences
 from docker_slim_plugin.image.squash import member_path
-from docker_slim_plugin.image.tar import can_hold, held_xattrs
+from docker_slim_plugin.image.tar import can_hold, has_docker_time, held_xattrs
 from docker_slim_plugin.model import EntryKind, FilePlan, Kept, RootPath, SlimImage, SourceImage
 from docker_slim_plugin.pristine import Inside
 from docker_slim_plugin.progress import Progress
@@ -169,7 +169,7 @@ def _compare(member: tarfile.TarInfo, kept: Kept, *, touched: bool) -> Iterator[
     if entry.kind is not EntryKind.SYMLINK:
         yield from _same(path, "mode", f"{member.mode & 0o7777:o}", f"{entry.mode:o}")
     yield from _same(path, "owner", (member.uid, member.gid), (entry.uid, entry.gid))
-    if not touched:
+    if not touched and has_docker_time(entry):
         # docker export gives whole seconds.
         yield from _same(path, "time", int(member.mtime), entry.mtime_ns // 10**9)
     if entry.kind is EntryKind.SYMLINK:

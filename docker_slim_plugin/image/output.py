@@ -31,13 +31,18 @@ class Draft:
     config: bytes
     skipped: tuple[RootPath, ...] = ()
     """Kept names that no layer can hold."""
+    lessened: tuple[RootPath, ...] = ()
+    """Kept names that are not all they were."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        if not self.skipped:
-            return ()
-        names = ", ".join(map(repr, self.skipped[:3]))
-        return (f"{len(self.skipped)} names are left out that no layer can hold (sockets, .wh.*): {names}",)
+        said = {
+            "left out: no layer can hold sockets and .wh.*": self.skipped,
+            "kept with less: docker has no time before 1970 or after 2262, no attribute without value": self.lessened,
+        }
+        return tuple(
+            f"{len(paths)} names are {what}: {', '.join(map(repr, paths[:3]))}" for what, paths in said.items() if paths
+        )
 
     def image(self, reference: str) -> SlimImage:
         """Return the image as it will be called."""
@@ -58,6 +63,8 @@ def written(source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path
         hashes={path: digest for layer in layers for path, digest in layer.hashes.items()},
         config=config,
         skipped=tuple(path for layer in layers for path in layer.skipped),
+        # A directory is in each layer that has something below it.
+        lessened=tuple(dict.fromkeys(path for layer in layers for path in layer.lessened)),
     )
 
 
@@ -69,7 +76,7 @@ def layered(engine: Engine, source: SourceImage, rootfs: Rootfs, plan: FilePlan,
 def load(engine: Engine, source: SourceImage, draft: Draft, directory: Path) -> Draft:
     """Load what has been written."""
     loaded = _loaded(engine, source, draft.form, draft.blobs, draft.hashes, directory)
-    return replace(loaded, skipped=draft.skipped)
+    return replace(loaded, skipped=draft.skipped, lessened=draft.lessened)
 
 
 def flat(rootfs: Rootfs, plan: FilePlan, directory: Path) -> Path:

@@ -5,7 +5,7 @@ times, extended attributes as SCHILY.xattr records, hard links to the first of t
 records as bytes and so do we: binary attribute values and names that are not UTF-8 come through as they are.
 
 Left out is what no layer can hold: sockets, names that docker takes for whiteouts, attributes without a value or with
-"=" in their name. Times before 1970 are written, but docker makes them 1970.
+"=" in their name. Times before 1970 or after 2262 are written, but docker makes them 1970 (moby, pkg/system).
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ class WrittenLayer:
     """sha256, in hex, of each regular file's content."""
     skipped: tuple[RootPath, ...] = ()
     """Entries that no layer can hold."""
+    lessened: tuple[RootPath, ...] = ()
+    """Entries that are there, with another time, or without some of their extended attributes."""
 
 
 class _Hashed:
@@ -91,12 +93,22 @@ def write_tar(open_content: Open, kept: Iterable[Kept], group: str, file: Path) 
         files=sum(one.entry.kind is not EntryKind.DIRECTORY for one in held),
     )
     skipped = tuple(one.entry.path for one in ordered if not can_hold(one.entry))
-    return WrittenLayer(blob=blob, hashes=hashes, skipped=skipped)
+    lessened = tuple(one.entry.path for one in held if not _holds_all_of(one.entry))
+    return WrittenLayer(blob=blob, hashes=hashes, skipped=skipped, lessened=lessened)
 
 
 def can_hold(entry: Entry) -> bool:
     """Tell whether a layer can hold an entry: no socket, and no name that docker reads as a whiteout (OCI layer.md)."""
     return entry.kind is not EntryKind.SOCKET and "/.wh." not in entry.path
+
+
+def has_docker_time(entry: Entry) -> bool:
+    """Tell whether docker knows a file's time: nanoseconds since 1970 in 63 bits."""
+    return 0 <= entry.mtime_ns < 1 << 63
+
+
+def _holds_all_of(entry: Entry) -> bool:
+    return has_docker_time(entry) and len(held_xattrs(entry)) == len(entry.xattrs)
 
 
 def held_xattrs(entry: Entry) -> dict[str, bytes]:
