@@ -63,12 +63,15 @@ class Ledger:
         if reasons is None:
             self.reasons[path] = {reason: None}
             self._fresh.append(path)
-        elif reason not in reasons and sum(other.kind is reason.kind for other in reasons) < MAX_REASONS:
+        elif reason not in reasons and (alike := sum(other.kind is reason.kind for other in reasons)) < MAX_REASONS:
             reasons[reason] = None
+            # A reason of another kind may make more of the file than its being there.
+            if not alike:
+                self._fresh.append(path)
 
     def fresh(self) -> list[RootPath]:
-        """Return the paths that came in since the last call, sorted."""
-        fresh, self._fresh = sorted(self._fresh), []
+        """Return the paths that came in since the last call, or got a reason of a new kind, sorted."""
+        fresh, self._fresh = sorted(set(self._fresh)), []
         return fresh
 
     @property

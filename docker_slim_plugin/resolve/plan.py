@@ -8,7 +8,7 @@ it goes round again. Rounds are sorted, so the plan does not depend on how the r
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from docker_slim_plugin.gate import GATE_NAME
 from docker_slim_plugin.model import (
@@ -59,7 +59,8 @@ def resolve(
     chosen = named.read(rootfs, selection.named, _path(source))
     ledger.add(chosen.needs)
     programs = frozenset(path for path in chosen.tops if rootfs.entries[path].is_executable)
-    search = _Search(ledger, source, _executed(rootfs, observations.accesses) | programs)
+    used = _used(rootfs, (*observations.accesses, *missed))
+    search = _Search(ledger, source, replace(used, executed=used.executed | programs))
     asks = Asks(rootfs, search.loader) if selection.named else None
     rounds = _Rounds(ledger, observations, selection, source, Units(rootfs, database), asks)
     while True:
@@ -91,9 +92,33 @@ def _seen(accesses: Iterable[Access], reason: ReasonKind) -> Iterator[Need]:
         yield Need(path, Reason(reason, who, f"{kind} ({origin})"), kind in ON_LINKS, root)
 
 
-def _executed(rootfs: Rootfs, accesses: Iterable[Access]) -> frozenset[RootPath]:
-    paths = {access.path for access in accesses if access.kind is AccessKind.EXEC}
-    return frozenset(end for path in paths if (end := rootfs.walk(path).end) is not None)
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """Files that the run did more with than to look whether they are there."""
+
+    executed: frozenset[RootPath]
+    opened: frozenset[RootPath]
+
+    def asks(self, path: RootPath, reasons: Iterable[Reason], *, script: bool) -> bool:
+        """Tell whether what the file needs is needed: the run used it, or something else than the run wants it.
+
+        A program that a shell only looked for never ran, and a script that was read or copied needs no interpreter.
+        """
+        if any(reason.kind not in (ReasonKind.ACCESS, ReasonKind.REPAIR) for reason in reasons):
+            return True
+        return path in self.executed or (path in self.opened and not (script and self.executed))
+
+
+def _used(rootfs: Rootfs, accesses: Iterable[Access]) -> _Used:
+    paths: dict[AccessKind, set[tuple[str, str]]] = {AccessKind.EXEC: set(), AccessKind.OPEN: set()}
+    for access in accesses:
+        if access.kind in paths:
+            paths[access.kind].add((access.path, access.root))
+    ends = (
+        frozenset(end for path, root in named if (end := rootfs.walk(path, root=root).end) is not None)
+        for named in (paths[AccessKind.EXEC], paths[AccessKind.OPEN])
+    )
+    return _Used(*ends)
 
 
 def _dropped(rootfs: Rootfs, selection: Selection) -> tuple[frozenset[RootPath], list[str]]:
@@ -125,12 +150,12 @@ def _asked(rootfs: Rootfs, selection: Selection, database: Packages) -> tuple[li
 class _Search:
     """What kept files themselves ask for: libraries and interpreters."""
 
-    def __init__(self, ledger: Ledger, source: SourceImage, executed: frozenset[RootPath]) -> None:
+    def __init__(self, ledger: Ledger, source: SourceImage, used: _Used) -> None:
         environment = declared.environment(source.config)
         directories = environment.get("LD_LIBRARY_PATH", "").replace(";", ":").split(":")
         self.ledger = ledger
         self.loader = Loader(ledger.rootfs, tuple(directory for directory in directories if directory))
-        self.executed = executed
+        self.used = used
         self.path = _path(source)
         self.mapped: set[RootPath] = set()
         self.missing: dict[tuple[str, str], None] = {}
@@ -153,19 +178,21 @@ class _Search:
         if entry.kind is not EntryKind.FILE or not entry.size:
             return
         found = self.loader.examine(path)
+        if not found or not self.used.asks(path, self.ledger.reasons[path], script=not isinstance(found, Elf)):
+            return
         if isinstance(found, Elf):
-            if found.interpreter or path in self.executed:
+            if found.interpreter or path in self.used.executed:
                 self._map(path)
             else:
                 libraries.append(path)
-        elif found and entry.is_executable:
+        elif entry.is_executable:
             self.ledger.add(scripts.needs(self.ledger.rootfs, path, found, self.path))
 
     def _map(self, path: RootPath) -> None:
         closure = self.loader.closure(path)
         self.ledger.add(closure.needs)
         self.mapped |= closure.mapped
-        if path in self.executed:
+        if path in self.used.executed:
             self.missing.update(dict.fromkeys(closure.missing))
 
     def warnings(self) -> list[str]:

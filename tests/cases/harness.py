@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from docker_slim_plugin.gate import GATE_PATH
+from tests.faithful import differences
 
 SLIM = (sys.executable, "-m", "docker_slim_plugin")
 SECONDS = 60
@@ -164,6 +165,7 @@ def hold(case: Case) -> dict[str, Any]:
     try:
         report = slim(case)
         for name in names:
+            assert differences(case.image, name) == []
             with started(case, name) as subject:
                 case.check(subject)
                 changed = docker("diff", subject.container).splitlines()

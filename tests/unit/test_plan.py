@@ -91,6 +91,24 @@ def reasons(found: FilePlan, path: str) -> tuple[Reason, ...]:
             ["/lib/liba.so", GLIBC, "/s", "/t2", "/usr/bin/env", "/usr/bin/tool"],
             id="interpreters and their libraries",
         ),
+        pytest.param(
+            {"/p": elf("liba.so", interpreter=GLIBC), GLIBC: elf(), "/lib/liba.so": elf(), "/s": "#!/p\n"},
+            [access("/p", AccessKind.STAT), access("/s", AccessKind.STAT)],
+            ["/p", "/s"],
+            id="what was only looked at never ran",
+        ),
+        pytest.param(
+            {"/p": elf("liba.so", interpreter=GLIBC), GLIBC: elf(), "/lib/liba.so": elf(), "/s": "#!/p\n"},
+            [access("/p", AccessKind.STAT), access("/s", AccessKind.EXEC)],
+            ["/lib/liba.so", GLIBC, "/p", "/s"],
+            id="what was looked at, and is another's interpreter",
+        ),
+        pytest.param(
+            {"/sh": "x", "/read.sample": "#!/perl\n", "/perl": elf()},
+            [access("/sh", AccessKind.EXEC), "/read.sample"],
+            ["/read.sample", "/sh"],
+            id="a script that was read only",
+        ),
     ],
 )
 def test_kept(tree: Tree, accesses: list[str | Access], kept: list[str]) -> None:
