@@ -12,7 +12,7 @@ from docker_slim_plugin.launch import Launch
 from docker_slim_plugin.model import RunResult, SourceImage
 from docker_slim_plugin.observe.compare import compare, settle
 from docker_slim_plugin.observe.drive import Drive, Seen, last_words, run
-from docker_slim_plugin.observe.probe import SKIPPED
+from docker_slim_plugin.observe.probe import answered
 from docker_slim_plugin.progress import Progress
 
 
@@ -20,11 +20,11 @@ class Replay:
     """One way in which the source has been run, to be gone again with each slim image."""
 
     def __init__(self, engine: Engine, source: SourceImage, drive: Drive, original: RunResult) -> None:
-        foreign = frozenset(int(probe.target) for probe in original.probes if probe.kind == SKIPPED)
+        http, foreign = answered(original.probes)
         self.drive = replace(
             drive,
             known_ports=frozenset(original.ports),
-            probes=replace(drive.probes, foreign=foreign),
+            probes=replace(drive.probes, http=http, crawl=False, foreign=foreign),
             # A job that ended by itself is waited for; whether it idles meanwhile does not matter any more.
             until="exit" if original.exit_status is not None and not original.probes else drive.until,
         )

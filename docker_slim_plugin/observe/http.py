@@ -1,45 +1,82 @@
-"""HTTP probes: asking the app, and following its own links a little way.
+"""HTTP as the probes speak it: one request, bounded in bytes and time whatever the other side does.
 
-What answers is the image's, and hostile: bodies are bounded in bytes and time, and nothing leads to another host.
+What answers is the image's, and hostile. Nothing is sent anywhere but to the port that was given; the Host header is
+always the same, so that an app that writes absolute links answers the same whatever port the host reaches it by.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
+import contextlib
+import http.client
 import re
+import socket
+import ssl
+import threading
 import time
-import warnings
-from collections import deque
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
-from html.parser import HTMLParser
-from urllib.parse import urldefrag, urljoin, urlsplit
-
-import requests
-import urllib3
+from urllib.parse import quote
 
 from docker_slim_plugin.errors import UsageError
-from docker_slim_plugin.model import ProbeResult
 
-MAX_PAGES = 50
 MAX_BODY = 1 << 20
-MAX_SHOWN = 2000
-"""Bytes of a body that are kept as text."""
-CRAWL_SECONDS = 10.0
-ANSWER_SECONDS = 5.0
-SPEAK_SECONDS = 3.0
-MAX_REDIRECTS = 5
-_PROBE = re.compile(r"(?:(?P<method>[A-Za-z]+):)?(?P<port>\d{1,5})?(?P<path>/\S*)")
+ANSWER_SECONDS, BODY_SECONDS = 20.0, 5.0
+"""Until an answer begins: some apps load, or compile, when they are first asked; and until it ends: some never do."""
+STREAM_SECONDS = 1.0
+SPEAK_SECONDS, TLS_SECONDS, PAUSE_SECONDS = 10.0, 3.0, 0.5
+_PROBE = re.compile(r"(?:(?P<method>[A-Za-z]+):)?(?P<port>\d{1,5})?(?P<path>/(?!/)\S*)")
+_ALERT = "\x15\x03"
+"""How a TLS alert begins: RFC 8446, section 6."""
+_ENDLESS = ("text/event-stream", "multipart/x-mixed-replace")
+_SAFE = "!#$%&'()*+,/:;=?@[]~"
+_HEADERS = {
+    # Some apps turn away who does not look like a browser at all.
+    "User-Agent": "Mozilla/5.0 (compatible; docker-slim)",
+    "Accept": "*/*",
+    "Accept-Encoding": "gzip",
+    "Connection": "close",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class HttpProbe:
-    """One request that the user asked for."""
+    """One request that is asked for."""
 
     method: str
     port: int | None
     """Container port; None means every port that speaks HTTP."""
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A port of the app, and how the host reaches it."""
+
+    host: str
+    host_port: int
+    port: int
+    """In the container."""
+    secure: bool = False
+
+    @property
+    def authority(self) -> str:
+        """The Host header: as from within, where "localhost" is allowed wherever hosts are checked."""
+        return "localhost" if self.port == (443 if self.secure else 80) else f"localhost:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; status is -1 when nothing did."""
+
+    status: int
+    kind: str = ""
+    """Content-Type, in lower case."""
+    body: bytes = b""
+    location: str = ""
+    problem: str = ""
+    foreign: bool = False
+    """Something answered, in another protocol."""
 
 
 def parse_http_probe(text: str) -> HttpProbe:
@@ -50,125 +87,122 @@ def parse_http_probe(text: str) -> HttpProbe:
     return HttpProbe((match["method"] or "GET").upper(), int(match["port"]) if match["port"] else None, match["path"])
 
 
-class _Links(HTMLParser):
-    """Collects href and src."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.found: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        self.found += [value for name, value in attrs if name in ("href", "src") and value]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back; status is -1 when nothing did."""
-
-    status: int
-    kind: str = ""
-    body: bytes = b""
-    location: str = ""
-    problem: str = ""
-    foreign: bool = False
-    """Something answered, in another protocol."""
-
-
-def ask(method: str, url: str, seconds: float = ANSWER_SECONDS) -> Answer:
-    """Make one request, redirects not followed; reads at most MAX_BODY, and for `seconds` at most."""
-    deadline = time.monotonic() + seconds
+def ask(server: Server, method: str, path: str, seconds: float = ANSWER_SECONDS) -> Answer:
+    """Make one request, redirects not followed; the answer must begin within `seconds`, and is read in part at most."""
     try:
-        with requests.Session() as session, warnings.catch_warnings():
-            warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
-            # Proxies and credentials of the user's environment are not for a container.
-            session.trust_env = False
-            with session.request(
-                method, url, timeout=seconds, allow_redirects=False, stream=True, verify=False
-            ) as answer:
-                body = b""
-                for block in answer.iter_content(1 << 14):
-                    body += block
-                    if len(body) >= MAX_BODY or time.monotonic() > deadline:
-                        break
-                kind, location = answer.headers.get("content-type", ""), answer.headers.get("location", "")
-                return Answer(answer.status_code, kind, body, location)
-    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-        return Answer(-1, problem=type(error).__name__, foreign=_speaks_otherwise(error))
+        with _connected(server, seconds) as connection:
+            # Both are written by us: http.client would name another host.
+            connection.putrequest(method, quote(path, safe=_SAFE), skip_host=True, skip_accept_encoding=True)
+            for name, value in {"Host": server.authority, **_HEADERS}.items():
+                connection.putheader(name, value)
+            if method in ("POST", "PUT", "PATCH"):
+                connection.putheader("Content-Length", "0")
+            connection.endheaders()
+            stream = connection.sock
+            with connection.getresponse() as response:
+                stream.settimeout(BODY_SECONDS)
+                return Answer(
+                    response.status,
+                    response.getheader("Content-Type", "").lower(),
+                    _body(response),
+                    response.getheader("Location", ""),
+                )
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return Answer(-1, problem=_problem(error, seconds), foreign=_speaks_otherwise(error))
+
+
+@contextlib.contextmanager
+def _connected(server: Server, seconds: float) -> Iterator[http.client.HTTPConnection]:
+    """Yield a connection that ends soon after `seconds`, whatever trickles in until then."""
+    connection = http.client.HTTPConnection(server.host, server.host_port)
+    with contextlib.closing(connection), socket.create_connection((server.host, server.host_port), seconds) as plain:
+        with plain.dup() as same:
+            # A timeout of the socket bounds one read only; who sends a byte now and then would hold us for ever.
+            end = threading.Timer(seconds + BODY_SECONDS, _shut, (same,))
+            end.daemon = True
+            end.start()
+            try:
+                connection.sock = _tls().wrap_socket(plain, server_hostname="localhost") if server.secure else plain
+                yield connection
+            finally:
+                end.cancel()
+                end.join()
+
+
+def _shut(same: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        same.shutdown(socket.SHUT_RDWR)
+
+
+def _tls() -> ssl.SSLContext:
+    """Return a context that talks to anybody: it is the app's certificate that is tried, not its worth."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    return context
+
+
+def _body(response: http.client.HTTPResponse) -> bytes:
+    """Return the first MAX_BODY bytes, unpacked, of what comes within BODY_SECONDS."""
+    endless = response.getheader("Content-Type", "").lower().startswith(_ENDLESS)
+    deadline = time.monotonic() + (STREAM_SECONDS if endless else BODY_SECONDS)
+    packed = response.getheader("Content-Encoding", "").lower() in ("gzip", "x-gzip")
+    unpack = zlib.decompressobj(wbits=31)
+    body = b""
+    # What has come until something breaks has been answered all the same.
+    with contextlib.suppress(OSError, http.client.HTTPException, ValueError, zlib.error):
+        while len(body) < MAX_BODY and time.monotonic() < deadline and (block := response.read1(1 << 16)):
+            body += unpack.decompress(block, MAX_BODY) if packed else block
+    return body[:MAX_BODY]
+
+
+def _problem(error: Exception, seconds: float) -> str:
+    """Return why there is no answer, in words."""
+    match error:
+        case TimeoutError():
+            return f"no answer within {seconds:.0f} s"
+        case http.client.RemoteDisconnected():
+            return "the connection was closed without an answer"
+        case ssl.SSLError():
+            return f"TLS: {(error.reason or 'it failed').lower().replace('_', ' ')}"
+        case OSError():
+            return (error.strerror or type(error).__name__).lower()
+        case http.client.HTTPException():
+            return "the answer is not HTTP"
+    return f"cannot be asked: {error}"
 
 
 def _speaks_otherwise(error: Exception) -> bool:
-    """Tell whether what came back was a line of another protocol; a TLS alert (RFC 8446, 6) begins with 21 3."""
-    text = str(error)
-    return "BadStatusLine" in text and "\\x15\\x03" not in text
+    """Tell whether what came back was another protocol, TLS aside."""
+    if isinstance(error, http.client.RemoteDisconnected):
+        return False
+    if isinstance(error, http.client.BadStatusLine):
+        return not str(error.args[0]).startswith(_ALERT)
+    return isinstance(error, http.client.LineTooLong | http.client.UnknownProtocol)
 
 
-def speaks_http(host: str, port: int) -> str | None:
-    """Return "http" or "https", or None for a port that speaks something else or nothing."""
-    plain = ask("GET", f"http://{host}:{port}/", SPEAK_SECONDS)
-    if plain.status not in (-1, 400):
-        return "http"
-    if plain.foreign:
-        return None
-    if ask("GET", f"https://{host}:{port}/", SPEAK_SECONDS).status != -1:
-        return "https"
-    return "http" if plain.status == 400 else None
-
-
-def probe(request: HttpProbe, scheme: str, host: str, host_port: int, port: int) -> ProbeResult:
-    """Make one request that was asked for; any answer below 500 is a good one."""
-    answer = ask(request.method, f"{scheme}://{host}:{host_port}{request.path}")
-    return _result(f"{request.method} {port}{request.path}", answer)
-
-
-def crawl(scheme: str, host: str, host_port: int, port: int, limit: int = MAX_PAGES) -> tuple[ProbeResult, ...]:
-    """GET / and what it links to on the same host and port, breadth first, bounded in pages and time."""
-    base = f"{scheme}://{host}:{host_port}"
-    deadline = time.monotonic() + CRAWL_SECONDS
-    pending, seen = deque(["/"]), {"/"}
-    results: list[ProbeResult] = []
-    while pending and len(results) < limit and time.monotonic() < deadline:
-        path = pending.popleft()
-        answer = ask("GET", base + path)
-        results.append(_result(f"GET {port}{path}", answer))
-        for link in _links(base, path, answer):
-            if link not in seen and len(seen) < limit:
-                seen.add(link)
-                pending.append(link)
-    return tuple(results)
-
-
-def _result(target: str, answer: Answer) -> ProbeResult:
-    detail = answer.problem or (f"HTTP {answer.status}" if answer.status >= 500 else "")
-    return ProbeResult(
-        kind="http",
-        target=target,
-        ok=0 < answer.status < 500,
-        status=answer.status,
-        detail=detail,
-        output=_said(answer.body),
-    )
-
-
-def _said(body: bytes) -> str:
-    """Return how a body begins, and what tells it from others."""
-    text = os.fsdecode(body[:MAX_SHOWN])
-    more = len(body) - MAX_SHOWN
-    return text if more <= 0 else f"{text}... {more} bytes more, sha256 {hashlib.sha256(body).hexdigest()}"
-
-
-def _links(base: str, path: str, answer: Answer) -> list[str]:
-    links = [answer.location] if answer.location else []
-    if "html" in answer.kind:
-        parser = _Links()
-        parser.feed(answer.body.decode("utf-8", "replace"))
-        links += parser.found
-    found = []
-    for link in links:
-        try:
-            parts = urlsplit(urldefrag(urljoin(base + path, link)).url)
-        except ValueError:
-            continue
-        own = parts.netloc in (urlsplit(base).netloc, urlsplit(base).hostname, "localhost")
-        if own and parts.scheme in ("http", "https") and len(parts.path) < 2000:
-            found.append((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
-    return found
+def spoken(host: str, host_port: int, port: int) -> tuple[Server | None, str]:
+    """Return the port as a server of HTTP or HTTPS; or None, and why not."""
+    plain = Server(host, host_port, port)
+    secure = Server(host, host_port, port, secure=True)
+    problem = ""
+    for pause in (PAUSE_SECONDS, 0.0):
+        answer = ask(plain, "GET", "/", SPEAK_SECONDS)
+        # 400 is what nginx and others answer to plain HTTP on a port for TLS.
+        if answer.status not in (-1, 400):
+            return plain, ""
+        if answer.foreign:
+            return None, ""
+        tls = ask(secure, "GET", "/", TLS_SECONDS)
+        if tls.status != -1:
+            return secure, ""
+        if answer.status == 400:
+            return plain, ""
+        problem = tls.problem if "alert" in tls.problem else answer.problem
+        if "no answer" in answer.problem:
+            break
+        # It listens, but who accepts may not be up yet.
+        time.sleep(pause)
+    return None, problem

@@ -7,19 +7,21 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import psutil
 
 from docker_slim_plugin.model import ProbeResult
-from docker_slim_plugin.observe.http import HttpProbe, crawl, probe, speaks_http
+from docker_slim_plugin.observe.crawl import visit
+from docker_slim_plugin.observe.http import HttpProbe, spoken
 
 MAX_OUTPUT = 64 * 1024
 READY_QUIET, SOME_QUIET, NO_PORT_QUIET, SILENT_QUIET = 0.15, 1.5, 0.5, 30.0
 """Seconds without a new file: when all ports listen, when some do, when none is expected, when none of them does."""
 HEALTH_TRIES, HEALTH_PAUSE = 5, 0.3
 SKIPPED = "http-skip"
+"""Kind of a result that says what was not asked: a port, or links."""
 _TCP_LISTEN = "0A"
 _TICK, _SLOW_TICK = 0.02, 0.2
 """Seconds between two looks at the app: who is up soon is seen soon, who takes long is not looked at as often."""
@@ -130,7 +132,7 @@ def wait_ready(
 
 def run_probes(target: Target, plan: ProbePlan, execute: Execute, deadline: float) -> tuple[ProbeResult, ...]:
     """Do all that the plan says, in its order, and return what came back."""
-    results = [*_http(target, plan)]
+    results = [*_http(target, plan, deadline)]
     for command in plan.exec_:
         status, output = execute(command)
         text = output[:MAX_OUTPUT]
@@ -141,28 +143,51 @@ def run_probes(target: Target, plan: ProbePlan, execute: Execute, deadline: floa
     return tuple(results)
 
 
-def _http(target: Target, plan: ProbePlan) -> Iterable[ProbeResult]:
+def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeResult]:
     if not plan.crawl and not plan.http:
         return
     open_ports = listening(container_pids(target.pid))
     for port, (host, host_port) in sorted(target.ports.items()):
-        asked = [request for request in plan.http if request.port in (None, port)]
+        asked = [(request.method, request.path) for request in plan.http if request.port in (None, port)]
         if port not in open_ports or port in plan.foreign or not (plan.crawl or asked):
             continue
-        scheme = speaks_http(host, host_port)
-        if scheme is None:
-            detail = f"port {port} does not speak HTTP: not probed"
-            yield ProbeResult(kind=SKIPPED, target=str(port), ok=True, status=-1, detail=detail)
+        server, problem = spoken(host, host_port, port)
+        if server is None:
+            why = f" ({problem})" if problem else ""
+            yield _skipped(str(port), f"port {port} does not speak HTTP{why}: not probed")
             continue
-        if plan.crawl:
-            yield from crawl(scheme, host, host_port, port)
-        for request in asked:
-            yield probe(request, scheme, host, host_port, port)
+        results, left = visit(server, list(dict.fromkeys(asked)), deadline, crawl=plan.crawl)
+        yield from results
+        if left:
+            detail = f"port {port}: {len(results)} pages were asked, {left} or more links were not followed"
+            yield _skipped(f"{port}/...", f"{detail}: --http, --keep or --keep-all-of for those that matter")
+    for port in sorted(open_ports.intersection(target.exposed) - set(target.ports)):
+        yield _skipped(str(port), f"port {port} cannot be reached from the host: not probed")
     for request in plan.http:
         if request.port is not None and (request.port not in target.ports or request.port not in open_ports):
             name = f"{request.method} {request.port}{request.path}"
             detail = f"nothing listens on {request.port}"
             yield ProbeResult(kind="http", target=name, ok=False, status=-1, detail=detail)
+
+
+def _skipped(target: str, detail: str) -> ProbeResult:
+    return ProbeResult(kind=SKIPPED, target=target, ok=True, status=-1, detail=detail)
+
+
+def answered(results: Iterable[ProbeResult]) -> tuple[tuple[HttpProbe, ...], frozenset[int]]:
+    """Return the HTTP requests that were answered, in their order, and the ports that speak something else.
+
+    That is what is asked when the app is tried again: a crawl has limits of time, and may find other links.
+    """
+    requests, foreign = [], set()
+    for result in results:
+        if result.kind == SKIPPED and result.target.isdigit():
+            foreign.add(int(result.target))
+        elif result.kind == "http" and result.status != -1:
+            method, _, rest = result.target.partition(" ")
+            port, slash, path = rest.partition("/")
+            requests.append(HttpProbe(method, int(port), slash + path))
+    return tuple(requests), frozenset(foreign)
 
 
 def host_exec(command: str, target: Target, deadline: float) -> ProbeResult:

@@ -1,0 +1,164 @@
+"""Asking a server for some pages, and for what they lead to on the same server, as a browser would; bounded."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from html.parser import HTMLParser
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+from docker_slim_plugin.model import ProbeResult
+from docker_slim_plugin.observe.http import ANSWER_SECONDS, Answer, Server, ask
+
+MAX_PAGES = 100
+SAME_PATH = 5
+"""Links to one path that differ in their query only: calendars and sorted tables have no end."""
+MAX_SHOWN = 2000
+"""Bytes of a body that are kept as text."""
+CRAWL_SECONDS, UNREADY_SECONDS, UNREADY_PAUSE = 10.0, 10.0, 0.3
+UNREADY = (502, 503, 504)
+"""What a server says for an app behind it that is not up yet."""
+USUAL = ("/favicon.ico", "/robots.txt")
+"""What every browser and every crawler asks a site for, linked or not."""
+_ASSETS = ("src", "poster", "data")
+_REFRESH = re.compile(r"\s*[\d.]*\s*[;,]?\s*url\s*=\s*['\"]?([^'\"]+)", re.IGNORECASE)
+_CSS = re.compile(r"url\(\s*['\"]?([^'\")]+)|@import\s+['\"]([^'\"]+)", re.IGNORECASE)
+
+Ask = Callable[[Server, str, str, float], Answer]
+
+
+class _Links(HTMLParser):
+    """Collects what a page needs, and apart from it where it leads."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.assets: list[str] = []
+        self.pages: list[str] = []
+        self.base = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value for name, value in attrs if value}
+        if tag == "base":
+            self.base = self.base or given.get("href", "")
+            return
+        self.assets += [given[name] for name in _ASSETS if name in given]
+        self.assets += [one.split()[0] for one in given.get("srcset", "").split(",") if one.strip()]
+        if href := given.get("href"):
+            (self.assets if tag == "link" else self.pages).append(href)
+        if tag == "meta" and given.get("http-equiv", "").lower() == "refresh":
+            self.pages += _REFRESH.findall(given.get("content", ""))
+
+
+def visit(
+    server: Server,
+    asked: Sequence[tuple[str, str]],
+    deadline: float,
+    *,
+    crawl: bool,
+    ask: Ask = ask,
+) -> tuple[tuple[ProbeResult, ...], int]:
+    """Ask `server` for (method, path) pairs and follow redirects; with `crawl` links too, from / on.
+
+    Return what came back, and how many links were left for want of time or because there are too many.
+    """
+    pending = deque([*asked, *([("GET", "/")] if crawl else [])])
+    seen = set(pending)
+    wanted = len(pending)
+    variants = Counter(_name(path) for _, path in pending)
+    end = min(deadline, time.monotonic() + CRAWL_SECONDS)
+    results: list[ProbeResult] = []
+    left = 0
+    while pending:
+        if len(results) >= wanted and (len(results) >= MAX_PAGES or time.monotonic() > end):
+            left += len(pending)
+            break
+        method, path = pending.popleft()
+        answer = _settled(partial(ask, server, method, path), deadline, patient=not results)
+        results.append(_result(f"{method} {server.port}{path}", answer))
+        for link in links(server, path, answer) if crawl else redirect(server, path, answer):
+            if ("GET", link) in seen:
+                continue
+            seen.add(("GET", link))
+            variants[_name(link)] += 1
+            if variants[_name(link)] > SAME_PATH:
+                left += 1
+            else:
+                pending.append(("GET", link))
+    return tuple(results), left
+
+
+def _settled(once: Callable[[float], Answer], deadline: float, *, patient: bool) -> Answer:
+    """Return the answer; if `patient` it is waited for where a server says that its app is not up yet."""
+    end = min(deadline, time.monotonic() + UNREADY_SECONDS)
+    while True:
+        answer = once(max(1.0, min(ANSWER_SECONDS, deadline - time.monotonic())))
+        if not patient or answer.status not in UNREADY or time.monotonic() > end:
+            return answer
+        time.sleep(UNREADY_PAUSE)
+
+
+def _name(path: str) -> str:
+    return path.partition("?")[0]
+
+
+def _result(target: str, answer: Answer) -> ProbeResult:
+    """Return an answer as a result; any below 500 is a good one."""
+    return ProbeResult(
+        kind="http",
+        target=target,
+        ok=0 < answer.status < 500,
+        status=answer.status,
+        detail=answer.problem or (f"HTTP {answer.status}" if answer.status >= 500 else ""),
+        output=_said(answer.body),
+    )
+
+
+def _said(body: bytes) -> str:
+    """Return how a body begins, and what tells it from others."""
+    text = os.fsdecode(body[:MAX_SHOWN])
+    more = len(body) - MAX_SHOWN
+    return text if more <= 0 else f"{text}... {more} bytes more, sha256 {hashlib.sha256(body).hexdigest()}"
+
+
+def redirect(server: Server, path: str, answer: Answer) -> list[str]:
+    """Return the path that an answer sends on to, if it is on the same server."""
+    return list(_own(server, path, [answer.location] if answer.location else []))
+
+
+def links(server: Server, path: str, answer: Answer) -> list[str]:
+    """Return the paths on the same server that an answer leads to: what it needs first, and each once."""
+    found: list[str] = []
+    base = path
+    if "html" in answer.kind:
+        parser = _Links()
+        parser.feed(answer.body.decode("utf-8", "replace"))
+        parser.close()
+        base = urljoin(_url(server, path), parser.base) if parser.base else path
+        found = [*parser.assets, *USUAL, *parser.pages] if path == "/" else [*parser.assets, *parser.pages]
+    elif "css" in answer.kind:
+        found = [one or other for one, other in _CSS.findall(answer.body.decode("utf-8", "replace"))]
+    return list(dict.fromkeys([*redirect(server, path, answer), *_own(server, base, found)]))
+
+
+def _url(server: Server, path: str) -> str:
+    return f"{'https' if server.secure else 'http'}://{server.authority}{path}"
+
+
+def _own(server: Server, base: str, found: Iterable[str]) -> Iterator[str]:
+    """Yield path and query of those links that lead to the server itself, whatever it calls itself."""
+    hosts = {"localhost", "127.0.0.1", "::1", server.host}
+    ports = {None, server.port, server.host_port}
+    start = base if "://" in base.partition("?")[0] else _url(server, base)
+    for link in found:
+        try:
+            parts = urlsplit(urldefrag(urljoin(start, link.strip())).url)
+            own = parts.hostname in hosts and parts.port in ports and parts.scheme in ("http", "https")
+        except ValueError:
+            continue
+        if own and len(parts.path) + len(parts.query) < 2000:
+            yield (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
