@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from docker_slim_plugin import shell
 from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.config import is_slim
@@ -54,9 +55,10 @@ def opened(request: Request, progress: Progress) -> Iterator[Job]:
         engine = Engine.connect(request.global_options)
         source = find_source(engine, request)
         called = names(source, request.tag)
+        selection = shell.chosen(engine, source, request.selection, request.shell)
     with engine.nothing_left(), PristineTree(engine, source) as tree, workspace(engine.run_id) as directory:
         yield Job(
-            request=request,
+            request=replace(request, selection=selection),
             engine=engine,
             source=source,
             called=called,

@@ -175,6 +175,8 @@ class ReasonKind(StrEnum):
     """All directories stay."""
     REPAIR = "repair"
     """The slim image asked for it when it was tried; the source's run had not named it."""
+    SHELL = "shell"
+    """Not the source's: what --shell adds."""
     GENERATED = "generated"
     """Written by us from the original, e.g. the filtered package database."""
 
@@ -197,6 +199,8 @@ class Group(StrEnum):
     RUNTIME = "runtime"
     APP = "app"
     CONFIG = "config"
+    SHELL = "shell"
+    """For debugging: added, not the source's, and on top, so that it can be left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,8 +228,28 @@ class FilePlan:
     notes: tuple[str, ...] = ()
     """What is good to know and nothing to worry about."""
 
+    def files(self) -> tuple[Entry, ...]:
+        """Return what is the source's, directories aside."""
+        return tuple(
+            kept.entry
+            for kept in self.kept
+            if kept.entry.kind is not EntryKind.DIRECTORY and kept.group is not Group.SHELL
+        )
+
     def by_path(self) -> Mapping[RootPath, Kept]:
         return {kept.entry.path: kept for kept in self.kept}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Busybox:
+    """A static busybox that is to be added."""
+
+    content: bytes = field(repr=False)
+    mtime_ns: int
+    applets: tuple[str, ...]
+    """Paths that are to lead to it, where nothing else is."""
+    origin: str
+    """In words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +263,7 @@ class Selection:
     drop: tuple[str, ...] = ()
     hints_off: frozenset[str] = frozenset()
     """Names of hint presets that are turned off."""
+    shell: Busybox | None = None
     named: tuple[str, ...] = ()
     """What `pack` is to take: programs by name, paths, patterns. With any, nothing was run: files are asked instead."""
 

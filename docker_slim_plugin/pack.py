@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from docker_slim_plugin import shell
 from docker_slim_plugin.engine import Engine, is_native
 from docker_slim_plugin.errors import SlimError, VerificationFailed
 from docker_slim_plugin.image import files, output
@@ -42,11 +43,12 @@ def pack(request: PackRequest, progress: Progress) -> Report:
             raise SlimError(f"cannot pack {request.image}: it is slim already", hint="--force does it all the same")
         called = names(source, request.tag, "packed")
         wanted = replace(source, config=changed(source.config, request.changes))
+        selection = shell.chosen(engine, source, request.selection, request.shell)
     with engine.nothing_left(), PristineTree(engine, source) as tree, workspace(engine.run_id) as directory:
         with clock.step("read the image"):
             rootfs, notes = tree.wait()
         with clock.step("resolve"):
-            plan = resolve(rootfs, NOTHING, request.selection, wanted)
+            plan = resolve(rootfs, NOTHING, selection, wanted)
         # A tar has no configuration to be fit or unfit.
         wants_config = any(files.split(one)[0] != "tar" for one in request.outputs)
         report = Report(

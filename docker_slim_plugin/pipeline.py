@@ -30,7 +30,7 @@ def slim(request: Request, progress: Progress) -> Report:
         with job.clock.step("resolve"):
             rootfs, notes = job.tree.wait()
             observations = united(traces)
-            plan = resolve(rootfs, observations, request.selection, job.source)
+            plan = resolve(rootfs, observations, job.request.selection, job.source)
         report = Report(
             source=job.source,
             observations=observations,

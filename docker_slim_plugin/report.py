@@ -17,7 +17,6 @@ from typing import Any
 from docker_slim_plugin import __version__
 from docker_slim_plugin.model import (
     AccessKind,
-    EntryKind,
     FilePlan,
     Kept,
     Observations,
@@ -71,7 +70,7 @@ class Report:
 
     @property
     def kept_files(self) -> int:
-        return sum(kept.entry.kind is not EntryKind.DIRECTORY for kept in self.plan.kept)
+        return len(self.plan.files())
 
     def to_json(self, *, files: bool = False) -> dict[str, Any]:
         """Return the report as JSON's types; with `files` every kept path and its reasons too."""

@@ -40,6 +40,8 @@ class Request(Exercise):
     traces: tuple[str, ...] = ()
     """Files of traces to build from; with any, the app is not run to be watched."""
     selection: Selection = field(default_factory=Selection)
+    shell: str = ""
+    """busybox, or an image of that name, to be added for debugging."""
     outputs: tuple[str, ...] = ("layered", "squashed")
     """layered, squashed, tar=FILE, oci=FILE, context=DIR; "-" for FILE or DIR is standard output."""
     watch: str = "auto"
@@ -82,6 +84,8 @@ class PackRequest:
     image: str
     selection: Selection
     changes: ConfigChanges = field(default_factory=ConfigChanges)
+    shell: str = ""
+    """busybox, or an image of that name, to be added for debugging."""
     tag: str = ""
     """Name of the image; empty: the source's name with "-packed" behind its tag."""
     outputs: tuple[str, ...] = ("layered",)

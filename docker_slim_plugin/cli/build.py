@@ -23,6 +23,7 @@ def build_image(
     keep_all_of: options.KeepAllOf = None,
     drop: options.Drop = None,
     no_hint: options.NoHint = None,
+    shell: options.Shell = "",
     output: options.Output = None,
     no_verify: options.NoVerify = False,  # noqa: FBT002
     no_repair: options.NoRepair = False,  # noqa: FBT002
@@ -46,6 +47,7 @@ def build_image(
         tag=tag,
         traces=tuple(trace),
         selection=options.selection(keep, keep_package, keep_all_of, drop, no_hint),
+        shell=options.shell(shell),
         outputs=options.outputs(output),
         verify=not no_verify,
         repair=not no_repair,

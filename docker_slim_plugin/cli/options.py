@@ -19,6 +19,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "--no-hint": tuple(sorted(HINTS)),
     "--output": ("layered", "squashed", "layered,squashed", "tar=", "oci=", "context=", "context=-"),
     "--pull": ("missing", "always", "never"),
+    "--shell": ("busybox",),
     "--tracer": ("auto", "seccomp", "syscall", "off"),
     "--until": ("probes", "exit", "enter"),
     "--watch": ("auto", "fanotify", "inotify", "off"),
@@ -134,6 +135,16 @@ Output = Annotated[
         show_default=False,
     ),
 ]
+Shell = Annotated[
+    str,
+    typer.Option(
+        "--shell",
+        metavar="busybox[:TAG]",
+        help="Add a shell and tools for debugging, in a layer of their own, over nothing of the app's; "
+        "from an image of that name, else this host's static busybox.",
+        show_default=False,
+    ),
+]
 Watch = Annotated[
     str, typer.Option("--watch", metavar="auto|fanotify|inotify|off", help="How file accesses are watched.")
 ]
@@ -195,6 +206,13 @@ def until(value: str) -> str:
         return value
     if not re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII) or float(value) <= 0:
         raise UsageError(f"cannot use --until {value}", hint="--until probes|exit|enter|SECONDS")
+    return value
+
+
+def shell(value: str) -> str:
+    """Return what --shell names: busybox, or an image called that."""
+    if value and not re.fullmatch(r"(?:[a-z0-9._:-]+/)*busybox(?::[\w.-]+)?", value):
+        raise UsageError(f"cannot add {value} as a shell", hint="--shell busybox, or --shell busybox:TAG")
     return value
 
 

@@ -117,6 +117,7 @@ def pack_image(
     keep_all_of: options.KeepAllOf = None,
     drop: options.Drop = None,
     no_hint: options.NoHint = None,
+    shell: options.Shell = "",
     pull: Pull = "missing",
     platform: Platform = "",
     dry_run: DryRun = False,  # noqa: FBT002
@@ -150,6 +151,7 @@ def pack_image(
             env=options.variables(env, os.environ),
         ),
         tag=tag,
+        shell=options.shell(shell),
         outputs=options.outputs(output, "layered"),
         pull=options.chosen("--pull", pull),
         platform=platform,

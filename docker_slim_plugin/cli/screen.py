@@ -24,7 +24,7 @@ from rich.text import Text
 
 from docker_slim_plugin.cli.text import printable, seconds, size, table
 from docker_slim_plugin.doctor import Check
-from docker_slim_plugin.model import EntryKind, FilePlan, SlimImage, SourceImage
+from docker_slim_plugin.model import FilePlan, SlimImage, SourceImage
 
 STDOUT = "-"
 """As a report's outputs spell it."""
@@ -216,7 +216,7 @@ def result(report: Outcome, request: Asked, shown: Shown) -> str:
 
 
 def _summary(report: Outcome) -> str:
-    files = [kept.entry for kept in report.plan.kept if kept.entry.kind is not EntryKind.DIRECTORY]
+    files = report.plan.files()
     kept = f"kept {len(files):,} of {report.plan.total_files:,} files"
     smallest = min((image.size for image in report.images), default=sum(entry.size for entry in files))
     before = max(report.source.size, 1)

@@ -26,6 +26,7 @@ _MEANING = {
     "runtime": "other packages that the app needs",
     "app": "files that no package owns",
     "config": "configuration",
+    "shell": "busybox, for debugging: without this line the app works just the same",
 }
 
 

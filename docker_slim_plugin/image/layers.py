@@ -23,10 +23,14 @@ def grouped(plan: FilePlan) -> tuple[tuple[Group, tuple[Kept, ...]], ...]:
         if kept.entry.kind is not EntryKind.DIRECTORY:
             inode = inode_of(kept)
             files[kept.group if inode is None else lowest[inode]].append(kept)
-    groups = [group for group in Group if files[group]] or [Group.BASE]
+    groups = [group for group in Group if files[group]]
+    if groups in ([], [Group.SHELL]):
+        groups = [Group.BASE, *groups]
     layers = []
     for group in groups:
-        named: dict[RootPath, Kept] = dict(directories) if group is groups[0] else {}
+        # A directory that only the shell's layer needs is nothing to the others.
+        own = {path: kept for path, kept in directories.items() if kept.group is not Group.SHELL}
+        named: dict[RootPath, Kept] = own if group is groups[0] else {}
         for kept in files[group]:
             named[kept.entry.path] = kept
             named |= {parent: directories[parent] for parent in parents(kept.entry.path)}

@@ -54,7 +54,7 @@ def fat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     build(tmp_path_factory.mktemp("fat"), FAT, DOCKERFILE)
     yield
     listed = subprocess.run(["docker", "images", "-q", REPOSITORY], check=True, stdout=subprocess.PIPE, text=True)
-    remove(*listed.stdout.split())
+    remove(*listed.stdout.split(), f"{REPOSITORY}/busybox:1")
 
 
 def slim(*arguments: str, **options: Any) -> subprocess.CompletedProcess[Any]:
@@ -258,6 +258,48 @@ def _foreign(layer: LayerBlob) -> bytes:
     return json.dumps({"architecture": "riscv64", "os": "linux", "config": {}, "rootfs": rootfs}).encode()
 
 
+@pytest.mark.parametrize("origin", ["busybox", f"{REPOSITORY}/busybox:1"])
+def test_a_shell_lies_in_a_layer_of_its_own(origin: str, outputs: Path, tmp_path: Path, flat: Listing) -> None:
+    if origin != "busybox":
+        image = io.BytesIO()
+        with tarfile.open(fileobj=image, mode="w") as tar:
+            tar.add("/bin/busybox", "bin/busybox")
+            for name in ("sh", "echo"):
+                link = tarfile.TarInfo(f"bin/{name}")
+                link.type, link.linkname, link.mode = tarfile.LNKTYPE, "bin/busybox", 0o755
+                tar.addfile(link)
+        docker("import", "-", origin, data=image.getvalue())
+    tag = f"{REPOSITORY}:shell"
+    packed("--tag", tag, "--shell", origin, "--output", f"layered,context={tmp_path}/context", FAT, *WORDS)
+    found = in_engine(tag, flat)
+    assert {path: found[path] for path in flat} == flat
+    more = {path: found[path] for path in found if path not in flat}
+    assert more.pop("/usr/bin/busybox")[5] == hashlib.sha256(Path("/bin/busybox").read_bytes()).hexdigest()
+    links = {path: entry for path, entry in more.items() if entry[0] != tarfile.DIRTYPE}
+    assert {entry[5] for entry in links.values()} == {"/usr/bin/busybox"}
+    assert {"/usr/bin/sh", "/usr/bin/echo"} <= set(links)
+    assert docker("run", "--rm", tag, "sh", "-c", "echo hello") == b"hello\n"
+    layers = [json.loads(docker("inspect", "-f", "{{json .RootFS.Layers}}", f"{REPOSITORY}:{name}"))
+              for name in ("all", "shell")]  # fmt: skip
+    assert layers[1][:-1] == layers[0]
+    docker("build", "-q", "-t", f"{tag}-built", f"{tmp_path}/context", DOCKER_BUILDKIT="0")
+    assert in_engine(f"{tag}-built", flat) == found
+
+
+def test_a_run_writes_files_alone_and_tries_them_all_the_same(tmp_path: Path) -> None:
+    answer = slim("run", "--shell", "busybox", "--tag", f"{REPOSITORY}:run", "--format", "json",
+                  "--output", f"context={tmp_path}/c,tar={tmp_path}/t", FAT)  # fmt: skip
+    report = json.loads(answer.stdout)
+    assert report["Outputs"] == [f"{tmp_path}/c", f"{tmp_path}/t"]
+    assert report["Images"] == []
+    assert [one["Passed"] for one in report["Verified"]] == [True]
+    assert docker("images", "-q", f"{REPOSITORY}:run") == b""
+    tree = listing((tmp_path / "t").read_bytes())
+    assert tree["/usr/bin/sh"][5] == "/usr/bin/busybox"
+    assert listing(*(file.read_bytes() for file in (tmp_path / "c").glob("*.tar"))) == tree
+    assert "ADD shell.tar /" in (tmp_path / "c" / "Dockerfile").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said", "hint"),
     [
@@ -271,6 +313,9 @@ def _foreign(layer: LayerBlob) -> bytes:
         (("--output", "context=/proc/x", FAT, "id"), 1, "cannot write a context to /proc/x", "another directory"),
         (("--output", "tar=/dev/full/x", FAT, "id"), 1, "there is no such directory", "make the directory"),
         (("--output", "tar=-,oci=-", FAT, "id"), 1, "two outputs to standard output", "name a file"),
+        (("--shell", "ash", FAT, "id"), 2, "cannot add ash as a shell", "--shell busybox"),
+        (("--shell", "busybox:none", FAT, "id"), 1, "there is no image busybox:none here", "docker pull busybox:none"),
+        (("--shell", f"{REPOSITORY}/none/busybox", FAT, "id"), 1, "there is no image", "docker pull"),
         (("--output", "zip", FAT, "id"), 2, "cannot write zip", "--output layered"),
         (("--cmd", "it's", FAT, "id"), 2, "cannot read --cmd", "--cmd 'nginx"),
         (("--expose", "http", FAT, "id"), 2, "cannot use --expose http", "--expose 80"),

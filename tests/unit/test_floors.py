@@ -14,6 +14,7 @@ FLOORS = (
     {"engine", "judge", "launch", "trace"},
     {"doctor", "leftovers", "pristine"},
     {"image", "observe", "resolve"},
+    {"shell"},
     {"job", "replay"},
     {"verify"},
     {"report"},

@@ -1,0 +1,91 @@
+"""A shell and its applets on top of a plan: in a group of their own, never in the place of anything that is kept."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+from dataclasses import replace
+from typing import BinaryIO
+
+from docker_slim_plugin.model import (
+    Busybox,
+    Entry,
+    EntryKind,
+    FilePlan,
+    Group,
+    Kept,
+    Reason,
+    ReasonKind,
+    RootPath,
+)
+from docker_slim_plugin.rootfs import ROOT, Rootfs
+
+PLACES = ("/bin/busybox", "/.busybox/busybox")
+"""Where the program goes: the first that is free."""
+SHELL = "/bin/sh"
+
+
+class _Empty:
+    def open(self, path: RootPath) -> BinaryIO:  # noqa: ARG002
+        return io.BytesIO()
+
+
+class _Tree:
+    """The plan's tree as it grows."""
+
+    def __init__(self, plan: FilePlan, busybox: Busybox) -> None:
+        self.entries = {kept.entry.path: kept.entry for kept in plan.kept}
+        self.added: dict[RootPath, Kept] = {}
+        self.busybox = busybox
+        self._rootfs = Rootfs(self.entries, _Empty(), {})
+
+    def free(self, path: str) -> RootPath | None:
+        """Return where `path` is to be, its directories made; None when something is there or in the way."""
+        here = ROOT
+        for part in posixpath.dirname(path).split("/")[1:]:
+            if not part:
+                continue
+            step = RootPath(posixpath.join(here, part))
+            if step not in self.entries:
+                self.add(Entry(path=step, kind=EntryKind.DIRECTORY, mode=0o755), "directory")
+            end = self._rootfs.walk(step).end
+            if end is None or self.entries[end].kind is not EntryKind.DIRECTORY:
+                return None
+            here = end
+        place = RootPath(posixpath.join(here, posixpath.basename(path)))
+        return None if place in self.entries else place
+
+    def leads_to(self, path: str, end: RootPath) -> bool:
+        return self._rootfs.walk(path).end == end
+
+    def add(self, entry: Entry, what: str, content: bytes | None = None) -> None:
+        entry = replace(entry, mtime_ns=self.busybox.mtime_ns)
+        reason = Reason(ReasonKind.SHELL, "--shell", f"{what}, from {self.busybox.origin}")
+        self.entries[entry.path] = entry
+        self.added[entry.path] = Kept(entry=entry, reasons=(reason,), group=Group.SHELL, content=content)
+
+
+def with_shell(plan: FilePlan, busybox: Busybox | None) -> FilePlan:
+    """Return the plan with busybox in it, and a link for each applet whose place is free."""
+    if busybox is None:
+        return plan
+    tree = _Tree(plan, busybox)
+    place = next((free for path in PLACES if (free := tree.free(path)) is not None), None)
+    if place is None:
+        return replace(plan, warnings=(*plan.warnings, f"no shell was added: {' and '.join(PLACES)} are taken"))
+    size = len(busybox.content)
+    tree.add(Entry(path=place, kind=EntryKind.FILE, mode=0o755, size=size), "busybox", busybox.content)
+    taken = []
+    for path in sorted({*busybox.applets, SHELL} - {place}):
+        link = tree.free(path)
+        if link is None:
+            taken += [] if tree.leads_to(path, place) else [path]
+        else:
+            tree.add(Entry(path=link, kind=EntryKind.SYMLINK, mode=0o777, target=place), "applet")
+    kept = sorted((*plan.kept, *tree.added.values()), key=lambda one: one.entry.path)
+    links = sum(one.entry.kind is EntryKind.SYMLINK for one in tree.added.values())
+    note = f"shell: {place} and {links} applets from {busybox.origin}"
+    if taken:
+        names = ", ".join(taken[:3]) + (" ..." if taken[3:] else "")
+        note += f"; {len(taken)} names are the image's own ({names})"
+    return replace(plan, kept=tuple(kept), notes=(*plan.notes, note))
