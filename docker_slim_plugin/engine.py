@@ -7,12 +7,15 @@ it means there; everything else goes through the API. All that is made here carr
 from __future__ import annotations
 
 import io
+import math
 import os
 import subprocess
 import tarfile
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import wraps
 from itertools import pairwise
@@ -20,6 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 import docker
+import psutil
 import requests
 from docker import DockerClient
 from docker.context import ContextAPI
@@ -175,10 +179,13 @@ class Container:
         return found
 
     @translated
-    def execute(self, argv: Sequence[str], follow: Callable[[int], None] | None = None) -> tuple[int, str]:
+    def execute(
+        self, argv: Sequence[str], follow: Callable[[int], None] | None = None, deadline: float = math.inf
+    ) -> tuple[int, str]:
         """Run argv as `docker exec` would; return its exit status and output (bounded).
 
-        With `follow` it is started at the gate, and `follow` is called with the host pid that waits there.
+        With `follow` it is started at the gate, and `follow` is called with the host pid that waits there. What has
+        not ended at the `deadline` (time.monotonic()) is killed.
         """
         api = self.engine.api
         command = [GATE_PATH, *argv] if follow else list(argv)
@@ -194,9 +201,35 @@ class Container:
             if pid:
                 follow(pid)
         data = bytearray()
-        for block in stream:
-            data += block[: max(0, LOG_BYTES - len(data))]
+        with self._killed_at(deadline, identity) as killed:
+            for block in stream:
+                data += block[: max(0, LOG_BYTES - len(data))]
+        data += b"\nit did not end in time" if killed else b""
         return int(api.exec_inspect(identity)["ExitCode"] or 0), os.fsdecode(bytes(data))
+
+    @contextmanager
+    def _killed_at(self, deadline: float, identity: str) -> Iterator[list[int]]:
+        """Kill what was executed, and all that it started, when the deadline passes within the block.
+
+        Yield the list of the pids that were killed.
+        """
+        killed: list[int] = []
+
+        def kill() -> None:
+            with suppress(APIError, requests.RequestException, psutil.NoSuchProcess):
+                pid = int(self.engine.api.exec_inspect(identity)["Pid"] or 0)
+                first = psutil.Process(pid)
+                for process in (first, *first.children(recursive=True)) if pid else ():
+                    process.kill()
+                    killed.append(process.pid)
+
+        timer = threading.Timer(min(max(1.0, deadline - time.monotonic()), threading.TIMEOUT_MAX), kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield killed
+        finally:
+            timer.cancel()
 
     @contextmanager
     def export(self) -> Iterator[BinaryIO]:

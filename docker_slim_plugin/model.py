@@ -91,6 +91,8 @@ class RunResult:
     """Log of a container that ended by itself, bounded."""
     ports: tuple[int, ...] = ()
     """TCP ports that the app listened on when the probes began."""
+    ready: float = 0.0
+    """Seconds until then."""
     seconds: float = 0.0
 
 

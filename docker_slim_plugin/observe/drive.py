@@ -5,7 +5,6 @@ The same for the source, which is watched meanwhile, and for the slim images, wh
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import signal
@@ -21,7 +20,8 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.launch import Launch
 from docker_slim_plugin.model import RunResult
 from docker_slim_plugin.observe.follow import Follower
-from docker_slim_plugin.observe.probe import READY_QUIET, ProbePlan, Target, run_probes, wait_ready
+from docker_slim_plugin.observe.probe import ProbePlan, run_probes
+from docker_slim_plugin.observe.ready import Target, processor_seconds, wait_ready
 from docker_slim_plugin.observe.watch import Watch
 from docker_slim_plugin.progress import Progress
 
@@ -48,6 +48,8 @@ class Drive:
     """Seconds that one run may take at most."""
     known_ports: frozenset[int] | None = None
     """Ports that listened in the run of the source; None in that run itself."""
+    known_ready: float = 0.0
+    """Seconds that it took the source to come up."""
 
 
 @dataclass(slots=True)
@@ -109,9 +111,9 @@ def run(
     if drive.until == "exit":
         return _until_exit(container, lives, deadline)
     target = _target(container, init, launch, drive.known_ports)
-    # Who sees no files has nothing to wait for but the ports.
-    ready_quiet = READY_QUIET if seen.follower or seen.watch else 0.0
-    readiness = wait_ready(target, lives, seen.last_new, deadline, ready_quiet)
+    readiness = wait_ready(
+        target, lives, seen.last_new, deadline, None if seen.follower or seen.watch else drive.known_ready
+    )
     if not lives():
         return RunResult() if interrupted() else _ended(container)
     if not readiness.ready:
@@ -121,15 +123,16 @@ def run(
 
     def execute(command: str | Sequence[str]) -> tuple[int, str]:
         argv = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
-        return container.execute(argv, follow)
+        return container.execute(argv, follow, deadline)
 
-    ports = tuple(sorted(readiness.ports))
+    ports, ready = tuple(sorted(readiness.ports)), time.monotonic() - seen.started
     results = run_probes(target, drive.probes, execute, deadline)
     _settle(drive, seen, lives, init, deadline, idle=not (results or readiness.ports))
     if not lives():
-        return RunResult() if interrupted() else replace(_ended(container), probes=results, ports=ports)
+        return RunResult() if interrupted() else replace(_ended(container), probes=results, ports=ports, ready=ready)
     ended = _awaited(container, init, seen.follower)
-    return RunResult(probes=results, ports=ports, stop_status=stop(container, init, launch.stop_signal, ended))
+    status = stop(container, init, launch.stop_signal, ended)
+    return RunResult(probes=results, ports=ports, ready=ready, stop_status=status)
 
 
 def _target(container: Container, init: int, launch: Launch, known: frozenset[int] | None) -> Target:
@@ -181,30 +184,17 @@ def _settle(
     if not (seen.follower or seen.watch or idle):
         return
     enough = IDLE_SECONDS if seen.follower or seen.watch else IDLE_AGAIN_SECONDS
-    used, since = _processor_seconds(init), time.monotonic()
+    used, since = processor_seconds(init), time.monotonic()
     while lives() and time.monotonic() < deadline:
         now = time.monotonic()
         if idle and now - since >= enough:
-            before, used = used, _processor_seconds(init)
+            before, used = used, processor_seconds(init)
             since = now
             if used - before < IDLE_SHARE * enough and now - seen.last_new() >= QUIET_SECONDS:
                 return
         if not idle and now - seen.last_new() >= QUIET_SECONDS:
             return
         time.sleep(_TICK)
-
-
-def _processor_seconds(init: int) -> float:
-    try:
-        processes = [psutil.Process(init), *psutil.Process(init).children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return 0.0
-    total = 0.0
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            times = process.cpu_times()
-            total += times.user + times.system
-    return total
 
 
 def _awaited(container: Container, init: int, follower: Follower | None) -> Callable[[float], int | None]:

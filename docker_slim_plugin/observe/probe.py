@@ -1,4 +1,4 @@
-"""Driving the app from outside: readiness, and what is done to it."""
+"""What is done to a running app from outside, and what comes back."""
 
 from __future__ import annotations
 
@@ -7,40 +7,20 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-
-import psutil
 
 from docker_slim_plugin.model import ProbeResult
 from docker_slim_plugin.observe.crawl import visit
 from docker_slim_plugin.observe.http import HttpProbe, spoken
+from docker_slim_plugin.observe.ready import Target, container_pids, listening
 
 MAX_OUTPUT = 64 * 1024
-READY_QUIET, SOME_QUIET, NO_PORT_QUIET, SILENT_QUIET = 0.15, 1.5, 0.5, 30.0
-"""Seconds without a new file: when all ports listen, when some do, when none is expected, when none of them does."""
 HEALTH_TRIES, HEALTH_PAUSE = 5, 0.3
 SKIPPED = "http-skip"
 """Kind of a result that says what was not asked: a port, or links."""
-_TCP_LISTEN = "0A"
-_TICK, _SLOW_TICK = 0.02, 0.2
-"""Seconds between two looks at the app: who is up soon is seen soon, who takes long is not looked at as often."""
 Execute = Callable[[str | Sequence[str]], tuple[int, str]]
 """Runs a shell command line, or an argv, in the container; returns exit status and output."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """A running container, as probes see it."""
-
-    container: str
-    image: str
-    pid: int
-    """Of its init, on the host."""
-    ports: Mapping[int, tuple[str, int]]
-    """Container TCP port -> (address, port) where the host reaches it."""
-    exposed: tuple[int, ...]
-    """Container ports that are expected to listen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,80 +34,6 @@ class ProbePlan:
     healthcheck: tuple[str, ...] | None = None
     foreign: frozenset[int] = frozenset()
     """Ports that are known to speak something else."""
-
-
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """Whether the app has come up."""
-
-    ready: bool
-    ports: frozenset[int]
-    """Expected ports that listen."""
-    why: str = ""
-
-
-def container_pids(init: int) -> list[int]:
-    """Return the host pids of the container's init and of all below it."""
-    try:
-        first = psutil.Process(init)
-        return [init, *(process.pid for process in first.children(recursive=True))]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def listening(pids: Iterable[int]) -> frozenset[int]:
-    """Return the TCP ports that these processes listen on, in their own network namespace.
-
-    Read from /proc/PID/net (proc_pid_net(5)): psutil's net_connections knows the host's namespace only.
-    """
-    ports: set[int] = set()
-    sockets: dict[str, int] | None = None
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            if sockets is None:
-                sockets = {**_listeners(f"/proc/{pid}/net/tcp"), **_listeners(f"/proc/{pid}/net/tcp6")}
-            if not sockets:
-                break
-            for name in os.listdir(f"/proc/{pid}/fd"):
-                with contextlib.suppress(OSError):
-                    ports.update(filter(None, [sockets.get(os.readlink(f"/proc/{pid}/fd/{name}"))]))
-    return frozenset(ports)
-
-
-def _listeners(table: str) -> dict[str, int]:
-    """Return {"socket:[INODE]": port} of the listening sockets in a table of proc_pid_net(5)."""
-    with open(table, encoding="ascii") as file:
-        rows = [line.split() for line in list(file)[1:]]
-    return {f"socket:[{row[9]}]": int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == _TCP_LISTEN}
-
-
-def wait_ready(
-    target: Target,
-    alive: Callable[[], bool],
-    last_new: Callable[[], float],
-    deadline: float,
-    ready_quiet: float = READY_QUIET,
-) -> Readiness:
-    """Wait until the app listens where it is expected to and has been quiet; not ready when it ends or time is up.
-
-    `last_new` tells when something new was last seen of it, or when it was started where nothing is seen;
-    `ready_quiet` is how long that must be ago when all ports listen.
-    """
-    expected = frozenset(target.exposed)
-    begun = time.monotonic()
-    ports: frozenset[int] = frozenset()
-    while alive():
-        if expected - ports:
-            ports = listening(container_pids(target.pid)) & expected
-        quiet = time.monotonic() - last_new()
-        needed = ready_quiet if expected and ports == expected else SOME_QUIET if ports else NO_PORT_QUIET
-        if quiet >= needed and (ports or not expected or quiet >= SILENT_QUIET):
-            return Readiness(True, ports)
-        if time.monotonic() > deadline:
-            missing = ", ".join(str(port) for port in sorted(expected - ports))
-            return Readiness(False, ports, f"nothing listens on port {missing}" if missing else "it never came to rest")
-        time.sleep(min(max(_TICK, (time.monotonic() - begun) / 50), _SLOW_TICK))
-    return Readiness(False, ports, "the app has ended")
 
 
 def run_probes(target: Target, plan: ProbePlan, execute: Execute, deadline: float) -> tuple[ProbeResult, ...]:

@@ -1,0 +1,149 @@
+"""Whether the app has come up: who listens, who works, who has come to rest."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import psutil
+
+READY_QUIET, SOME_QUIET, NO_PORT_QUIET, SILENT_QUIET, BUSY_QUIET = 0.15, 1.5, 0.5, 30.0, 120.0
+"""Seconds without a new file: when all ports listen, when some do, when none is expected; when none of them does and
+the app is idle, and when it works.
+"""
+BUSY_SHARE, BUSY_SECONDS, IDLE_SECONDS = 0.05, 2.0, 10.0
+"""Who uses more of a processor than that share, in so many seconds, is busy; who has not been for so long, is idle."""
+_TCP_LISTEN = "0A"
+_TICK, _SLOW_TICK = 0.02, 0.2
+"""Seconds between two looks at the app: who is up soon is seen soon, who takes long is not looked at as often."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A running container, as probes see it."""
+
+    container: str
+    image: str
+    pid: int
+    """Of its init, on the host."""
+    ports: Mapping[int, tuple[str, int]]
+    """Container TCP port -> (address, port) where the host reaches it."""
+    exposed: tuple[int, ...]
+    """Container ports that are expected to listen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether the app has come up."""
+
+    ready: bool
+    ports: frozenset[int]
+    """Expected ports that listen."""
+    why: str = ""
+
+
+def container_pids(init: int) -> list[int]:
+    """Return the host pids of the container's init and of all below it."""
+    try:
+        first = psutil.Process(init)
+        return [init, *(process.pid for process in first.children(recursive=True))]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def listening(pids: Iterable[int]) -> frozenset[int]:
+    """Return the TCP ports that these processes listen on, in their own network namespace.
+
+    Read from /proc/PID/net (proc_pid_net(5)): psutil's net_connections knows the host's namespace only.
+    """
+    ports: set[int] = set()
+    sockets: dict[str, int] | None = None
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            if sockets is None:
+                sockets = {**_listeners(f"/proc/{pid}/net/tcp"), **_listeners(f"/proc/{pid}/net/tcp6")}
+            if not sockets:
+                break
+            for name in os.listdir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(OSError):
+                    ports.update(filter(None, [sockets.get(os.readlink(f"/proc/{pid}/fd/{name}"))]))
+    return frozenset(ports)
+
+
+def _listeners(table: str) -> dict[str, int]:
+    """Return {"socket:[INODE]": port} of the listening sockets in a table of proc_pid_net(5)."""
+    with open(table, encoding="ascii") as file:
+        rows = [line.split() for line in list(file)[1:]]
+    return {f"socket:[{row[9]}]": int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == _TCP_LISTEN}
+
+
+class _Idle:
+    """How long an app has used hardly any processor time."""
+
+    def __init__(self, init: int) -> None:
+        self._init = init
+        self._looked = self._busy = time.monotonic()
+        self._used = processor_seconds(init)
+
+    def seconds(self) -> float:
+        now = time.monotonic()
+        if now - self._looked >= BUSY_SECONDS:
+            used = processor_seconds(self._init)
+            if used - self._used > BUSY_SHARE * (now - self._looked):
+                self._busy = now
+            self._looked, self._used = now, used
+        return now - self._busy
+
+
+def processor_seconds(init: int) -> float:
+    """Return the processor time that the container's processes have used."""
+    total = 0.0
+    for pid in container_pids(init):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            times = psutil.Process(pid).cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def wait_ready(
+    target: Target,
+    alive: Callable[[], bool],
+    last_new: Callable[[], float],
+    deadline: float,
+    known: float | None = None,
+) -> Readiness:
+    """Wait until the app listens where it is expected to and has been quiet; not ready when it ends or time is up.
+
+    `last_new` tells when something new was last seen of it, or when it was started where nothing is seen. `known` is
+    what it took the source, where the app is tried again and nothing is seen: then there are the ports to go by alone.
+    """
+    expected = frozenset(target.exposed)
+    begun = time.monotonic()
+    idle = _Idle(target.pid)
+    ports: frozenset[int] = frozenset()
+    while alive():
+        if expected - ports:
+            ports = listening(container_pids(target.pid)) & expected
+        quiet = time.monotonic() - last_new()
+        if quiet >= _quiet_needed(expected, ports, known) and (
+            ports or not expected or idle.seconds() >= IDLE_SECONDS or quiet >= BUSY_QUIET
+        ):
+            return Readiness(True, ports)
+        if time.monotonic() > deadline:
+            missing = ", ".join(str(port) for port in sorted(expected - ports))
+            return Readiness(False, ports, f"nothing listens on port {missing}" if missing else "it never came to rest")
+        time.sleep(min(max(_TICK, (time.monotonic() - begun) / 50), _SLOW_TICK))
+    return Readiness(False, ports, "the app has ended")
+
+
+def _quiet_needed(expected: frozenset[int], ports: frozenset[int], known: float | None) -> float:
+    if not expected:
+        return max(NO_PORT_QUIET, known or 0.0)
+    if not ports:
+        return SILENT_QUIET
+    if known is not None:
+        return 0.0 if ports == expected else SILENT_QUIET
+    return READY_QUIET if ports == expected else SOME_QUIET
