@@ -18,6 +18,7 @@ _SYS_OPEN_TREE = 428
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.setns.argtypes = (ctypes.c_int, ctypes.c_int)
 _libc.prctl.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 4)
+_libc.signalfd.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int)
 _libc.syscall.restype = ctypes.c_long
 
 
@@ -43,3 +44,9 @@ def open_tree(directory: int, path: bytes, flags: int) -> int:
 def set_parent_death_signal(number: int) -> None:
     """Have the kernel send us signal `number` when the thread that started us ends. See prctl(2)."""
     checked(_libc.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0), "prctl")
+
+
+def signalfd(number: int) -> int:
+    """Return a descriptor that is readable while the blocked signal `number` is pending. See signalfd(2)."""
+    signals = (1 << (number - 1)).to_bytes(128, "little")  # glibc's sigset_t has 1,024 bits
+    return checked(_libc.signalfd(-1, signals, os.O_CLOEXEC | os.O_NONBLOCK), "signalfd")

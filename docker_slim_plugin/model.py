@@ -38,6 +38,8 @@ class Origin(StrEnum):
     PTRACE = "ptrace"
     FANOTIFY = "fanotify"
     INOTIFY = "inotify"
+    PROC = "proc"
+    """Held already by a process that ran before it was followed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -15,7 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.model import Access, Origin, Process
+from docker_slim_plugin.model import Access, AccessKind, Origin, Process
+from docker_slim_plugin.observe.members import members
 from docker_slim_plugin.observe.syscalls import SYSCALLS
 
 MAX_ACCESSES = 200_000
@@ -32,7 +32,7 @@ class Follower:
             self._command.append("--no-filter")
         if detach:
             self._command.append("--detach")
-        self._accesses: dict[tuple[str, int, str, str], Access] = {}
+        self._accesses: dict[tuple[str, AccessKind, Origin, str, str], Access] = {}
         self._processes: dict[int, Process] = {0: Process(0, "")}
         self._answers: dict[int, tuple[int, str]] = {}
         self._changed = threading.Condition()
@@ -43,6 +43,8 @@ class Follower:
         """Programs that no_new_privs kept from gaining rights."""
         self.tracers: set[str] = set()
         """argv[0] of processes that trace others."""
+        self.warnings: list[str] = []
+        """What could not be followed."""
         self.last_new = time.monotonic()
         self.events = self.lost = self.dropped = 0
         self.ready = False
@@ -63,7 +65,6 @@ class Follower:
         assert self._tracer.stdin is not None
         assert self._tracer.stdout is not None
         self._tracer.stdin.close()
-        self._wake()
         try:
             self._tracer.wait(5)
         except subprocess.TimeoutExpired:
@@ -74,17 +75,38 @@ class Follower:
 
     def attach(self, pid: int) -> None:
         """Let the process that waits at the gate go on to its program, followed; SlimError when it cannot run."""
-        assert self._tracer.stdin is not None
-        if not self.wait(lambda: self.ready, _START_SECONDS):
-            raise SlimError("cannot start the tracer", hint="docker slim doctor")
-        self._tracer.stdin.write(json.dumps(["attach", pid]).encode() + b"\n")
-        self._wake()
-        if not self.wait(lambda: pid in self._answers, _START_SECONDS):
-            raise SlimError("cannot attach to the container: the tracer does not answer", hint="docker slim doctor")
-        number, text = self._answers[pid]
+        number, text = self._ask("attach", pid)
         if number:
             hint = "docker slim doctor" if number == errno.EPERM else "check the image's ENTRYPOINT and CMD"
             raise SlimError(f"cannot run the app: {text}", hint=hint)
+
+    def seize(self, init: int) -> tuple[int, ...]:
+        """Follow every process of the running container whose init is `init`; return their pids.
+
+        They are left to themselves when the follower is left, or dies. SlimError when one may not be followed.
+        """
+        taken: dict[int, None] = {}
+        while fresh := [pid for pid in members(init) if pid not in taken]:
+            for pid in fresh:
+                number, text = self._ask("seize", pid)
+                taken[pid] = None
+                if number not in (0, errno.ESRCH):
+                    hint = "docker slim doctor" if number == errno.EPERM else ""
+                    raise SlimError(f"cannot follow process {pid} of the container: {text}", hint=hint)
+        return tuple(pid for pid in taken if self.follows(pid))
+
+    def _ask(self, command: str, pid: int) -> tuple[int, str]:
+        """Have the tracer carry out a command; return errno (0 when it is done) and the reason."""
+        assert self._tracer.stdin is not None
+        if not self.wait(lambda: self.ready, _START_SECONDS):
+            raise SlimError("cannot start the tracer", hint="docker slim doctor")
+        try:
+            self._tracer.stdin.write(json.dumps([command, pid]).encode() + b"\n")
+        except BrokenPipeError:
+            self.gone = True
+        if not self.wait(lambda: pid in self._answers, _START_SECONDS):
+            raise SlimError("cannot attach to the container: the tracer does not answer", hint="docker slim doctor")
+        return self._answers[pid]
 
     def wait(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait until `condition` holds; False when it did not in time, or the tracer has gone."""
@@ -115,12 +137,6 @@ class Follower:
     def __len__(self) -> int:
         return len(self._accesses)
 
-    def _wake(self) -> None:
-        try:
-            os.kill(self._tracer.pid, signal.SIGUSR1)
-        except ProcessLookupError:
-            self.gone = True
-
     def _read(self) -> None:
         assert self._tracer.stdout is not None
         with os.fdopen(os.dup(self._tracer.stdout.fileno()), "rb", buffering=1 << 16) as stream:
@@ -135,38 +151,47 @@ class Follower:
     def _take(self, message: list[Any]) -> None:
         match message:
             case ["access", int(number), int(row), str(path), str(root)]:
-                self._access(number, row, path, root)
+                self._keep(Access(path, SYSCALLS[row].kind, Origin.PTRACE, self._who(number), root))
+            case ["has", int(number), str(kind), str(path)]:
+                self._keep(Access(path, AccessKind(kind), Origin.PROC, self._who(number)))
             case ["process", int(number), int(pid), str(argv0)]:
                 self._processes[number] = Process(pid, argv0)
             case ["counts", int(events), int(lost), _]:
                 self.events, self.lost = events, lost
-            case ["ready"]:
-                self.ready = True
-                self._changed.notify_all()
-            case ["released", int(pid)]:
-                self._answers[pid] = (0, "")
-                self._changed.notify_all()
-            case ["refused", int(pid), int(number), str(text)]:
-                self._answers[pid] = (number or errno.EIO, text)
-                self._changed.notify_all()
-            case ["ended", int(pid), int(status)]:
-                self.ended[pid] = status
-                self._changed.notify_all()
-            case ["rights", int(), str(path)]:
-                self.rights.add(path)
-                self._changed.notify_all()
-            case ["ptrace", int(number)]:
-                self.tracers.add(self._processes[number].argv0)
+            case ["door", str(reason)] if reason:
+                self.warnings.append(f"who comes in by docker exec is watched, but not followed: {reason}")
+            case ["missed", str(argv0)]:
+                self.warnings.append(f"{argv0 or 'a process'} came in from outside and was watched, but not followed")
+            case _:
+                self._happened(message)
                 self._changed.notify_all()
 
-    def _access(self, number: int, row: int, path: str, root: str) -> None:
-        process = self._processes.get(number, self._processes[0])
-        key = (path, row, process.argv0, root)
+    def _happened(self, message: list[Any]) -> None:
+        """Take what somebody may wait for."""
+        match message:
+            case ["ready"]:
+                self.ready = True
+            case ["released", int(pid)]:
+                self._answers[pid] = (0, "")
+            case ["refused", int(pid), int(number), str(text)]:
+                self._answers[pid] = (number or errno.EIO, text)
+            case ["ended", int(pid), int(status)]:
+                self.ended[pid] = status
+            case ["rights", int(), str(path)]:
+                self.rights.add(path)
+            case ["ptrace", int(number)]:
+                self.tracers.add(self._who(number).argv0)
+
+    def _who(self, number: int) -> Process:
+        return self._processes.get(number, self._processes[0])
+
+    def _keep(self, access: Access) -> None:
+        key = (access.path, access.kind, access.origin, access.process.argv0, access.root)
         if key in self._accesses:
             return
         if len(self._accesses) >= MAX_ACCESSES:
             self._shrink()
-        self._accesses[key] = Access(path, SYSCALLS[row].kind, Origin.PTRACE, process, root)
+        self._accesses[key] = access
         self.last_new = time.monotonic()
 
     def _shrink(self) -> None:

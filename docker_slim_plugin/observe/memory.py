@@ -13,15 +13,16 @@ _SHORT = 256
 _process_vm_readv = ctypes.CDLL(None, use_errno=True).process_vm_readv
 _process_vm_readv.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 5)
 _process_vm_readv.restype = ctypes.c_ssize_t
-_pack_iovec = struct.Struct("QQ").pack_into
-_block, _local, _remote = (create_string_buffer(size) for size in (PATH_MAX, 16, 16))
-_block_at, _local_at, _remote_at = (addressof(buffer) for buffer in (_block, _local, _remote))
+# Two struct iovec of uio.h: (_block, size), (address, size)
+_pack_iovecs = struct.Struct("QQQQ").pack_into
+_block, _iovecs = create_string_buffer(PATH_MAX), create_string_buffer(32)
+_block_at, _local_at = addressof(_block), addressof(_iovecs)
+_remote_at = _local_at + 16
 
 
 def peek(pid: int, address: int, size: int) -> bytes:
     """Return up to `size` (at most PATH_MAX) bytes at `address`. See process_vm_readv(2): no descriptor to keep."""
-    _pack_iovec(_remote, 0, address, size)
-    _pack_iovec(_local, 0, _block_at, size)
+    _pack_iovecs(_iovecs, 0, _block_at, size, address, size)
     got = _process_vm_readv(pid, _local_at, 1, _remote_at, 1, 0)
     if got < 0:
         raise OSError(ctypes.get_errno(), "process_vm_readv")

@@ -8,7 +8,6 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from ptrace.binding import func as binding
 from ptrace.binding.func import PTRACE_EVENT_EXEC, PTRACE_SYSCALL, ptrace, ptrace_getregs, ptrace_setregs
 
 from docker_slim_plugin.gate import GATES
@@ -43,16 +42,17 @@ class Refused(Exception):
         self.number = number
 
 
-def release(pid: int, program: bytes, entered: Callable[[int], None]) -> None:
+def release(pid: int, program: bytes, entered: Callable[[int], object], await_stop: Callable[[int], int]) -> None:
     """Seize the process in the gate, install the BPF `program` (if any), and make it execve; it is left stopped there.
 
-    `entered` is called where the execve is about to be made, as in any other stop. Raises Refused.
+    `entered` is called where the execve is about to be made, as in any other stop; `await_stop` is to wait for a wait
+    status of `pid`. Raises Refused.
     """
     machine = os.uname().machine
     gate, calls = GATES[machine], NUMBERS[machine]
     ptrace(PTRACE_SEIZE, pid, 0, OPTIONS)
     ptrace(PTRACE_INTERRUPT, pid)
-    _wait_stop(pid)
+    _stopped(await_stop(pid))
     registers = ptrace_getregs(pid)
     if not gate.holds(_instruction_pointer(registers)):
         raise Refused(errno.EBUSY, "the process is not at the gate")
@@ -61,7 +61,8 @@ def release(pid: int, program: bytes, entered: Callable[[int], None]) -> None:
     def call(name: str, *arguments: int) -> int:
         tell_at = PTRACE_EVENT_SECCOMP if program else 0
         before_exec = (lambda event: entered(pid) if event == tell_at else None) if name == "execve" else None
-        return _inject(pid, gate.syscall_address, calls[name], arguments, before_exec)
+        _prepare(pid, gate.syscall_address, calls[name], arguments)
+        return _result_of(pid, before_exec, await_stop)
 
     if program:
         _install_filter(pid, stack, program, call)
@@ -117,19 +118,14 @@ def candidates(name: bytes, path: bytes) -> list[bytes]:
     return [(directory or b".") + b"/" + name for directory in path.split(b":")]
 
 
-def _inject(
-    pid: int, address: int, number: int, arguments: tuple[int, ...], entering: Callable[[int], None] | None
-) -> int:
-    """Make the stopped `pid` do one system call at `address`; return its result, -errno on failure.
+def _result_of(pid: int, entering: Callable[[int], object] | None, await_stop: Callable[[int], int]) -> int:
+    """Let the stopped `pid` do the system call that it was prepared for; return its result, -errno on failure.
 
     `entering` is told of each stop on the way in: PTRACE_EVENT_SECCOMP, or 0 for the syscall-enter-stop.
     """
-    registers = ptrace_getregs(pid)
-    _prepare(registers, address, number, arguments)
-    ptrace_setregs(pid, registers)
     while True:
         ptrace(PTRACE_SYSCALL, pid, 0, 0)
-        status = _wait_stop(pid)
+        status = _stopped(await_stop(pid))
         if status >> 16 == PTRACE_EVENT_EXEC:
             return 0
         if status >> 16 == PTRACE_EVENT_SECCOMP or os.WSTOPSIG(status) == SYSCALL_STOP:
@@ -139,8 +135,7 @@ def _inject(
                 entering(status >> 16)
 
 
-def _wait_stop(pid: int) -> int:
-    _, status = os.waitpid(pid, binding.THREAD_TRACE_FLAGS)
+def _stopped(status: int) -> int:
     if not os.WIFSTOPPED(status):
         raise Refused(errno.ESRCH, "the process ended at the gate")
     return status
@@ -159,8 +154,14 @@ def _result(registers: Any) -> int:
     return value - (1 << 64) if value >> 63 else value
 
 
-def _prepare(registers: Any, address: int, number: int, arguments: tuple[int, ...]) -> None:
+def _prepare(pid: int, address: int, number: int, arguments: tuple[int, ...]) -> None:
     """Set the registers for a system call at `address` (syscall(2)), and cancel the restart of the interrupted one."""
+    registers = ptrace_getregs(pid)
+    _fill(registers, address, number, arguments)
+    ptrace_setregs(pid, registers)
+
+
+def _fill(registers: Any, address: int, number: int, arguments: tuple[int, ...]) -> None:
     values = (*arguments, 0, 0, 0, 0, 0, 0)[:6]
     if hasattr(registers, "pc"):
         registers.pc = address

@@ -115,7 +115,7 @@ def _observe_once(
             result=replace(result, seconds=time.monotonic() - started),
             lost=follower.lost + watcher.lost,
             events=follower.events + watcher.events,
-            warnings=tuple(watcher.warnings),
+            warnings=(*follower.warnings, *watcher.warnings),
             mode=mode,
             watch=watcher.name,
         )

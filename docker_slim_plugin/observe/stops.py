@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import struct
-from ctypes import addressof, create_string_buffer
+from ctypes import addressof, c_ulong, create_string_buffer
 
 from ptrace.binding import func as binding
 from ptrace.binding.func import ptrace
@@ -14,18 +14,18 @@ PTRACE_SEIZE = 0x4206
 PTRACE_INTERRUPT = 0x4207
 PTRACE_LISTEN = 0x4208
 PTRACE_GET_SYSCALL_INFO = 0x420E
-PTRACE_SYSCALL_INFO_ENTRY, PTRACE_SYSCALL_INFO_EXIT = 1, 2
+PTRACE_SYSCALL_INFO_EXIT = 2
 PTRACE_EVENT_SECCOMP, PTRACE_EVENT_STOP = 7, 128
 PTRACE_O_TRACESECCOMP, PTRACE_O_EXITKILL = 0x80, 0x100000
-OPTIONS = (
+OUTSIDE_OPTIONS = (
     binding.PTRACE_O_TRACESYSGOOD
     | binding.PTRACE_O_TRACEFORK
     | binding.PTRACE_O_TRACEVFORK
     | binding.PTRACE_O_TRACECLONE
     | binding.PTRACE_O_TRACEEXEC
-    | PTRACE_O_TRACESECCOMP
-    | PTRACE_O_EXITKILL
 )
+"""For processes that we did not start: no filter of ours, and they outlive us."""
+OPTIONS = OUTSIDE_OPTIONS | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL
 FORKS = frozenset({binding.PTRACE_EVENT_FORK, binding.PTRACE_EVENT_VFORK, binding.PTRACE_EVENT_CLONE})
 SYSCALL_STOP = signal.SIGTRAP | 0x80
 GROUP_STOPS = frozenset({signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
@@ -33,16 +33,21 @@ GROUP_STOPS = frozenset({signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.
 _INFO = struct.Struct("<BxxxIQQQ6QI")
 _buffer = create_string_buffer(_INFO.size + 8)
 _address = addressof(_buffer)
+_message = c_ulong()
+_message_at = addressof(_message)
 
 
 def syscall_info(pid: int) -> tuple[int, ...]:
-    """Return struct ptrace_syscall_info of a stopped tracee: (op, arch, ip, sp, nr, six arguments, ret_data).
-
-    ret_data is the filter's, and means something in a seccomp stop only.
-    """
+    """Return struct ptrace_syscall_info of a stopped tracee: (op, arch, ip, sp, nr, six arguments, ret_data)."""
     ptrace(PTRACE_GET_SYSCALL_INFO, pid, _INFO.size, _address)
     return _INFO.unpack_from(_buffer)
 
 
-OP, ARCH, NR, ARGUMENTS, RET_DATA = 0, 1, 4, 5, 11
+def event_message(pid: int) -> int:
+    """Return what an event is about: a fork's child, an exec's former thread. See PTRACE_GETEVENTMSG in ptrace(2)."""
+    ptrace(binding.PTRACE_GETEVENTMSG, pid, 0, _message_at)
+    return _message.value
+
+
+OP, ARCH, NR, ARGUMENTS = 0, 1, 4, 5
 """Places in what `syscall_info` returns."""

@@ -1,7 +1,6 @@
 """The table of system calls that name a file, and the seccomp filter that stops a tracee at them and nowhere else.
 
-One row serves every architecture: libseccomp knows the numbers, and the row's place in the table travels with the stop
-(SECCOMP_RET_DATA), so that the tracer never has to know which ABI a tracee speaks. Compare strace's %file class.
+One row serves every architecture: libseccomp knows each ABI's numbers. Compare strace's %file class.
 """
 
 from __future__ import annotations
@@ -137,6 +136,7 @@ SYSCALLS: tuple[Syscall, ...] = (
     Syscall("setns", _OTHER, ()),
     Syscall("ptrace", _OTHER, ()),
 )
+EXECVE = next(row for row, call in enumerate(SYSCALLS) if call.name == "execve")
 ROOT_CALLS = frozenset({"chroot", "pivot_root", "setns"})
 """After one of these an absolute path need not start at the container's root."""
 
@@ -145,29 +145,30 @@ AT_EMPTY_PATH = 0x1000
 # half of all stops. The filter lets exactly this flag value pass.
 FLAGS_ARGUMENT = {"newfstatat": 3, "fstatat64": 3, "statx": 2}
 
+X32_BIT = 0x40000000
 SECCOMP_RET_TRACE = 0x7FF00000
 _BPF_LD_W_ABS, _BPF_JEQ_K, _BPF_RET_K = 0x20, 0x15, 0x06
 _OTHER_ABIS = {"x86_64": ("X86", "X32"), "aarch64": ("ARM",)}
 
 
 def filter_program(machine: str) -> bytes:
-    """Return the BPF program (array of struct sock_filter) that traces every row, with its index as the stop's data."""
+    """Return the BPF program (array of struct sock_filter) that traces every row."""
     program = seccomp.SyscallFilter(seccomp.ALLOW)
     # An ABI that we do not know is let through and seen by the watcher only; killing it would change the app.
     program.set_attr(seccomp.Attr.ACT_BADARCH, seccomp.ALLOW)
     for abi in _OTHER_ABIS[machine]:
         program.add_arch(getattr(seccomp.Arch, abi))
-    unknown: list[tuple[int, int]] = []
-    for index, call in enumerate(SYSCALLS):
+    unknown: list[int] = []
+    for call in SYSCALLS:
         try:
             if call.name in FLAGS_ARGUMENT:
                 condition = seccomp.Arg(FLAGS_ARGUMENT[call.name], seccomp.NE, AT_EMPTY_PATH)
-                program.add_rule(seccomp.TRACE(index), call.name, condition)
+                program.add_rule(seccomp.TRACE(0), call.name, condition)
             else:
-                program.add_rule(seccomp.TRACE(index), call.name)
+                program.add_rule(seccomp.TRACE(0), call.name)
         except (OSError, ValueError):
             if call.number:
-                unknown.append((call.number, index))
+                unknown.append(call.number)
     return _newest(unknown) + _exported(program)
 
 
@@ -179,26 +180,31 @@ def _exported(program: Any) -> bytes:
         return file.read()
 
 
-def _newest(calls: list[tuple[int, int]]) -> bytes:
+def _newest(calls: list[int]) -> bytes:
     """Return instructions to go before libseccomp's: those for calls newer than the installed libseccomp."""
     if not calls:
         return b""
     code = [struct.pack("<HBBI", _BPF_LD_W_ABS, 0, 0, 0)]  # seccomp_data.nr
-    for number, index in calls:
+    for number in calls:
         code.append(struct.pack("<HBBI", _BPF_JEQ_K, 0, 1, number))
-        code.append(struct.pack("<HBBI", _BPF_RET_K, 0, 0, SECCOMP_RET_TRACE | index))
+        code.append(struct.pack("<HBBI", _BPF_RET_K, 0, 0, SECCOMP_RET_TRACE))
     return b"".join(code)
 
 
 def numbers(machine: str) -> dict[tuple[int, int], int]:
-    """Return {(AUDIT_ARCH_..., number): row} of every ABI of the machine, for a tracer that has no filter."""
+    """Return {(AUDIT_ARCH_..., number): row} of every ABI of the machine.
+
+    x32 goes by x86_64's AUDIT_ARCH and is told from it by bit 30 of its numbers, which is taken off here: those that
+    are x32's own are free in x86_64.
+    """
     native = {"x86_64": seccomp.Arch.X86_64, "aarch64": seccomp.Arch.AARCH64}[machine]
     found: dict[tuple[int, int], int] = {}
-    for abi in (native, *(getattr(seccomp.Arch, name) for name in _OTHER_ABIS[machine] if name != "X32")):
-        for index, call in enumerate(SYSCALLS):
+    for name in ("", *_OTHER_ABIS[machine]):
+        abi = getattr(seccomp.Arch, name) if name else native
+        audit = int(native if name == "X32" else abi)
+        for row, call in enumerate(SYSCALLS):
             number = seccomp.resolve_syscall(abi, call.name)
             number = number if number >= 0 else call.number
-            if number > 0 or (number == 0 and call.name == "restart_syscall"):
-                # x32 shares x86_64's AUDIT_ARCH; its numbers have bit 30 set, which the tracer masks.
-                found[int(abi), number] = index
+            if number > 0:
+                found.setdefault((audit, number & ~X32_BIT), row)
     return found

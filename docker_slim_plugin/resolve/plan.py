@@ -24,6 +24,7 @@ from docker_slim_plugin.model import (
     SourceImage,
 )
 from docker_slim_plugin.resolve import declared, hints, named, packages, patterns, scripts, tree
+from docker_slim_plugin.resolve.aliases import Aliases
 from docker_slim_plugin.resolve.asks import Asks
 from docker_slim_plugin.resolve.busybox import with_shell
 from docker_slim_plugin.resolve.elf import Elf
@@ -225,6 +226,7 @@ class _Rounds:
         self.units = units
         environment = declared.environment(source.config)
         self.facts = hints.facts(ledger.rootfs, observations.accesses, environment)
+        self.aliases = Aliases(ledger.rootfs, observations.accesses)
         self.touched = {access.path for access in observations.accesses}
         self.whole = {
             pattern: patterns.trees(ledger.rootfs, patterns.matches(ledger.rootfs, pattern))
@@ -237,6 +239,8 @@ class _Rounds:
         """Return what is to be kept besides; nothing new when called again on the same."""
         kept = self.ledger.reasons
         rootfs = self.ledger.rootfs
+        for link, reason in tuple(self.aliases.links(kept)):
+            self.ledger.keep(link, reason)
         asked = self.asks.all(kept) if self.asks is not None else None
         found = list(hints.needs(replace(self.facts, kept=kept, asked=asked), self.selection.hints_off))
         contents, self.large = declared.volumes(rootfs, self.source, self.touched, kept)

@@ -290,3 +290,42 @@ def test_200000_accesses_take_seconds_at_most() -> None:
     found = plan(tree, *seen)
     assert len(files(found)) == 2000
     assert time.perf_counter() - begin < 5
+
+
+ALTERNATIVES: Tree = {
+    "/usr/bin/awk": "-> /etc/alternatives/awk", "/etc/alternatives/awk": "-> /usr/bin/mawk", "/usr/bin/mawk": "#!/bin/sh",
+    "/bin/sh": "-> dash", "/bin/dash": b"\x7fELF", "/bin/ash": "-> dash", "/usr/bin/nawk": "-> gawk", "/usr/bin/gawk": b"\x7fELF",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("origin", "kind", "kept"),
+    [
+        pytest.param(
+            Origin.FANOTIFY,
+            AccessKind.EXEC,
+            ["/bin/dash", "/bin/sh", "/etc/alternatives/awk", "/usr/bin/awk", "/usr/bin/mawk"],
+            id="run by nobody knows which name: all its links, but not those of its interpreter",
+        ),
+        pytest.param(
+            Origin.INOTIFY,
+            AccessKind.OPEN,
+            ["/bin/dash", "/bin/sh", "/etc/alternatives/awk", "/usr/bin/awk", "/usr/bin/mawk"],
+            id="opened, and may have been run",
+        ),
+        pytest.param(Origin.FANOTIFY, AccessKind.OPEN, ["/bin/dash", "/bin/sh", "/usr/bin/mawk"], id="only opened"),
+        pytest.param(Origin.PTRACE, AccessKind.EXEC, ["/bin/dash", "/bin/sh", "/usr/bin/mawk"], id="run by this name"),
+    ],
+)
+def test_links_to_what_only_the_kernel_named(origin: Origin, kind: AccessKind, kept: list[str]) -> None:
+    interpreter = Access("/bin/dash", kind, origin, Process(0, "mawk"))
+    found = plan(ALTERNATIVES, Access("/usr/bin/mawk", kind, origin, Process(0, "mawk")), interpreter)
+    assert files(found) == kept
+
+
+def test_links_to_what_was_followed_as_well_are_not_added() -> None:
+    seen = (
+        Access("/usr/bin/mawk", AccessKind.EXEC, Origin.FANOTIFY, Process(0, "mawk")),
+        access("/etc/alternatives/awk", AccessKind.EXEC),
+    )
+    assert "/usr/bin/awk" not in files(plan(ALTERNATIVES, *seen))
