@@ -48,7 +48,8 @@ def allowed(selections: Selections, names: Sequence[str], reference: str) -> Pur
     for name in wanted:
         if name not in selections.packages:
             near = get_close_matches(name, selections.packages, 3)
-            hint = f"--purge {' or '.join(near)}" if near else f"docker run --rm {reference} dpkg-query --show"
+            listed = f"docker run --rm --entrypoint dpkg-query {reference} --show"
+            hint = f"--purge {' or '.join(near)}" if near else listed
             raise SlimError(f"cannot purge {name!r}: no such package is installed in {reference}", hint=hint)
         if name in MANAGERS:
             raise SlimError(f"cannot purge {name}: the base is to be able to install packages", hint="leave it out")

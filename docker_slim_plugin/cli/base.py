@@ -6,9 +6,10 @@ import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import typer.core
 
 from docker_slim_plugin.base.kinds import KINDS, NAMES, USUAL
 from docker_slim_plugin.cli import options, screen
@@ -68,7 +69,14 @@ Purge = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be dropped; write no image.")]
 
 
-@app.command(short_help="Make a smaller base image of a distribution's")
+class Base(typer.core.TyperCommand):
+    """`base`, its usage line spelled as docker spells it."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        return ["[OPTIONS] IMAGE"]
+
+
+@app.command(cls=Base, short_help="Make a smaller base image of a distribution's")
 def base(
     context: typer.Context,
     image: Image,
@@ -159,9 +167,9 @@ def result(report: BaseReport, request: BaseRequest) -> str:
     if image is None:
         lines.append("nothing was written (--dry-run)")
     else:
-        words = ["docker", *request.global_options, "run", "--rm", "-it", image.reference]
+        words = ["docker", *request.global_options, "run", "--rm", "-it", "--entrypoint=sh", image.reference]
         lines.append(f"build on it: FROM {printable(image.reference)}")
-        lines.append(f"look into it: {printable(shlex.join(words))} sh")
+        lines.append(f"look into it: {printable(shlex.join(words))}")
     return "\n".join(lines)
 
 

@@ -139,7 +139,7 @@ def test_a_purge_that_can_be(selections: Selections, names: list[str], online: b
     ("name", "said", "hint"),
     [
         ("e2fsprog", "no such package is installed in image", "--purge e2fsprogs"),
-        ("qqqqq", "no such package is installed in image", "docker run --rm image dpkg-query --show"),
+        ("qqqqq", "no such package is installed in image", "docker run --rm --entrypoint dpkg-query image --show"),
         ("removed", "no such package is installed in image", ""),
         ("apt", "is to be able to install packages", "leave it out"),
         ("base-files", "calls it essential", "leave it out"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from docker_slim_plugin.image.config import BASE_DIGEST, BASE_NAME, differences, image_config, is_slim
+from docker_slim_plugin.image.config import BASE_DIGEST, BASE_NAME, BASED_BY, differences, image_config, is_slim
 from docker_slim_plugin.model import LayerBlob, SourceImage
 
 ID = f"sha256:{'1' * 64}"
@@ -112,6 +112,13 @@ def test_a_difference_of_megabytes_is_said_shortly() -> None:
             ({"CreatedBy": "COPY . /"}, {"CreatedBy": "docker slim: app"}), {}, False, id="built on a slim one"
         ),
         pytest.param(({"CreatedBy": "RUN echo docker slim: x"},), {}, False, id="named by the way"),
+        pytest.param(
+            ({"CreatedBy": "", "Comment": f"{BASED_BY} debian:12"},),
+            {BASE_NAME: "debian:12", BASE_DIGEST: ID},
+            False,
+            id="a base image",
+        ),
+        pytest.param(({"CreatedBy": f"{BASED_BY} squashed"},), {}, False, id="a base image that was loaded"),
     ],
 )
 def test_is_slim(history: tuple[dict[str, Any], ...], labels: dict[str, str], slim: bool) -> None:
