@@ -4,15 +4,8 @@ The container is created with the gate as entrypoint and the real argv behind it
 the app's own: user, environment, cgroup, mounts and pid are as the engine made them, PID 1 included. The tracer then
 makes it install the filter and execve the real program, by setting registers at the gate's system call instruction.
 
-x86_64 (intel syntax):                      aarch64:
-    _start: mov eax, 34     ; pause(2)          _start: mov x0, #0      // ppoll(NULL, 0, NULL, NULL, 0):
-            syscall                                     mov x1, #0      // aarch64 has no pause(2)
-            jmp _start                                  mov x2, #0
-                                                        mov x3, #0
-PID 1 of a pid namespace cannot stop itself             mov x4, #0
-(SIGSTOP is ignored there, pid_namespaces(7)),          mov x8, #73
-hence a wait that signals do not end.                   svc #0
-                                                        b _start
+PID 1 of a pid namespace cannot stop itself (SIGSTOP is ignored there, pid_namespaces(7)), hence a wait that signals do
+not end.
 """
 
 from __future__ import annotations
@@ -29,14 +22,18 @@ GATE_PATH = f"/{GATE_NAME}"
 
 _LOAD_ADDRESS = 0x400000
 _HEADERS = 64 + 56
+_ALIGNMENT = 0x10000
+"""Of the largest pages in use: aarch64 has kernels with 64 KiB."""
 _POLL_SECONDS = 0.001
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateCode:
     """One architecture's gate."""
 
     elf_machine: int
+    assembly: str
+    """What `code` was assembled from; the label `call` is the system call instruction."""
     code: bytes
     syscall_offset: int
     """Of the system call instruction, in `code`."""
@@ -56,18 +53,40 @@ class GateCode:
         identity = b"\x7fELF\x02\x01\x01" + bytes(9)
         entry = _LOAD_ADDRESS + _HEADERS
         header = struct.pack("<HHIQQQIHHHHHH", 2, self.elf_machine, 1, entry, 64, 0, 0, 64, 56, 1, 0, 0, 0)
-        load = struct.pack("<IIQQQQQQ", 1, 5, 0, _LOAD_ADDRESS, _LOAD_ADDRESS, size, size, 0x1000)
+        load = struct.pack("<IIQQQQQQ", 1, 5, 0, _LOAD_ADDRESS, _LOAD_ADDRESS, size, size, _ALIGNMENT)
         return identity + header + load + self.code
 
 
+_PAUSE = """
+    .intel_syntax noprefix
+_start:
+    mov eax, 34     # pause(2)
+call:
+    syscall
+    jmp _start
+"""
+_PPOLL = """
+_start:
+    mov x0, #0      // ppoll(NULL, 0, NULL, NULL, 0): aarch64 has no pause(2)
+    mov x1, #0
+    mov x2, #0
+    mov x3, #0
+    mov x4, #0
+    mov x8, #73
+call:
+    svc #0
+    b _start
+"""
+
 GATES = {
-    "x86_64": GateCode(62, bytes.fromhex("b822000000 0f05 ebf7"), 5),
+    "x86_64": GateCode(
+        elf_machine=62, assembly=_PAUSE, code=bytes.fromhex("b822000000 0f05 ebf7"), syscall_offset=5
+    ),
     "aarch64": GateCode(
-        183,
-        struct.pack(
-            "<8I", 0xD2800000, 0xD2800001, 0xD2800002, 0xD2800003, 0xD2800004, 0xD2800928, 0xD4000001, 0x17FFFFF9
-        ),
-        24,
+        elf_machine=183,
+        assembly=_PPOLL,
+        code=bytes.fromhex("000080d2 010080d2 020080d2 030080d2 040080d2 280980d2 010000d4 f9ffff17"),
+        syscall_offset=24,
     ),
 }
 """By `os.uname().machine`."""

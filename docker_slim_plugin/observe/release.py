@@ -164,6 +164,10 @@ def _prepare(pid: int, address: int, number: int, arguments: tuple[int, ...]) ->
 def _fill(registers: Any, address: int, number: int, arguments: tuple[int, ...]) -> None:
     values = (*arguments, 0, 0, 0, 0, 0, 0)[:6]
     if hasattr(registers, "pc"):
+        # arch/arm64/kernel/signal.c, do_signal(): before this stop it has stepped pc back to the call, put x0 back and
+        # forgotten the call; afterwards it only turns -ERESTART_RESTARTBLOCK into restart_syscall(2), which a ppoll(2)
+        # without a time never returns. So no orig_x0 is to be set (ptrace shows none), and no NT_ARM_SYSTEM_CALL,
+        # which changes a call in its entry stop. x7 is the kernel's own in those stops, and no argument of ours.
         registers.pc = address
         # Arguments first: r8 of aarch64 is the number, not an argument.
         for index, value in enumerate(values):

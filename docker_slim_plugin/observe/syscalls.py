@@ -149,6 +149,8 @@ X32_BIT = 0x40000000
 SECCOMP_RET_TRACE = 0x7FF00000
 _BPF_LD_W_ABS, _BPF_JEQ_K, _BPF_RET_K = 0x20, 0x15, 0x06
 _OTHER_ABIS = {"x86_64": ("X86", "X32"), "aarch64": ("ARM",)}
+_I386_SOCKETS = {"bind": 361, "connect": 362}
+"""Since Linux 4.3; libseccomp resolves these names to what it calls socketcall(2)'s share."""
 
 
 def filter_program(machine: str) -> bytes:
@@ -204,7 +206,8 @@ def numbers(machine: str) -> dict[tuple[int, int], int]:
         audit = int(native if name == "X32" else abi)
         for row, call in enumerate(SYSCALLS):
             number = seccomp.resolve_syscall(abi, call.name)
-            number = number if number >= 0 else call.number
+            if number < 0:
+                number = _I386_SOCKETS.get(call.name, call.number) if name == "X86" else call.number
             if number > 0:
                 found.setdefault((audit, number & ~X32_BIT), row)
     return found
