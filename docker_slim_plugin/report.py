@@ -15,18 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from docker_slim_plugin import __version__
+from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model import (
     AccessKind,
     FilePlan,
     Kept,
     Observations,
     ProbeResult,
+    ReasonKind,
     SlimImage,
     SourceImage,
 )
 from docker_slim_plugin.verify import Verdict
 
 SCHEMA_VERSION = 1
+MOST_PROGRAMS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +98,7 @@ class Report:
                 "Events": self.observations.events,
                 "Lost": self.observations.lost,
                 "Paths": len({access.path for access in self.observations.accesses}),
-                "Executed": sorted({a.path for a in self.observations.accesses if a.kind is AccessKind.EXEC})[:500],
+                "Executed": _executed(self.plan)[:MOST_PROGRAMS],
                 "ExitStatus": self.observations.result.exit_status,
                 "StopStatus": self.observations.result.stop_status,
                 "Probes": [_probe(probe) for probe in self.observations.result.probes],
@@ -119,6 +122,15 @@ class Report:
         if files:
             document["Files"] = [_kept(kept) for kept in self.plan.kept]
         return document
+
+
+def _executed(plan: FilePlan) -> list[str]:
+    """Return the image's programs that were executed: a shell also tries names that are not there."""
+    return [
+        kept.entry.path
+        for kept in plan.kept
+        if any(one.kind is ReasonKind.ACCESS and one.detail.startswith(AccessKind.EXEC) for one in kept.reasons)
+    ]
 
 
 def _image(image: SlimImage, source: SourceImage) -> dict[str, Any]:
@@ -164,10 +176,13 @@ def report_file(reference: str, environment: Mapping[str, str]) -> Path:
 
 
 def save(report: Report) -> None:
-    """Write the full report to `report.file`; OSError when it cannot be written."""
+    """Write the full report to `report.file`."""
     path = Path(report.file)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Lone surrogates (names that are not UTF-8) stay \udcXX escapes: JSON is written as ASCII.
     temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps(report.to_json(files=True)), encoding="ascii")
-    temporary.replace(path)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Lone surrogates (names that are not UTF-8) stay \udcXX escapes: JSON is written as ASCII.
+        temporary.write_text(json.dumps(report.to_json(files=True)), encoding="ascii")
+        temporary.replace(path)
+    except OSError as error:
+        raise SlimError(f"cannot write the report {path}: {error.strerror}", hint="XDG_STATE_HOME=DIRECTORY") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from docker_slim_plugin.pipeline import slim
 from docker_slim_plugin.progress import Silent
 from docker_slim_plugin.report import Report
 from docker_slim_plugin.request import Request
+from tests.schema import violations
 
 pytestmark = pytest.mark.integration
 
@@ -78,13 +80,14 @@ def test_a_server(image: str) -> None:
     assert report.observations.result.stop_status == 0
     assert {(probe.kind, probe.status) for probe in report.observations.result.probes} == {
         ("http", 200),
+        ("http", 404),  # favicon.ico
         ("exec", 0),
         ("healthcheck", 0),
     }
     assert [one.form for one in report.images] == ["layered", "squashed"]
     assert all(one.size < report.source.size / 10 for one in report.images)
     assert report.observations.lost == 0
-    assert Path(report.file).exists()
+    assert violations(json.loads(Path(report.file).read_text(encoding="ascii"))) == []
 
 
 @pytest.mark.parametrize("image", [SERVER], indirect=True)
