@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from ptrace.binding.func import PTRACE_EVENT_EXEC, PTRACE_SYSCALL, ptrace, ptrace_getregs, ptrace_setregs
+from ptrace.binding.func import PTRACE_CONT, PTRACE_EVENT_EXEC, PTRACE_SYSCALL, ptrace, ptrace_getregs, ptrace_setregs
 
 from docker_slim_plugin.gate import GATES
 from docker_slim_plugin.observe.memory import peek, poke, string
@@ -16,6 +16,7 @@ from docker_slim_plugin.observe.stops import (
     OP,
     OPTIONS,
     PTRACE_EVENT_SECCOMP,
+    PTRACE_EVENT_STOP,
     PTRACE_INTERRUPT,
     PTRACE_SEIZE,
     PTRACE_SYSCALL_INFO_EXIT,
@@ -51,8 +52,7 @@ def release(pid: int, program: bytes, entered: Callable[[int], object], await_st
     machine = os.uname().machine
     gate, calls = GATES[machine], NUMBERS[machine]
     ptrace(PTRACE_SEIZE, pid, 0, OPTIONS)
-    ptrace(PTRACE_INTERRUPT, pid)
-    _stopped(await_stop(pid))
+    interrupt(pid, await_stop)
     registers = ptrace_getregs(pid)
     if not gate.holds(_instruction_pointer(registers)):
         raise Refused(errno.EBUSY, "the process is not at the gate")
@@ -67,6 +67,21 @@ def release(pid: int, program: bytes, entered: Callable[[int], object], await_st
     if program:
         _install_filter(pid, stack, program, call)
     _execute(pid, stack, call)
+
+
+def interrupt(pid: int, await_stop: Callable[[int], int]) -> None:
+    """Stop a seized process outside of any system call.
+
+    It may still be in the execve(2) of the gate: at PTRACE_EVENT_EXEC its registers are the gate's, but the return from
+    that call is yet to overwrite them. Any stop takes a pending interrupt away, so it is asked for again.
+    """
+    while True:
+        ptrace(PTRACE_INTERRUPT, pid)
+        status = _stopped(await_stop(pid))
+        event = status >> 16
+        if event == PTRACE_EVENT_STOP:
+            return
+        ptrace(PTRACE_CONT, pid, 0, 0 if event else os.WSTOPSIG(status))
 
 
 def _install_filter(pid: int, stack: int, program: bytes, call: Callable[..., int]) -> None:
