@@ -359,6 +359,14 @@ class Engine:
             graph=found.get("GraphDriver") or {},
         )
 
+    @translated
+    def existing(self, name: str) -> Container:
+        """Return a container of somebody else's; SlimError when there is none."""
+        try:
+            return Container(self, str(self.api.inspect_container(name)["Id"]))
+        except NotFound as error:
+            raise SlimError(f"cannot find the container {name!r}", hint="docker ps") from error
+
     def has_image(self, reference: str) -> bool:
         try:
             self.api.inspect_image(reference)

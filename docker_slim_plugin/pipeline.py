@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
+from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError, VerificationFailed
 from docker_slim_plugin.image import files
 from docker_slim_plugin.job import Job, drive_of, opened
 from docker_slim_plugin.judge import judge
 from docker_slim_plugin.model import Observations
+from docker_slim_plugin.observe.attached import observe_running
 from docker_slim_plugin.observe.session import observe
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.prove import prove
@@ -39,8 +41,12 @@ def slim(request: Request, progress: Progress) -> Report:
             notes=plan.notes,
             file=str(report_file(job.source.reference, os.environ)),
         )
+        ways = replays(job, traces)
+        if not ways and request.verify:
+            note = "the slim images were not run: the traces are of containers that somebody else had started"
+            report = replace(report, warnings=(*report.warnings, note))
         if not request.dry_run:
-            report = prove(job, report, rootfs, replays(job, traces))
+            report = prove(job, report, rootfs, ways)
         report = replace(report, seconds=job.clock.seconds(), phases=tuple(job.clock.phases))
     save(report)
     if not report.passed:
@@ -55,6 +61,29 @@ def trace(request: Request, progress: Progress) -> tuple[str, tuple[Trace, ...]]
         rootfs, _ = job.tree.wait()
         small = tuple(replace(one, observations=of_the_image(rootfs, one.observations)) for one in traces)
         return dumps(job.source, small), traces
+
+
+def attach(container: str, request: Request, progress: Progress) -> tuple[str, str, tuple[Trace, ...]]:
+    """Observe a container that runs already, as it is; return a trace file's text, its image, and what is in it."""
+    found = Engine.connect(request.global_options).existing(container)
+    image = str(found.attributes()["Image"])
+    with opened(replace(request, image=image, force=True), progress) as job:
+        probes = replace(drive_of(job.source, request.exercise()).probes, crawl=False, healthcheck=None)
+        with job.clock.step("observe"):
+            seen = observe_running(
+                found,
+                probes,
+                until=request.until,
+                timeout=request.timeout,
+                tracer=request.tracer,
+                watch=request.watch,
+                progress=progress,
+            )
+        rootfs, _ = job.tree.wait()
+        small = of_the_image(rootfs, replace(seen, warnings=(*seen.warnings, *lost(seen))))
+        one = Trace(source_id=job.source.id, exercise=None, observations=small)
+        named = str(found.attributes()["Config"]["Image"])
+        return dumps(replace(job.source, reference=named), (one,)), named, (one,)
 
 
 def observed(job: Job) -> tuple[Trace, ...]:

@@ -29,6 +29,9 @@ FILES = frozenset({"--iidfile", "--trace"})
 FILE_FORMS = ("tar", "oci", "context")
 
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Image to slim.", show_default=False)]
+ContainerName = Annotated[
+    str, typer.Argument(metavar="CONTAINER", help="Name or id of a running container.", show_default=False)
+]
 Command = Annotated[
     list[str] | None,
     typer.Argument(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -11,7 +13,9 @@ import typer
 from docker_slim_plugin.cli import options, screen
 from docker_slim_plugin.cli.session import DOCKERS, AsDockerRun, Session, app
 from docker_slim_plugin.errors import UsageError
+from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.request import Request
+from docker_slim_plugin.trace import Trace, save
 
 
 @app.command(
@@ -45,10 +49,7 @@ def trace_image(
     session: Session = context.obj
     if no_http and http:
         raise UsageError("cannot use --http and --no-http together", hint="leave one of them out")
-    if not output and sys.stdout.isatty():
-        raise UsageError("cannot write a trace to a terminal", hint="docker slim trace -o FILE ..., or redirect it")
-    if output and not Path(output).absolute().parent.is_dir():
-        raise UsageError(f"cannot write {output}: there is no such directory", hint="make the directory first")
+    check_output("trace", output)
     request = Request(
         image=image,
         command=tuple(command or ()),
@@ -69,18 +70,30 @@ def trace_image(
     session.work = lambda: _trace(request, shown, output)
 
 
+def check_output(verb: str, output: str) -> None:
+    """Raise UsageError when a trace cannot be written there."""
+    if not output and sys.stdout.isatty():
+        raise UsageError("cannot write a trace to a terminal", hint=f"docker slim {verb} -o FILE ..., or redirect it")
+    if output and not Path(output).absolute().parent.is_dir():
+        raise UsageError(f"cannot write {output}: there is no such directory", hint="make the directory first")
+
+
 def _trace(request: Request, shown: screen.Shown, output: str) -> int:
     from docker_slim_plugin import pipeline  # noqa: PLC0415 (the SDK and the tracer: not for --help)
-    from docker_slim_plugin.trace import save  # noqa: PLC0415
 
     with screen.Screen(shown) as progress:
         text, traces = pipeline.trace(request, progress)
-        for warning in dict.fromkeys(text for one in traces for text in one.observations.warnings):
-            progress.warn(warning)
-        if output:
-            save(Path(output), text)
-            progress.note(f"trace: {os.path.abspath(output)}")
-            progress.note(f"build from it: docker slim build --trace {output} {request.image}")
-        else:
-            sys.stdout.write(text)
+        write_trace(text, traces, output, request.image, progress)
     return 0
+
+
+def write_trace(text: str, traces: Sequence[Trace], output: str, image: str, progress: Progress) -> None:
+    """Write a trace where it is wanted, and say what to do with it."""
+    for warning in dict.fromkeys(text for one in traces for text in one.observations.warnings):
+        progress.warn(warning)
+    if output:
+        save(Path(output), text)
+        progress.note(f"trace: {os.path.abspath(output)}")
+        progress.note(f"build from it: docker slim build --trace {shlex.quote(output)} {image}")
+    else:
+        sys.stdout.write(text)

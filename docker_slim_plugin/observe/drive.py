@@ -20,7 +20,7 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.launch import Launch
 from docker_slim_plugin.model import RunResult
 from docker_slim_plugin.observe.follow import Follower
-from docker_slim_plugin.observe.probe import ProbePlan, run_probes
+from docker_slim_plugin.observe.probe import Execute, ProbePlan, run_probes
 from docker_slim_plugin.observe.ready import Target, processor_seconds, wait_ready
 from docker_slim_plugin.observe.watch import Watch
 from docker_slim_plugin.progress import Progress
@@ -110,33 +110,44 @@ def run(
 
     if drive.until == "exit":
         return _until_exit(container, lives, deadline)
-    target = _target(container, init, launch, drive.known_ports)
+    target = reach(container, init, launch.network, launch.ports, drive.known_ports)
     readiness = wait_ready(
         target, lives, seen.last_new, deadline, None if seen.follower or seen.watch else drive.known_ready
     )
     if not lives():
-        return RunResult() if interrupted() else _ended(container)
+        return RunResult() if interrupted() else ended(container)
     if not readiness.ready:
         raise SlimError(
             f"cannot see the app come up within {drive.timeout:.0f} s: {readiness.why}", hint="--timeout, --until"
         )
 
+    ports, ready = tuple(sorted(readiness.ports)), time.monotonic() - seen.started
+    results = run_probes(target, drive.probes, in_container(container, follow, deadline), deadline)
+    settle(drive.until, seen, lives, init, deadline, idle=not (results or readiness.ports))
+    if not lives():
+        return RunResult() if interrupted() else replace(ended(container), probes=results, ports=ports, ready=ready)
+    awaited = _awaited(container, init, seen.follower)
+    status = stop(container, init, launch.stop_signal, awaited)
+    return RunResult(probes=results, ports=ports, ready=ready, stop_status=status)
+
+
+def in_container(container: Container, follow: Callable[[int], None] | None, deadline: float) -> Execute:
+    """Return how to run a command in the container, until the deadline at most."""
+
     def execute(command: str | Sequence[str]) -> tuple[int, str]:
         argv = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
         return container.execute(argv, follow, deadline)
 
-    ports, ready = tuple(sorted(readiness.ports)), time.monotonic() - seen.started
-    results = run_probes(target, drive.probes, execute, deadline)
-    _settle(drive, seen, lives, init, deadline, idle=not (results or readiness.ports))
-    if not lives():
-        return RunResult() if interrupted() else replace(_ended(container), probes=results, ports=ports, ready=ready)
-    ended = _awaited(container, init, seen.follower)
-    status = stop(container, init, launch.stop_signal, ended)
-    return RunResult(probes=results, ports=ports, ready=ready, stop_status=status)
+    return execute
 
 
-def _target(container: Container, init: int, launch: Launch, known: frozenset[int] | None) -> Target:
-    """Return how the container is reached; `known` are the ports worth asking, None where that is to be found out."""
+def reach(
+    container: Container, init: int, network: str, expected: tuple[int, ...], known: frozenset[int] | None = None
+) -> Target:
+    """Return how the container is reached, where the app may listen on the `expected` ports.
+
+    `known` are those worth asking, None where that is to be found out.
+    """
     attributes = container.attributes()
     ports: dict[int, tuple[str, int]] = {}
     for name, places in (attributes["NetworkSettings"]["Ports"] or {}).items():
@@ -144,14 +155,14 @@ def _target(container: Container, init: int, launch: Launch, known: frozenset[in
         if protocol == "tcp" and places:
             host = places[0]["HostIp"]
             ports[int(number)] = ("127.0.0.1" if host in ANYWHERE else host, int(places[0]["HostPort"]))
-    if launch.network == "host":
-        ports = {port: ("127.0.0.1", port) for port in launch.ports}
+    if network == "host":
+        ports = {port: ("127.0.0.1", port) for port in expected}
     return Target(
         container=container.id,
         image=attributes["Config"]["Image"],
         pid=init,
         ports={port: where for port, where in ports.items() if known is None or port in known},
-        exposed=launch.ports if known is None else tuple(sorted(known)),
+        exposed=expected if known is None else tuple(sorted(known)),
     )
 
 
@@ -160,24 +171,22 @@ def _until_exit(container: Container, lives: Callable[[], bool], deadline: float
         if time.monotonic() > deadline:
             raise SlimError("cannot wait any longer: the app has not ended", hint="--timeout SECONDS, --until probes")
         time.sleep(_TICK)
-    return _ended(container)
+    return ended(container)
 
 
-def _ended(container: Container) -> RunResult:
+def ended(container: Container) -> RunResult:
     status = container.wait(STOP_SECONDS)
     return RunResult(exit_status=-1 if status is None else status, output=container.logs())
 
 
-def _settle(
-    drive: Drive, seen: Seen, lives: Callable[[], bool], init: int, deadline: float, *, idle: bool
-) -> None:
+def settle(until: str, seen: Seen, lives: Callable[[], bool], init: int, deadline: float, *, idle: bool) -> None:
     """Wait until the run has shown what it has to show."""
-    if drive.until == "enter":
+    if until == "enter":
         while lives() and time.monotonic() < deadline and not select.select([sys.stdin], [], [], 0.2)[0]:
             pass
         return
-    if drive.until not in ("probes", "exit", "enter"):
-        end = min(deadline, seen.started + float(drive.until))
+    if until not in ("probes", "exit", "enter"):
+        end = min(deadline, seen.started + float(until))
         while lives() and time.monotonic() < end:
             time.sleep(_TICK)
         return
