@@ -12,7 +12,8 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image import files, output
 from docker_slim_plugin.image.output import Draft
 from docker_slim_plugin.job import Job
-from docker_slim_plugin.model import Access, AccessKind, EntryKind, FilePlan, SlimImage
+from docker_slim_plugin.model import Access, AccessKind, EntryKind, SlimImage
+from docker_slim_plugin.observe.compare import Comparison, compare
 from docker_slim_plugin.observe.session import observe
 from docker_slim_plugin.replay import Replay, shareable
 from docker_slim_plugin.report import Repair, Report
@@ -37,19 +38,36 @@ def prove(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Replay, ...])
             if not repairable(job, tried) or round_ == ROUNDS:
                 return tried
             with job.clock.step("repair"):
-                asked = asked_for(job, layered, replays)
-        for more in (asked, listed(rootfs, report)):
-            plan = resolve(rootfs, report.observations, job.request.selection, job.source, (*missed, *more))
-            added = added_to(report.plan, plan)
-            if added:
-                break
+                asked, sound = asked_for(job, layered, replays)
+        because = tuple(text for one in tried.verdicts for text in one.behaviour)
+        repair = mended(job, report, rootfs, because, (asked,) if sound else (asked, listed(rootfs, report)), missed)
+        if repair is not None:
+            missed, report = repair
+            job.progress.note(report.repairs[-1].sentence())
+        elif sound:
+            note = f"a slim image behaved otherwise once, and did not when it was tried again: {because[0]}"
+            report = replace(report, warnings=(*report.warnings, note))
         else:
             return tried
-        missed = (*missed, *more)
-        repair = Repair(because=tuple(text for one in tried.verdicts for text in one.behaviour), added=added)
-        job.progress.note(repair.sentence())
-        report = replace(report, plan=plan, repairs=(*report.repairs, repair))
     raise AssertionError
+
+
+def mended(
+    job: Job,
+    report: Report,
+    rootfs: Rootfs,
+    because: tuple[str, ...],
+    remedies: tuple[tuple[Access, ...], ...],
+    missed: tuple[Access, ...],
+) -> tuple[tuple[Access, ...], Report] | None:
+    """Return all that was missed so far and the report with a plan that has it, by the first remedy that adds any."""
+    for more in remedies:
+        plan = resolve(rootfs, report.observations, job.request.selection, job.source, (*missed, *more))
+        added = tuple(sorted(set(plan.by_path()) - set(report.plan.by_path())))
+        if added:
+            repair = Repair(because=because, added=added)
+            return (*missed, *more), replace(report, plan=plan, repairs=(*report.repairs, repair))
+    return None
 
 
 def write_and_verify(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Replay, ...]) -> tuple[Draft, Report]:
@@ -120,9 +138,10 @@ def repairable(job: Job, report: Report) -> bool:
     return job.request.repair and not any(verdict.flaws for verdict in report.verdicts)
 
 
-def asked_for(job: Job, draft: Draft, replays: tuple[Replay, ...]) -> tuple[Access, ...]:
-    """Run the slim image as it was tried, watched; return what it asks for."""
+def asked_for(job: Job, draft: Draft, replays: tuple[Replay, ...]) -> tuple[tuple[Access, ...], bool]:
+    """Run the slim image as it was tried, watched; return what it asks for, and whether it behaved this time."""
     found: list[Access] = []
+    sound = True
     for replay in replays:
         seen = observe(
             job.engine,
@@ -135,7 +154,8 @@ def asked_for(job: Job, draft: Draft, replays: tuple[Replay, ...]) -> tuple[Acce
             tolerant=True,
         )
         found += seen.accesses
-    return tuple(found)
+        sound = sound and compare(replay.original, seen.result) == Comparison()
+    return tuple(found), sound
 
 
 def listed(rootfs: Rootfs, report: Report) -> tuple[Access, ...]:
@@ -150,8 +170,3 @@ def listed(rootfs: Rootfs, report: Report) -> tuple[Access, ...]:
                 for name in rootfs.children.get(top, ())
             ]
     return tuple(found)
-
-
-def added_to(before: FilePlan, after: FilePlan) -> tuple[str, ...]:
-    """Return the paths that the second plan has and the first has not."""
-    return tuple(sorted(set(after.by_path()) - set(before.by_path())))
