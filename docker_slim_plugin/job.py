@@ -14,6 +14,7 @@ from pathlib import Path
 from docker_slim_plugin import shell
 from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.image import output
 from docker_slim_plugin.image.config import is_slim
 from docker_slim_plugin.launch import launch, pairs
 from docker_slim_plugin.leftovers import workspace
@@ -56,6 +57,7 @@ def opened(request: Request, progress: Progress) -> Iterator[Job]:
         source = find_source(engine, request)
         called = names(source, request.tag)
         selection = shell.chosen(engine, source, request.selection, request.shell)
+        output.claim(engine, (called.of(form) for form in request.forms()), force=request.force)
     with engine.nothing_left(), PristineTree(engine, source) as tree, workspace(engine.run_id) as directory:
         yield Job(
             request=replace(request, selection=selection),

@@ -42,6 +42,7 @@ def pack(request: PackRequest, progress: Progress) -> Report:
         if is_slim(source) and not request.force:
             raise SlimError(f"cannot pack {request.image}: it is slim already", hint="--force does it all the same")
         called = names(source, request.tag, "packed")
+        output.claim(engine, (called.of(form) for form in ENGINE_FORMS & set(request.outputs)), force=request.force)
         wanted = replace(source, config=changed(source.config, request.changes))
         selection = shell.chosen(engine, source, request.selection, request.shell)
     with engine.nothing_left(), PristineTree(engine, source) as tree, workspace(engine.run_id) as directory:

@@ -57,6 +57,10 @@ class Request(Exercise):
     global_options: tuple[str, ...] = ()
     """Docker's own, one token each: "--host=unix:///run/docker.sock"; every docker child gets them."""
 
+    def forms(self) -> tuple[str, ...]:
+        """Return the forms of images that will get a name in the engine."""
+        return () if self.dry_run else tuple(form for form in self.outputs if form in ("layered", "squashed"))
+
     def exercise(self) -> Exercise:
         """Return that part of the request alone."""
         return Exercise(**{one.name: getattr(self, one.name) for one in fields(Exercise)})

@@ -52,6 +52,7 @@ def attach_container(
         timeout=options.timeout(timeout),
         watch=options.chosen("--watch", watch),
         tracer=options.chosen("--tracer", tracer),
+        outputs=(),
         global_options=session.global_options,
     )
     shown = screen.Shown(quiet=quiet, verbose=verbose or "--debug" in session.global_options)

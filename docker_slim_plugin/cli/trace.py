@@ -64,6 +64,7 @@ def trace_image(
         watch=options.chosen("--watch", watch),
         tracer=options.chosen("--tracer", tracer),
         force=force,
+        outputs=(),
         global_options=session.global_options,
     )
     shown = screen.Shown(quiet=quiet, verbose=verbose or "--debug" in session.global_options)

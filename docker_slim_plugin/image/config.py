@@ -85,6 +85,12 @@ def is_slim(source: SourceImage) -> bool:
     return imported and {BASE_NAME, BASE_DIGEST} <= set(source.config.get("Labels") or {})
 
 
+def is_ours(source: SourceImage) -> bool:
+    """Tell whether docker slim wrote an image, be it a slim one or a base."""
+    newest = source.history[0] if source.history else {}
+    return is_slim(source) or str(newest.get("CreatedBy") or "").startswith(BASED_BY)
+
+
 def differences(source: Mapping[str, Any], slim: Mapping[str, Any]) -> tuple[str, ...]:
     """Return a sentence for each field that the two Configs do not share, fields unknown to us included.
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from docker_slim_plugin.engine import Engine
+from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.archive import image_id, write_archive
-from docker_slim_plugin.image.config import BASED_BY, CREATED_BY, differences, image_config, slim_config
+from docker_slim_plugin.image.config import BASED_BY, CREATED_BY, differences, image_config, is_ours, slim_config
 from docker_slim_plugin.image.layers import grouped, single
 from docker_slim_plugin.image.squash import UNSAYABLE, changes, rewrite_export
 from docker_slim_plugin.image.tar import write_layer
@@ -156,3 +157,13 @@ def _loaded(
     return Draft(
         form=form, reference=reference, id=found.id, size=found.size, blobs=blobs, hashes=hashes, config=config
     )
+
+
+def claim(engine: Engine, references: Iterable[str], *, force: bool) -> None:
+    """Raise SlimError when one of the names is that of an image which docker slim did not write."""
+    for reference in references:
+        if not force and engine.has_image(reference) and not is_ours(engine.image(reference)):
+            raise SlimError(
+                f"cannot write to {reference}: another image has that name, and docker slim did not write it",
+                hint="--tag OTHER-NAME, or --force to take the name away from it",
+            )

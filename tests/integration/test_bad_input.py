@@ -43,6 +43,7 @@ def slim(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
         (("run", "--tga", "x", IMAGE), 2, "try: --tag"),
         (("run", "--tag", IMAGE, IMAGE), 2, "the source's own name"),
         (("run", "--tag", "Bad Name", IMAGE), 2, "as an image's name"),
+        (("run", "--tag", SHELL, IMAGE), 1, "another image has that name"),
         (("run", "--until", "5x", IMAGE), 2, "--until"),
         (("run", "--http", "nonsense", IMAGE), 2, "cannot read the probe"),
         (("run", "--output", "layered,oci=/none/such/file", IMAGE), 1, "there is no such directory"),
