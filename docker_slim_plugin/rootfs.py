@@ -89,7 +89,9 @@ class Rootfs:
             if entry.target.startswith("/"):
                 here = top
             pending.extend(entry.target.split("/")[::-1])
-        return Walk(tuple(dict.fromkeys(links)), RootPath(here or "/"))
+        end = RootPath(here or "/")
+        # A process's root that the run itself made is not the image's.
+        return Walk(tuple(dict.fromkeys(links)), end if end in self.entries else None)
 
     def find(self, path: str) -> Entry | None:
         """Return the entry that `path` leads to, symlinks followed, or None."""

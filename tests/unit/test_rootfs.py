@@ -78,3 +78,8 @@ def test_a_chrooted_path_stays_in_its_root() -> None:
     assert tree.walk("/jail/link").end == "/etc/hosts"
     assert tree.walk("/jail/up/hosts", root="/jail").end == "/jail/etc/hosts"
     assert tree.walk("/jail/../../etc/hosts", root="/jail").end == "/jail/etc/hosts"
+
+
+def test_a_root_that_the_image_does_not_have_leads_nowhere() -> None:
+    tree = rootfs({"/etc/hosts": ""})
+    assert [tree.walk(f"/run/jail{rest}", root="/run/jail").end for rest in ("/", "/..", "/etc", "/../../etc/hosts")] == [None] * 4
