@@ -6,11 +6,12 @@ Kept small: the trace is the truth. A preset yields paths; those that the image 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from docker_slim_plugin.model import Access, AccessKind, EntryKind, Reason, ReasonKind, RootPath
+from docker_slim_plugin.resolve import listed
 from docker_slim_plugin.resolve.ledger import Need
 from docker_slim_plugin.rootfs import Rootfs
 
@@ -39,6 +40,8 @@ class Facts:
     """The run loaded an iconv module: the next request may need its neighbour."""
     asked: frozenset[str] | None = None
     """What the kept files themselves ask for (asks.TOPICS); None after a run, which has shown it better."""
+    names: frozenset[RootPath] = frozenset()
+    """Files whose names the run has listed."""
 
     def asks_for(self, topic: str) -> bool:
         return self.asked is not None and topic in self.asked
@@ -55,18 +58,24 @@ class Hint(NamedTuple):
     paths: Callable[[Facts], Iterator[str]]
 
 
-def facts(rootfs: Rootfs, accesses: tuple[Access, ...], environment: Mapping[str, str]) -> Facts:
-    """Return what the run says to the presets, nothing kept yet."""
+def facts(
+    rootfs: Rootfs,
+    accesses: tuple[Access, ...],
+    environment: Mapping[str, str],
+    owned: Collection[RootPath] = frozenset(),
+) -> Facts:
+    """Return what the run says to the presets, nothing kept yet; `owned` are the files of packages."""
     below = tuple(f"{top}/" for top in CERTIFICATE_DIRECTORIES)
     trees = tuple(f"{top}/" for top in TLS_TREES)
-    listed = any(
+    single = any(
         (access.kind is AccessKind.LIST and access.path in CERTIFICATE_DIRECTORIES)
         or (access.path.startswith(below) and not access.path.endswith((".crt", ".pem")))
         for access in accesses
     )
     named = any(access.path.startswith(trees) or access.path in TLS_TREES for access in accesses)
     converted = any("/gconv/" in access.path and access.path.endswith(".so") for access in accesses)
-    return Facts(rootfs, {}, environment, listed, named, converted)
+    names = frozenset(listed.files(rootfs, accesses, owned))
+    return Facts(rootfs, {}, environment, single, named, converted, names=names)
 
 
 def needs(facts: Facts, off: frozenset[str]) -> Iterator[Need]:
@@ -129,6 +138,10 @@ def _locale(facts: Facts) -> Iterator[str]:
         yield from (f"{gconv}/{charset}.so" for charset in CHARSETS)
 
 
+def _listed(facts: Facts) -> Iterator[str]:
+    yield from sorted(facts.names)
+
+
 def _os_release(_: Facts) -> Iterator[str]:
     yield from ("/etc/os-release", "/usr/lib/os-release", "/etc/debian_version", "/etc/alpine-release")
     yield from ("/etc/redhat-release", "/etc/system-release")
@@ -149,6 +162,7 @@ HINTS: Mapping[str, Hint] = {
     "certs": Hint("certificate authorities", _certs),
     "tz": Hint("local time zone", _tz),
     "locale": Hint("locale and character sets", _locale),
+    "listed": Hint("names that the app listed", _listed),
     "os-release": Hint("which distribution this is", _os_release),
     "pkgdb": Hint("package database, filtered", _pkgdb),
 }

@@ -225,7 +225,7 @@ class _Rounds:
         self.source = source
         self.units = units
         environment = declared.environment(source.config)
-        self.facts = hints.facts(ledger.rootfs, observations.accesses, environment)
+        self.facts = hints.facts(ledger.rootfs, observations.accesses, environment, units.packages.owners)
         self.aliases = Aliases(ledger.rootfs, observations.accesses)
         self.touched = {access.path for access in observations.accesses}
         self.whole = {

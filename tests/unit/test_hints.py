@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from docker_slim_plugin.model import Access, AccessKind, Origin, Process
+from docker_slim_plugin.model import Access, AccessKind, Origin, Process, RootPath
 from docker_slim_plugin.resolve import hints
 from tests.rootfs import rootfs
 
@@ -15,7 +17,18 @@ TREE: dict[str, str | bytes] = {
     "/usr/lib/locale/en_US.utf8/LC_CTYPE": "x",
     "/etc/ssl/certs/ab.0": "-> x.crt",
     "/etc/ssl/certs/x.crt": "x",
+    "/srv/jobs/one.py": "x",
+    "/srv/jobs/two.py": "-> one.py",
+    "/srv/jobs/deep/three.py": "x",
+    "/srv/models/large.bin": b"0" * (256 << 10),
+    "/srv/models/small.txt": "x",
+    "/srv/current": "-> models/large.bin",
+    "/usr/lib/app/plugin.so": "x",
+    "/usr/lib/app/plugin.conf": "x",
+    "/usr/lib/python3.11/json/tool.py": "x",
+    "/usr/local/lib/python3.11/site-packages/flask/cli.py": "x",
 }
+OWNED = frozenset({RootPath("/usr/lib/app/plugin.so")})
 
 
 def wanted(
@@ -23,8 +36,7 @@ def wanted(
 ) -> dict[str, set[str]]:
     accesses = tuple(Access(path, kind, Origin.PTRACE, Process(1, "app")) for path, kind in asked)
     tree = rootfs(TREE)
-    facts = hints.facts(tree, accesses, environment)
-    facts = hints.Facts(tree, dict.fromkeys(kept), environment, facts.certificates_listed, facts.tls_named)  # type: ignore[arg-type]
+    facts = replace(hints.facts(tree, accesses, environment, OWNED), kept=dict.fromkeys(kept))  # type: ignore[arg-type]
     found: dict[str, set[str]] = {}
     for need in hints.needs(facts, frozenset(off or ())):
         found.setdefault(need.reason.by, set()).add(need.path)
@@ -32,7 +44,7 @@ def wanted(
 
 
 def test_names() -> None:
-    assert sorted(hints.HINTS) == ["certs", "locale", "nss", "os-release", "pkgdb", "tz"]
+    assert sorted(hints.HINTS) == ["certs", "listed", "locale", "nss", "os-release", "pkgdb", "tz"]
 
 
 def test_a_static_program_gets_users_but_no_name_services() -> None:
@@ -50,8 +62,9 @@ def test_only_modules_that_nsswitch_names() -> None:
 @pytest.mark.parametrize("name", sorted(set(hints.HINTS) - {"pkgdb"}))
 def test_each_can_be_turned_off(name: str) -> None:
     kept = (GLIBC, "/usr/lib/libssl.so.3")
-    assert name in wanted(*kept, LANG="C.UTF-8")
-    assert name not in wanted(*kept, off={name}, LANG="C.UTF-8")
+    asked = (("/srv/jobs", AccessKind.OPEN),)
+    assert name in wanted(*kept, asked=asked, LANG="C.UTF-8")
+    assert name not in wanted(*kept, off={name}, asked=asked, LANG="C.UTF-8")
 
 
 def test_certificates_for_those_who_speak_tls() -> None:
@@ -83,3 +96,20 @@ def test_locales_that_the_environment_names() -> None:
 def test_time_zone() -> None:
     assert wanted()["tz"] == {"/etc/localtime", "/etc/timezone"}
     assert "/usr/share/zoneinfo/Europe/Berlin" in wanted(TZ=":Europe/Berlin")["tz"]
+
+
+@pytest.mark.parametrize(
+    ("directory", "kind", "names"),
+    [
+        pytest.param("/srv/jobs", AccessKind.OPEN, {"/srv/jobs/one.py", "/srv/jobs/two.py"}, id="all files in it"),
+        pytest.param("/srv/jobs/", AccessKind.STAT, set(), id="looking is not listing"),
+        pytest.param("/srv/jobs/one.py", AccessKind.OPEN, set(), id="a file"),
+        pytest.param("/srv/models", AccessKind.OPEN, set(), id="a large directory is not taken for its names"),
+        pytest.param("/srv", AccessKind.OPEN, {"/srv/current"}, id="a link, with what it leads to"),
+        pytest.param("/usr/lib/app", AccessKind.OPEN, {"/usr/lib/app/plugin.conf"}, id="not what packages own"),
+        pytest.param("/usr/lib/python3.11/json", AccessKind.OPEN, set(), id="an interpreter's own library"),
+        pytest.param("/usr/local/lib/python3.11/site-packages/flask", AccessKind.OPEN, set(), id="a library"),
+    ],
+)
+def test_names_that_were_listed(directory: str, kind: AccessKind, names: set[str]) -> None:
+    assert wanted(asked=((directory, kind),)).get("listed", set()) == names
