@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -76,7 +77,9 @@ def run(argv: Sequence[str]) -> int:
 def _parsed(words: Sequence[str], session: Session) -> int:
     parser: Any = typer.main.get_command(app)
     if not words[0].startswith("-") and words[0] not in parser.commands:
-        raise UsageError(f"cannot understand the command {words[0]!r}", hint="docker slim --help")
+        nearest = difflib.get_close_matches(words[0], parser.commands, 1, 0.5)
+        hint = f"docker slim {nearest[0]}, or: docker slim --help" if nearest else "docker slim --help"
+        raise UsageError(f"cannot understand the command {words[0]!r}", hint=hint)
     try:
         parser.main(args=list(words), prog_name="docker slim", obj=session)
     except SystemExit as ended:

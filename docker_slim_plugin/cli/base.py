@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import typer.core
 
 from docker_slim_plugin.base.kinds import KINDS, NAMES, USUAL
-from docker_slim_plugin.cli import options, screen
-from docker_slim_plugin.cli.session import Session, app
-from docker_slim_plugin.cli.session import form as form_of
+from docker_slim_plugin.cli import options, outcome, screen
+from docker_slim_plugin.cli.session import Session, app, shown
 from docker_slim_plugin.cli.text import printable, seconds, size, table
 from docker_slim_plugin.errors import UsageError
 
@@ -113,10 +111,8 @@ def base(
         dry_run=dry_run,
         global_options=session.global_options,
     )
-    shown = screen.Shown(
-        form=form_of(form), quiet=quiet, verbose=verbose or "--debug" in session.global_options, iidfile=iidfile
-    )
-    session.work = lambda: _base(request, shown)
+    as_asked = shown(session, form=form, quiet=quiet, verbose=verbose, iidfile=iidfile)
+    session.work = lambda: _base(request, as_asked)
 
 
 def _words(values: Sequence[str] | None) -> tuple[str, ...]:
@@ -138,8 +134,8 @@ def _base(request: BaseRequest, shown: screen.Shown) -> int:
         report = make(request, progress)
         for warning in report.warnings:
             progress.warn(warning)
-    if shown.iidfile and report.image:
-        Path(shown.iidfile).write_text(report.image.id, encoding="ascii")
+    if report.image:
+        outcome.write_id(shown, report.image.id)
     if shown.form == "json":
         print(json.dumps(report.to_json(), sort_keys=True))  # noqa: T201
     elif not shown.quiet:
@@ -152,8 +148,8 @@ def _base(request: BaseRequest, shown: screen.Shown) -> int:
 def result(report: BaseReport, request: BaseRequest) -> str:
     """Return what standard output is to show."""
     source, image = report.source, report.image
-    rows = [("IMAGE", "ID", "SIZE"), (printable(source.reference), screen.short(source.id), size(source.size))]
-    rows += [(printable(image.reference), screen.short(image.id), size(image.size))] if image else []
+    rows = [("IMAGE", "ID", "SIZE"), (printable(source.reference), outcome.short(source.id), size(source.size))]
+    rows += [(printable(image.reference), outcome.short(image.id), size(image.size))] if image else []
     gone = [(one.kind.name, f"{one.files:,}", size(one.size), one.kind.what) for one in report.dropped if one.files]
     packages = ", ".join(report.purged)
     gone += [("packages", "", size(report.purged_size), packages)] if report.purged else []

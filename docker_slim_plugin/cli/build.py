@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from docker_slim_plugin.cli import options, screen
+from docker_slim_plugin.cli import options
 from docker_slim_plugin.cli.run import write
-from docker_slim_plugin.cli.session import Session, app
-from docker_slim_plugin.cli.session import form as form_of
+from docker_slim_plugin.cli.session import Session, app, shown
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.request import Request
 
@@ -55,7 +54,5 @@ def build_image(
         force=force,
         global_options=session.global_options,
     )
-    shown = screen.Shown(
-        form=form_of(form), quiet=quiet, verbose=verbose or "--debug" in session.global_options, iidfile=iidfile
-    )
-    session.work = lambda: write(request, shown)
+    as_asked = shown(session, form=form, quiet=quiet, verbose=verbose, iidfile=iidfile)
+    session.work = lambda: write(request, as_asked)

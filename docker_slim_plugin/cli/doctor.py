@@ -9,8 +9,7 @@ from dataclasses import asdict
 import typer
 
 from docker_slim_plugin.cli import options, screen
-from docker_slim_plugin.cli.session import Session, app
-from docker_slim_plugin.cli.session import form as form_of
+from docker_slim_plugin.cli.session import Session, app, form_of
 
 
 @app.command(short_help="Tell whether this host can do it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -248,6 +249,13 @@ def runs(number: int) -> int:
     if number not in range(1, 101):
         raise UsageError(f"cannot use --runs {number}", hint="--runs N, from 1 to 100")
     return number
+
+
+def iidfile(name: str) -> str:
+    """Return the file's name if one can be written there."""
+    if name and not os.path.isdir(os.path.dirname(name) or "."):
+        raise UsageError(f"cannot write {name}: there is no such directory", hint="make the directory first")
+    return name
 
 
 def outputs(values: list[str] | None, default: str = "layered,squashed") -> tuple[str, ...]:

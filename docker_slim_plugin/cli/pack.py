@@ -9,9 +9,8 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from docker_slim_plugin.cli import options, screen
-from docker_slim_plugin.cli.session import Session, app
-from docker_slim_plugin.cli.session import form as form_of
+from docker_slim_plugin.cli import options, outcome, screen
+from docker_slim_plugin.cli.session import Session, app, shown
 from docker_slim_plugin.request import ConfigChanges, PackRequest
 
 Source = Annotated[str, typer.Argument(metavar="IMAGE", help="Image to take from.", show_default=False)]
@@ -159,10 +158,8 @@ def pack_image(
         force=force,
         global_options=session.global_options,
     )
-    shown = screen.Shown(
-        form=form_of(form), quiet=quiet, verbose=verbose or "--debug" in session.global_options, iidfile=iidfile
-    )
-    session.work = lambda: _pack(request, shown)
+    as_asked = shown(session, form=form, quiet=quiet, verbose=verbose, iidfile=iidfile)
+    session.work = lambda: _pack(request, as_asked)
 
 
 def _pack(request: PackRequest, shown: screen.Shown) -> int:
@@ -170,6 +167,6 @@ def _pack(request: PackRequest, shown: screen.Shown) -> int:
 
     with screen.Screen(shown) as progress:
         report = pack(request, progress)
-        screen.tell(report, progress)
-    screen.finish(report, request, shown)
+        outcome.tell(report, progress)
+    outcome.finish(report, request, shown)
     return 0

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from docker_slim_plugin.cli import options, screen
-from docker_slim_plugin.cli.session import Session, app
-from docker_slim_plugin.cli.session import form as form_of
+from docker_slim_plugin.cli.session import Session, app, form_of
 
 
 @app.command(short_help="Remove what killed runs have left behind")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from docker_slim_plugin.cli import options, screen
-from docker_slim_plugin.cli.session import DOCKERS, AsDockerRun, Session, app
-from docker_slim_plugin.cli.session import form as form_of
+from docker_slim_plugin.cli import options, outcome, screen
+from docker_slim_plugin.cli.session import DOCKERS, AsDockerRun, Session, app, shown
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.request import Request
 
@@ -80,10 +79,8 @@ def slim_image(
         force=force,
         global_options=session.global_options,
     )
-    shown = screen.Shown(
-        form=form_of(form), quiet=quiet, verbose=verbose or "--debug" in session.global_options, iidfile=iidfile
-    )
-    session.work = lambda: write(request, shown)
+    as_asked = shown(session, form=form, quiet=quiet, verbose=verbose, iidfile=iidfile)
+    session.work = lambda: write(request, as_asked)
 
 
 def write(request: Request, shown: screen.Shown) -> int:
@@ -92,6 +89,6 @@ def write(request: Request, shown: screen.Shown) -> int:
 
     with screen.Screen(shown) as progress:
         report = slim(request, progress)
-        screen.tell(report, progress)
-    screen.finish(report, request, shown)
+        outcome.tell(report, progress)
+    outcome.finish(report, request, shown)
     return 0

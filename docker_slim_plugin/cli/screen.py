@@ -1,33 +1,27 @@
-"""The screen: live steps on a terminal, plain lines elsewhere, and the result; stderr for words, stdout for results.
+"""The screen: live steps on a terminal, plain lines elsewhere, all on standard error; and the small commands' tables.
 
 Whatever comes from an image or an app passes `printable` before it gets here; rich's markup is off.
 """
 
 from __future__ import annotations
 
-import json
-import shlex
-import sys
+import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from docker_slim_plugin.cli.text import printable, seconds, size, table
+from docker_slim_plugin.cli.text import printable, seconds, table
 from docker_slim_plugin.doctor import Check
-from docker_slim_plugin.model import FilePlan, SlimImage, SourceImage
 
-STDOUT = "-"
-"""As a report's outputs spell it."""
 LONGEST = 2000
 """Characters of one message."""
 
@@ -43,47 +37,15 @@ class Shown:
     iidfile: str = ""
 
 
-class Asked(Protocol):
-    """What the screen needs of a request."""
-
-    @property
-    def global_options(self) -> tuple[str, ...]: ...
-    @property
-    def docker_options(self) -> tuple[str, ...]: ...
-    @property
-    def command(self) -> tuple[str, ...]: ...
-    @property
-    def dry_run(self) -> bool: ...
-
-
-class Outcome(Protocol):
-    """What the screen needs of a report."""
-
-    @property
-    def images(self) -> tuple[SlimImage, ...]: ...
-    @property
-    def source(self) -> SourceImage: ...
-    @property
-    def plan(self) -> FilePlan: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def file(self) -> Any: ...
-    @property
-    def warnings(self) -> tuple[str, ...]: ...
-    @property
-    def notes(self) -> tuple[str, ...]: ...
-    @property
-    def outputs(self) -> tuple[str, ...]: ...
-    def to_json(self) -> Mapping[str, Any]: ...
-
-
 @dataclass
 class Step:
     """One step under way; changes while it runs."""
 
     name: str
     started: float
+    depth: int
+    """1 for a step of its own, more for one within another; steps of other threads stand beside it."""
+    thread: int
     counters: dict[str, int]
 
     def line(self) -> str:
@@ -105,6 +67,9 @@ class Screen:
         self._warned: set[str] = set()
 
     def __enter__(self) -> Self:
+        if self._shown.iidfile and os.path.isfile(self._shown.iidfile):
+            # As docker build does: if this run fails, nobody shall take the id of another one for its result.
+            os.unlink(self._shown.iidfile)
         if self._console.is_terminal and not self._console.is_dumb_terminal and not self._shown.quiet:
             spinner = Spinner("dots", text="")
             self._live = Live(
@@ -123,25 +88,28 @@ class Screen:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        step = Step(printable(name[:LONGEST]), time.monotonic(), {})
+        thread = threading.get_ident()
         with self._lock:
+            depth = 1 + sum(other.thread == thread for other in self._steps)
+            step = Step(printable(name[:LONGEST]), time.monotonic(), depth, thread, {})
             self._steps.append(step)
             place = len(self._times)
-            self._times.append((len(self._steps), step.name, 0.0))
+            self._times.append((depth, step.name, 0.0))
             if self._live is None:
-                self._say(f"{step.name} ...")
+                self._say(f"{'  ' * (depth - 1)}{step.name} ...")
         try:
             yield
         finally:
             with self._lock:
-                self._times[place] = (len(self._steps), step.name, time.monotonic() - step.started)
+                self._times[place] = (depth, step.name, time.monotonic() - step.started)
                 self._steps.remove(step)
-                self._say(f"{'  ' * len(self._steps)}{step.line()}")
+                self._say(f"{'  ' * (depth - 1)}{step.line()}")
 
     def count(self, **counters: int) -> None:
+        thread = threading.get_ident()
         with self._lock:
-            if self._steps:
-                self._steps[-1].counters.update(counters)
+            if own := [step for step in self._steps if step.thread == thread] or self._steps:
+                own[-1].counters.update(counters)
 
     def warn(self, text: str) -> None:
         if text in self._warned:
@@ -158,7 +126,7 @@ class Screen:
 
     def _frame(self, spinner: Spinner) -> Any:
         with self._lock:
-            text = " > ".join(step.line() for step in self._steps)
+            text = "; ".join(step.line() for step in self._steps)
         spinner.update(text=Text(text, no_wrap=True, overflow="ellipsis"))
         return spinner if text else Text("")
 
@@ -168,65 +136,6 @@ def _where_the_time_went(times: Sequence[tuple[int, str, float]]) -> str:
     rows = [("TIME", "SHARE", "STEP")]
     rows += [(seconds(spent), f"{spent / total:.0%}", "  " * (depth - 1) + name) for depth, name, spent in times]
     return table(rows)
-
-
-def main_image(report: Outcome) -> SlimImage:
-    """Return the image that -q and --iidfile name: the layered one, else the first there is."""
-    return next((image for image in report.images if image.form == "layered"), report.images[0])
-
-
-def tell(report: Outcome, progress: Screen) -> None:
-    """Say what the user should know besides the result."""
-    for note in report.notes:
-        progress.note(f"note: {note}")
-    for warning in report.warnings:
-        progress.warn(warning)
-
-
-def finish(report: Outcome, request: Asked, shown: Shown) -> None:
-    """Leave the result: on standard output, unless an image or a tar has gone there."""
-    if shown.iidfile and report.images:
-        Path(shown.iidfile).write_text(main_image(report).id, encoding="ascii")
-    text = result(report, request, shown)
-    if text:
-        print(text, file=sys.stderr if STDOUT in report.outputs else sys.stdout)
-
-
-def result(report: Outcome, request: Asked, shown: Shown) -> str:
-    """Return what there is to show in the end."""
-    if shown.form == "json":
-        return json.dumps(report.to_json(), sort_keys=True)  # ASCII: no escape can hide in it
-    if shown.quiet:
-        return main_image(report).id if report.images else ""
-    before = report.source
-    rows = [("IMAGE", "ID", "SIZE", "LAYERS", "FORM")]
-    rows.append((printable(before.reference), short(before.id), size(before.size), str(len(before.layers)), "source"))
-    for image in report.images:
-        count = str(len(image.layers)) if image.form == "layered" else "1"
-        rows.append((printable(image.reference), short(image.id), size(image.size), count, image.form))
-    lines = [table(rows), "", _summary(report)]
-    lines += [f"wrote {printable(place)}" for place in report.outputs if place != STDOUT]
-    lines += [f"report: {printable(str(report.file))}"] if report.file else []
-    if report.images:
-        words = ["docker", *request.global_options, "run", *request.docker_options, main_image(report).reference]
-        lines.append(f"run it: {printable(shlex.join([*words, *request.command]))}")
-    elif request.dry_run:
-        lines.append("nothing was written (--dry-run)")
-    return "\n".join(lines)
-
-
-def _summary(report: Outcome) -> str:
-    files = report.plan.files()
-    kept = f"kept {len(files):,} of {report.plan.total_files:,} files"
-    smallest = min((image.size for image in report.images), default=sum(entry.size for entry in files))
-    before = max(report.source.size, 1)
-    less = f"{size(smallest)} of {size(report.source.size)}, {1 - smallest / before:.1%} less"
-    return f"{kept}; {less}; {seconds(report.seconds)}"
-
-
-def short(identity: str) -> str:
-    """Return the beginning of an image's id, as docker shows it."""
-    return printable(identity.removeprefix("sha256:")[:12])
 
 
 def checks(found: Sequence[Check]) -> str:

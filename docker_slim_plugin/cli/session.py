@@ -13,8 +13,9 @@ from typing import Any
 import typer
 import typer.core
 
-from docker_slim_plugin.cli import options
+from docker_slim_plugin.cli import options, screen
 from docker_slim_plugin.cli.arguments import RunArguments
+from docker_slim_plugin.errors import UsageError
 
 PLAIN = {"help_option_names": ["--help"], "max_content_width": 110}
 """No -h below the top: it is docker run's --hostname."""
@@ -52,6 +53,25 @@ def top() -> None:
     """Make slim images by watching what an app really needs."""
 
 
-def form(value: str) -> str:
+def form_of(value: str) -> str:
     """Return how the result is printed: table or json, docker's own `{{json .}}` included."""
-    return "json" if value.replace(" ", "") == "{{json.}}" else options.chosen("--format", value)
+    if value.replace(" ", "") == "{{json.}}":
+        return "json"
+    if "{{" in value:
+        raise UsageError(
+            f"cannot use --format {value}: no template is known but {{{{json .}}}}",
+            hint="--format json, and jq: docker slim run --format json IMAGE | jq -r '.Images[].ID'",
+        )
+    return options.chosen("--format", value)
+
+
+def shown(
+    session: Session, *, form: str = "table", quiet: bool = False, verbose: bool = False, iidfile: str = ""
+) -> screen.Shown:
+    """Return how the user wants to see it; UsageError when that cannot be."""
+    return screen.Shown(
+        form=form_of(form),
+        quiet=quiet,
+        verbose=verbose or "--debug" in session.global_options,
+        iidfile=options.iidfile(iidfile),
+    )

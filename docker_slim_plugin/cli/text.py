@@ -43,6 +43,11 @@ def seconds(value: float) -> str:
     return f"{whole} s" if whole < 120 else f"{whole // 60} min {whole % 60} s"
 
 
+def counted(number: int, thing: str) -> str:
+    """Return "1 command", "2 commands"."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def table(rows: Sequence[tuple[str, ...]]) -> str:
     """Return rows as columns three spaces apart, as docker's lists are; cells must be printable."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

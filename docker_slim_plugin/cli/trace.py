@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from docker_slim_plugin.cli import options, screen
-from docker_slim_plugin.cli.session import DOCKERS, AsDockerRun, Session, app
+from docker_slim_plugin.cli.session import DOCKERS, AsDockerRun, Session, app, shown
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.request import Request
@@ -67,8 +67,8 @@ def trace_image(
         outputs=(),
         global_options=session.global_options,
     )
-    shown = screen.Shown(quiet=quiet, verbose=verbose or "--debug" in session.global_options)
-    session.work = lambda: _trace(request, shown, output)
+    as_asked = shown(session, quiet=quiet, verbose=verbose)
+    session.work = lambda: _trace(request, as_asked, output)
 
 
 def check_output(verb: str, output: str) -> None:

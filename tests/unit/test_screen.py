@@ -2,27 +2,34 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from docker_slim_plugin.cli import screen
+from docker_slim_plugin.cli import outcome, screen
 from docker_slim_plugin.cli.text import printable, seconds, size, table
 from docker_slim_plugin.doctor import Check
+from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model import (
     Entry,
     EntryKind,
     FilePlan,
     Kept,
+    Observations,
+    ProbeResult,
     Reason,
     ReasonKind,
     RootPath,
+    RunResult,
     SlimImage,
     SourceImage,
 )
 from docker_slim_plugin.request import Request
+from docker_slim_plugin.verify import Verdict
 
 
 @pytest.mark.parametrize(
@@ -86,6 +93,27 @@ def test_quiet_leaves_warnings() -> None:
     assert stream.getvalue() == "warning: careful\n"
 
 
+def test_steps_of_another_thread_stand_beside() -> None:
+    progress, stream = screen_on()
+
+    def beside() -> None:
+        with progress.step("write"):
+            progress.count(files=3)
+
+    with progress, progress.step("verify"), progress.step("probe"):
+        thread = threading.Thread(target=beside)
+        thread.start()
+        thread.join()
+    assert stream.getvalue().splitlines() == [
+        "verify ...",
+        "  probe ...",
+        "write ...",
+        "write: 0.0 s, 3 files",
+        "  probe: 0.0 s",
+        "verify: 0.0 s",
+    ]
+
+
 def test_verbose_tells_where_the_time_went() -> None:
     progress, stream = screen_on(verbose=True)
     with progress, progress.step("verify"), progress.step("probe"):
@@ -102,6 +130,12 @@ def test_a_terminal_gets_live_lines_and_a_record_of_each_step() -> None:
     assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h") == 1  # the cursor is back
 
 
+def seen(*probes: ProbeResult, exit_status: int | None = None, mode: str = "seccomp", watch: str = "off") -> Observations:
+    return Observations(
+        accesses=(), result=RunResult(probes=probes, exit_status=exit_status), mode=mode, watch=watch
+    )
+
+
 @dataclass(frozen=True)
 class Outcome:
     images: tuple[SlimImage, ...]
@@ -112,12 +146,14 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    observations: Observations = field(default_factory=seen)
+    verdicts: tuple[Verdict, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {"Images": [image.id for image in self.images], "Name": "\x1b\udcff"}
 
 
-def outcome(*forms: str) -> Outcome:
+def report(*forms: str) -> Outcome:
     entry = Entry(path=RootPath("/a"), kind=EntryKind.FILE, mode=0o644, size=5)
     source = SourceImage(
         reference="nginx", id="sha256:" + "a" * 64, digests=(), tags=(), size=100_000_000, os="linux",
@@ -135,15 +171,74 @@ REQUEST = Request(image="nginx", docker_options=("--env=A=b c",), command=("x",)
 
 
 def test_result_as_a_table() -> None:
-    text = screen.result(outcome("layered", "squashed"), REQUEST, screen.Shown())
+    text = outcome.result(report("layered", "squashed"), REQUEST, screen.Shown())
     assert "kept 1 of 9,876 files; 10MB of 100MB, 90.0% less; 12 s" in text
     assert "report: /var/x.json" in text
     assert "run it: docker run '--env=A=b c' nginx:layered x" in text
     assert "aaaaaaaaaaaa   100MB   4        source" in text
 
 
+def probe(kind: str, status: int = 0) -> ProbeResult:
+    return ProbeResult(kind=kind, target="x", ok=True, status=status)
+
+
+def verdict(form: str) -> Verdict:
+    return Verdict(form=form, flaws=(), behaviour=(), warnings=(), files_compared=1, seconds=1.0)
+
+
+@pytest.mark.parametrize(
+    ("observations", "verdicts", "lines"),
+    [
+        pytest.param(seen(), (), ["asked: nothing", "verified: nothing (--no-verify)"], id="nothing at all"),
+        pytest.param(
+            seen(probe("http", 404), probe("http", 200), probe("http", 404), probe("http-skip", -1), probe("healthcheck")),
+            (verdict("layered"), verdict("squashed")),
+            [
+                "asked: 3 HTTP requests (200: 1, 404: 2); the healthcheck",
+                "verified: layered and squashed: files as in the source, same answers",
+            ],
+            id="a server",
+        ),
+        pytest.param(
+            seen(probe("exec"), probe("host-exec"), probe("host-exec"), exit_status=0),
+            (verdict("layered"),),
+            [
+                "asked: 1 command in the container; 2 commands on the host; it ended with status 0",
+                "verified: layered: files as in the source, same answers",
+            ],
+            id="a job",
+        ),
+        pytest.param(
+            seen(mode="off"), (verdict("layered"),), ["verified: layered: files as in the source"], id="nothing was run"
+        ),
+    ],
+)
+def test_what_was_asked_and_proved(
+    observations: Observations, verdicts: tuple[Verdict, ...], lines: list[str]
+) -> None:
+    told = outcome.result(
+        replace(report("layered"), observations=observations, verdicts=verdicts), REQUEST, screen.Shown()
+    )
+    assert [line for line in told.splitlines() if line.startswith(("asked", "verified"))] == lines
+
+
+def test_a_stale_id_is_gone_when_a_run_begins(tmp_path: Path) -> None:
+    file = tmp_path / "id"
+    file.write_text("of another image")
+    shown = screen.Shown(iidfile=str(file))
+    with screen.Screen(shown, Console(file=io.StringIO())):
+        assert not file.exists()
+    outcome.write_id(shown, "sha256:ab")
+    assert file.read_text() == "sha256:ab"
+
+
+def test_an_id_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SlimError, match="the image is sha256:ab"):
+        outcome.write_id(screen.Shown(iidfile=str(tmp_path)), "sha256:ab")
+
+
 def test_result_as_one_line_of_json() -> None:
-    text = screen.result(outcome("layered"), REQUEST, screen.Shown(form="json"))
+    text = outcome.result(report("layered"), REQUEST, screen.Shown(form="json"))
     assert json.loads(text)["Images"] == ["sha256:layered"]
     assert text.isascii()
     assert text.isprintable()
@@ -154,7 +249,7 @@ def test_result_as_one_line_of_json() -> None:
     [(("squashed", "layered"), "sha256:layered"), (("squashed",), "sha256:squashed"), ((), "")],
 )
 def test_quiet_result_is_the_id(forms: tuple[str, ...], identity: str) -> None:
-    assert screen.result(outcome(*forms), REQUEST, screen.Shown(quiet=True)) == identity
+    assert outcome.result(report(*forms), REQUEST, screen.Shown(quiet=True)) == identity
 
 
 def test_checks() -> None:

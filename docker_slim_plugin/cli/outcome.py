@@ -1,0 +1,150 @@
+"""What a run leaves on standard output: the images, what was kept, and how it was proved; as text, JSON, or an id."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from docker_slim_plugin.cli.screen import Screen, Shown
+from docker_slim_plugin.cli.text import counted, printable, seconds, size, table
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.model import FilePlan, Observations, SlimImage, SourceImage
+
+STDOUT = "-"
+"""As a report's outputs spell it."""
+
+
+class Asked(Protocol):
+    """What the screen needs of a request."""
+
+    @property
+    def global_options(self) -> tuple[str, ...]: ...
+    @property
+    def docker_options(self) -> tuple[str, ...]: ...
+    @property
+    def command(self) -> tuple[str, ...]: ...
+    @property
+    def dry_run(self) -> bool: ...
+
+
+class Outcome(Protocol):
+    """What the screen needs of a report."""
+
+    @property
+    def images(self) -> tuple[SlimImage, ...]: ...
+    @property
+    def source(self) -> SourceImage: ...
+    @property
+    def plan(self) -> FilePlan: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def file(self) -> Any: ...
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+    @property
+    def outputs(self) -> tuple[str, ...]: ...
+    @property
+    def observations(self) -> Observations: ...
+    @property
+    def verdicts(self) -> tuple[Any, ...]: ...
+    def to_json(self) -> Mapping[str, Any]: ...
+
+
+def main_image(report: Outcome) -> SlimImage:
+    """Return the image that -q and --iidfile name: the layered one, else the first there is."""
+    return next((image for image in report.images if image.form == "layered"), report.images[0])
+
+
+def tell(report: Outcome, progress: Screen) -> None:
+    """Say what the user should know besides the result."""
+    for note in report.notes:
+        progress.note(f"note: {note}")
+    for warning in report.warnings:
+        progress.warn(warning)
+
+
+def write_id(shown: Shown, identity: str) -> None:
+    """Write the image's id where --iidfile asks for it."""
+    try:
+        if shown.iidfile:
+            Path(shown.iidfile).write_text(identity, encoding="ascii")
+    except OSError as error:
+        text = f"cannot write {shown.iidfile}: {error.strerror}; the image is {identity}"
+        raise SlimError(text, hint="--iidfile FILE") from error
+
+
+def finish(report: Outcome, request: Asked, shown: Shown) -> None:
+    """Leave the result: on standard output, unless an image or a tar has gone there."""
+    if report.images:
+        write_id(shown, main_image(report).id)
+    text = result(report, request, shown)
+    if text:
+        print(text, file=sys.stderr if STDOUT in report.outputs else sys.stdout)
+
+
+def result(report: Outcome, request: Asked, shown: Shown) -> str:
+    """Return what there is to show in the end."""
+    if shown.form == "json":
+        return json.dumps(report.to_json(), sort_keys=True)  # ASCII: no escape can hide in it
+    if shown.quiet:
+        return main_image(report).id if report.images else ""
+    before = report.source
+    rows = [("IMAGE", "ID", "SIZE", "LAYERS", "FORM")]
+    rows.append((printable(before.reference), short(before.id), size(before.size), str(len(before.layers)), "source"))
+    for image in report.images:
+        count = str(len(image.layers)) if image.form == "layered" else "1"
+        rows.append((printable(image.reference), short(image.id), size(image.size), count, image.form))
+    lines = [table(rows), "", _summary(report), *_proof(report)]
+    lines += [f"wrote {printable(place)}" for place in report.outputs if place != STDOUT]
+    lines += [f"report: {printable(str(report.file))}"] if report.file else []
+    if report.images:
+        words = ["docker", *request.global_options, "run", *request.docker_options, main_image(report).reference]
+        lines.append(f"run it: {printable(shlex.join([*words, *request.command]))}")
+    elif request.dry_run:
+        lines.append("nothing was written (--dry-run)")
+    return "\n".join(lines)
+
+
+def _summary(report: Outcome) -> str:
+    files = report.plan.files()
+    kept = f"kept {len(files):,} of {report.plan.total_files:,} files"
+    smallest = min((image.size for image in report.images), default=sum(entry.size for entry in files))
+    before = max(report.source.size, 1)
+    less = f"{size(smallest)} of {size(report.source.size)}, {1 - smallest / before:.1%} less"
+    return f"{kept}; {less}; {seconds(report.seconds)}"
+
+
+def _proof(report: Outcome) -> list[str]:
+    """Return what was asked of the app, and whether the images have answered the same."""
+    result = report.observations.result
+    kinds = Counter(probe.kind for probe in result.probes)
+    statuses = Counter(probe.status for probe in result.probes if probe.kind == "http")
+    answers = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()) if status != -1)
+    asked = [
+        f"{counted(kinds['http'], 'HTTP request')} ({answers or 'no answer'})" if kinds["http"] else "",
+        f"{counted(kinds['exec'], 'command')} in the container" if kinds["exec"] else "",
+        f"{counted(kinds['host-exec'], 'command')} on the host" if kinds["host-exec"] else "",
+        "the healthcheck" if kinds["healthcheck"] else "",
+    ]
+    words = "; ".join(filter(None, asked)) or "nothing"
+    ending = "" if result.exit_status is None else f"; it ended with status {result.exit_status}"
+    lines = [] if report.observations.mode == report.observations.watch == "off" else [f"asked: {words}{ending}"]
+    if report.verdicts:
+        forms = " and ".join(dict.fromkeys(verdict.form for verdict in report.verdicts))
+        lines.append(f"verified: {forms}: files as in the source" + (", same answers" if lines else ""))
+    elif report.images:
+        lines.append("verified: nothing (--no-verify)")
+    return lines
+
+
+def short(identity: str) -> str:
+    """Return the beginning of an image's id, as docker shows it."""
+    return printable(identity.removeprefix("sha256:")[:12])
