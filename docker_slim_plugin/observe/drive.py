@@ -76,7 +76,7 @@ class Seen:
 
     def counts(self) -> dict[str, int]:
         return {
-            "paths": len(self.follower or ()) + (len(self.watch.accesses()) if self.watch and not self.follower else 0),
+            "paths": self.follower.count() if self.follower else len(self.watch.accesses()) if self.watch else 0,
             "events": (self.follower.events if self.follower else 0) + (self.watch.events if self.watch else 0),
         }
 

@@ -134,7 +134,8 @@ class Follower:
         with self._changed:
             return tuple(self._accesses.values())
 
-    def __len__(self) -> int:
+    def count(self) -> int:
+        """Return how many distinct accesses were seen so far."""
         return len(self._accesses)
 
     def _read(self) -> None:
