@@ -202,6 +202,7 @@ def test_hostile_configuration_and_programs_are_bounded() -> None:
         "/p": program(*names, rpath=":".join(f"/{index}" for index in range(500))),
         "/etc/ld.so.conf": "include /**/**/ld.so.conf\n" * 2000 + "include /etc/ld.so.conf\n",
     }
-    begin = time.perf_counter()
+    # Processor time, and much of it: what is not bounded takes hours.
+    begin = time.process_time()
     assert len(closure(tree).missing) > 100
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 60

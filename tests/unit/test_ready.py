@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -30,8 +29,26 @@ def closed() -> int:
         return int(server.getsockname()[1])
 
 
+class Clock:
+    """Time that passes only where somebody sleeps, so that a slow machine changes nothing."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+CLOCK = Clock()
+
+
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ready, "time", CLOCK)
+    monkeypatch.setattr(ready, "processor_seconds", lambda _: 0.0)
     times = {"READY_QUIET": 0.05, "SOME_QUIET": 0.1, "NO_PORT_QUIET": 0.1, "SILENT_QUIET": 0.3, "BUSY_QUIET": 0.9}
     for name, seconds in {**times, "BUSY_SECONDS": 0.05, "IDLE_SECONDS": 0.15}.items():
         monkeypatch.setattr(ready, name, seconds)
@@ -41,14 +58,14 @@ def waited(
     *exposed: int, alive: bool = True, seconds: float = 2.0, known: float | None = None, pid: int = 0, lively: float = 0.0
 ) -> tuple[Readiness, float]:
     """Wait for an app that goes on opening files for `lively` seconds; return what came of it, and how long it took."""
-    begun = time.monotonic()
+    begun = CLOCK.now
 
     def last_new() -> float:
-        return min(time.monotonic(), begun + lively)
+        return min(CLOCK.now, begun + lively)
 
     target = Target(container="c", image="i", pid=pid or os.getpid(), ports={}, exposed=exposed)
     found = wait_ready(target, lambda: alive, last_new, begun + seconds, known)
-    return found, time.monotonic() - begun
+    return found, CLOCK.now - begun
 
 
 def test_listening_ports_of_a_process_and_its_children(port: int) -> None:
@@ -112,18 +129,15 @@ def test_without_ports_it_is_given_the_time_that_the_source_took(known: float | 
 
 
 def test_no_port_ever_listens(closed: int) -> None:
-    with subprocess.Popen(["sleep", "60"]) as child:
-        found, took = waited(closed, pid=child.pid)
-        child.kill()
+    found, took = waited(closed)
     assert found == Readiness(True, frozenset())
     assert 0.3 <= took < 0.9
 
 
-def test_a_busy_app_is_waited_for(closed: int) -> None:
+def test_a_busy_app_is_waited_for(closed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Quiet, as one that loads all its classes from one archive, but at work; not for ever."""
-    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as child:
-        found, took = waited(closed, pid=child.pid)
-        child.kill()
+    monkeypatch.setattr(ready, "processor_seconds", lambda _: CLOCK.now)
+    found, took = waited(closed)
     assert found == Readiness(True, frozenset())
     assert 0.9 <= took < 1.2
 
