@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import GATE_NAME
-from docker_slim_plugin.model import AccessKind, Observations, SourceImage
+from docker_slim_plugin.model import AccessKind, Observations, ProbeResult, SourceImage
 from docker_slim_plugin.request import Exercise
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "fish"})
@@ -38,6 +39,7 @@ def judge(source: SourceImage, exercise: Exercise, observations: Observations) -
     if not exercise.exec_ and not exercise.host_exec:
         # Who drives the app by other means knows what it speaks.
         warnings += [probe.detail for probe in result.probes if probe.kind == "http-skip"]
+    warnings += refused(exercise, result.probes)
     silent = sorted({int(port.split("/")[0]) for port in tcp_ports(source)} - set(result.ports))
     if silent and result.exit_status is None:
         warnings.append(f"nothing listened on port {', '.join(map(str, silent))}")
@@ -46,6 +48,20 @@ def judge(source: SourceImage, exercise: Exercise, observations: Observations) -
     if result.exit_status is None and not asked and not result.ports and exercise.until == "probes":
         warnings.append("the app was still running when it was stopped: --until exit waits for its end")
     return tuple(warnings)
+
+
+def refused(exercise: Exercise, probes: Sequence[ProbeResult]) -> tuple[str, ...]:
+    """Return a warning for each port where a crawl got nothing but refusals: hardly anything of the app was asked."""
+    pages: dict[str, set[int]] = {}
+    for probe in probes:
+        if probe.kind == "http" and probe.ok and not exercise.http:
+            pages.setdefault(probe.target.partition(" ")[2].partition("/")[0], set()).add(probe.status)
+    return tuple(
+        f"port {port}: GET / was answered {', '.join(map(str, sorted(statuses)))} only, so little of the app was seen: "
+        "--http says what to ask"
+        for port, statuses in pages.items()
+        if min(statuses) >= 400
+    )
 
 
 def tcp_ports(source: SourceImage) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ _OF_THE_CONTAINER = frozenset((
     "--shm-size", "--stop-signal", "--stop-timeout", "--tmpfs", "--tty", "--ulimit", "--user", "--workdir",
 ))
 """Options that concern the one container alone."""
+MOST_PORTS = 50
 _PUBLISHED = re.compile(r"(?:.*:)?(\d+)(?:-(\d+))?(?:/(\w+))?$")
 
 
@@ -85,7 +86,9 @@ def launch(source: SourceImage, options: Sequence[str], command: Sequence[str]) 
     ours = []
     everything = any(name == "--publish-all" and value != "false" for name, value in given)
     if not everything and network not in ("none", "host") and not network.startswith("container:"):
-        ours = [f"--publish=127.0.0.1::{port}" for port in exposed if port not in published]
+        wanted = [port for port in exposed if port not in published]
+        # An image may expose thousands (passive FTP, RTP), and each takes the engine a process and a rule.
+        ours = [f"--publish=127.0.0.1::{port}" for port in wanted[:MOST_PORTS]]
     kept = tuple(token for name, value in given if name not in _NOT_FOR_CREATE for token in spelled(name, value))
     stop = next((value for name, value in reversed(given) if name == "--stop-signal"), None)
     return Launch(
@@ -97,7 +100,7 @@ def launch(source: SourceImage, options: Sequence[str], command: Sequence[str]) 
         network=network,
         stop_signal=stop or config.get("StopSignal") or "SIGTERM",
         shareable=all(name in _OF_THE_CONTAINER or (name == "--publish" and "::" in value) for name, value in filled),
-        healthcheck=healthcheck(source) if not any(name == "--no-healthcheck" for name, _ in given) else None,
+        healthcheck=_healthcheck(source, given),
     )
 
 
@@ -126,6 +129,14 @@ def published_ports(specifications: Sequence[str] | Iterator[str]) -> tuple[int,
             if (protocol or "tcp").lower() == "tcp" and int(last or first) - int(first) < 1000:
                 found.update(range(int(first), int(last or first) + 1))
     return tuple(sorted(found))
+
+
+def _healthcheck(source: SourceImage, given: Sequence[tuple[str, str | None]]) -> tuple[str, ...] | None:
+    """Return the argv of the health check that holds: the user's, or the image's."""
+    if any(name == "--no-healthcheck" and value != "false" for name, value in given):
+        return None
+    command = next((value for name, value in reversed(given) if name == "--health-cmd"), None)
+    return ("/bin/sh", "-c", command) if command else healthcheck(source)
 
 
 def healthcheck(source: SourceImage) -> tuple[str, ...] | None:

@@ -30,7 +30,7 @@ class Names:
 
 def names(source: SourceImage, wanted: str, suffix: str = "slim") -> Names:
     """Return the names for slim images of `source`: `wanted`, or REPO:TAG-SUFFIX; never one of the source's own."""
-    layered = _complete(wanted or _default(source.reference, suffix), _SQUASHED)
+    layered = _complete(wanted or _default(source, suffix), _SQUASHED)
     found = Names(layered, f"{layered}{_SQUASHED}")
     for own in (found.layered, found.squashed):
         _refuse_own(source, own)
@@ -39,7 +39,7 @@ def names(source: SourceImage, wanted: str, suffix: str = "slim") -> Names:
 
 def base_name(source: SourceImage, wanted: str) -> str:
     """Return the name for a base image of `source`: `wanted`, or REPO:TAG-base; never one of the source's own."""
-    found = _complete(wanted or _default(source.reference, "base"))
+    found = _complete(wanted or _default(source, "base"))
     _refuse_own(source, found)
     return found
 
@@ -56,16 +56,27 @@ def _complete(reference: str, suffix: str = "") -> str:
 
 
 def _refuse_own(source: SourceImage, name: str) -> None:
-    if name in source.tags or name == _full(source.reference):
+    if familiar(name) in {*map(familiar, source.tags), familiar(_full(source.reference))}:
         raise UsageError(f"cannot write to {name}: it is the source's own name", hint="--tag OTHER-NAME")
+
+
+def familiar(name: str) -> str:
+    """Return a name as docker shows it: what stands for Docker Hub in front is left out (distribution/reference)."""
+    for host in ("docker.io/", "index.docker.io/"):
+        if name.startswith(host):
+            return name.removeprefix(host).removeprefix("library/")
+    return name
 
 
 def _full(reference: str) -> str:
     return reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
 
 
-def _default(reference: str, suffix: str) -> str:
-    base = reference.partition("@")[0]
-    if re.fullmatch(r"(sha256:)?[0-9a-f]{12,64}", base):
-        return f"slim:{base.removeprefix('sha256:')[:12]}-{suffix}"
+def _default(source: SourceImage, suffix: str) -> str:
+    base = source.reference.partition("@")[0]
+    if familiar(_full(base)) not in source.tags and source.id.removeprefix("sha256:").startswith(
+        base.removeprefix("sha256:")
+    ):
+        # Named by its id: it may have a name all the same.
+        base = source.tags[0] if source.tags else f"slim:{source.id.removeprefix('sha256:')[:12]}"
     return f"{_full(base)}-{suffix}"

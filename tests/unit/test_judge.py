@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.judge import judge
+from docker_slim_plugin.model import (
+    Access,
+    AccessKind,
+    Observations,
+    Origin,
+    ProbeResult,
+    Process,
+    RunResult,
+    SourceImage,
+)
+from docker_slim_plugin.request import Exercise
+
+
+def source(**config: Any) -> SourceImage:
+    return SourceImage(
+        reference="app", id="sha256:0", digests=(), tags=(), size=1, os="linux", architecture="amd64", variant="",
+        created="", config={"Cmd": ["/app"], **config}, layers=(),
+    )  # fmt: skip
+
+
+def probe(kind: str, target: str, status: int, *, ok: bool = True, detail: str = "") -> ProbeResult:
+    return ProbeResult(kind=kind, target=target, ok=ok, status=status, detail=detail)
+
+
+def judged(
+    *probes: ProbeResult,
+    exercise: Exercise | None = None,
+    executed: tuple[str, ...] = ("/app",),
+    exit_status: int | None = None,
+    output: str = "",
+    ports: tuple[int, ...] = (),
+    **config: Any,
+) -> tuple[str, ...]:
+    accesses = tuple(Access(path, AccessKind.EXEC, Origin.PTRACE, Process(1, path)) for path in executed)
+    result = RunResult(probes=probes, exit_status=exit_status, output=output, ports=ports)
+    return judge(source(**config), exercise or Exercise(), Observations(accesses=accesses, result=result))
+
+
+PAGE = probe("http", "GET 80/", 200)
+WEB = {"ExposedPorts": {"80/tcp": {}}}
+
+
+@pytest.mark.parametrize(
+    ("given", "warnings"),
+    [
+        pytest.param(judged(PAGE, ports=(80,), **WEB), (), id="a server needs no warning"),
+        pytest.param(judged(exit_status=0), (), id="nor does a job that ends"),
+        pytest.param(
+            judged(PAGE, ports=(80,), ExposedPorts={"80/tcp": {}, "443/tcp": {}, "53/udp": {}}),
+            ("nothing listened on port 443",),
+            id="a port where nothing listens",
+        ),
+        pytest.param(
+            judged(PAGE, probe("exec", "x", 1, ok=False, detail="exit status 1")),
+            ("exec x failed on the original too: exit status 1",),
+            id="a probe that failed",
+        ),
+        pytest.param(
+            judged(probe("http-skip", "25", -1, detail="port 25 does not speak HTTP: not probed"), ports=(25,), ExposedPorts={"25/tcp": {}}),
+            ("port 25 does not speak HTTP: not probed",),
+            id="a port that speaks something else",
+        ),
+        pytest.param(
+            judged(), ("the app was still running when it was stopped: --until exit waits for its end",), id="cut off"
+        ),
+        pytest.param(judged(exercise=Exercise(until="5")), (), id="stopped when the user said"),
+        pytest.param(
+            judged(exercise=Exercise(exec_=("x",)), exit_status=0),
+            ("the app ended before it could be probed",),
+            id="ended too early",
+        ),
+        pytest.param(
+            judged(probe("http", "GET 80/", 404), probe("http", "GET 80/favicon.ico", 401), ports=(80,), **WEB),
+            ("port 80: GET / was answered 401, 404 only, so little of the app was seen: --http says what to ask",),
+            id="nothing but refusals",
+        ),
+        pytest.param(
+            judged(PAGE, probe("http", "GET 80/favicon.ico", 404), ports=(80,), **WEB), (), id="some refusals are no reason"
+        ),
+        pytest.param(
+            judged(probe("http", "GET 80/x", 404), exercise=Exercise(http=("/x",)), ports=(80,), **WEB),
+            (),
+            id="who asks for a refusal gets it",
+        ),
+    ],
+)
+def test_warnings(given: tuple[str, ...], warnings: tuple[str, ...]) -> None:
+    assert given == warnings
+
+
+def test_an_app_that_fails_is_refused_with_its_last_words() -> None:
+    with pytest.raises(SlimError, match="status 1:\n    line 2\n") as caught:
+        judged(exit_status=1, output="".join(f"line {number}\n" for number in range(12)))
+    assert "docker run" in caught.value.hint
+    with pytest.raises(SlimError, match="status 127, and wrote nothing"):
+        judged(exit_status=127)
+
+
+def test_no_probe_succeeded() -> None:
+    with pytest.raises(SlimError, match="no probe succeeded: http GET 80/: HTTP 500"):
+        judged(probe("http", "GET 80/", 500, ok=False, detail="HTTP 500"), ports=(80,), **WEB)
+
+
+SH = ("/usr/bin/dash", "/lib64/ld-linux-x86-64.so.2")
+
+
+@pytest.mark.parametrize(
+    ("config", "command", "executed", "refused"),
+    [
+        pytest.param({"Cmd": ["bash"]}, (), ("/usr/bin/bash",), True, id="a base image"),
+        pytest.param({"Cmd": ["/bin/sh"]}, (), SH[:1], True, id="dash by its own name"),
+        pytest.param({"Cmd": ["/bin/sh"]}, (), ("/bin/sh", SH[1]), True, id="its loader does not count"),
+        pytest.param({"Cmd": ["sh", "-l"]}, (), ("/bin/sh",), True, id="options are nothing to do"),
+        pytest.param({"Cmd": ["sh", "-c", "echo x"]}, (), ("/bin/sh",), False, id="a shell with work to do"),
+        pytest.param({"Entrypoint": ["/entry.sh"], "Cmd": ["bash"]}, (), ("/entry.sh", "/bin/bash", "/bin/id"), False, id="more was run"),
+        pytest.param({"Cmd": ["bash"]}, ("sh",), ("/bin/sh",), False, id="the user asked for it"),
+    ],
+)
+def test_a_lone_shell(config: dict[str, Any], command: tuple[str, ...], executed: tuple[str, ...], refused: bool) -> None:
+    def run() -> None:
+        judged(exercise=Exercise(command=command), executed=executed, exit_status=0, **config)
+
+    if refused:
+        with pytest.raises(SlimError, match="looks like a base image"):
+            run()
+    else:
+        run()

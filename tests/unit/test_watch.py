@@ -1,0 +1,110 @@
+"""The collecting half of the watcher, and what it asks the kernel for; whole containers are watched elsewhere."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.model import Access, AccessKind, Origin, Process
+from docker_slim_plugin.observe import watch
+from docker_slim_plugin.observe.watch import Watch, open_watch
+
+
+class Told:
+    """A source whose events the test writes."""
+
+    name = "told"
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        self._events: list[tuple[list[Access], int]] = []
+        self._lock = threading.Lock()
+        self.closed = False
+
+    def tell(self, *paths: str, kind: AccessKind = AccessKind.OPEN, lost: int = 0) -> None:
+        accesses = [Access(path, kind, Origin.FANOTIFY, Process(1, "x")) for path in paths]
+        with self._lock:
+            self._events.append((accesses, lost))
+        os.write(self._write, b".")
+
+    def fileno(self) -> int:
+        return self._read
+
+    def read(self) -> tuple[list[Access], int]:
+        with self._lock:
+            if not self._events:
+                return [], 0
+            os.read(self._read, 1)
+            return self._events.pop(0)
+
+    def close(self) -> None:
+        self.closed = True
+        os.close(self._read)
+        os.close(self._write)
+
+
+def test_distinct_accesses_and_all_events() -> None:
+    source = Told()
+    with Watch(source) as seen:
+        source.tell("/a", "/b", "/a")
+        source.tell("/a", kind=AccessKind.EXEC, lost=2)
+        seen.drain()
+        assert [(one.path, one.kind.value) for one in seen.accesses()] == [("/a", "open"), ("/b", "open"), ("/a", "exec")]
+        assert (seen.events, seen.lost) == (4, 2)
+    assert source.closed
+
+
+def test_only_what_is_new_is_news() -> None:
+    source = Told()
+    with Watch(source) as seen:
+        source.tell("/a")
+        seen.drain()
+        before = seen.last_new
+        source.tell("/a")
+        seen.drain()
+        assert seen.last_new == before
+        source.tell("/b")
+        seen.drain()
+        assert seen.last_new > before
+
+
+def test_what_cannot_be_held_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "MAX_PATHS", 2)
+    source = Told()
+    with Watch(source) as seen:
+        source.tell("/a", "/b", "/c", "/a", "/d")
+        seen.drain()
+        assert (len(seen.accesses()), seen.lost) == (2, 2)
+
+
+def test_a_watch_that_is_off() -> None:
+    with open_watch(os.getpid(), "off") as seen:
+        seen.drain()
+    assert (seen.name, seen.accesses(), seen.events) == ("off", (), 0)
+
+
+def refuse(number: int) -> type:
+    class Refused:
+        def __init__(self, _: int) -> None:
+            raise OSError(number, os.strerror(number))
+
+    return Refused
+
+
+def test_fanotify_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "Fanotify", refuse(1))
+    with pytest.raises(SlimError, match="cannot use fanotify: Operation not permitted"):
+        open_watch(os.getpid(), "fanotify")
+
+
+def test_a_deleted_file_keeps_its_name(tmp_path: Path) -> None:
+    gone, odd = tmp_path / "gone", tmp_path / "x (deleted)"
+    odd.touch()
+    with gone.open("w") as file, odd.open() as other:
+        gone.unlink()
+        assert watch._path_of(file.fileno()) == str(gone)
+        assert watch._path_of(other.fileno()) == str(odd)
