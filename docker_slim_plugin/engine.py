@@ -443,6 +443,13 @@ class Engine:
         finally:
             container.remove()
 
+    @contextmanager
+    def saved(self, reference: str) -> Iterator[BinaryIO]:
+        """Yield the tar stream that `docker save` gives."""
+        blocks = translated(self.api.get_image)(reference, chunk_size=1 << 20)
+        with io.BufferedReader(Blocks(iter(blocks)), 1 << 20) as stream:
+            yield stream
+
     @translated
     def load(self, archive: BinaryIO) -> None:
         """Load an archive as `docker load` does."""

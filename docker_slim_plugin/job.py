@@ -8,17 +8,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from docker_slim_plugin import shell
 from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image import output
 from docker_slim_plugin.image.config import is_slim
 from docker_slim_plugin.launch import launch, pairs
+from docker_slim_plugin.layering import Extras, complete, extras_of
 from docker_slim_plugin.leftovers import workspace
-from docker_slim_plugin.model import SourceImage
+from docker_slim_plugin.model import Access, FilePlan, Observations, SourceImage
 from docker_slim_plugin.naming import Names, names
 from docker_slim_plugin.observe.drive import Drive
 from docker_slim_plugin.observe.http import parse_http_probe
@@ -26,6 +26,8 @@ from docker_slim_plugin.observe.probe import ProbePlan
 from docker_slim_plugin.pristine import PristineTree
 from docker_slim_plugin.progress import Clock, Progress
 from docker_slim_plugin.request import Exercise, Request
+from docker_slim_plugin.resolve.plan import resolve
+from docker_slim_plugin.rootfs import Rootfs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,12 @@ class Job:
     directory: Path
     """For files of this job alone; gone afterwards."""
     clock: Clock
+    extras: Extras
+
+    def planned(self, rootfs: Rootfs, observations: Observations, missed: tuple[Access, ...] = ()) -> FilePlan:
+        """Return the whole tree of the slim image."""
+        plan = resolve(rootfs, observations, self.request.selection, self.source, missed)
+        return complete(plan, rootfs, self.extras)
 
     @property
     def progress(self) -> Progress:
@@ -56,17 +64,22 @@ def opened(request: Request, progress: Progress) -> Iterator[Job]:
         engine = Engine.connect(request.global_options)
         source = find_source(engine, request)
         called = names(source, request.tag)
-        selection = shell.chosen(engine, source, request.selection, request.shell)
         output.claim(engine, (called.of(form) for form in request.forms()), force=request.force)
-    with engine.nothing_left(), PristineTree(engine, source) as tree, workspace(engine.run_id) as directory:
+    with (
+        engine.nothing_left(),
+        PristineTree(engine, source) as tree,
+        workspace(engine.run_id) as directory,
+        extras_of(engine, source, request, directory) as extras,
+    ):
         yield Job(
-            request=replace(request, selection=selection),
+            request=request,
             engine=engine,
             source=source,
             called=called,
             tree=tree,
             directory=directory,
             clock=clock,
+            extras=extras,
         )
 
 

@@ -181,6 +181,8 @@ class ReasonKind(StrEnum):
     """The slim image asked for it when it was tried; the source's run had not named it."""
     SHELL = "shell"
     """Not the source's: what --shell adds."""
+    BASE = "base"
+    """The base image that the image is written on holds it."""
     GENERATED = "generated"
     """Written by us from the original, e.g. the filtered package database."""
 
@@ -199,6 +201,8 @@ class Reason:
 class Group(StrEnum):
     """Layer group, lowest first: what changes rarely lies below what changes often."""
 
+    COMMON = "common"
+    """In the layers of the base image that this one is written on: nothing of it is written."""
     BASE = "base"
     RUNTIME = "runtime"
     APP = "app"
@@ -231,13 +235,17 @@ class FilePlan:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """What is good to know and nothing to worry about."""
+    base: str = ""
+    """The image whose layers lie below; its files are among `kept`, in the group COMMON."""
 
     def files(self) -> tuple[Entry, ...]:
         """Return what is the source's, directories aside."""
         return tuple(
             kept.entry
             for kept in self.kept
-            if kept.entry.kind is not EntryKind.DIRECTORY and kept.group is not Group.SHELL
+            if kept.entry.kind is not EntryKind.DIRECTORY
+            and kept.reasons[0].kind is not ReasonKind.SHELL
+            and not (kept.reasons[0].kind is ReasonKind.BASE and len(kept.reasons) == 1)
         )
 
     def by_path(self) -> Mapping[RootPath, Kept]:
@@ -267,7 +275,6 @@ class Selection:
     drop: tuple[str, ...] = ()
     hints_off: frozenset[str] = frozenset()
     """Names of hint presets that are turned off."""
-    shell: Busybox | None = None
     named: tuple[str, ...] = ()
     """What `pack` is to take: programs by name, paths, patterns. With any, nothing was run: files are asked instead."""
 

@@ -8,14 +8,14 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from docker_slim_plugin import shell
 from docker_slim_plugin.engine import Engine, is_native
 from docker_slim_plugin.errors import SlimError, VerificationFailed
 from docker_slim_plugin.image import files, output
 from docker_slim_plugin.image.config import changed, is_slim
 from docker_slim_plugin.image.output import Draft
+from docker_slim_plugin.layering import Extras, complete, extras_of
 from docker_slim_plugin.leftovers import workspace
-from docker_slim_plugin.model import FilePlan, Kept, Observations, RootPath, RunResult, SourceImage
+from docker_slim_plugin.model import FilePlan, Group, Kept, Observations, RootPath, RunResult, SourceImage
 from docker_slim_plugin.naming import Names, names
 from docker_slim_plugin.pristine import PristineTree
 from docker_slim_plugin.progress import Clock, Progress
@@ -42,14 +42,18 @@ def pack(request: PackRequest, progress: Progress) -> Report:
         if is_slim(source) and not request.force:
             raise SlimError(f"cannot pack {request.image}: it is slim already", hint="--force does it all the same")
         called = names(source, request.tag, "packed")
-        output.claim(engine, (called.of(form) for form in ENGINE_FORMS & set(request.outputs)), force=request.force)
+        output.claim(engine, map(called.of, sorted(ENGINE_FORMS & set(request.outputs))), force=request.force)
         wanted = replace(source, config=changed(source.config, request.changes))
-        selection = shell.chosen(engine, source, request.selection, request.shell)
-    with engine.nothing_left(), PristineTree(engine, source) as tree, workspace(engine.run_id) as directory:
+    with (
+        engine.nothing_left(),
+        PristineTree(engine, source) as tree,
+        workspace(engine.run_id) as directory,
+        extras_of(engine, source, request, directory) as extras,
+    ):
         with clock.step("read the image"):
             rootfs, notes = tree.wait()
         with clock.step("resolve"):
-            plan = resolve(rootfs, NOTHING, selection, wanted)
+            plan = complete(resolve(rootfs, NOTHING, request.selection, wanted), rootfs, extras)
         # A tar has no configuration to be fit or unfit.
         wants_config = any(files.split(one)[0] != "tar" for one in request.outputs)
         report = Report(
@@ -61,7 +65,7 @@ def pack(request: PackRequest, progress: Progress) -> Report:
             file=str(report_file(source.reference, os.environ)),
         )
         if not request.dry_run:
-            report = write_and_compare(engine, request, report, wanted, rootfs, called, directory, clock)
+            report = write_and_compare(engine, request, report, wanted, rootfs, extras, called, directory, clock)
     report = replace(report, seconds=clock.seconds(), phases=tuple(clock.phases))
     save(report)
     return report
@@ -101,6 +105,7 @@ def write_and_compare(
     report: Report,
     wanted: SourceImage,
     rootfs: Rootfs,
+    extras: Extras,
     called: Names,
     directory: Path,
     clock: Clock,
@@ -111,10 +116,11 @@ def write_and_compare(
         for form in ENGINE_FORMS:
             stack.callback(engine.unname, engine.temporary(form))
         with clock.step("write"):
-            draft = output.written(wanted, rootfs, plan, directory)
-            flat = output.flat(rootfs, plan, directory) if files.wants_tar(outputs) else None
+            draft = output.written(wanted, rootfs, plan, directory, extras.common)
+            flat = output.flat(rootfs, plan, directory, extras.common) if files.wants_tar(outputs) else None
         with clock.step("compare"):
-            require("layers", compare_layers([Path(blob.file) for blob in draft.blobs], plan, draft.hashes))
+            layers = [Path(blob.file) for blob in draft.own]
+            require("layers", compare_layers(layers, plan, draft.hashes, besides=(Group.COMMON,)))
             if flat:
                 require("tar", compare_layers([flat], plan, draft.hashes))
         proved = []
@@ -148,7 +154,7 @@ def in_engine(
     if not ENGINE_FORMS & set(outputs):
         return
     with clock.step("load"):
-        layered = output.load(engine, wanted, draft, directory)
+        layered = output.load(engine, draft, directory)
     if "layered" in outputs:
         yield layered
     if "squashed" in outputs:

@@ -19,7 +19,6 @@ from docker_slim_plugin.prove import prove
 from docker_slim_plugin.replay import Replay
 from docker_slim_plugin.report import Report, report_file, save
 from docker_slim_plugin.request import Request
-from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.trace import Trace, differing, dumps, load, of_the_image, united
 from docker_slim_plugin.verify import shortened
 
@@ -32,7 +31,7 @@ def slim(request: Request, progress: Progress) -> Report:
         with job.clock.step("resolve"):
             rootfs, notes = job.tree.wait()
             observations = united(traces)
-            plan = resolve(rootfs, observations, job.request.selection, job.source)
+            plan = job.planned(rootfs, observations)
         report = Report(
             source=job.source,
             observations=observations,

@@ -17,7 +17,6 @@ from docker_slim_plugin.observe.compare import Comparison, compare
 from docker_slim_plugin.observe.session import observe
 from docker_slim_plugin.replay import Replay, shareable
 from docker_slim_plugin.report import Repair, Report
-from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.rootfs import Rootfs
 from docker_slim_plugin.verify import Verdict, verify
 
@@ -62,7 +61,7 @@ def mended(
 ) -> tuple[tuple[Access, ...], Report] | None:
     """Return all that was missed so far and the report with a plan that has it, by the first remedy that adds any."""
     for more in remedies:
-        plan = resolve(rootfs, report.observations, job.request.selection, job.source, (*missed, *more))
+        plan = job.planned(rootfs, report.observations, (*missed, *more))
         added = tuple(sorted(set(plan.by_path()) - set(report.plan.by_path())))
         if added:
             repair = Repair(because=because, added=added)
@@ -86,7 +85,7 @@ def write_and_verify(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Re
             return output.squashed(engine, source, plan, layered, job.directory)
 
     with job.clock.step("write layered"):
-        layered = output.layered(engine, source, rootfs, plan, job.directory)
+        layered = output.layered(engine, source, rootfs, plan, job.directory, job.extras.common)
     # The squashed image is written while the layered one is tried, and tried beside it where nothing forbids that.
     with background(engine) as beside:
         squashed = beside.submit(squash) if "squashed" in request.outputs else None
@@ -128,8 +127,10 @@ def named(job: Job, report: Report, layered: Draft, rootfs: Rootfs) -> Report:
     warnings += [repair.sentence() for repair in report.repairs]
     for image in report.images:
         job.engine.name(image.id, image.reference)
-    flat = output.flat(rootfs, report.plan, job.directory) if files.wants_tar(job.request.outputs) else None
-    outputs = files.write(job.request.outputs, layered, job.called.layered, flat)
+    wanted = job.request.outputs
+    tar = files.wants_tar(wanted)
+    flat = output.flat(rootfs, report.plan, job.directory, job.extras.common) if tar else None
+    outputs = files.write(wanted, layered, job.called.layered, flat)
     return replace(report, outputs=outputs, warnings=(*report.warnings, *dict.fromkeys(warnings)))
 
 

@@ -42,6 +42,8 @@ class Request(Exercise):
     selection: Selection = field(default_factory=Selection)
     shell: str = ""
     """busybox, or an image of that name, to be added for debugging."""
+    base: str = ""
+    """Image on whose layers the layered image is written."""
     outputs: tuple[str, ...] = ("layered", "squashed")
     """layered, squashed, tar=FILE, oci=FILE, context=DIR; "-" for FILE or DIR is standard output."""
     watch: str = "auto"
@@ -90,6 +92,8 @@ class PackRequest:
     changes: ConfigChanges = field(default_factory=ConfigChanges)
     shell: str = ""
     """busybox, or an image of that name, to be added for debugging."""
+    base: str = ""
+    """Image on whose layers the layered image is written."""
     tag: str = ""
     """Name of the image; empty: the source's name with "-packed" behind its tag."""
     outputs: tuple[str, ...] = ("layered",)

@@ -6,11 +6,10 @@ import io
 import os
 import stat
 import subprocess
-from dataclasses import replace
 
 from docker_slim_plugin.engine import Engine, is_native
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.model import Busybox, EntryKind, RootPath, Selection, SourceImage
+from docker_slim_plugin.model import Busybox, EntryKind, RootPath, SourceImage
 from docker_slim_plugin.pristine import PristineTree
 from docker_slim_plugin.resolve import elf
 from docker_slim_plugin.rootfs import Rootfs
@@ -30,11 +29,6 @@ HOST = ("/bin/busybox", "/usr/bin/busybox")
 NAME = "busybox"
 _LARGEST = 64 << 20
 _NS = 10**9
-
-
-def chosen(engine: Engine, source: SourceImage, selection: Selection, shell: str) -> Selection:
-    """Return the selection with the shell that the user asks for; SlimError when there is none for the source."""
-    return replace(selection, shell=find(engine, source, shell)) if shell else selection
 
 
 def find(engine: Engine, source: SourceImage, shell: str) -> Busybox:

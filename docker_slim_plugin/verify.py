@@ -14,7 +14,7 @@ from docker_slim_plugin.engine import Container, Engine
 from docker_slim_plugin.image.config import differences
 from docker_slim_plugin.image.squash import member_path
 from docker_slim_plugin.image.tar import can_hold, has_docker_time, held_xattrs
-from docker_slim_plugin.model import EntryKind, FilePlan, Kept, RootPath, SlimImage, SourceImage
+from docker_slim_plugin.model import EntryKind, FilePlan, Group, Kept, RootPath, SlimImage, SourceImage
 from docker_slim_plugin.pristine import Inside
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.replay import Replay
@@ -114,14 +114,19 @@ def compare_tree(
     yield from _lacking(planned, found)
 
 
-def compare_layers(files: Iterable[Path], plan: FilePlan, hashes: Mapping[RootPath, str]) -> Iterator[str]:
-    """Yield a sentence for each way in which the tars of layers together are not the plan's tree."""
+def compare_layers(
+    files: Iterable[Path], plan: FilePlan, hashes: Mapping[RootPath, str], besides: Collection[Group] = ()
+) -> Iterator[str]:
+    """Yield a sentence for each way in which the tars of layers together are not the plan's tree.
+
+    What is in the groups `besides` may be there, but need not.
+    """
     planned = plan.by_path()
     found: set[RootPath] = set()
     for file in files:
         with open(file, "rb") as stream:
             yield from _compare_tar(stream, planned, hashes, {}, found)
-    yield from _lacking(planned, found)
+    yield from _lacking({path: kept for path, kept in planned.items() if kept.group not in besides}, found)
 
 
 def _lacking(planned: Mapping[RootPath, Kept], found: Collection[RootPath]) -> Iterator[str]:

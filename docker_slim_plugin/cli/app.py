@@ -11,13 +11,13 @@ from typing import Any
 import typer.main
 
 from docker_slim_plugin import __version__
-from docker_slim_plugin.cli import attach, base, build, client, completion, doctor, pack, prune, trace
+from docker_slim_plugin.cli import attach, base, build, client, completion, doctor, layers, pack, prune, trace
 from docker_slim_plugin.cli import run as run_command
 from docker_slim_plugin.cli.arguments import DOCKER_OPTIONS, Flag, docker_flags, invocation, run_arguments
 from docker_slim_plugin.cli.session import Session, app
 from docker_slim_plugin.errors import UsageError
 
-COMMANDS = (run_command, trace, attach, build, pack, base, doctor, prune)
+COMMANDS = (run_command, trace, attach, build, pack, base, layers, doctor, prune)
 """Importing them is what registers them."""
 
 

@@ -19,7 +19,7 @@ _HELP_LINE = re.compile(r"^ {2}(?:(-\w), | {4})(--[\w-]+)(?: (\S+))?(?: {2,}|$)"
 
 DOCKER_OPTIONS = frozenset({"run", "trace"})
 """Commands that take docker run's own options before IMAGE."""
-IMAGES = frozenset({"base", "build", "pack", "run", "trace"})
+IMAGES = frozenset({"base", "build", "layers", "pack", "run", "trace"})
 """Commands whose words are names of images."""
 
 

@@ -23,6 +23,7 @@ def build_image(
     drop: options.Drop = None,
     no_hint: options.NoHint = None,
     shell: options.Shell = "",
+    base: options.Base = "",
     output: options.Output = None,
     no_verify: options.NoVerify = False,  # noqa: FBT002
     no_repair: options.NoRepair = False,  # noqa: FBT002
@@ -47,7 +48,8 @@ def build_image(
         traces=tuple(trace),
         selection=options.selection(keep, keep_package, keep_all_of, drop, no_hint),
         shell=options.shell(shell),
-        outputs=options.outputs(output),
+        base=base,
+        outputs=options.on_base(options.outputs(output), base, output),
         verify=not no_verify,
         repair=not no_repair,
         dry_run=dry_run,

@@ -139,6 +139,16 @@ Output = Annotated[
         show_default=False,
     ),
 ]
+Base = Annotated[
+    str,
+    typer.Option(
+        "--base",
+        metavar="IMAGE",
+        help="Write the layered image on top of this local image's own layers, which many images then share; "
+        "what it holds bit for bit is not repeated. Output is then layered alone, unless said otherwise.",
+        show_default=False,
+    ),
+]
 Shell = Annotated[
     str,
     typer.Option(
@@ -266,6 +276,16 @@ def outputs(values: list[str] | None, default: str = "layered,squashed") -> tupl
         if name not in ("layered", "squashed", *FILE_FORMS) or bool(target) != (name in FILE_FORMS):
             raise UsageError(f"cannot write {form}", hint="--output layered,squashed,tar=FILE,oci=FILE,context=DIR")
     return tuple(dict.fromkeys(forms))
+
+
+def on_base(forms: tuple[str, ...], base: str, given: list[str] | None) -> tuple[str, ...]:
+    """Return what is to be written when there may be a base: only layers can lie on layers."""
+    if not base:
+        return forms
+    if given and "squashed" in forms:
+        hint = "--output layered, or leave --base out"
+        raise UsageError("cannot squash an image on a base: it would share nothing any more", hint=hint)
+    return tuple(form for form in forms if form != "squashed")
 
 
 def words(option: str, value: str | None) -> tuple[str, ...] | None:

@@ -117,6 +117,7 @@ def pack_image(
     drop: options.Drop = None,
     no_hint: options.NoHint = None,
     shell: options.Shell = "",
+    base: options.Base = "",
     pull: Pull = "missing",
     platform: Platform = "",
     dry_run: DryRun = False,  # noqa: FBT002
@@ -151,7 +152,8 @@ def pack_image(
         ),
         tag=tag,
         shell=options.shell(shell),
-        outputs=options.outputs(output, "layered"),
+        base=base,
+        outputs=options.on_base(options.outputs(output, "layered"), base, output),
         pull=options.chosen("--pull", pull),
         platform=platform,
         dry_run=dry_run,

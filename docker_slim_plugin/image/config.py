@@ -55,9 +55,18 @@ def changed(config: Mapping[str, Any], changes: ConfigChanges) -> dict[str, Any]
 
 
 def image_config(
-    source: SourceImage, blobs: Sequence[LayerBlob], form: str, created: str, by: str = CREATED_BY
+    source: SourceImage,
+    blobs: Sequence[LayerBlob],
+    form: str,
+    created: str,
+    by: str = CREATED_BY,
+    below: Sequence[Mapping[str, Any]] = (),
 ) -> bytes:
-    """Return the image configuration as JSON (image-spec config.md); the same input gives the same bytes."""
+    """Return the image configuration as JSON (image-spec config.md); the same input gives the same bytes.
+
+    `below` is the history of the base image whose layers come first in `blobs`.
+    """
+    ours = blobs[sum(not step.get("empty_layer") for step in below) :]
     document = {
         "architecture": source.architecture,
         "os": source.os,
@@ -66,8 +75,11 @@ def image_config(
         "config": slim_config(source),
         "rootfs": {"type": "layers", "diff_ids": [blob.diff_id for blob in blobs]},
         "history": [
-            {**({"created": created} if created else {}), "created_by": f"{by} {blob.group}", "comment": form}
-            for blob in blobs
+            *below,
+            *(
+                {**({"created": created} if created else {}), "created_by": f"{by} {blob.group}", "comment": form}
+                for blob in ours
+            ),
         ],
     }
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()

@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.squash import instructions
@@ -44,7 +44,19 @@ def check_context(directory: Path) -> None:
         raise SlimError(f"cannot write a context to {directory}: {error.strerror}", hint=_ELSEWHERE) from error
 
 
-def write_context(directory: Path, layers: Sequence[tuple[str, Path]], config: Mapping[str, Any]) -> None:
+class Base(NamedTuple):
+    """What a Dockerfile starts from."""
+
+    reference: str
+    config: Mapping[str, Any]
+
+
+SCRATCH = Base("scratch", {})
+
+
+def write_context(
+    directory: Path, layers: Sequence[tuple[str, Path]], config: Mapping[str, Any], base: Base = SCRATCH
+) -> None:
     """Write Dockerfile, .dockerignore and GROUP.tar of each layer (lowest first) into `directory`.
 
     SlimError when it cannot be written, or holds what is not ours; an older context of ours is written anew.
@@ -55,7 +67,7 @@ def write_context(directory: Path, layers: Sequence[tuple[str, Path]], config: M
         for group in {*_MEANING} - {group for group, _ in layers}:
             (directory / f"{group}.tar").unlink(missing_ok=True)
         # The Dockerfile comes first: a context that broke off half way is still known as ours.
-        for name, text in _texts([group for group, _ in layers], config).items():
+        for name, text in _texts([group for group, _ in layers], config, base).items():
             _place(directory / name, text)
         for group, file in layers:
             _place(directory / f"{group}.tar", file)
@@ -64,7 +76,9 @@ def write_context(directory: Path, layers: Sequence[tuple[str, Path]], config: M
         raise SlimError(text, hint=_ELSEWHERE) from error
 
 
-def stream_context(out: BinaryIO, layers: Sequence[tuple[str, Path]], config: Mapping[str, Any]) -> None:
+def stream_context(
+    out: BinaryIO, layers: Sequence[tuple[str, Path]], config: Mapping[str, Any], base: Base = SCRATCH
+) -> None:
     """Write the same context as a tar, for `docker build -`; OSError when it cannot be written."""
     with tarfile.open(fileobj=out, mode="w|", format=tarfile.GNU_FORMAT) as tar:
 
@@ -73,7 +87,7 @@ def stream_context(out: BinaryIO, layers: Sequence[tuple[str, Path]], config: Ma
             member.size, member.mode = size, 0o644
             tar.addfile(member, content)
 
-        for name, text in _texts([group for group, _ in layers], config).items():
+        for name, text in _texts([group for group, _ in layers], config, base).items():
             data = _encoded(text)
             add(name, len(data), io.BytesIO(data))
         for group, file in layers:
@@ -81,11 +95,11 @@ def stream_context(out: BinaryIO, layers: Sequence[tuple[str, Path]], config: Ma
                 add(f"{group}.tar", file.stat().st_size, content)
 
 
-def _texts(groups: Sequence[str], config: Mapping[str, Any]) -> dict[str, str]:
+def _texts(groups: Sequence[str], config: Mapping[str, Any], base: Base) -> dict[str, str]:
     """Return the small files of a context by name."""
     names = "".join(f"!{group}.tar\n" for group in groups)
     return {
-        _DOCKERFILE: "\n".join(dockerfile(groups, config)) + "\n",
+        _DOCKERFILE: "\n".join(dockerfile(groups, config, base)) + "\n",
         ".dockerignore": f"*\n!{_DOCKERFILE}\n{names}",
     }
 
@@ -94,12 +108,13 @@ def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def dockerfile(groups: Sequence[str], config: Mapping[str, Any]) -> list[str]:
+def dockerfile(groups: Sequence[str], config: Mapping[str, Any], base: Base = SCRATCH) -> list[str]:
     """Return the lines of the Dockerfile; what none can say stands in comments."""
-    lines = [_MARK, *_NOTES, "FROM scratch"]
+    lines = [_MARK, *_NOTES, f"FROM {base.reference}"]
     for group in groups:
         lines += ["", f"# {_MEANING.get(group, group)}", f"ADD {group}.tar /"]
     lines.append("")
+    lines += _undone(base.config, config)
     for instruction in instructions(config):
         if instruction.sayable:
             lines.append(instruction.line)
@@ -107,6 +122,19 @@ def dockerfile(groups: Sequence[str], config: Mapping[str, Any]) -> list[str]:
             # ascii(): the value is the image's and may hold newlines, or escapes for a terminal.
             lines.append(f"# cannot be said here: {ascii(instruction.line)[:200]}")
     return lines
+
+
+def _undone(base: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
+    """Return what takes away what the base image says and the slim one does not; what cannot be, as comments."""
+    ways = {"Entrypoint": "ENTRYPOINT []", "Cmd": "CMD []", "User": "USER 0", "WorkingDir": "WORKDIR /"}
+    ways |= {"Healthcheck": "HEALTHCHECK NONE", "StopSignal": "STOPSIGNAL SIGTERM"}
+    lines = [line for field, line in ways.items() if base.get(field) and not config.get(field)]
+    names = {str(one).partition("=")[0] for one in config.get("Env") or ()}
+    stays = [f"ENV {one!a}" for one in base.get("Env") or () if str(one).partition("=")[0] not in names]
+    for field, word in (("ExposedPorts", "EXPOSE"), ("Volumes", "VOLUME"), ("Labels", "LABEL")):
+        mine = config.get(field) or {}
+        stays += [f"{word} {one!a}" for one in sorted(base.get(field) or {}) if one not in mine]
+    return [*(f"# stays, from the base image: {text[:200]}" for text in stays), *lines]
 
 
 def _place(file: Path, content: str | Path) -> None:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.archive import write_archive
-from docker_slim_plugin.image.context import check_context, stream_context, write_context
+from docker_slim_plugin.image.context import SCRATCH, Base, check_context, stream_context, write_context
 from docker_slim_plugin.image.output import Draft
 
 FILES = frozenset({"tar", "oci", "context"})
@@ -37,19 +37,20 @@ def wants_tar(outputs: Sequence[str]) -> bool:
 
 def write(outputs: Sequence[str], draft: Draft, name: str, flat: Path | None) -> tuple[str, ...]:
     """Write what was asked for, and return where; `flat` is the one tar of the whole tree, if that is wanted."""
-    layers = [(blob.group, Path(blob.file)) for blob in draft.blobs]
+    layers = [(blob.group, Path(blob.file)) for blob in draft.own]
     config = json.loads(draft.config)["config"]
+    base = Base(draft.common.reference, draft.common.image.config) if draft.common else SCRATCH
     places = []
     for output in outputs:
         form, where = split(output)
         if form not in FILES:
             continue
         if form == "context" and where != STDOUT:
-            write_context(Path(where), layers, config)
+            write_context(Path(where), layers, config, base)
         else:
             with _opened(where) as out:
                 if form == "context":
-                    stream_context(out, layers, config)
+                    stream_context(out, layers, config, base)
                 elif form == "oci":
                     write_archive(draft.blobs, draft.config, name, out)
                 else:

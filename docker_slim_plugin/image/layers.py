@@ -1,4 +1,4 @@
-"""Which entry goes into which layer: base below runtime below app below config."""
+"""Which entry goes into which layer: base below runtime below app below config; a base image's own in none."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def grouped(plan: FilePlan) -> tuple[tuple[Group, tuple[Kept, ...]], ...]:
     lowest = _lowest_of_links(plan.kept)
     for kept in plan.kept:
         if kept.entry.kind is not EntryKind.DIRECTORY:
-            inode = inode_of(kept)
+            inode = inode_of(kept) if kept.group is not Group.COMMON else None
             files[kept.group if inode is None else lowest[inode]].append(kept)
-    groups = [group for group in Group if files[group]]
+    groups = [group for group in Group if files[group] and group is not Group.COMMON]
     if groups in ([], [Group.SHELL]):
         groups = [Group.BASE, *groups]
     layers = []
     for group in groups:
-        # A directory that only the shell's layer needs is nothing to the others.
-        own = {path: kept for path, kept in directories.items() if kept.group is not Group.SHELL}
+        # A directory that only the shell's layer needs is nothing to the others, nor one that lies below them all.
+        own = {path: kept for path, kept in directories.items() if kept.group not in (Group.SHELL, Group.COMMON)}
         named: dict[RootPath, Kept] = own if group is groups[0] else {}
         for kept in files[group]:
             named[kept.entry.path] = kept
@@ -48,7 +48,7 @@ def _lowest_of_links(kept: Iterable[Kept]) -> dict[Inode, Group]:
     order = list(Group)
     lowest: dict[Inode, Group] = {}
     for one in kept:
-        inode = inode_of(one)
+        inode = inode_of(one) if one.group is not Group.COMMON else None
         if inode is not None:
             lowest[inode] = min(lowest.get(inode, one.group), one.group, key=order.index)
     return lowest

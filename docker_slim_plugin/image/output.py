@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.archive import image_id, write_archive
+from docker_slim_plugin.image.common import GROUP, Common
 from docker_slim_plugin.image.config import BASED_BY, CREATED_BY, differences, image_config, is_ours, slim_config
 from docker_slim_plugin.image.layers import grouped, single
 from docker_slim_plugin.image.squash import UNSAYABLE, changes, rewrite_export
-from docker_slim_plugin.image.tar import write_layer
-from docker_slim_plugin.model import FilePlan, LayerBlob, RootPath, SlimImage, SourceImage
+from docker_slim_plugin.image.tar import write_layer, write_tar
+from docker_slim_plugin.model import FilePlan, Group, LayerBlob, RootPath, SlimImage, SourceImage
 from docker_slim_plugin.rootfs import Rootfs
 
 
@@ -32,6 +33,8 @@ class Draft:
     config: bytes
     skipped: tuple[RootPath, ...] = ()
     """Kept names that no layer can hold."""
+    common: Common | None = None
+    """The base image whose layers come first in `blobs`."""
     lessened: tuple[RootPath, ...] = ()
     """Kept names that are not all they were."""
 
@@ -45,45 +48,69 @@ class Draft:
             f"{len(paths)} names are {what}: {', '.join(map(repr, paths[:3]))}" for what, paths in said.items() if paths
         )
 
+    @property
+    def own(self) -> tuple[LayerBlob, ...]:
+        """The layers that are not the base's."""
+        return self.blobs[len(self.common.blobs) if self.common else 0 :]
+
     def image(self, reference: str) -> SlimImage:
         """Return the image as it will be called."""
         return SlimImage(form=self.form, reference=reference, id=self.id, size=self.size, layers=self.blobs)
 
 
-def written(source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path) -> Draft:
-    """Write one layer for each group; the engine is not asked."""
+def written(
+    source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path, common: Common | None = None
+) -> Draft:
+    """Write one layer for each group, on those of the base if the plan lies on it; the engine is not asked."""
+    common = common if plan.base else None
     layers = [write_layer(rootfs, kept, group.value, directory / f"{group.value}.tar") for group, kept in grouped(plan)]
-    blobs = tuple(layer.blob for layer in layers)
-    config = image_config(source, blobs, "layered", source.created)
+    blobs = (*(common.blobs if common else ()), *(layer.blob for layer in layers))
+    config = image_config(source, blobs, "layered", source.created, below=common.history if common else ())
+    hashes = {path: digest for layer in layers for path, digest in layer.hashes.items()}
     return Draft(
         form="layered",
         reference="",
         id=image_id(config),
         size=sum(blob.size for blob in blobs),
         blobs=blobs,
-        hashes={path: digest for layer in layers for path, digest in layer.hashes.items()},
+        hashes=common.hashes() | hashes if common else hashes,
         config=config,
+        common=common,
         skipped=tuple(path for layer in layers for path in layer.skipped),
         # A directory is in each layer that has something below it.
         lessened=tuple(dict.fromkeys(path for layer in layers for path in layer.lessened)),
     )
 
 
-def layered(engine: Engine, source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path) -> Draft:
+def layered(
+    engine: Engine, source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path, common: Common | None = None
+) -> Draft:
     """Write one layer for each group, and load them."""
-    return load(engine, source, written(source, rootfs, plan, directory), directory)
+    return load(engine, written(source, rootfs, plan, directory, common), directory)
 
 
-def load(engine: Engine, source: SourceImage, draft: Draft, directory: Path) -> Draft:
+def load(engine: Engine, draft: Draft, directory: Path) -> Draft:
     """Load what has been written."""
-    loaded = _loaded(engine, source, draft.form, draft.blobs, draft.hashes, directory)
-    return replace(loaded, skipped=draft.skipped, lessened=draft.lessened)
+    image = _into_engine(engine, draft.form, draft.blobs, draft.config, directory)
+    return replace(draft, reference=engine.temporary(draft.form), id=image.id, size=image.size)
 
 
-def flat(rootfs: Rootfs, plan: FilePlan, directory: Path) -> Path:
+def based(engine: Engine, source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path) -> Draft:
+    """Write the whole plan as one layer of a base image, and load it."""
+    ((_, kept),) = single(plan)
+    layer = write_layer(rootfs, kept, GROUP, directory / f"{GROUP}.tar")
+    return _loaded(engine, source, "layered", (layer.blob,), layer.hashes, directory, BASED_BY)
+
+
+def flat(rootfs: Rootfs, plan: FilePlan, directory: Path, common: Common | None = None) -> Path:
     """Write the whole tree as one tar; the engine is not asked."""
     ((_, kept),) = single(plan)
-    return Path(write_layer(rootfs, kept, "flat", directory / "flat.tar").blob.file)
+    below = {one.entry.path for one in kept if one.group is Group.COMMON}
+
+    def content(path: RootPath) -> BinaryIO:
+        return (common.rootfs if common and path in below else rootfs).reader.open(path)
+
+    return Path(write_tar(content, kept, "flat", directory / "flat.tar").blob.file)
 
 
 def squashed(engine: Engine, source: SourceImage, plan: FilePlan, base: Draft, directory: Path) -> Draft:
@@ -144,6 +171,22 @@ def _loaded(
     by: str = CREATED_BY,
 ) -> Draft:
     config = image_config(source, blobs, form, source.created, by)
+    image = _into_engine(engine, form, blobs, config, directory)
+    return Draft(
+        form=form,
+        reference=engine.temporary(form),
+        id=image.id,
+        size=image.size,
+        blobs=blobs,
+        hashes=hashes,
+        config=config,
+    )
+
+
+def _into_engine(
+    engine: Engine, form: str, blobs: tuple[LayerBlob, ...], config: bytes, directory: Path
+) -> SourceImage:
+    """Load an image under its temporary name; return what the engine says of it."""
     reference = engine.temporary(form)
     archive = directory / f"{form}-archive.tar"
     try:
@@ -153,10 +196,7 @@ def _loaded(
             engine.load(file)
     finally:
         archive.unlink(missing_ok=True)
-    found = engine.image(reference)
-    return Draft(
-        form=form, reference=reference, id=found.id, size=found.size, blobs=blobs, hashes=hashes, config=config
-    )
+    return engine.image(reference)
 
 
 def claim(engine: Engine, references: Iterable[str], *, force: bool) -> None:

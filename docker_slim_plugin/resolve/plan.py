@@ -26,7 +26,6 @@ from docker_slim_plugin.model import (
 from docker_slim_plugin.resolve import declared, hints, named, packages, patterns, scripts, tree
 from docker_slim_plugin.resolve.aliases import Aliases
 from docker_slim_plugin.resolve.asks import Asks
-from docker_slim_plugin.resolve.busybox import with_shell
 from docker_slim_plugin.resolve.elf import Elf
 from docker_slim_plugin.resolve.ledger import Ledger, Need
 from docker_slim_plugin.resolve.loader import Loader
@@ -77,7 +76,7 @@ def resolve(
         said, notes = asks.words(ledger.reasons, chosen.tops, selection.hints_off)
         warnings += said
     plan = tree.plan(ledger, database, selection, tuple(warnings))
-    return with_shell(replace(plan, notes=tuple(notes)), selection.shell)
+    return replace(plan, notes=tuple(notes))
 
 
 def _path(source: SourceImage) -> tuple[str, ...]:

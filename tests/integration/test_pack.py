@@ -286,6 +286,85 @@ def test_a_shell_lies_in_a_layer_of_its_own(origin: str, outputs: Path, tmp_path
     assert in_engine(f"{tag}-built", flat) == found
 
 
+@pytest.fixture(scope="module")
+def base() -> str:
+    """Pack a base of some of the same files, under a name and a configuration of its own."""
+    tag = f"{REPOSITORY}:base"
+    packed("--tag", tag, "--cmd", "nothing", "--user", "7", "-e", "OWN=1", FAT, "id", "/etc/shells", "busybox")
+    return tag
+
+
+def layers_of(image: str) -> list[str]:
+    found: list[str] = json.loads(docker("inspect", "-f", "{{json .RootFS.Layers}}", image))
+    return found
+
+
+def test_an_image_on_a_base_repeats_nothing_of_it(outputs: Path, base: str, tmp_path: Path, flat: Listing) -> None:
+    tag = f"{REPOSITORY}:on-base"
+    packed("--tag", tag, "--base", base, "--output", f"layered,context={tmp_path}/c,tar={tmp_path}/t", FAT, *WORDS)
+    below = layers_of(base)
+    assert layers_of(tag)[: len(below)] == below
+    tars = {file.name: listing(file.read_bytes()) for file in (tmp_path / "c").glob("*.tar")}
+    mine = {path: entry for tar in tars.values() for path, entry in tar.items()}
+    theirs = in_engine(base, flat)
+    repeated = {path for path in mine if path in theirs and mine[path] == theirs[path]}
+    assert {path for path in repeated if mine[path][0] != tarfile.DIRTYPE} == set()
+    assert "/usr/lib/x86_64-linux-gnu/libc.so.6" not in mine
+    found = in_engine(tag, flat)
+    # The database names the packages of both, and only the time of a directory may be the base's.
+    differs = {path for path in flat if found[path] != flat[path] and path != "/var/lib/dpkg/status"}
+    assert {path for path in differs if found[path][:4] != flat[path][:4] or flat[path][0] != tarfile.DIRTYPE} == set()
+    assert {path for path in found if path not in flat} == {path for path in theirs if path not in flat}
+    whole = listing((tmp_path / "t").read_bytes())
+    assert {path: entry[5] for path, entry in whole.items()} == {path: entry[5] for path, entry in found.items()}
+    wanted = config(f"{REPOSITORY}:all")
+    assert config(tag) == wanted
+    assert docker("run", "--rm", tag).startswith(b"uid=65534(nobody)")
+    docker("build", "-q", "-t", f"{tag}-built", f"{tmp_path}/c", DOCKER_BUILDKIT="0")
+    assert in_engine(f"{tag}-built", flat) == found
+    built = config(f"{tag}-built")
+    assert "OWN=1" in built["Env"]
+    assert "# stays, from the base image: ENV 'OWN=1'" in (tmp_path / "c" / "Dockerfile").read_text()
+    assert {key: value for key, value in built.items() if key != "Env"} == {
+        key: value for key, value in wanted.items() if key != "Env"
+    }
+
+
+def test_a_base_of_another_distribution_is_not_used(outputs: Path) -> None:
+    image = io.BytesIO()
+    with tarfile.open(fileobj=image, mode="w") as tar:
+        member = tarfile.TarInfo("etc/os-release")
+        member.size = len(data := b"ID=other\nVERSION_ID=1\n")
+        tar.addfile(member, io.BytesIO(data))
+    docker("import", "-", f"{REPOSITORY}:other", data=image.getvalue())
+    answer = slim("pack", "--tag", f"{REPOSITORY}:apart", "--base", f"{REPOSITORY}:other", FAT, *WORDS)
+    assert "is other 1, the image debian 12: nothing is shared, it is not used" in answer.stderr
+    assert layers_of(f"{REPOSITORY}:apart") == layers_of(f"{REPOSITORY}:all")
+
+
+def test_layers_of_several_images_and_a_base_for_them(outputs: Path) -> None:
+    names = [f"{REPOSITORY}:{name}" for name in ("one", "two", "three")]
+    for name, word in zip(names, ("id", "ls", "cat"), strict=True):
+        packed("--tag", name, "--cmd", f"{word} /etc/passwd" if word != "id" else "id", FAT, word)
+    common = f"{REPOSITORY}:common"
+    found = json.loads(slim("layers", "--format", "json", "--tag", common, *names).stdout)
+    (proposal,) = found["Proposals"]
+    assert (proposal["Distribution"], proposal["Least"]) == ("debian 12", 2)
+    assert found["Written"]["ID"] == docker("inspect", "-f", "{{.Id}}", common).decode().strip()
+    for stack in found["Images"]:
+        # Docker counts the targets of symlinks, too.
+        assert stack["Size"]["Disk"] == pytest.approx(int(docker("inspect", "-f", "{{.Size}}", stack["Reference"])), 1e-3)
+    for name, word in zip(names, ("id", "ls", "cat"), strict=True):
+        packed("--tag", f"{name}-on", "--base", common, "--cmd", f"{word} /etc/passwd" if word != "id" else "id", FAT, word)
+        assert docker("run", "--rm", f"{name}-on") == docker("run", "--rm", name)
+    after = json.loads(slim("layers", "--format", "json", *(f"{name}-on" for name in names)).stdout)
+    apart, together = found["Apart"]["Disk"], after["Together"]["Disk"]
+    assert together <= 0.7 * apart
+    assert abs(together - proposal["After"]) < 100_000
+    assert after["Together"]["Wire"] < 0.7 * found["Apart"]["Wire"]
+    assert slim("layers", names[0]).returncode == 1
+
+
 def test_a_run_writes_files_alone_and_tries_them_all_the_same(tmp_path: Path) -> None:
     answer = slim("run", "--shell", "busybox", "--tag", f"{REPOSITORY}:run", "--format", "json",
                   "--output", f"context={tmp_path}/c,tar={tmp_path}/t", FAT)  # fmt: skip
@@ -316,6 +395,8 @@ def test_a_run_writes_files_alone_and_tries_them_all_the_same(tmp_path: Path) ->
         (("--shell", "ash", FAT, "id"), 2, "cannot add ash as a shell", "--shell busybox"),
         (("--shell", "busybox:none", FAT, "id"), 1, "there is no image busybox:none here", "docker pull busybox:none"),
         (("--shell", f"{REPOSITORY}/none/busybox", FAT, "id"), 1, "there is no image", "docker pull"),
+        (("--base", f"{REPOSITORY}:none", FAT, "id"), 1, "cannot find the image", "docker pull"),
+        (("--base", FAT, "--output", "squashed", FAT, "id"), 2, "cannot squash an image on a base", "--output layered"),
         (("--output", "zip", FAT, "id"), 2, "cannot write zip", "--output layered"),
         (("--cmd", "it's", FAT, "id"), 2, "cannot read --cmd", "--cmd 'nginx"),
         (("--expose", "http", FAT, "id"), 2, "cannot use --expose http", "--expose 80"),

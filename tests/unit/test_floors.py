@@ -15,11 +15,12 @@ FLOORS = (
     {"doctor", "leftovers", "pristine"},
     {"image", "observe", "resolve"},
     {"shell"},
+    {"layering"},
     {"job", "replay"},
     {"verify"},
     {"report"},
     {"prove"},
-    {"base", "pack", "pipeline"},
+    {"base", "pack", "pipeline", "sharing"},
     {"cli"},
     {"__main__"},
 )

@@ -9,7 +9,7 @@ import pytest
 from docker_slim_plugin.image.layers import grouped, single
 from docker_slim_plugin.model import Entry, EntryKind, FilePlan, Group, Kept, Reason, ReasonKind, RootPath
 
-BASE, RUNTIME, APP, CONFIG, _ = Group
+_, BASE, RUNTIME, APP, CONFIG, _ = Group
 REASONS = (Reason(ReasonKind.KEEP, "test"),)
 
 

@@ -1,0 +1,136 @@
+"""What a plan is laid on, and what is laid on it: a base image below, a shell on top."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from docker_slim_plugin import shell
+from docker_slim_plugin.engine import Engine
+from docker_slim_plugin.image.common import Common, digest, opened
+from docker_slim_plugin.image.tar import held_xattrs
+from docker_slim_plugin.model import (
+    Busybox,
+    Entry,
+    EntryKind,
+    FilePlan,
+    Group,
+    Kept,
+    Reason,
+    ReasonKind,
+    RootPath,
+    SourceImage,
+)
+from docker_slim_plugin.resolve import packages
+from docker_slim_plugin.resolve.busybox import with_shell
+from docker_slim_plugin.rootfs import Rootfs, parents
+
+OS_RELEASE = "/etc/os-release"
+
+
+class Wishes(Protocol):
+    """What a request says about it."""
+
+    @property
+    def shell(self) -> str: ...
+    @property
+    def base(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """The base and the shell that are asked for."""
+
+    common: Common | None = None
+    shell: Busybox | None = None
+
+
+@contextmanager
+def extras_of(engine: Engine, source: SourceImage, wishes: Wishes, directory: Path) -> Iterator[Extras]:
+    """Yield what the request wants below and above its files; the base can be read meanwhile."""
+    busybox = shell.find(engine, source, wishes.shell) if wishes.shell else None
+    if not wishes.base:
+        yield Extras(None, busybox)
+        return
+    with opened(engine, wishes.base, source, directory) as common:
+        yield Extras(common, busybox)
+
+
+def complete(plan: FilePlan, rootfs: Rootfs, extras: Extras) -> FilePlan:
+    """Return the whole tree of the image: what is needed of the source, on the base, below the shell."""
+    return with_shell(on_base(plan, rootfs, extras.common) if extras.common else plan, extras.shell)
+
+
+def distribution(rootfs: Rootfs) -> tuple[str, str]:
+    """Return ID and VERSION_ID of an image; empty when it does not say."""
+    lines = rootfs.text(OS_RELEASE, 1 << 16).split("\n")
+    fields = {name: value.strip("\"'") for name, _, value in (line.partition("=") for line in lines)}
+    return fields.get("ID", ""), fields.get("VERSION_ID", "")
+
+
+def on_base(plan: FilePlan, rootfs: Rootfs, common: Common) -> FilePlan:
+    """Return the plan's tree on that of the base.
+
+    What the base holds bit for bit is taken from there, and what it holds besides stays. A base of another
+    distribution holds nothing of use: then the plan stands alone, with a warning.
+    """
+    ours, theirs = distribution(rootfs), distribution(common.rootfs)
+    if all(theirs) and ours != theirs:
+        names = " ".join(theirs), " ".join(ours).strip() or "of no known distribution"
+        warning = f"the base {common.reference} is {names[0]}, the image {names[1]}: nothing is shared, it is not used"
+        return replace(plan, warnings=(*plan.warnings, warning))
+    base = common.rootfs.entries
+    reason = Reason(ReasonKind.BASE, common.reference, "bit for bit")
+    planned = plan.by_path()
+    merged = {path: _merged(kept, rootfs, common) for path, kept in planned.items()}
+    shared = {path for path, kept in merged.items() if _is_shared(kept, rootfs, common)}
+    needed = {parent for path in planned if path not in shared for parent in parents(path)}
+    result: dict[RootPath, Kept] = {}
+    for path, kept in merged.items():
+        # A directory that some layer of ours has to name anyway is named as the source has it.
+        common_one = path in shared and path not in needed
+        reasons = tuple(sorted((*kept.reasons, reason)))
+        result[path] = replace(kept, entry=base[path], group=Group.COMMON, reasons=reasons) if common_one else kept
+    hidden = {path for path, kept in merged.items() if not _is_directory(kept)}
+    stays = Reason(ReasonKind.BASE, common.reference, "stays")
+    for path, entry in base.items():
+        if path not in result and not any(parent in hidden for parent in parents(path)):
+            result[path] = Kept(entry=entry, reasons=(stays,), group=Group.COMMON)
+    return replace(plan, kept=tuple(result[path] for path in sorted(result)), base=common.reference)
+
+
+def _is_directory(kept: Kept) -> bool:
+    return kept.entry.kind is EntryKind.DIRECTORY
+
+
+def _is_shared(kept: Kept, rootfs: Rootfs, common: Common) -> bool:
+    """Tell whether the base holds an entry as it is; of directories, their times are nothing to repeat them for."""
+    mine, theirs = kept.entry, common.rootfs.entries.get(kept.entry.path)
+    if theirs is None or kept.content is not None or _metadata(mine) != _metadata(theirs):
+        return False
+    if mine.kind is EntryKind.DIRECTORY:
+        return True
+    if mine.mtime_ns != theirs.mtime_ns:
+        return False
+    return mine.kind is not EntryKind.FILE or digest(rootfs, mine.path) == common.hash(mine.path)
+
+
+def _metadata(entry: Entry) -> tuple[object, ...]:
+    size = entry.size if entry.kind is EntryKind.FILE else 0
+    return (entry.kind, entry.mode, entry.uid, entry.gid, size, entry.target, entry.device, held_xattrs(entry))
+
+
+def _merged(kept: Kept, rootfs: Rootfs, common: Common) -> Kept:
+    """Return a package database with the base's packages in it, too: they are in the image; others as they are."""
+    if kept.content is None:
+        return kept
+    ours, theirs = packages.read(rootfs), packages.read(common.rootfs)
+    if kept.entry.path not in ours.database or ours.system != theirs.system or not theirs.stanzas:
+        return kept
+    own = dict(ours.stanzas)
+    more = [stanza for key, stanza in theirs.stanzas if key not in own or own[key] not in kept.content]
+    content = b"".join((kept.content, *more))
+    return replace(kept, content=content, entry=replace(kept.entry, size=len(content)))

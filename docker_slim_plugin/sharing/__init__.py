@@ -1,0 +1,1 @@
+"""What images share, and could share: `share.py` is the door."""

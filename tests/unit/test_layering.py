@@ -1,0 +1,201 @@
+"""A plan on a base image: what it holds bit for bit is not written again, and what it holds besides stays."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.image.common import Common, read_saved
+from docker_slim_plugin.image.context import Base, dockerfile
+from docker_slim_plugin.image.layers import grouped
+from docker_slim_plugin.layering import Extras, complete, on_base
+from docker_slim_plugin.model import Entry, EntryKind, FilePlan, Group, ReasonKind, RootPath, SourceImage
+from docker_slim_plugin.rootfs import Rootfs
+from tests.rootfs import rootfs
+from tests.unit.test_busybox import BUSYBOX
+from tests.unit.test_packages import DPKG
+from tests.unit.test_plan import Tree, plan
+
+IMAGE = SourceImage(
+    reference="common:1", id="sha256:1", digests=(), tags=(), size=0, os="linux", architecture="amd64", variant="",
+    created="", config={}, layers=(),
+)  # fmt: skip
+DEBIAN = "ID=debian\nVERSION_ID='12'\n"
+SOURCE: Tree = {"/etc/os-release": DEBIAN, "/lib/libc": "libc", "/opt/app": "app", "/etc/conf": "mine", "/old": "-> x"}
+BASE: Tree = {"/etc/os-release": DEBIAN, "/lib/libc": "libc", "/etc/conf": "its", "/etc/more": "more", "/old/below": "x"}
+
+
+def common(tree: Tree) -> Common:
+    return Common(image=IMAGE, rootfs=rootfs(tree), blobs=(), history=())
+
+
+def based(source: Tree, base: Tree, **selection: Any) -> FilePlan:
+    every = [path.rstrip("/") for path in source]
+    return on_base(plan(source, keep=tuple(every), **selection), rootfs(source), common(base))
+
+
+def written(found: FilePlan) -> set[str]:
+    return {kept.entry.path for _, layer in grouped(found) for kept in layer}
+
+
+def test_only_what_differs_is_written() -> None:
+    found = based(SOURCE, BASE)
+    kept = found.by_path()
+    assert found.base == "common:1"
+    assert written(found) == {"/", "/opt", "/opt/app", "/etc", "/etc/conf", "/old"}
+    assert kept[RootPath("/lib/libc")].group is Group.COMMON
+    assert [reason.kind for reason in kept[RootPath("/lib/libc")].reasons] == [ReasonKind.BASE, ReasonKind.KEEP]
+    assert kept[RootPath("/etc/more")].reasons[0].detail == "stays"
+    assert "/old/below" not in kept, "a link lies over the directory now"
+    assert {entry.path for entry in found.files()} == {"/etc/os-release", "/lib/libc", "/opt/app", "/etc/conf", "/old"}
+
+
+@pytest.mark.parametrize(
+    ("change", "again"),
+    [
+        pytest.param({"mode": 0o600}, True, id="mode"),
+        pytest.param({"uid": 1}, True, id="owner"),
+        pytest.param({"mtime_ns": 1}, True, id="time"),
+        pytest.param({"xattrs": (("user.x", b"1"),)}, True, id="attributes"),
+        pytest.param({"inode": 7, "links": 2}, False, id="other names are no difference"),
+    ],
+)
+def test_metadata_counts(change: dict[str, Any], again: bool) -> None:
+    tree = rootfs({"/f": "same"})
+    entry = replace(tree.entries[RootPath("/f")], **change)
+    other = Rootfs.of([tree.entries[RootPath("/")], entry], tree.reader)
+    found = on_base(plan({"/f": "same"}, "/f"), tree, Common(image=IMAGE, rootfs=other, blobs=(), history=()))
+    assert ("/f" in written(found)) is again
+
+
+def test_a_directory_s_time_alone_is_not_worth_a_layer() -> None:
+    tree: Tree = {"/d/": "", "/e/": ""}
+    base = rootfs(tree)
+    entries = [replace(entry, mtime_ns=5) for entry in base.entries.values()]
+    entries[1] = replace(entries[1], mode=0o700)
+    other = Common(image=IMAGE, rootfs=Rootfs.of(entries, base.reader), blobs=(), history=())
+    # With its parent, which else would get the time of the day.
+    assert written(on_base(plan(tree), rootfs(tree), other)) == {"/", entries[1].path}
+
+
+def test_a_new_directory_is_written_with_its_parents() -> None:
+    found = based({"/a/b/new/": "", "/a/other/": ""}, {"/a/b/": "", "/a/other/": ""})
+    assert written(found) == {"/", "/a", "/a/b", "/a/b/new"}
+
+
+def test_another_distribution_shares_nothing_and_is_said() -> None:
+    other = {**BASE, "/etc/os-release": "ID=alpine\nVERSION_ID=3.20\n"}
+    found = based(SOURCE, other)
+    assert found.base == ""
+    assert not any(kept.group is Group.COMMON for kept in found.kept)
+    assert found.warnings[-1] == (
+        "the base common:1 is alpine 3.20, the image debian 12: nothing is shared, it is not used"
+    )
+
+
+def test_a_base_that_says_nothing_of_its_distribution_is_used() -> None:
+    assert based(SOURCE, {"/lib/libc": "libc"}).base == "common:1"
+
+
+def test_the_package_database_names_the_base_s_packages_too() -> None:
+    base = {**DPKG, "/etc/os-release": DEBIAN}
+    status = "/var/lib/dpkg/status"
+    text = str(DPKG[status])
+    mine = {**base, status: text.rstrip() + "\n\nPackage: mine\nStatus: install ok installed\nArchitecture: amd64\n\n",
+            "/var/lib/dpkg/info/mine.list": "/opt/app\n", "/opt/app": "app"}  # fmt: skip
+    found = on_base(plan(mine, "/opt/app", hints_off=frozenset()), rootfs(mine), common(base))
+    content = found.by_path()[RootPath(status)].content
+    assert content is not None
+    assert b"Package: mine\n" in content
+    assert {line for line in text.encode().split(b"\n") if line.startswith(b"Package: ")} <= set(content.split(b"\n"))
+    assert content.count(b"Package: mine\n") == 1
+
+
+def test_a_shell_lies_over_nothing_of_the_base() -> None:
+    base = {**BASE, "/bin/sh": "its own"}
+    found = complete(plan(SOURCE, "/opt/app"), rootfs(SOURCE), Extras(common(base), BUSYBOX))
+    assert found.by_path()[RootPath("/bin/sh")].group is Group.COMMON
+    assert found.by_path()[RootPath("/bin/ls")].group is Group.SHELL
+
+
+def saved(layers: list[bytes], history: list[dict[str, Any]], *, linked: bool = False) -> io.BytesIO:
+    """Return what docker save gives, the second layer a link to the first if `linked`."""
+    out = io.BytesIO()
+    names = [f"{number}/layer.tar" for number in range(len(layers))]
+    config = {"history": history}
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for number, (name, data) in enumerate(zip(names, layers, strict=True)):
+            member = tarfile.TarInfo(name)
+            if linked and number:
+                member.type, member.linkname = tarfile.SYMTYPE, f"../{names[0]}"
+                tar.addfile(member)
+            else:
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+        manifest = [{"Config": "config.json", "Layers": names}]
+        for name, document in (("config.json", config), ("manifest.json", manifest)):
+            data = json.dumps(document).encode()
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    out.seek(0)
+    return out
+
+
+def digests(*layers: bytes) -> tuple[str, ...]:
+    return tuple(f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers)
+
+
+HISTORY = [{"created_by": "one"}, {"created_by": "ENV", "empty_layer": True}, {"created_by": "two"}]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_layers_come_as_they_are(tmp_path: Path, packed: bool) -> None:
+    layers = [b"one", b"two"]
+    stream = saved([gzip.compress(layer) if packed else layer for layer in layers], HISTORY)
+    blobs, history = read_saved(stream, tmp_path, replace(IMAGE, layers=digests(*layers)))
+    assert [Path(blob.file).read_bytes() for blob in blobs] == layers
+    assert [blob.size for blob in blobs] == [3, 3]
+    assert list(history) == HISTORY
+
+
+def test_a_layer_that_comes_twice_is_a_link(tmp_path: Path) -> None:
+    blobs, history = read_saved(
+        saved([b"one", b"one"], [], linked=True), tmp_path, replace(IMAGE, layers=digests(b"one", b"one"))
+    )
+    assert blobs[0].diff_id == blobs[1].diff_id
+    assert [step["created_by"] for step in history] == ["layer of common:1"] * 2
+
+
+def test_another_layer_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SlimError, match="gave another layer"):
+        read_saved(saved([b"one"], []), tmp_path, replace(IMAGE, layers=digests(b"two")))
+
+
+def test_a_dockerfile_takes_back_what_the_base_says() -> None:
+    base = Base("common:1", {"Cmd": ["bash"], "User": "www", "Env": ["A=1", "B=\n"], "ExposedPorts": {"80/tcp": {}}})
+    lines = dockerfile(["app"], {"Env": ["A=2"], "Entrypoint": ["/x"]}, base)
+    assert "FROM common:1" in lines
+    assert lines.index("CMD []") < lines.index('ENTRYPOINT ["/x"]')
+    assert {"USER 0", "ENV A=2", "# stays, from the base image: ENV 'B=\\n'"} <= set(lines)
+    assert "# stays, from the base image: EXPOSE '80/tcp'" in lines
+
+
+def test_hard_links_of_the_base_are_its_own() -> None:
+    one = Entry(path=RootPath("/a"), kind=EntryKind.FILE, mode=0o644, size=4, inode=9, links=2)
+    two = replace(one, path=RootPath("/b"))
+    tree = rootfs({"/a": "same", "/b": "same"})
+    source = Rootfs.of([tree.entries[RootPath("/")], one, two], tree.reader)
+    base = Rootfs.of([tree.entries[RootPath("/")], replace(one, inode=3), replace(two, inode=3)], tree.reader)
+    found = on_base(plan({"/a": "same"}, "/a"), source, Common(image=IMAGE, rootfs=base, blobs=(), history=()))
+    inodes = {kept.entry.path: kept.entry.inode for kept in found.kept if kept.entry.kind is EntryKind.FILE}
+    assert inodes == {"/a": 3, "/b": 3}
