@@ -155,15 +155,22 @@ class Container:
                 return None
             raise
 
-    @translated
     def logs(self, lines: int | str = "all") -> str:
-        """Return standard output and error, bounded to LOG_BYTES."""
+        """Return standard output and error as they came, bounded to LOG_BYTES."""
+        return self._logged(stdout=True, stderr=True, lines=lines)
+
+    @translated
+    def _logged(self, *, stdout: bool, stderr: bool, lines: int | str = "all") -> str:
         data = bytearray()
-        for block in self.engine.api.logs(self.id, stdout=True, stderr=True, tail=lines, stream=True, follow=False):
+        for block in self.engine.api.logs(self.id, stdout=stdout, stderr=stderr, tail=lines, stream=True, follow=False):
             data += block
             if len(data) >= LOG_BYTES:
                 break
         return os.fsdecode(bytes(data[:LOG_BYTES]))
+
+    def output(self) -> str:
+        """Return standard output and, behind it, standard error: which came when is chance, as they are two pipes."""
+        return self._logged(stdout=True, stderr=False) + self._logged(stdout=False, stderr=True)
 
     @translated
     def changes(self) -> dict[str, int]:
@@ -182,7 +189,7 @@ class Container:
     def execute(
         self, argv: Sequence[str], follow: Callable[[int], None] | None = None, deadline: float = math.inf
     ) -> tuple[int, str]:
-        """Run argv as `docker exec` would; return its exit status and output (bounded).
+        """Run argv as `docker exec` would; return its exit status and what `output` would (bounded).
 
         With `follow` it is started at the gate, and `follow` is called with the host pid that waits there. What has
         not ended at the `deadline` (time.monotonic()) is killed.
@@ -190,7 +197,7 @@ class Container:
         api = self.engine.api
         command = [GATE_PATH, *argv] if follow else list(argv)
         identity = api.exec_create(self.id, command)["Id"]
-        stream = api.exec_start(identity, stream=True)
+        stream = api.exec_start(identity, stream=True, demux=True)
         if follow:
             pid = 0
             while not pid:
@@ -200,12 +207,13 @@ class Container:
                 pid = int(state["Pid"] or 0)
             if pid:
                 follow(pid)
-        data = bytearray()
+        written = bytearray(), bytearray()
         with self._killed_at(deadline, identity) as killed:
-            for block in stream:
-                data += block[: max(0, LOG_BYTES - len(data))]
-        data += b"\nit did not end in time" if killed else b""
-        return int(api.exec_inspect(identity)["ExitCode"] or 0), os.fsdecode(bytes(data))
+            for blocks in stream:
+                for data, block in zip(written, blocks, strict=True):
+                    data.extend((block or b"")[: max(0, LOG_BYTES - len(data))])
+        written[1].extend(b"\nit did not end in time" if killed else b"")
+        return int(api.exec_inspect(identity)["ExitCode"] or 0), os.fsdecode(b"".join(written))
 
     @contextmanager
     def _killed_at(self, deadline: float, identity: str) -> Iterator[list[int]]:

@@ -176,7 +176,7 @@ def _until_exit(container: Container, lives: Callable[[], bool], deadline: float
 
 def ended(container: Container) -> RunResult:
     status = container.wait(STOP_SECONDS)
-    return RunResult(exit_status=-1 if status is None else status, output=container.logs())
+    return RunResult(exit_status=-1 if status is None else status, output=container.output())
 
 
 def settle(until: str, seen: Seen, lives: Callable[[], bool], init: int, deadline: float, *, idle: bool) -> None:
