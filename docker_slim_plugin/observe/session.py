@@ -13,7 +13,7 @@ from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import GATE_NAME, GATE_PATH, find_gate, write_gate
 from docker_slim_plugin.leftovers import workspace
-from docker_slim_plugin.model import Observations, RunResult
+from docker_slim_plugin.model import Access, Observations, RunResult
 from docker_slim_plugin.observe.drive import Drive, Seen, last_words, run
 from docker_slim_plugin.observe.follow import Follower
 from docker_slim_plugin.observe.watch import open_watch
@@ -26,9 +26,11 @@ START_SECONDS = 20.0
 class Restart(Exception):
     """The run must be repeated with another tracer, or the result would not be the app's own."""
 
-    def __init__(self, mode: str, reason: str) -> None:
+    def __init__(self, mode: str, reason: str, accesses: tuple[Access, ...]) -> None:
         super().__init__(reason)
         self.mode = mode
+        self.accesses = accesses
+        """What was seen until then: the app asked for it, whatever became of it."""
 
 
 def observe(
@@ -48,6 +50,7 @@ def observe(
     """
     mode = "seccomp" if tracer == "auto" else tracer
     warnings: list[str] = []
+    earlier: tuple[Access, ...] = ()
     while True:
         try:
             seen = _observe_once(engine, image, drive, mode, watch, progress, tree, tolerant=tolerant)
@@ -55,8 +58,9 @@ def observe(
             warnings.append(str(restart))
             progress.note(str(restart))
             mode = restart.mode
+            earlier += restart.accesses
             continue
-        return replace(seen, warnings=(*warnings, *seen.warnings))
+        return replace(seen, accesses=(*earlier, *seen.accesses), warnings=(*warnings, *seen.warnings))
 
 
 def _observe_once(
@@ -127,7 +131,9 @@ def _check(follower: Follower, mode: str) -> None:
         raise SlimError("cannot trust this run: the tracer ended before the app did", hint="try --tracer=off")
     if mode == "seccomp" and follower.rights:
         names = ", ".join(sorted(follower.rights)[:3])
-        raise Restart("syscall", f"{names} needs rights of its own (setuid, capabilities): again, without the filter")
+        reason = f"{names} needs rights of its own (setuid, capabilities): again, without the filter"
+        raise Restart("syscall", reason, follower.accesses())
     if mode != "off" and follower.tracers:
         names = ", ".join(sorted(follower.tracers)[:3])
-        raise Restart("off", f"{names} traces processes itself: running again with the watcher alone")
+        reason = f"{names} traces processes itself: running again with the watcher alone"
+        raise Restart("off", reason, follower.accesses())
