@@ -116,7 +116,7 @@ def background(engine: Engine) -> Iterator[ThreadPoolExecutor]:
 def named(job: Job, report: Report, layered: Draft, rootfs: Rootfs) -> Report:
     """Give the images their names, and write what else was asked for; SlimError when nothing is gained by it all."""
     smallest = min((image.size for image in report.images), default=0)
-    if smallest >= job.source.size and not job.request.force:
+    if smallest > job.source.size and not job.request.force:
         raise SlimError(
             f"cannot make {job.source.reference} smaller: it has {job.source.size:,} bytes, "
             f"and what the app needs of it {smallest:,}",
@@ -125,6 +125,8 @@ def named(job: Job, report: Report, layered: Draft, rootfs: Rootfs) -> Report:
     warnings = [warning for verdict in report.verdicts for warning in verdict.warnings]
     warnings += layered.warnings
     warnings += [repair.sentence() for repair in report.repairs]
+    if smallest == job.source.size:
+        warnings.append(f"the app needs all of {job.source.reference}: there is nothing to leave out")
     for image in report.images:
         job.engine.name(image.id, image.reference)
     wanted = job.request.outputs
