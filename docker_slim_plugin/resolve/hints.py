@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from docker_slim_plugin.model import Access, AccessKind, EntryKind, Reason, ReasonKind, RootPath
-from docker_slim_plugin.resolve import listed
+from docker_slim_plugin.resolve import listed, mentioned, scripts
 from docker_slim_plugin.resolve.ledger import Need
 from docker_slim_plugin.rootfs import Rootfs
 
@@ -42,6 +42,8 @@ class Facts:
     """What the kept files themselves ask for (asks.TOPICS); None after a run, which has shown it better."""
     names: frozenset[RootPath] = frozenset()
     """Files whose names the run has listed."""
+    programs: frozenset[str] = frozenset()
+    """What the app's own shell scripts mention."""
 
     def asks_for(self, topic: str) -> bool:
         return self.asked is not None and topic in self.asked
@@ -75,7 +77,9 @@ def facts(
     named = any(access.path.startswith(trees) or access.path in TLS_TREES for access in accesses)
     converted = any("/gconv/" in access.path and access.path.endswith(".so") for access in accesses)
     names = frozenset(listed.files(rootfs, accesses, owned))
-    return Facts(rootfs, {}, environment, single, named, converted, names=names)
+    search = environment.get("PATH", scripts.DEFAULT_PATH).split(":")
+    programs = mentioned.programs(rootfs, accesses, owned, search)
+    return Facts(rootfs, {}, environment, single, named, converted, names=names, programs=programs)
 
 
 def needs(facts: Facts, off: frozenset[str]) -> Iterator[Need]:
@@ -142,6 +146,10 @@ def _listed(facts: Facts) -> Iterator[str]:
     yield from sorted(facts.names)
 
 
+def _scripts(facts: Facts) -> Iterator[str]:
+    yield from sorted(facts.programs)
+
+
 def _os_release(_: Facts) -> Iterator[str]:
     yield from ("/etc/os-release", "/usr/lib/os-release", "/etc/debian_version", "/etc/alpine-release")
     yield from ("/etc/redhat-release", "/etc/system-release")
@@ -163,6 +171,7 @@ HINTS: Mapping[str, Hint] = {
     "tz": Hint("local time zone", _tz),
     "locale": Hint("locale and character sets", _locale),
     "listed": Hint("names that the app listed", _listed),
+    "scripts": Hint("programs that the app's own shell scripts mention", _scripts),
     "os-release": Hint("which distribution this is", _os_release),
     "pkgdb": Hint("package database, filtered", _pkgdb),
 }

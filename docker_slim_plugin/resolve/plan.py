@@ -35,6 +35,7 @@ from docker_slim_plugin.rootfs import Rootfs
 
 ON_LINKS = frozenset({AccessKind.READLINK, AccessKind.CHANGE})
 """What is done to a symlink itself, not to what it leads to."""
+_BY_THE_RUN = frozenset({ReasonKind.ACCESS, ReasonKind.REPAIR})
 MAX_PATH = 256
 """Directories of PATH."""
 MAX_WARNINGS = 20
@@ -105,7 +106,7 @@ class _Used:
 
         A program that a shell only looked for never ran, and a script that was read or copied needs no interpreter.
         """
-        if any(reason.kind not in (ReasonKind.ACCESS, ReasonKind.REPAIR) for reason in reasons):
+        if not all(reason.kind in _BY_THE_RUN or reason.by == "listed" for reason in reasons):
             return True
         return path in self.executed or (path in self.opened and not (script and self.executed))
 

@@ -23,6 +23,8 @@ TREE: dict[str, str | bytes] = {
     "/srv/models/large.bin": b"0" * (256 << 10),
     "/srv/models/small.txt": "x",
     "/srv/current": "-> models/large.bin",
+    "/opt/start": "#!/bin/sh\n[ -e x ] || second\n",
+    "/bin/second": "#!/bin/sh\n",
     "/usr/lib/app/plugin.so": "x",
     "/usr/lib/app/plugin.conf": "x",
     "/usr/lib/python3.11/json/tool.py": "x",
@@ -44,7 +46,7 @@ def wanted(
 
 
 def test_names() -> None:
-    assert sorted(hints.HINTS) == ["certs", "listed", "locale", "nss", "os-release", "pkgdb", "tz"]
+    assert sorted(hints.HINTS) == ["certs", "listed", "locale", "nss", "os-release", "pkgdb", "scripts", "tz"]
 
 
 def test_a_static_program_gets_users_but_no_name_services() -> None:
@@ -62,7 +64,7 @@ def test_only_modules_that_nsswitch_names() -> None:
 @pytest.mark.parametrize("name", sorted(set(hints.HINTS) - {"pkgdb"}))
 def test_each_can_be_turned_off(name: str) -> None:
     kept = (GLIBC, "/usr/lib/libssl.so.3")
-    asked = (("/srv/jobs", AccessKind.OPEN),)
+    asked = (("/srv/jobs", AccessKind.OPEN), ("/opt/start", AccessKind.EXEC))
     assert name in wanted(*kept, asked=asked, LANG="C.UTF-8")
     assert name not in wanted(*kept, off={name}, asked=asked, LANG="C.UTF-8")
 
