@@ -13,6 +13,7 @@ from docker_slim_plugin.linux import AT_FDCWD, checked
 FAN_OPEN = 0x00000020
 FAN_OPEN_EXEC = 0x00001000
 FAN_Q_OVERFLOW = 0x00004000
+FAN_OPEN_PERM = 0x00010000
 FAN_OPEN_EXEC_PERM = 0x00040000
 FAN_CLOEXEC = 0x00000001
 FAN_NONBLOCK = 0x00000002
@@ -21,6 +22,7 @@ FAN_CLASS_CONTENT = 0x00000004
 FAN_UNLIMITED_QUEUE = 0x00000010
 FAN_REPORT_TID = 0x00000100
 FAN_MARK_ADD = 0x00000001
+FAN_MARK_REMOVE = 0x00000002
 FAN_MARK_MOUNT = 0x00000010
 FAN_MARK_FILESYSTEM = 0x00000100
 FAN_NOFD = -1
@@ -40,7 +42,7 @@ def fanotify_init(flags: int, event_flags: int) -> int:
 
 
 def fanotify_mark(group: int, flags: int, mask: int, path: str) -> None:
-    """Add `mask` to what the group hears of `path`, as in the manual page fanotify_mark(2)."""
+    """Add `mask` to what the group hears of `path`, or remove it, as in the manual page fanotify_mark(2)."""
     checked(_libc.fanotify_mark(group, flags, mask, AT_FDCWD, os.fsencode(path)), "fanotify_mark")
 
 

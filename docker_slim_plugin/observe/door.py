@@ -14,6 +14,7 @@ import errno
 import os
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 from docker_slim_plugin.gate import GATE_NAME
@@ -23,8 +24,10 @@ from docker_slim_plugin.linux_fanotify import (
     FAN_CLOEXEC,
     FAN_MARK_ADD,
     FAN_MARK_MOUNT,
+    FAN_MARK_REMOVE,
     FAN_NONBLOCK,
     FAN_OPEN_EXEC_PERM,
+    FAN_OPEN_PERM,
     FAN_REPORT_TID,
     FAN_UNLIMITED_QUEUE,
     events,
@@ -35,7 +38,8 @@ from docker_slim_plugin.linux_fanotify import (
 _RESPONSE = struct.Struct("=iI")
 """struct fanotify_response: fd, response"""
 _BUFFER = 1 << 12
-PATIENCE_SECONDS, PUMP_SECONDS = 0.02, 0.001
+PATIENCE_SECONDS, PUMP_SECONDS, LONGEST_SECONDS = 0.02, 0.001, 1.0
+"""Until somebody answers in our place; between its answers; until it answers whatever it holds back."""
 
 
 class Door:
@@ -56,8 +60,9 @@ class Door:
         group_flags = FAN_CLASS_CONTENT | FAN_UNLIMITED_QUEUE | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_TID
         self._group = fanotify_init(group_flags, os.O_RDONLY | os.O_CLOEXEC | os.O_LARGEFILE | os.O_NOATIME)
         try:
-            # /proc/PID/root is the kernel's own link: no name of the image is looked up.
-            fanotify_mark(self._group, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_OPEN_EXEC_PERM, f"/proc/{pid}/root")
+            # /proc/PID/root is the kernel's own link: no name of the image is looked up. `pid` may end before others.
+            self._root = f"/proc/self/fd/{os.open(f'/proc/{pid}/root', os.O_PATH | os.O_CLOEXEC)}"
+            fanotify_mark(self._group, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_OPEN_EXEC_PERM, self._root)
         except OSError:
             os.close(self._group)
             raise
@@ -68,10 +73,10 @@ class Door:
     def answer(self) -> bool:
         """Let through who waits, strangers not before they were met; tell whether anybody did wait."""
         waiting = False
-        for descriptor, tid in self._waiting():
+        for mask, descriptor, tid in self._waiting():
             waiting = True
             try:
-                if not (self._is_known(tid) or _is_gate(descriptor)):
+                if self._is_stranger(mask, descriptor, tid):
                     with self._standing_in(descriptor, tid):
                         self._meet(tid)
             finally:
@@ -79,18 +84,22 @@ class Door:
                 os.close(descriptor)
         return waiting
 
-    def _waiting(self) -> Iterator[tuple[int, int]]:
+    def _waiting(self) -> Iterator[tuple[int, int, int]]:
         try:
             data = os.read(self._group, _BUFFER)
-        except BlockingIOError:
+        except OSError:
+            # EAGAIN: nobody. Else the kernel has refused them the exec, and there is nothing to answer.
             return
-        for _, descriptor, tid in events(data):
+        for mask, descriptor, tid in events(data):
             if descriptor >= 0:
-                yield descriptor, tid
+                yield mask, descriptor, tid
+
+    def _is_stranger(self, mask: int, descriptor: int, tid: int) -> bool:
+        return bool(mask & FAN_OPEN_EXEC_PERM) and not self._is_known(tid) and not _is_gate(descriptor)
 
     def _let_through(self, descriptor: int) -> None:
         # ENOENT: answered already, or killed meanwhile.
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             os.write(self._group, _RESPONSE.pack(descriptor, FAN_ALLOW))
 
     @contextlib.contextmanager
@@ -103,15 +112,8 @@ class Door:
         done = threading.Event()
 
         def stand_in() -> None:
-            if done.wait(PATIENCE_SECONDS):
-                return
-            self._let_through(descriptor)
-            while not done.wait(PUMP_SECONDS):
-                for another, who in self._waiting():
-                    if who != tid and not (self._is_known(who) or _is_gate(another)):
-                        self.missed.append(who)
-                    self._let_through(another)
-                    os.close(another)
+            if not done.wait(PATIENCE_SECONDS):
+                self._stand_in(descriptor, tid, done)
 
         thread = threading.Thread(target=stand_in, name="door", daemon=True)
         thread.start()
@@ -121,9 +123,51 @@ class Door:
             done.set()
             thread.join()
 
+    def _stand_in(self, descriptor: int, tid: int, done: threading.Event) -> None:
+        """Let `tid` and everybody else through, but hold `tid` where its program opens its first file: until `done`."""
+        held: list[int] = []
+        # A file of the exec itself may be asked for twice: as one to be executed, and as one to be opened.
+        executed = _identity(descriptor)
+        deadline = time.monotonic() + LONGEST_SECONDS
+        with self._asked_for_opens():
+            self._let_through(descriptor)
+            while not done.wait(PUMP_SECONDS) and time.monotonic() < deadline:
+                for mask, another, who in self._waiting():
+                    if who == tid and mask & FAN_OPEN_EXEC_PERM:
+                        executed = _identity(another)
+                    elif who == tid and _identity(another) != executed:
+                        held.append(another)
+                        continue
+                    elif self._is_stranger(mask, another, who):
+                        self.missed.append(who)
+                    self._let_through(another)
+                    os.close(another)
+        for another in held:
+            self._let_through(another)
+            os.close(another)
+        while not done.wait(PUMP_SECONDS):
+            for _, another, _ in self._waiting():
+                self._let_through(another)
+                os.close(another)
+
+    @contextlib.contextmanager
+    def _asked_for_opens(self) -> Iterator[None]:
+        with contextlib.suppress(OSError):
+            fanotify_mark(self._group, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_OPEN_PERM, self._root)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                fanotify_mark(self._group, FAN_MARK_REMOVE | FAN_MARK_MOUNT, FAN_OPEN_PERM, self._root)
+
 
 def _namespace(pid: str) -> int:
     return os.stat(f"/proc/{pid}/ns/mnt").st_ino
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    file = os.fstat(descriptor)
+    return file.st_dev, file.st_ino
 
 
 def _is_gate(descriptor: int) -> bool:

@@ -49,13 +49,14 @@ def threads(pid: int) -> list[int]:
         return []
 
 
-def tracer_of(tid: int) -> int:
-    """Return the pid of who traces `tid`; 0 when nobody does, or it has ended."""
+def needs_no_seizing(tid: int) -> bool:
+    """Tell whether PTRACE_SEIZE failed because `tid` is ours already, or has ended (a zombie gives EPERM)."""
     try:
-        with open(f"/proc/{tid}/status", "rb") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith(b"TracerPid:"))
-    except (OSError, StopIteration):
-        return 0
+        with open(f"/proc/{tid}/status", encoding="utf-8", errors="replace") as file:
+            lines = dict(line.split(":", 1) for line in file)
+        return lines["State"].split()[0] in "ZX" or int(lines["TracerPid"]) == os.getpid()
+    except OSError:
+        return True
 
 
 def holdings(pid: int) -> Iterator[tuple[AccessKind, bytes]]:

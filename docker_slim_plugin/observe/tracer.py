@@ -25,6 +25,7 @@ through the gate with it: nothing ever runs on untraced and unnoticed. What it s
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import select
@@ -61,6 +62,8 @@ SPIN = 30
 """Polls before sleeping: a stop that comes at once is taken without the price of a wake-up; more of them take the
 processor from the app where others want it too."""
 REST_SECONDS, SLEEP_SECONDS = 0.02, 0.5
+TELL_SECONDS, BUSY_STOPS = 0.2, 1000
+"""What has been seen is told after so long, or so many stops, even if there is no moment of rest."""
 SEIZE_SECONDS = 2.0
 """How long running processes may take to stop for the first time, or for the last."""
 NAP_SECONDS = 0.0002
@@ -81,6 +84,7 @@ class Tracer:
         self.seized = False
         self.door: Door | None = None
         self.stops = 0
+        self.tell_at = 0.0
         self.signals = signalfd(signal.SIGCHLD)
         self.poll = select.poll()
         self.poll.register(0, select.POLLIN)
@@ -93,6 +97,8 @@ class Tracer:
         while not self.channel.closed:
             if self.step():
                 idle = 0
+                if not self.stops % BUSY_STOPS:
+                    self.tell()
                 continue
             idle += 1
             if idle > SPIN:
@@ -118,8 +124,8 @@ class Tracer:
         # processor from the app.
         untold = self.witness.told != self.witness.events
         ready = self.poll.poll((REST_SECONDS if untold else SLEEP_SECONDS) * 1000)
-        if not ready:
-            self.witness.tell_counts(self.stops)
+        if not ready or time.monotonic() > self.tell_at:
+            self.tell()
         for descriptor, _ in ready:
             if descriptor == self.signals:
                 os.read(self.signals, 4096)
@@ -127,7 +133,13 @@ class Tracer:
                 self.commands()
             elif self.door:
                 self.door.answer()
-                self.tell_missed(self.door)
+        if self.door and self.door.missed:
+            self.tell_missed(self.door)
+
+    def tell(self) -> None:
+        """Say what is to be said, and how much there was."""
+        self.tell_at = time.monotonic() + TELL_SECONDS
+        self.witness.tell_counts(self.stops)
 
     def until(self, done: Callable[[], bool], seconds: float) -> None:
         """Go on with the loop until `done`, or for so long."""
@@ -236,12 +248,14 @@ class Tracer:
                 try:
                     guests.seize(tid)
                     self.kin.took_in(tid, stranger=False)
-                except PtraceError as error:
+                except PtraceError:
                     # Threads that a followed one has made since are ours already.
-                    if not guests.has_ended(error) and guests.tracer_of(tid) != os.getpid():
+                    if not guests.needs_no_seizing(tid):
                         raise
                     self.step()
             self.until(lambda: not self.kin.awaited, SEIZE_SECONDS)
+        if pid not in known:
+            raise Refused(errno.ESRCH, "it has ended")
         self.roots.add(pid)
         self.witness.has(pid)
 
@@ -261,8 +275,8 @@ class Tracer:
         """Follow a thread from outside, which waits for us in its exec."""
         try:
             guests.seize(tid)
-        except PtraceError as error:
-            if not guests.has_ended(error):
+        except PtraceError:
+            if not guests.needs_no_seizing(tid):
                 self.channel.say("missed", argv0(tid))
             return
         self.kin.took_in(tid, stranger=True)
