@@ -46,7 +46,9 @@ class Follower:
         self.warnings: list[str] = []
         """What could not be followed."""
         self.last_new = time.monotonic()
-        self.events = self.lost = self.dropped = 0
+        self.events = self.dropped = 0
+        self._unread = self._let_go = 0
+        """What the tracer could not read; what is in the image, but was more than can be held."""
         self.ready = False
         self.gone = False
 
@@ -58,6 +60,10 @@ class Follower:
         self._reader = threading.Thread(target=self._read, name="tracer messages", daemon=True)
         self._reader.start()
         return self
+
+    @property
+    def lost(self) -> int:
+        return self._unread + self._let_go
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -158,7 +164,7 @@ class Follower:
             case ["process", int(number), int(pid), str(argv0)]:
                 self._processes[number] = Process(pid, argv0)
             case ["counts", int(events), int(lost), _]:
-                self.events, self.lost = events, lost
+                self.events, self._unread = events, lost
             case ["door", str(reason)] if reason:
                 self.warnings.append(f"who comes in by docker exec is watched, but not followed: {reason}")
             case ["missed", str(argv0)]:
@@ -204,7 +210,7 @@ class Follower:
             self._accesses = {key: access for key, access in self._accesses.items() if exists(access.path)}
             self.dropped += before - len(self._accesses)
         if len(self._accesses) >= MAX_ACCESSES:
-            self.lost += len(self._accesses)
+            self._let_go += len(self._accesses)
             self._accesses.clear()
         oldest = max(self._processes) - MAX_ACCESSES
         self._processes = {number: who for number, who in self._processes.items() if not 0 < number < oldest}

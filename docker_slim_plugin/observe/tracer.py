@@ -45,6 +45,7 @@ from docker_slim_plugin.observe.channel import Channel
 from docker_slim_plugin.observe.door import Door
 from docker_slim_plugin.observe.kin import Kin
 from docker_slim_plugin.observe.paths import argv0
+from docker_slim_plugin.observe.patience import Patience
 from docker_slim_plugin.observe.release import Refused, release
 from docker_slim_plugin.observe.stops import (
     FORKS,
@@ -58,9 +59,6 @@ from docker_slim_plugin.observe.stops import (
 from docker_slim_plugin.observe.syscalls import filter_program
 from docker_slim_plugin.observe.witness import Witness
 
-SPIN = 30
-"""Polls before sleeping: a stop that comes at once is taken without the price of a wake-up; more of them take the
-processor from the app where others want it too."""
 REST_SECONDS, SLEEP_SECONDS = 0.02, 0.5
 TELL_SECONDS, BUSY_STOPS = 0.2, 1000
 """What has been seen is told after so long, or so many stops, even if there is no moment of rest."""
@@ -93,15 +91,13 @@ class Tracer:
     # -- the loop ---------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        idle = 0
+        patience = Patience()
         while not self.channel.closed:
             if self.step():
-                idle = 0
+                patience.rewarded()
                 if not self.stops % BUSY_STOPS:
                     self.tell()
-                continue
-            idle += 1
-            if idle > SPIN:
+            elif not patience.lasts():
                 self.rest()
         if self.seized:
             guests.let_go(self.kin.known, SEIZE_SECONDS)
