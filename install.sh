@@ -138,6 +138,7 @@ engine_answers() { timeout 10 docker version --format '{{.Server.Version}}' >/de
 engine_ready() {
     if command -v docker >/dev/null && engine_answers; then return 0; fi
     command -v dockerd >/dev/null || apt docker.io iptables ca-certificates
+    command -v docker >/dev/null || apt docker-cli # apart since Debian 13
     "$here/scripts/engine"
     hash -r
     engine_answers || die "cannot reach the Docker Engine" "docker version"
