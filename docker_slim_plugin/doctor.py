@@ -57,7 +57,8 @@ def _architecture() -> Check:
 
 def _client() -> Check:
     client = shutil.which(os.environ.get("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND") or "docker")
-    return _found("docker client", client is not None, client or "not in PATH", "apt-get install docker-cli (Debian 12: docker.io)")
+    fix = "apt-get install docker-cli, or docker.io"
+    return _found("docker client", client is not None, client or "not in PATH", fix)
 
 
 def _engine(global_options: Sequence[str]) -> Iterator[Check]:

@@ -46,5 +46,5 @@ def create_flags() -> Mapping[str, Flag]:
     """Return the options of this very client's `docker create`."""
     text = ask(["create", "--help"])
     if text is None:
-        raise SlimError("cannot find a docker client that works", hint="apt-get install docker-cli (Debian 12: docker.io)")
+        raise SlimError("cannot find a docker client that works", hint="apt-get install docker-cli, or docker.io")
     return flags(text)

@@ -6,6 +6,7 @@ docker exec. Where it is refused, inotify watches every directory of the same tr
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -15,8 +16,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Protocol, Self
 
-from inotify_simple import INotify, flags
-
+from docker_slim_plugin import linux_inotify
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.linux_fanotify import (
     FAN_CLASS_NOTIF,
@@ -31,6 +31,15 @@ from docker_slim_plugin.linux_fanotify import (
     events,
     fanotify_init,
     fanotify_mark,
+)
+from docker_slim_plugin.linux_inotify import (
+    IN_CLOEXEC,
+    IN_NONBLOCK,
+    IN_ONLYDIR,
+    IN_OPEN,
+    IN_Q_OVERFLOW,
+    inotify_add_watch,
+    inotify_init1,
 )
 from docker_slim_plugin.model import Access, AccessKind, Origin, Process
 
@@ -187,7 +196,7 @@ class Inotify:
     name = "inotify"
 
     def __init__(self, pid: int) -> None:
-        self._inotify = INotify(nonblocking=True)
+        self._instance = inotify_init1(IN_CLOEXEC | IN_NONBLOCK)
         self._directories: dict[int, str] = {}
         self.refused = 0
         root = os.open(f"/proc/{pid}/root", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -196,11 +205,15 @@ class Inotify:
                 self._add(path, descriptor)
         finally:
             os.close(root)
+        # The app still waits at its gate: what has been opened so far are the directories, by us.
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._instance, _BUFFER):
+                pass
 
     def _add(self, path: str, descriptor: int) -> None:
         try:
             # By descriptor: a name could be a link that leads out of the container by now.
-            watch = self._inotify.add_watch(f"/proc/self/fd/{descriptor}", flags.OPEN | flags.ONLYDIR)
+            watch = inotify_add_watch(self._instance, f"/proc/self/fd/{descriptor}", IN_OPEN | IN_ONLYDIR)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
@@ -209,19 +222,23 @@ class Inotify:
             self._directories[watch] = path
 
     def fileno(self) -> int:
-        return int(self._inotify.fileno())
+        return self._instance
 
     def close(self) -> None:
-        self._inotify.close()
+        os.close(self._instance)
 
     def read(self) -> tuple[list[Access], int]:
+        try:
+            data = os.read(self._instance, _BUFFER)
+        except BlockingIOError:
+            return [], 0
         found, lost = [], 0
-        for event in self._inotify.read(timeout=0):
-            if event.mask & flags.Q_OVERFLOW:
+        for watch, mask, name in linux_inotify.events(data):
+            if mask & IN_Q_OVERFLOW:
                 lost += 1
-            directory = self._directories.get(event.wd)
-            if directory is not None and event.name:
-                path = f"{directory}/{event.name}"
+            directory = self._directories.get(watch)
+            if directory is not None and name:
+                path = f"{directory}/{os.fsdecode(name)}"
                 found.append(Access(path, AccessKind.OPEN, Origin.INOTIFY, Process(0, "")))
         return found, lost
 

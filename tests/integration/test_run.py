@@ -91,11 +91,13 @@ def test_a_server(image: str) -> None:
 
 
 @pytest.mark.parametrize("image", [SERVER], indirect=True)
-@pytest.mark.parametrize(("tracer", "watch"), [("syscall", "off"), ("off", "auto"), ("auto", "inotify")])
+@pytest.mark.parametrize(("tracer", "watch"), [("syscall", "off"), ("off", "auto"), ("auto", "inotify"), ("off", "inotify")])
 def test_a_server_seen_otherwise(image: str, tracer: str, watch: str) -> None:
     report = slim(Request(image=image, tracer=tracer, watch=watch, outputs=("layered",)), Silent())
     assert report.passed
     assert {"/www/second.html", "/srv/healthy", "/srv/bye"} <= set(kept(report))
+    # Only whoever sets watches opens this one.
+    assert "/var/cache" not in {access.path for access in report.observations.accesses}
 
 
 @pytest.mark.parametrize("image", [SERVER], indirect=True)

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "docker_slim_plugin"
 FLOORS = (
     {"__init__", "errors", "linux", "model"},
-    {"cancel", "gate", "inside", "linux_fanotify", "naming", "permitted", "progress", "request", "rootfs"},
+    {"cancel", "gate", "inside", "linux_fanotify", "linux_inotify", "naming", "permitted", "progress", "request", "rootfs"},
     {"engine", "judge", "launch", "trace"},
     {"doctor", "leftovers", "pristine"},
     {"image", "observe", "resolve"},
@@ -29,7 +29,6 @@ HOMES = {
     "requests": {"engine.py", "observe/"},
     "ptrace": {"observe/"},
     "pyseccomp": {"observe/"},
-    "inotify_simple": {"observe/"},
     "elftools": {"resolve/"},
     "typer": {"cli/"},
     "rich": {"cli/"},
