@@ -126,8 +126,8 @@ uninstall_plugin() {
     done
     rm -rf "$lib" "$plugin.new" "${XDG_STATE_HOME:-$HOME/.local/state}/docker-slim"
     # Directories that only we needed; those that hold anything stay.
-    rmdir "$plugins" 2>/dev/null || true
-    [ "$user" = yes ] || rmdir /usr/local/lib/docker 2>/dev/null || true
+    rmdir "$plugins" "${plugins%/*}" 2>/dev/null || true
+    [ "$user" = no ] || (cd "$HOME" && rmdir .local/bin .local/lib .local/state .local 2>/dev/null) || true
     say "removed docker slim (the engine and its images stay)"
 }
 
