@@ -147,10 +147,12 @@ FLAGS_ARGUMENT = {"newfstatat": 3, "fstatat64": 3, "statx": 2}
 
 X32_BIT = 0x40000000
 SECCOMP_RET_TRACE = 0x7FF00000
+_UNKNOWN = -1
+"""__NR_SCMP_ERROR: libseccomp has never heard of the name; other negative numbers are names of other architectures."""
 _BPF_LD_W_ABS, _BPF_JEQ_K, _BPF_RET_K = 0x20, 0x15, 0x06
 _OTHER_ABIS = {"x86_64": ("X86", "X32"), "aarch64": ("ARM",)}
 _I386_SOCKETS = {"bind": 361, "connect": 362}
-"""Since Linux 4.3; libseccomp resolves these names to what it calls socketcall(2)'s share."""
+"""Since Linux 4.3; libseccomp resolves these names to socketcall(2), or to its share of that."""
 
 
 def filter_program(machine: str) -> bytes:
@@ -162,15 +164,13 @@ def filter_program(machine: str) -> bytes:
         program.add_arch(getattr(seccomp.Arch, abi))
     unknown: list[int] = []
     for call in SYSCALLS:
-        try:
-            if call.name in FLAGS_ARGUMENT:
-                condition = seccomp.Arg(FLAGS_ARGUMENT[call.name], seccomp.NE, AT_EMPTY_PATH)
-                program.add_rule(seccomp.TRACE(0), call.name, condition)
-            else:
-                program.add_rule(seccomp.TRACE(0), call.name)
-        except (OSError, ValueError):
-            if call.number:
-                unknown.append(call.number)
+        if seccomp.resolve_syscall(seccomp.Arch.NATIVE, call.name) == _UNKNOWN:
+            unknown += [call.number] if call.number else []
+        elif call.name in FLAGS_ARGUMENT:
+            condition = seccomp.Arg(FLAGS_ARGUMENT[call.name], seccomp.NE, AT_EMPTY_PATH)
+            program.add_rule(seccomp.TRACE(0), call.name, condition)
+        else:
+            program.add_rule(seccomp.TRACE(0), call.name)
     return _newest(unknown) + _exported(program)
 
 
@@ -203,11 +203,13 @@ def numbers(machine: str) -> dict[tuple[int, int], int]:
     found: dict[tuple[int, int], int] = {}
     for name in ("", *_OTHER_ABIS[machine]):
         abi = getattr(seccomp.Arch, name) if name else native
-        audit = int(native if name == "X32" else abi)
+        # Unsigned, as the kernel has it; libseccomp's own binding says it signed.
+        audit = int(native if name == "X32" else abi) & 0xFFFFFFFF
         for row, call in enumerate(SYSCALLS):
             number = seccomp.resolve_syscall(abi, call.name)
-            if number < 0:
-                number = _I386_SOCKETS.get(call.name, call.number) if name == "X86" else call.number
+            if name == "X86" and call.name in _I386_SOCKETS:
+                number = _I386_SOCKETS[call.name]
+            number = number if number >= 0 else call.number
             if number > 0:
                 found.setdefault((audit, number & ~X32_BIT), row)
     return found
