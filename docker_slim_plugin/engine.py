@@ -11,7 +11,6 @@ import math
 import os
 import subprocess
 import tarfile
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import wraps
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 import docker
@@ -32,6 +30,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import GATE_NAME, GATE_PATH, GATES
 from docker_slim_plugin.model import SourceImage
+from docker_slim_plugin.workspace import workspace
 
 LABEL = "docker-slim.run"
 """Label of our containers; the value is "PID BOOT-STARTTIME" of the run that owns them."""
@@ -58,6 +57,10 @@ INIT_LAYER = (
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class ImageMissing(SlimError):
+    """There is no such image here."""
 
 
 def translated(function: Callable[P, R]) -> Callable[P, R]:
@@ -123,9 +126,20 @@ class Container:
         """Return the host pid of the container's first process; 0 when it does not run."""
         return int(self.attributes()["State"]["Pid"])
 
+    def _check_gate(self) -> None:
+        """Raise SlimError when the image has the gate's name itself: one of the two would hide the other."""
+        api = self.engine.api
+        address = f"{api.base_url}/v{api.api_version}/containers/{self.id}/archive"
+        if api.head(address, params={"path": GATE_PATH}).status_code == requests.codes.ok:
+            raise SlimError(
+                f"cannot trace an image that has a file of its own at {GATE_PATH}",
+                hint="build the image without it: docker slim needs that name for its own program",
+            )
+
     @translated
     def put_gate(self) -> None:
-        """Lay the gate into the container's own file system."""
+        """Lay the gate into the container's own file system; SlimError when the image has such a name."""
+        self._check_gate()
         archive = io.BytesIO()
         program = GATES[os.uname().machine].elf()
         with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -346,11 +360,13 @@ class Engine:
         try:
             found = self.api.inspect_image(reference)
         except ImageNotFound as error:
-            raise SlimError(f"cannot find the image {reference!r}", hint=f"docker pull {reference}") from error
+            raise ImageMissing(f"cannot find the image {reference!r}", hint=f"docker pull {reference}") from error
         except APIError as error:
-            if error.status_code != 400:
+            if error.status_code != requests.codes.bad_request:
                 raise
-            raise SlimError(f"cannot read {reference!r} as an image name: {error.explanation}") from error
+            raise SlimError(
+                f"cannot read {reference!r} as an image's name: {error.explanation}", hint="NAME[:TAG], lower case"
+            ) from error
         return SourceImage(
             reference=reference,
             id=found["Id"],
@@ -377,8 +393,8 @@ class Engine:
 
     def has_image(self, reference: str) -> bool:
         try:
-            self.api.inspect_image(reference)
-        except (ImageNotFound, NotFound):
+            self.image(reference)
+        except ImageMissing:
             return False
         return True
 
@@ -406,8 +422,8 @@ class Engine:
 
     def create(self, options: Sequence[str], image: str, argv: Sequence[str]) -> Container:
         """Make a container with docker create's own options; nothing is started."""
-        with tempfile.TemporaryDirectory(prefix="docker-slim-") as directory:
-            file = Path(directory, "cid")
+        with workspace(self.run_id) as directory:
+            file = directory / "cid"
             arguments = ["--cidfile", str(file), "--label", f"{LABEL}={self.run_id}", *options, image, *argv]
             answer = self.docker("create", *arguments)
             if answer.returncode:
@@ -493,8 +509,15 @@ class Engine:
 
     @translated
     def name(self, image: str, reference: str) -> None:
+        """Give an image a name; who had it before goes if it is the same but for the time of its making."""
+        before = self.api.inspect_image(reference) if self.has_image(reference) else None
         repository, _, tag = reference.rpartition(":")
         self.api.tag(image, repository, tag, force=True)
+        after = self.api.inspect_image(image)
+        if before and before["Id"] != after["Id"] and all(before[part] == after[part] for part in ("Config", "RootFS")):
+            # Not forced: it may have other names, or containers.
+            with suppress(APIError):
+                self.api.remove_image(before["Id"], force=False)
 
     def unname(self, reference: str) -> None:
         """Take a name away; the image goes with its last one."""
@@ -523,9 +546,17 @@ class Engine:
     @translated
     def ours(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Return the API's records of all containers and temporary images that runs of docker slim own or left."""
-        containers = self.api.containers(all=True, filters={"label": LABEL})
+        labelled = self.api.containers(all=True, filters={"label": LABEL})
         images = self.api.images(name=TEMPORARY)
-        return list(containers), list(images)
+        return [item for item in labelled if not self._inherited(item)], list(images)
+
+    def _inherited(self, item: dict[str, Any]) -> bool:
+        """Tell whether a container has our label from its image: then it is somebody else's."""
+        try:
+            labels = self.api.inspect_image(item["ImageID"])["Config"].get("Labels") or {}
+        except (ImageNotFound, NotFound):
+            return False
+        return bool(labels.get(LABEL) == item["Labels"][LABEL])
 
 
 def is_native(image: SourceImage) -> bool:

@@ -17,7 +17,6 @@ from docker_slim_plugin.image import output
 from docker_slim_plugin.image.config import is_slim
 from docker_slim_plugin.launch import launch, pairs
 from docker_slim_plugin.layering import Extras, complete, extras_of
-from docker_slim_plugin.leftovers import workspace
 from docker_slim_plugin.model import Access, FilePlan, Observations, SourceImage
 from docker_slim_plugin.naming import Names, names
 from docker_slim_plugin.observe.drive import Drive
@@ -28,6 +27,7 @@ from docker_slim_plugin.progress import Clock, Progress
 from docker_slim_plugin.request import Exercise, Request
 from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.rootfs import Rootfs
+from docker_slim_plugin.workspace import workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

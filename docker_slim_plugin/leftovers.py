@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import re
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from docker_slim_plugin.engine import LABEL, Container, Engine, run_identity
+from docker_slim_plugin.engine import LABEL, TEMPORARY, Container, Engine, run_identity
+from docker_slim_plugin.workspace import RUN_ID, workspaces
 
-_PREFIX = "docker-slim-"
+_IMAGE = re.compile(rf"{TEMPORARY}:({RUN_ID})-\w+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,29 +21,19 @@ class Leftovers:
     files: tuple[str, ...]
 
 
-@contextmanager
-def workspace(run_id: str) -> Iterator[Path]:
-    """Yield a temporary directory of this run; in TMPDIR, else /var/tmp, as /tmp may be memory."""
-    parent = _parent()
-    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{run_id}-", dir=parent) as name:
-        yield Path(name)
-
-
 def prune(engine: Engine) -> Leftovers:
     """Remove what runs that are no more have left behind; runs that still go on keep theirs."""
     containers, images = engine.ours()
     dead_containers = [item["Id"] for item in containers if not alive(item["Labels"][LABEL])]
     names = [name for item in images for name in item.get("RepoTags") or ()]
-    dead_images = [name for name in names if not alive(name.rpartition(":")[2].rpartition("-")[0])]
+    dead_images = [name for name in names if (match := _IMAGE.fullmatch(name)) and not alive(match[1])]
     for identity in dead_containers:
         Container(engine, identity).remove()
     for name in dead_images:
         engine.unname(name)
     files = []
-    for path in sorted(_parent().glob(f"{_PREFIX}*-*-*")):
-        owner = path.name.removeprefix(_PREFIX).rpartition("-")[0]
-        # The directory is world-writable: only what is ours, and no link.
-        if path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.geteuid() and not alive(owner):
+    for path, owner in workspaces():
+        if not alive(owner):
             shutil.rmtree(path, ignore_errors=True)
             files.append(str(path))
     return Leftovers(containers=tuple(dead_containers), images=tuple(dead_images), files=tuple(files))
@@ -56,7 +43,3 @@ def alive(run_id: str) -> bool:
     """Tell whether the process that the run id names is still there."""
     pid, _, _ = run_id.partition("-")
     return pid.isdigit() and run_identity(int(pid)) == run_id
-
-
-def _parent() -> Path:
-    return Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108

@@ -14,7 +14,6 @@ from docker_slim_plugin.image import files, output
 from docker_slim_plugin.image.config import changed, is_slim
 from docker_slim_plugin.image.output import Draft
 from docker_slim_plugin.layering import Extras, complete, extras_of
-from docker_slim_plugin.leftovers import workspace
 from docker_slim_plugin.model import FilePlan, Group, Kept, Observations, RootPath, RunResult, SourceImage
 from docker_slim_plugin.naming import Names, names
 from docker_slim_plugin.pristine import PristineTree
@@ -25,6 +24,7 @@ from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.resolve.scripts import DEFAULT_PATH
 from docker_slim_plugin.rootfs import Rootfs
 from docker_slim_plugin.verify import compare_layers, shortened, verify
+from docker_slim_plugin.workspace import workspace
 
 ENGINE_FORMS = frozenset({"layered", "squashed"})
 NOTHING = Observations(accesses=(), result=RunResult(), mode="off", watch="off")

@@ -25,9 +25,11 @@ from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import find_gate
 from docker_slim_plugin.model import Entry, EntryKind, RootPath, SourceImage
-from docker_slim_plugin.rootfs import Rootfs, parents
+from docker_slim_plugin.rootfs import Reader, Rootfs
 
 _START_SECONDS = 20.0
+_PATH_MAX = 4096
+"""Bytes of a path that the kernel takes, its closing NUL included (linux/limits.h)."""
 _KINDS = {
     stat.S_IFREG: EntryKind.FILE,
     stat.S_IFDIR: EntryKind.DIRECTORY,
@@ -148,7 +150,14 @@ class PristineTree:
                     hint="run the engine as root, without userns-remap",
                 )
         self._inside.enter(pid)
-        return image_tree(self._inside, self._source, container.changes())
+        entries = self._inside.entries()
+        # docker itself takes minutes over such a tree, and then cannot read it.
+        if any(len(os.fsencode(entry.path)) >= _PATH_MAX for entry in entries):
+            raise SlimError(
+                f"cannot slim {self._source.reference}: it has directories so deep that no path leads to them",
+                hint="build the image without them",
+            )
+        return image_tree(entries, self._inside, self._source, container.changes())
 
     def wait(self) -> tuple[Rootfs, tuple[str, ...]]:
         """Return the tree, and warnings about it."""
@@ -167,24 +176,27 @@ class PristineTree:
         self._begun().add_done_callback(done)
 
 
-def image_tree(inside: Inside, source: SourceImage, changes: Mapping[str, int]) -> tuple[Rootfs, tuple[str, ...]]:
+def image_tree(
+    found: Iterable[Entry], reader: Reader, source: SourceImage, changes: Mapping[str, int]
+) -> tuple[Rootfs, tuple[str, ...]]:
     """Return the image's own tree, and warnings: what `docker diff` calls added in the held container is not in it.
 
-    `changes` maps paths to docker's kinds (0 changed, 1 added, 2 deleted). A directory in which docker made
-    something has docker's mtime now; its own comes from the image's layers on disk.
+    `found` has parents before what is in them. `changes` maps paths to docker's kinds (0 changed, 1 added, 2 deleted).
+    A directory in which docker made something has docker's mtime now; its own comes from the image's layers on disk.
     """
-    added = {path for path, kind in changes.items() if kind == 1}
+    added: set[str] = {path for path, kind in changes.items() if kind == 1}
     touched = [RootPath(path) for path, kind in changes.items() if kind == 0] + [RootPath("/")]
-    entries = {
-        entry.path: entry
-        for entry in inside.entries()
-        if entry.path not in added and not any(parent in added for parent in parents(entry.path))
-    }
+    entries: dict[RootPath, Entry] = {}
+    for entry in found:
+        if entry.path in added or (entry.path != "/" and entry.path.rpartition("/")[0] in added):
+            added.add(entry.path)
+        else:
+            entries[entry.path] = entry
     warnings = []
     layers = _layers_on_disk(source)
     for path in touched:
-        entry = entries.get(path)
-        if entry is None or entry.kind is not EntryKind.DIRECTORY:
+        directory = entries.get(path)
+        if directory is None or directory.kind is not EntryKind.DIRECTORY:
             continue
         status = _status_in(layers, path)
         if status is None and layers:
@@ -194,13 +206,13 @@ def image_tree(inside: Inside, source: SourceImage, changes: Mapping[str, int]) 
             warnings.append(f"cannot tell when {path} was last changed: the time is docker's, not the image's")
         else:
             entries[path] = replace(
-                entry,
+                directory,
                 mode=stat.S_IMODE(status.st_mode),
                 uid=status.st_uid,
                 gid=status.st_gid,
                 mtime_ns=status.st_mtime_ns,
             )
-    return Rootfs.of(entries.values(), inside), tuple(warnings)
+    return Rootfs.of(entries.values(), reader), tuple(warnings)
 
 
 def _layers_on_disk(source: SourceImage) -> tuple[Path, ...]:

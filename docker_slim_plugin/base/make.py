@@ -15,7 +15,6 @@ from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image import output
 from docker_slim_plugin.image.config import is_slim
-from docker_slim_plugin.leftovers import workspace
 from docker_slim_plugin.model import FilePlan, RootPath, SlimImage, SourceImage
 from docker_slim_plugin.naming import base_name
 from docker_slim_plugin.pristine import PristineTree
@@ -23,6 +22,7 @@ from docker_slim_plugin.progress import Clock, Progress
 from docker_slim_plugin.resolve import packages
 from docker_slim_plugin.resolve.packages import Packages, plain
 from docker_slim_plugin.rootfs import Rootfs
+from docker_slim_plugin.workspace import workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -196,7 +196,8 @@ def instructions(config: Mapping[str, Any]) -> Iterator[Instruction]:
     for volume in sorted(config.get("Volumes") or ()):
         yield Instruction("VOLUME", json.dumps([_word(volume)]), bool(volume.strip()))
     for trigger in config.get("OnBuild") or ():
-        yield Instruction("ONBUILD", trigger, _TRIGGER.match(trigger) is not None)
+        # What BuildKit takes for a here-document goes on in the next lines.
+        yield Instruction("ONBUILD", trigger, _TRIGGER.match(trigger) is not None and "<<" not in trigger)
     # CMD after ENTRYPOINT, which takes away the CMD before it.
     for field in ("Shell", "Entrypoint", "Cmd"):
         if config.get(field):
@@ -216,10 +217,19 @@ def _healthcheck(check: Mapping[str, Any]) -> Iterator[Instruction]:
     shell = kind == "CMD-SHELL"
     command = " ".join(arguments) if shell else json.dumps(arguments)
     if check:
-        known = (shell and command.strip() != "") or (kind == "CMD" and bool(arguments))
+        # A command line that reads as JSON would become an argv.
+        line = command.strip()
+        known = (shell and line != "" and not _is_array(line)) or (kind == "CMD" and bool(arguments))
         # The engine refuses less than a millisecond.
         fits = retries >= 0 and all(nanoseconds >= 1_000_000 for nanoseconds in times.values())
         yield Instruction("HEALTHCHECK", " ".join((*options, "CMD", command)), known and fits)
+
+
+def _is_array(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), list)
+    except ValueError:
+        return False
 
 
 def _word(text: str) -> str:

@@ -12,13 +12,13 @@ from dataclasses import replace
 from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import GATE_NAME, GATE_PATH, find_gate, write_gate
-from docker_slim_plugin.leftovers import workspace
 from docker_slim_plugin.model import Access, Observations, RunResult
 from docker_slim_plugin.observe.drive import Drive, Seen, last_words, run
 from docker_slim_plugin.observe.follow import Follower
 from docker_slim_plugin.observe.watch import open_watch
 from docker_slim_plugin.pristine import PristineTree
 from docker_slim_plugin.progress import Progress
+from docker_slim_plugin.workspace import workspace
 
 START_SECONDS = 20.0
 

@@ -14,12 +14,12 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image import output
 from docker_slim_plugin.image.common import Common, opened
 from docker_slim_plugin.layering import distribution
-from docker_slim_plugin.leftovers import workspace
 from docker_slim_plugin.naming import base_name
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.resolve.scripts import DEFAULT_PATH
 from docker_slim_plugin.sharing.proposal import CommonBase, Proposal, propose
 from docker_slim_plugin.sharing.stacks import Bytes, Stack, stacks, together
+from docker_slim_plugin.workspace import workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import struct
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.archives import reload
+from tests.archives import add, reload
 from tests.cases.harness import SLIM, docker
 from tests.faithful import differences, tree, untouched
 from tests.integration.test_run import build, remove
@@ -21,7 +20,6 @@ pytestmark = pytest.mark.integration
 
 IMAGE = "docker-slim-test/fidelity"
 ODD = "docker-slim-test/odd"
-TIME = 1_600_000_000.123456789
 YEAR_2200 = 7_258_118_400
 # struct vfs_ns_cap_data revision 2: cap_net_bind_service, effective and permitted; holds NULs.
 CAPABILITY = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0)
@@ -87,22 +85,6 @@ ENTRYPOINT ["app"]
 """
 
 
-def add(tar: tarfile.TarFile, name: str, **more: object) -> None:
-    """Put a member into the tar; `content` is its content, `xattrs` its extended attributes."""
-    content = more.pop("content", b"")
-    xattrs = more.pop("xattrs", {})
-    assert isinstance(content, bytes)
-    assert isinstance(xattrs, dict)
-    member = tarfile.TarInfo(name)
-    member.mtime, member.size = TIME, len(content)  # type: ignore[assignment]
-    member.pax_headers = {
-        f"SCHILY.xattr.{key}": value.decode("utf-8", "surrogateescape") for key, value in xattrs.items()
-    }
-    for field, value in more.items():
-        setattr(member, field, value)
-    tar.addfile(member, io.BytesIO(content))
-
-
 def odd_tree(file: Path) -> None:
     """Write a tar of all that a tree can hold."""
     with tarfile.open(file, "w", format=tarfile.PAX_FORMAT, errors="surrogateescape") as tar:
@@ -133,6 +115,7 @@ def odd_tree(file: Path) -> None:
             add(tar, f"odd/links/{name}", type=tarfile.SYMTYPE, linkname=target, mode=0o777, uid=9)
         add(tar, "odd/fifo", type=tarfile.FIFOTYPE, mode=0o620)
         add(tar, "odd/dev/null", type=tarfile.CHRTYPE, mode=0o666, devmajor=1, devminor=3)
+        add(tar, "odd/dev/too", type=tarfile.LNKTYPE, linkname="odd/dev/null", mode=0o666)
         add(tar, "odd/dev/block", type=tarfile.BLKTYPE, mode=0o660, gid=6, devmajor=259, devminor=100_000)
         add(tar, "odd/sparse", content=bytes(3 << 20) + b"end")
         for name in NAMES:

@@ -10,7 +10,8 @@ import pytest
 
 from docker_slim_plugin import leftovers
 from docker_slim_plugin.engine import LABEL, Engine, run_identity
-from docker_slim_plugin.leftovers import alive, prune, workspace
+from docker_slim_plugin.leftovers import alive, prune
+from docker_slim_plugin.workspace import workspace
 
 DEAD = f"{2**22 + 1}-77"
 OURS = run_identity(os.getpid())

@@ -5,22 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from docker_slim_plugin.model import Entry, EntryKind, RootPath, SourceImage
-from docker_slim_plugin.pristine import Inside, image_tree
-
-
-class Fixed:
-    """Stands in the place of the reading process: a tree that was read before."""
-
-    def __init__(self, entries: Sequence[Entry]) -> None:
-        self._entries = entries
-
-    def entries(self) -> tuple[Entry, ...]:
-        return tuple(self._entries)
+from docker_slim_plugin.pristine import image_tree
+from tests.rootfs import Contents
 
 
 def entry(path: str, kind: EntryKind = EntryKind.DIRECTORY) -> Entry:
@@ -54,7 +44,7 @@ def tree(
     entries: Sequence[Entry], changes: dict[str, int], *layers: Path
 ) -> tuple[dict[str, tuple[int, int]], tuple[str, ...]]:
     """Return {path: (mode, mtime_ns)} and the warnings."""
-    rootfs, warnings = image_tree(cast("Inside", Fixed(entries)), source(*layers), changes)
+    rootfs, warnings = image_tree(entries, Contents({}), source(*layers), changes)
     return {str(path): (one.mode, one.mtime_ns) for path, one in rootfs.entries.items()}, warnings
 
 

@@ -126,6 +126,11 @@ def test_an_export_that_breaks_off_is_an_error(tmp_path: Path, length: int) -> N
         pytest.param({"Healthcheck": {"Test": ["CMD", "a"], "Interval": 5}}, [], id="less than a millisecond"),
         pytest.param({"Healthcheck": {"Interval": 10**9}}, [], id="times without a test"),
         pytest.param({"Healthcheck": {"Test": ["CMD-SHELL", " "]}}, [], id="an empty test"),
+        pytest.param({"Healthcheck": {"Test": ["CMD-SHELL", ' ["a"] ']}}, [], id="a line that reads as JSON"),
+        pytest.param(
+            {"Healthcheck": {"Test": ["CMD-SHELL", "[ -e /x ]"]}}, ["HEALTHCHECK CMD [ -e /x ]"], id="brackets"
+        ),
+        pytest.param({"OnBuild": ["RUN cat <<END"]}, [], id="a here-document"),
         pytest.param({"Healthcheck": {"Test": ["CMD-SHELL", "a \\"]}}, [], id="a line that would go on"),
     ],
 )  # fmt: skip

@@ -1,0 +1,38 @@
+"""Temporary files of a run, and how they are known as such when it has been killed."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PREFIX = "docker-slim-"
+RUN_ID = r"\d+-(?:\d+|gone)"
+"""What a run is called: PID-STARTTIME."""
+_NAME = re.compile(rf"{_PREFIX}({RUN_ID})-\w+")
+
+
+def place() -> Path:
+    """Return where temporary files go: TMPDIR, else /var/tmp, as /tmp may be memory."""
+    return Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108
+
+
+@contextmanager
+def workspace(run_id: str) -> Iterator[Path]:
+    """Yield a temporary directory of this run."""
+    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{run_id}-", dir=place()) as name:
+        yield Path(name)
+
+
+def workspaces() -> Iterator[tuple[Path, str]]:
+    """Yield the directories of all runs, each with the id of the run that it belongs to.
+
+    The place is world-writable: only directories of our own user, and no links.
+    """
+    for path in sorted(place().iterdir()):
+        match = _NAME.fullmatch(path.name)
+        if match and path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.geteuid():
+            yield path, match[1]
