@@ -45,8 +45,14 @@ def judge(source: SourceImage, exercise: Exercise, observations: Observations) -
         warnings.append(f"nothing listened on port {', '.join(map(str, silent))}")
     if not asked and (exercise.http or exercise.exec_ or exercise.host_exec):
         warnings.append("the app ended before it could be probed")
-    if result.exit_status is None and not asked and not result.ports and exercise.until == "probes":
-        warnings.append("the app was still running when it was stopped: --until exit waits for its end")
+    others = sorted(set(source.config.get("ExposedPorts") or {}) - set(tcp_ports(source)))
+    if others and not (exercise.exec_ or exercise.host_exec):
+        warnings.append(f"port {', '.join(others)} was not asked anything: --exec CMD can do that")
+    elif result.exit_status is None and not asked and not result.ports and exercise.until == "probes":
+        warnings.append(
+            "nothing was asked of the app, and it was still running when it was stopped: --exec CMD asks it something, "
+            "--until exit waits for its end"
+        )
     return tuple(warnings)
 
 

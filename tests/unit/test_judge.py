@@ -55,7 +55,7 @@ WEB = {"ExposedPorts": {"80/tcp": {}}}
         pytest.param(judged(exit_status=0), (), id="nor does a job that ends"),
         pytest.param(
             judged(PAGE, ports=(80,), ExposedPorts={"80/tcp": {}, "443/tcp": {}, "53/udp": {}}),
-            ("nothing listened on port 443",),
+            ("nothing listened on port 443", "port 53/udp was not asked anything: --exec CMD can do that"),
             id="a port where nothing listens",
         ),
         pytest.param(
@@ -69,7 +69,18 @@ WEB = {"ExposedPorts": {"80/tcp": {}}}
             id="a port that speaks something else",
         ),
         pytest.param(
-            judged(), ("the app was still running when it was stopped: --until exit waits for its end",), id="cut off"
+            judged(),
+            (
+                ("nothing was asked of the app, and it was still running when it was stopped: --exec CMD asks it something, "
+                "--until exit waits for its end"),
+            ),
+            id="cut off",
+        ),
+        pytest.param(
+            judged(ExposedPorts={"53/udp": {}}), ("port 53/udp was not asked anything: --exec CMD can do that",), id="UDP alone"
+        ),
+        pytest.param(
+            judged(probe("exec", "dig", 0), exercise=Exercise(exec_=("dig",)), ExposedPorts={"53/udp": {}}), (), id="UDP that was asked"
         ),
         pytest.param(judged(exercise=Exercise(until="5")), (), id="stopped when the user said"),
         pytest.param(
