@@ -45,6 +45,14 @@ def write_archive(blobs: Sequence[LayerBlob], config: bytes, reference: str, out
         ) from error
 
 
+def canonical(reference: str) -> str:
+    """Return NAME:TAG with the host and path that docker leaves out; containerd finds an image by nothing less."""
+    host, slash, _ = reference.partition("/")
+    if slash and (host == "localhost" or "." in host or ":" in host):
+        return reference
+    return f"docker.io/{reference}" if slash else f"docker.io/library/{reference}"
+
+
 def _documents(blobs: Sequence[LayerBlob], config: bytes, reference: str) -> dict[str, bytes]:
     """Return the small files of the archive by name: what describes the image, and its configuration."""
     layers = [_descriptor(_LAYER, blob.diff_id, blob.size) for blob in blobs]
@@ -59,7 +67,10 @@ def _documents(blobs: Sequence[LayerBlob], config: bytes, reference: str) -> dic
     described: dict[str, Any] = _descriptor(_MANIFEST, image_id(manifest), len(manifest))
     if reference:
         tag = reference.rpartition(":")[2]
-        described["annotations"] = {"io.containerd.image.name": reference, "org.opencontainers.image.ref.name": tag}
+        described["annotations"] = {
+            "io.containerd.image.name": canonical(reference),
+            "org.opencontainers.image.ref.name": tag,
+        }
     index = _json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": [described]})
     saved = _json(
         [

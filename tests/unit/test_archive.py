@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.image.archive import image_id, write_archive
+from docker_slim_plugin.image.archive import canonical, image_id, write_archive
 from docker_slim_plugin.model import LayerBlob
 
 CONFIG = b'{"os":"linux"}'
@@ -61,6 +61,20 @@ def test_both_formats_name_the_same_image(tmp_path: Path) -> None:
     assert saved["RepoTags"] == ["host:5000/app:slim"]
     assert files[saved["Config"]] == CONFIG
     assert [files[layer] for layer in saved["Layers"]] == [b"lower", b"upper"]
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [
+        ("app:slim", "docker.io/library/app:slim"),
+        ("team/app:slim", "docker.io/team/app:slim"),
+        ("localhost/app:slim", "localhost/app:slim"),
+        ("host:5000/app:slim", "host:5000/app:slim"),
+        ("host.example/app:slim", "host.example/app:slim"),
+    ],
+)
+def test_containerd_knows_images_by_their_whole_name(reference: str, name: str) -> None:
+    assert canonical(reference) == name
 
 
 def test_no_name(tmp_path: Path) -> None:
