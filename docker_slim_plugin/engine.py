@@ -30,6 +30,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import GATE_NAME, GATE_PATH, GATES
 from docker_slim_plugin.model import SourceImage
+from docker_slim_plugin.overlay import lower_directories
 from docker_slim_plugin.workspace import workspace
 
 LABEL = "docker-slim.run"
@@ -192,8 +193,11 @@ class Container:
 
         `docker diff` leaves out what the engine puts below every container (moby's initlayer): that is in here too.
         """
-        below = (self.attributes().get("GraphDriver") or {}).get("Data") or {}
+        attributes = self.attributes()
+        below = (attributes.get("GraphDriver") or {}).get("Data") or {}
         init = str(below.get("LowerDir", "")).partition(":")[0]
+        if not init and (lower := lower_directories(attributes["State"]["Pid"] or 0)):
+            init = str(lower[0])
         found = {"/": 0, "/dev": 0, "/etc": 0}
         found |= {path: 1 for path in INIT_LAYER if not init or _lies_in(init, path)}
         found |= {change["Path"]: int(change["Kind"]) for change in self.engine.api.diff(self.id) or []}

@@ -13,7 +13,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -25,6 +25,7 @@ from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import find_gate
 from docker_slim_plugin.model import Entry, EntryKind, RootPath, SourceImage
+from docker_slim_plugin.overlay import lower_directories
 from docker_slim_plugin.rootfs import Reader, Rootfs
 
 _START_SECONDS = 20.0
@@ -157,7 +158,9 @@ class PristineTree:
                 f"cannot slim {self._source.reference}: it has directories so deep that no path leads to them",
                 hint="build the image without them",
             )
-        return image_tree(entries, self._inside, self._source, container.changes())
+        # The containerd image store does not tell where its layers are, the kernel does.
+        layers = _layers_on_disk(self._source) or lower_directories(pid)[1:]
+        return image_tree(entries, self._inside, layers, container.changes())
 
     def wait(self) -> tuple[Rootfs, tuple[str, ...]]:
         """Return the tree, and warnings about it."""
@@ -177,12 +180,13 @@ class PristineTree:
 
 
 def image_tree(
-    found: Iterable[Entry], reader: Reader, source: SourceImage, changes: Mapping[str, int]
+    found: Iterable[Entry], reader: Reader, layers: Sequence[Path], changes: Mapping[str, int]
 ) -> tuple[Rootfs, tuple[str, ...]]:
     """Return the image's own tree, and warnings: what `docker diff` calls added in the held container is not in it.
 
     `found` has parents before what is in them. `changes` maps paths to docker's kinds (0 changed, 1 added, 2 deleted).
-    A directory in which docker made something has docker's mtime now; its own comes from the image's layers on disk.
+    A directory in which docker made something has docker's mtime now; its own comes from the image's layers on disk,
+    uppermost first.
     """
     added: set[str] = {path for path, kind in changes.items() if kind == 1}
     touched = [RootPath(path) for path, kind in changes.items() if kind == 0] + [RootPath("/")]
@@ -193,7 +197,6 @@ def image_tree(
         else:
             entries[entry.path] = entry
     warnings = []
-    layers = _layers_on_disk(source)
     for path in touched:
         directory = entries.get(path)
         if directory is None or directory.kind is not EntryKind.DIRECTORY:

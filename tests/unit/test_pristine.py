@@ -8,21 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin.model import Entry, EntryKind, RootPath, SourceImage
+from docker_slim_plugin.model import Entry, EntryKind, RootPath
 from docker_slim_plugin.pristine import image_tree
 from tests.rootfs import Contents
 
 
 def entry(path: str, kind: EntryKind = EntryKind.DIRECTORY) -> Entry:
     return Entry(path=RootPath(path), kind=kind, mode=0o700, uid=9, gid=9, mtime_ns=9)
-
-
-def source(*layers: Path) -> SourceImage:
-    data = {"UpperDir": str(layers[0]), "LowerDir": ":".join(map(str, layers[1:]))} if layers else {}
-    return SourceImage(
-        reference="app", id="sha256:0", digests=(), tags=(), size=1, os="linux", architecture="amd64", variant="",
-        created="", config={}, layers=(), graph={"Name": "overlay2", "Data": data},
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -44,7 +36,7 @@ def tree(
     entries: Sequence[Entry], changes: dict[str, int], *layers: Path
 ) -> tuple[dict[str, tuple[int, int]], tuple[str, ...]]:
     """Return {path: (mode, mtime_ns)} and the warnings."""
-    rootfs, warnings = image_tree(entries, Contents({}), source(*layers), changes)
+    rootfs, warnings = image_tree(entries, Contents({}), layers, changes)
     return {str(path): (one.mode, one.mtime_ns) for path, one in rootfs.entries.items()}, warnings
 
 
