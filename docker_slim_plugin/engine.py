@@ -85,6 +85,10 @@ def advice(error: APIError) -> str:
         return "docker system df; then free some space where the engine keeps its data"
     if "already allocated" in text or "already in use" in text:
         return "choose another host port, or stop what uses it (docker ps; ss -ltnp)"
+    if "unable to find user" in text or "unable to find group" in text:
+        return "--user takes names that the image's own /etc/passwd and /etc/group have, or numbers"
+    if "network" in text and "not found" in text:
+        return "docker network ls"
     return "docker slim doctor"
 
 

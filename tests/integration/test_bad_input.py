@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import socket
+import socketserver
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.archives import reload
+from tests.cases.harness import SLIM
+from tests.faithful import left_behind
 from tests.integration.test_run import SERVER, build, remove
-from tests.integration.test_stopped import SLIM, left_behind
 
 pytestmark = pytest.mark.integration
 
@@ -49,7 +54,14 @@ def slim(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
         (("run", "--output", "layered,oci=/none/such/file", IMAGE), 1, "there is no such directory"),
         (("run", "--entrypoint", "sh", IMAGE, "-c", "echo last words; exit 3"), 1, "status 3:\n    last words"),
         (("run", "--entrypoint", "none-such", IMAGE), 1, "none-such: No such file or directory"),
-        (("run", "--no-http", "--exec", "false", "--entrypoint", "sleep", IMAGE, "600"), 1, "no probe succeeded"),
+        (("run", "--no-http", "--exec", "false", SHELL, "sleep", "600"), 1, "no probe succeeded"),
+        (("run", "Bad:name"), 1, "as an image's name"),
+        (("run", "--user", "nobody-here", IMAGE), 1, "unable to find user nobody-here"),
+        (("run", "--network", "none-such", IMAGE), 1, "network none-such not found"),
+        (("run", "--output", "context=/etc", IMAGE), 1, "cannot write a context to /etc: it is not empty"),
+        (("run", "--output", "context=/proc/none/such", IMAGE), 1, "cannot write a context to /proc/none/such"),
+        (("run", "--expose", "81", "--timeout", "2", SHELL, "sleep", "60"), 1, "nothing listens on port 81"),
+        (("run", "--until", "exit", "--timeout", "2", IMAGE), 1, "the app has not ended"),
         (("--host", "tcp://127.0.0.1:1", "slim", "run", IMAGE), 1, "cannot slim on a remote engine"),
         (("--host", "unix:///none.sock", "slim", "run", IMAGE), 1, "cannot reach the Docker Engine"),
     ],
@@ -61,6 +73,58 @@ def test_an_error(arguments: tuple[str, ...], status: int, said: str) -> None:
     assert "Traceback" not in answer.stderr
     assert (answer.returncode, answer.stdout) == (status, "")
     assert left_behind() == []
+
+
+def test_without_root() -> None:
+    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    answer = subprocess.run([*user, *SLIM, "run", IMAGE], check=False, capture_output=True, text=True, timeout=100)
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert "without root" in answer.stderr
+    assert "try: sudo docker slim" in answer.stderr
+
+
+def test_an_image_for_another_architecture(tmp_path: Path) -> None:
+    name = "docker-slim-test/arm64"
+    (tmp_path / "file").write_bytes(b"")
+    build(tmp_path, name, 'FROM scratch\nCOPY file /\nCMD ["/file"]\n')
+    other = "arm64" if os.uname().machine == "x86_64" else "amd64"
+    try:
+        reload(name, name, tmp_path, change=lambda config: config.update(architecture=other))
+        answer = slim("run", name)
+        assert answer.returncode == 1
+        assert f"cannot trace an image for linux/{other}" in answer.stderr
+        assert left_behind() == []
+    finally:
+        remove(name)
+
+
+class TooOld(http.server.BaseHTTPRequestHandler):
+    """A stand-in for an engine of 2019, which nobody packages any more: it only tells its version."""
+
+    def do_GET(self) -> None:
+        data = json.dumps({"Version": "19.03.15", "ApiVersion": "1.40", "MinAPIVersion": "1.12"}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def address_string(self) -> str:
+        return "unix"
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+def test_an_engine_that_is_too_old(tmp_path: Path) -> None:
+    address = f"{tmp_path}/docker.sock"
+    with socketserver.UnixStreamServer(address, TooOld) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            answer = slim("--host", f"unix://{address}", "slim", "run", IMAGE)
+        finally:
+            server.shutdown()
+    assert answer.returncode == 1
+    assert "cannot work with Docker Engine 19.03.15: 20.10 or later is needed" in answer.stderr
 
 
 def test_a_port_in_use() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from docker_slim_plugin.workspace import place
+from tests.cases.harness import docker
+from tests.faithful import left_behind
 from tests.integration.test_run import SERVER, build, remove
 
 pytestmark = pytest.mark.integration
@@ -35,24 +39,12 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     remove(IMAGE, f"{IMAGE}:latest-slim", f"{IMAGE}:latest-slim-squashed")
 
 
-def left_behind() -> list[str]:
-    """Return containers, temporary images and directories of runs of docker slim."""
-    commands = (
-        ("docker", "ps", "-aq", "--filter", "label=docker-slim.run"),
-        ("docker", "images", "-q", "docker-slim-run"),
-    )
-    found = [
-        line
-        for command in commands
-        for line in subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
-    ]
-    return found + [str(path) for path in Path(os.environ.get("TMPDIR") or "/var/tmp").glob("docker-slim-*-*-*")]
-
-
-def stop_at(image: str, stage: str, delay: float, number: signal.Signals, *, group: bool) -> tuple[int, str]:
+def stop_at(
+    image: str, stage: str, delay: float, number: signal.Signals, *options: str, group: bool
+) -> tuple[int, str]:
     """Start a run, wait for a line of its progress, send a signal; return the exit status and what it said then."""
     with subprocess.Popen(
-        [*SLIM, "run", image], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+        [*SLIM, "run", *options, image], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:
@@ -76,11 +68,69 @@ def test_an_interrupted_run_leaves_nothing(
     assert left_behind() == []
 
 
-@pytest.mark.parametrize(("stage", "delay"), [("observe ...", 0.9), ("write layered ...", 0.0), ("verify layered", 0.2)])
-def test_prune_removes_what_a_killed_run_left(image: str, stage: str, delay: float) -> None:
-    status, _ = stop_at(image, stage, delay, signal.SIGKILL, group=False)
+@pytest.mark.parametrize(
+    ("stage", "delay", "options"),
+    [
+        ("observe ...", 0.9, ()),
+        ("observe ...", 0.9, ("--read-only",)),
+        ("write layered ...", 0.0, ()),
+        ("verify layered", 0.2, ()),
+    ],
+)
+def test_prune_removes_what_a_killed_run_left(image: str, stage: str, delay: float, options: tuple[str, ...]) -> None:
+    status, _ = stop_at(image, stage, delay, signal.SIGKILL, *options, group=False)
     assert status == -signal.SIGKILL
     assert left_behind()
     answer = subprocess.run([*SLIM, "prune"], check=True, stdout=subprocess.PIPE, text=True)
     assert "removed container" in answer.stdout
+    assert left_behind() == []
+
+
+def test_two_runs_at_once_and_prune_between(image: str) -> None:
+    tags = ("docker-slim-test/one", "docker-slim-test/two")
+    argv = [*SLIM, "run", "--output=layered"]
+    try:
+        with (
+            subprocess.Popen([*argv, f"--tag={tags[0]}", image], stderr=subprocess.PIPE, stdout=subprocess.PIPE) as one,
+            subprocess.Popen([*argv, f"--tag={tags[1]}", image], stderr=subprocess.PIPE, stdout=subprocess.PIPE) as two,
+        ):
+            deadline = time.monotonic() + 30
+            while not left_behind() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            time.sleep(0.5)
+            pruned = subprocess.run([*SLIM, "prune", "--format=json"], check=True, stdout=subprocess.PIPE)
+            assert not any(value for value in json.loads(pruned.stdout).values() if isinstance(value, list))
+            said = [process.communicate(timeout=100)[1] for process in (one, two)]
+        assert [one.returncode, two.returncode] == [0, 0], said
+        assert left_behind() == []
+    finally:
+        remove(*tags)
+
+
+def test_prune_leaves_what_only_looks_like_ours(image: str, tmp_path: Path) -> None:
+    """An image may carry our label, and hand it down to containers that are not ours at all."""
+    name = "docker-slim-test/labelled"
+    build(tmp_path, name, f"FROM {image}\nLABEL docker-slim.run=1-1\n")
+    docker("tag", image, "docker-slim-run:mine")
+    container = docker("create", name)
+    directory = place() / "docker-slim-notes-of-mine"
+    directory.mkdir()
+    try:
+        docker_slim = subprocess.run([*SLIM, "prune"], check=True, stdout=subprocess.PIPE, text=True)
+        assert container[:12] not in docker_slim.stdout
+        assert container in docker("ps", "-aq", "--no-trunc")
+        assert docker("images", "-q", "docker-slim-run:mine")
+        assert directory.is_dir()
+    finally:
+        directory.rmdir()
+        docker("rm", container)
+        remove(name, "docker-slim-run:mine")
+
+
+def test_an_app_that_ignores_the_stop_signal() -> None:
+    argv = [*SLIM, "run", "--dry-run", "--until=1", "debian:bookworm", "sh", "-c", "trap '' TERM; sleep 99"]
+    started = time.monotonic()
+    subprocess.run(argv, check=True, timeout=60, capture_output=True)
+    # PID 1 gets no signal that it ignores: nobody waits ten seconds for its end.
+    assert time.monotonic() - started < 30
     assert left_behind() == []
