@@ -14,6 +14,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import wraps
@@ -317,6 +318,8 @@ class Engine:
     address: str
     global_options: tuple[str, ...] = ()
     run_id: str = field(default_factory=lambda: run_identity(os.getpid()))
+    remover: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "remover"))
+    removals: list[Future[None]] = field(default_factory=list)
 
     @property
     def api(self) -> Any:
@@ -441,13 +444,21 @@ class Engine:
             return Container(self, file.read_text(encoding="ascii").strip())
 
     @contextmanager
-    def container(self, options: Sequence[str], image: str, argv: Sequence[str] = ()) -> Iterator[Container]:
-        """Yield a new container; it is gone afterwards, whatever happened inside."""
+    def container(
+        self, options: Sequence[str], image: str, argv: Sequence[str] = (), *, lingers: bool = False
+    ) -> Iterator[Container]:
+        """Yield a new container; it is gone afterwards, whatever happened inside.
+
+        One that `lingers` is removed while we go on, and gone when `nothing_left` is left.
+        """
         container = self.create(options, image, argv)
         try:
             yield container
         finally:
-            container.remove()
+            if lingers:
+                self.removals.append(self.remover.submit(container.remove))
+            else:
+                container.remove()
 
     @contextmanager
     def held(self, image: str) -> Iterator[Container]:
@@ -544,9 +555,14 @@ class Engine:
 
     @contextmanager
     def nothing_left(self) -> Iterator[None]:
-        """Remove this run's containers when it fails: one may have been made by a `docker create` that we cut off."""
+        """Wait for removals, and remove all of this run's containers when it fails.
+
+        One of those may have been made by a `docker create` that we cut off.
+        """
         try:
             yield
+            for removal in self.removals:
+                removal.result()
         except BaseException:
             self.abandon()
             raise

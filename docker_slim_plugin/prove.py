@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 
-from docker_slim_plugin.engine import Engine
+from docker_slim_plugin.beside import background
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image import files, output
 from docker_slim_plugin.image.output import Draft
@@ -99,18 +97,6 @@ def write_and_verify(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Re
         images=tuple(image for image, _ in found if image.form in request.outputs),
         verdicts=tuple(verdict for _, verdicts in found for verdict in verdicts),
     )
-
-
-@contextmanager
-def background(engine: Engine) -> Iterator[ThreadPoolExecutor]:
-    """Yield a thread for work beside ours; when we fail or are interrupted, its containers go, and so it ends."""
-    with ThreadPoolExecutor(1, "beside") as pool:
-        try:
-            yield pool
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            engine.abandon()
-            raise
 
 
 def named(job: Job, report: Report, layered: Draft, rootfs: Rootfs) -> Report:

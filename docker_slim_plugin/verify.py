@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from docker_slim_plugin.engine import Container, Engine
+from docker_slim_plugin.beside import background
+from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.image.config import differences
 from docker_slim_plugin.image.squash import member_path
 from docker_slim_plugin.image.tar import can_hold, has_docker_time, held_xattrs
@@ -68,17 +69,17 @@ def verify(
     flaws = list(differences(source.config, engine.image(image.id).config))
     behaviour: list[str] = []
     warnings: list[str] = []
-    for replay in replays:
-        options, argv = replay.launch.free()
-        with engine.container(options, image.id, argv) as container:
-            if replay is replays[0]:
-                flaws += _files(container, plan, hashes)
-            differ, varies = replay.differences(container, progress)
-            behaviour += differ
-            warnings += varies
-    if not replays or has_xattrs(plan):
+    with background(engine) as beside:
+        files = beside.submit(compare_files, engine, image.id, plan, hashes)
+        for replay in replays:
+            options, argv = replay.launch.free()
+            with engine.container(options, image.id, argv, lingers=replay.launch.shareable) as container:
+                differ, varies = replay.differences(container, progress)
+                behaviour += differ
+                warnings += varies
+        flaws += files.result()
+    if has_xattrs(plan):
         with engine.held(image.id) as container:
-            flaws += [] if replays else _files(container, plan, hashes)
             flaws += compare_xattrs(container.pid(), plan)
     return Verdict(
         form=image.form,
@@ -90,8 +91,9 @@ def verify(
     )
 
 
-def _files(container: Container, plan: FilePlan, hashes: Mapping[RootPath, str]) -> list[str]:
-    with container.export() as stream:
+def compare_files(engine: Engine, image: str, plan: FilePlan, hashes: Mapping[RootPath, str]) -> list[str]:
+    """Return a sentence for each way in which the image's files are not the plan's."""
+    with engine.plain(image, ["-"]) as container, container.export() as stream:
         return list(compare_tree(stream, plan, hashes, container.changes()))
 
 

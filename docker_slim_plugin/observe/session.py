@@ -81,7 +81,7 @@ def _observe_once(
             gate_file = stack.enter_context(workspace(engine.run_id)) / GATE_NAME
             write_gate(gate_file)
             options = (*options, f"--volume={gate_file}:{GATE_PATH}:ro")
-        container = stack.enter_context(engine.container(options, image, argv))
+        container = stack.enter_context(engine.container(options, image, argv, lingers=drive.launch.shareable))
         if not drive.launch.read_only:
             container.put_gate()
         container.start()

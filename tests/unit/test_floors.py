@@ -13,7 +13,7 @@ FLOORS = (
     {"cancel", "gate", "inside", "linux_fanotify", "linux_inotify", "naming", "overlay", "permitted", "progress", "request", "rootfs"}
     | {"workspace"},
     {"engine", "judge", "launch", "trace"},
-    {"doctor", "leftovers", "pristine"},
+    {"beside", "doctor", "leftovers", "pristine"},
     {"image", "observe", "resolve"},
     {"shell"},
     {"layering"},
