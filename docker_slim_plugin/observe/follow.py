@@ -20,6 +20,8 @@ from docker_slim_plugin.observe.syscalls import SYSCALLS
 
 MAX_ACCESSES = 200_000
 """Distinct accesses held before those that name nothing in the image are let go."""
+MAX_WARNINGS = 20
+"""Of different texts; what more there is counts as lost."""
 _START_SECONDS = 20.0
 
 
@@ -166,9 +168,9 @@ class Follower:
             case ["counts", int(events), int(lost), _]:
                 self.events, self._unread = events, lost
             case ["door", str(reason)] if reason:
-                self.warnings.append(f"who comes in by docker exec is watched, but not followed: {reason}")
+                self._warn(f"who comes in by docker exec is watched, but not followed: {reason}")
             case ["missed", str(argv0)]:
-                self.warnings.append(f"{argv0 or 'a process'} came in from outside and was watched, but not followed")
+                self._warn(f"{argv0 or 'a process'} came in from outside and was watched, but not followed")
             case _:
                 self._happened(message)
                 self._changed.notify_all()
@@ -188,6 +190,13 @@ class Follower:
                 self.rights.add(path)
             case ["ptrace", int(number)]:
                 self.tracers.add(self._who(number).argv0)
+
+    def _warn(self, text: str) -> None:
+        if text not in self.warnings:
+            if len(self.warnings) < MAX_WARNINGS:
+                self.warnings.append(text)
+            else:
+                self._let_go += 1
 
     def _who(self, number: int) -> Process:
         return self._processes.get(number, self._processes[0])
