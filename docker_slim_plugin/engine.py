@@ -39,6 +39,8 @@ LABEL = "docker-slim.run"
 TEMPORARY = "docker-slim-run"
 """Repository under which images lie until they are proved; the tag is the run's id."""
 OLDEST_API = (1, 41)
+_OTHERS = {"podman engine": "Podman", "rootlesskit": "a rootless engine"}
+"""What may answer in a Docker Engine's place, by a component that it names."""
 LOG_BYTES = 64 * 1024
 _GOARCH = {"x86_64": "amd64", "aarch64": "arm64"}
 _TIMEOUT = 600
@@ -342,6 +344,12 @@ class Engine:
             ) from error
         engine = cls(client, address, tuple(global_options))
         version = client.version()
+        for component in version.get("Components") or ():
+            if other := _OTHERS.get(component["Name"].lower()):
+                raise SlimError(
+                    f"cannot slim on {other} ({address}): a Docker Engine that runs as root is needed",
+                    hint="docker context use default; unset DOCKER_HOST",
+                )
         api = tuple(int(part) for part in version["ApiVersion"].split("."))
         if api < OLDEST_API:
             raise SlimError(

@@ -9,7 +9,7 @@ import socket
 import socketserver
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -98,11 +98,13 @@ def test_an_image_for_another_architecture(tmp_path: Path) -> None:
         remove(name)
 
 
-class TooOld(http.server.BaseHTTPRequestHandler):
-    """A stand-in for an engine of 2019, which nobody packages any more: it only tells its version."""
+class Versioned(http.server.BaseHTTPRequestHandler):
+    """A stand-in for engines that this host has not: it only tells its version, as they do."""
+
+    answer: Mapping[str, object]
 
     def do_GET(self) -> None:
-        data = json.dumps({"Version": "19.03.15", "ApiVersion": "1.40", "MinAPIVersion": "1.12"}).encode()
+        data = json.dumps(self.answer).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -115,16 +117,39 @@ class TooOld(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_an_engine_that_is_too_old(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        pytest.param(
+            {"Version": "19.03.15", "ApiVersion": "1.40", "MinAPIVersion": "1.12"},
+            "cannot work with Docker Engine 19.03.15: 20.10 or later is needed",
+            id="too old",
+        ),
+        pytest.param(
+            {"Components": [{"Name": "Podman Engine"}], "Version": "5.4.2", "ApiVersion": "1.41"},
+            "cannot slim on Podman (unix://",
+            id="podman",
+        ),
+        pytest.param(
+            {"Components": [{"Name": "Engine"}, {"Name": "rootlesskit"}], "Version": "26.1.5", "ApiVersion": "1.45"},
+            "cannot slim on a rootless engine (unix://",
+            id="rootless",
+        ),
+    ],
+)
+def test_engines_that_cannot_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: dict[str, object], said: str
+) -> None:
+    monkeypatch.setattr(Versioned, "answer", version, raising=False)
     address = f"{tmp_path}/docker.sock"
-    with socketserver.UnixStreamServer(address, TooOld) as server:
+    with socketserver.UnixStreamServer(address, Versioned) as server:
         threading.Thread(target=server.serve_forever).start()
         try:
             answer = slim("--host", f"unix://{address}", "slim", "run", IMAGE)
         finally:
             server.shutdown()
     assert answer.returncode == 1
-    assert "cannot work with Docker Engine 19.03.15: 20.10 or later is needed" in answer.stderr
+    assert said in answer.stderr
 
 
 def test_a_port_in_use() -> None:
