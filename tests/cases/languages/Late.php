@@ -1,0 +1,8 @@
+<?php
+class Late
+{
+    public function word(): string
+    {
+        return 'late';
+    }
+}

@@ -1,0 +1,3 @@
+class Invoice
+  def total = 42
+end
