@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cases.harness import Case, Subject, built, docker, hold, kept
+from tests.cases.harness import Case, Subject, built, hold, kept
 
 pytestmark = pytest.mark.integration
 
@@ -74,21 +74,6 @@ def test_java(image: str) -> None:
     )
 
 
-def test_ruby_with_autoload(image: str) -> None:
-    command = ("puma", "-b", "tcp://0.0.0.0:8080", "-t", "1:2", "config.ru")
-    options = ("--user=app", "--workdir=/srv/ruby", "--env=RACK_ENV=production")
-    hold(
-        Case(
-            image=image,
-            command=command,
-            options=options,
-            ports=(PORT,),
-            slim=(f"--host-exec={ASK}",),
-            check=answering("42 ca9781 1"),
-        )
-    )
-
-
 def test_python(image: str) -> None:
     second = "1.2 first ['first', 'second'] True [4, 9] 9:00:00 True 2 42 requests"
     report = hold(
@@ -137,18 +122,3 @@ def test_c_with_musl_and_static(image: str, program: str) -> None:
         assert {"/srv/musl/lib/plugin.so", "/etc/ld-musl-x86_64.path"} <= kept(report)
         assert not any("libc.so.6" in path for path in kept(report))
     assert sum(image["Size"] for image in report["Images"]) < 8_000_000
-
-
-def test_what_only_a_second_start_needs(image: str) -> None:
-    script = """
-        trap 'exit 0' TERM
-        if [ -e /var/tmp/made ]; then wc -c </var/tmp/made; else echo made >/var/tmp/made; fi
-        sleep 1000 & wait
-    """
-
-    def check(subject: Subject) -> None:
-        docker("restart", subject.container)
-        subject.logged("5")
-        assert subject.stop() == 0
-
-    hold(Case(image=image, command=("sh", "-c", script), slim=("--until=1",), check=check))
