@@ -39,7 +39,9 @@ def bounded(arguments: list[str]) -> int:
             cancel.listen(address)
         from docker_slim_plugin.cli.app import run  # noqa: PLC0415
 
-        return run(arguments)
+        status = run(arguments)
+        # Here, where a pipe that nobody reads any more can still be answered for.
+        sys.stdout.flush()
     except (SlimError, Interrupted) as error:
         from docker_slim_plugin.cli.text import printable  # noqa: PLC0415
 
@@ -54,6 +56,7 @@ def bounded(arguments: list[str]) -> int:
         # What is left in the buffer would raise again when the interpreter flushes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    return status
 
 
 if __name__ == "__main__":

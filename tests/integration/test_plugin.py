@@ -121,7 +121,7 @@ def run(argv):
         print("started", flush=True)
         time.sleep(30)
     finally:
-        time.sleep(0.5)
+        time.sleep(1.5)
         print("cleaned", flush=True)
 app.run = run
 sys.exit(__main__.main([]))
