@@ -147,7 +147,8 @@ def slim(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
             [*SLIM, "run", "--output", outputs, image], check=False, capture_output=True, text=True, timeout=100
         )
     assert answer.returncode == 0, answer.stderr
-    assert "warning" not in answer.stderr
+    # The port is there for the configuration's sake.
+    assert "warning" not in answer.stderr.replace("warning: port 53/udp", "")
     yield directory
     remove(f"{image}:latest-slim", f"{image}:latest-slim-squashed")
 
