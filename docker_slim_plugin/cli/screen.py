@@ -62,7 +62,8 @@ class Screen:
         self._console = console or Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
         self._steps: list[Step] = []
         self._times: list[tuple[int, str, float]] = []
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        """Never held while we print: rich asks for the frame with its own lock held, and prints with the same."""
         self._live: Live | None = None
         self._warned: set[str] = set()
 
@@ -95,15 +96,16 @@ class Screen:
             self._steps.append(step)
             place = len(self._times)
             self._times.append((depth, step.name, 0.0))
-            if self._live is None:
-                self._say(f"{'  ' * (depth - 1)}{step.name} ...")
+        if self._live is None:
+            self._say(f"{'  ' * (depth - 1)}{step.name} ...")
         try:
             yield
         finally:
             with self._lock:
                 self._times[place] = (depth, step.name, time.monotonic() - step.started)
                 self._steps.remove(step)
-                self._say(f"{'  ' * (depth - 1)}{step.line()}")
+                line = step.line()
+            self._say(f"{'  ' * (depth - 1)}{line}")
 
     def count(self, **counters: int) -> None:
         thread = threading.get_ident()

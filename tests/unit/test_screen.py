@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,29 @@ def test_a_terminal_gets_live_lines_and_a_record_of_each_step() -> None:
         raise KeyError
     assert "observe: 0.0 s" in stream.getvalue()
     assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h") == 1  # the cursor is back
+
+
+def test_a_frame_can_be_drawn_whenever_something_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress, stream = screen_on(terminal=False)
+    printed, free = progress._console.print, []
+
+    def drawn() -> bool:
+        got = progress._lock.acquire(timeout=5)
+        if got:
+            progress._lock.release()
+        return got
+
+    def printing(*texts: object) -> None:
+        with ThreadPoolExecutor(1) as other:
+            free.append(other.submit(drawn).result())
+        printed(*texts)
+
+    monkeypatch.setattr(progress._console, "print", printing)
+    with progress, progress.step("observe"):
+        progress.count(paths=1)
+        progress.note("seen")
+    assert free == [True, True, True]
+    assert stream.getvalue().splitlines() == ["observe ...", "seen", "observe: 0.0 s, 1 paths"]
 
 
 def seen(*probes: ProbeResult, exit_status: int | None = None, mode: str = "seccomp", watch: str = "off") -> Observations:

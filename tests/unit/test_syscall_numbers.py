@@ -25,6 +25,7 @@ ABIS = [
 def header(name: str) -> dict[str, int]:
     """Return {system call: number} of a kernel header."""
     found = {name: int(number) for name, number in NUMBER.findall((INCLUDE / name).read_text(encoding="utf-8"))}
+    found.pop("syscalls", None)  # how many there are
     # The names that 64-bit users of asm-generic give them.
     return found | ({"newfstatat": found["fstatat"]} if "fstatat" in found else {})
 
