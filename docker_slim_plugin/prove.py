@@ -10,11 +10,12 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image import files, output
 from docker_slim_plugin.image.output import Draft
 from docker_slim_plugin.job import Job
-from docker_slim_plugin.model import Access, AccessKind, EntryKind, SlimImage
+from docker_slim_plugin.model import Access, AccessKind, SlimImage
 from docker_slim_plugin.observe.compare import Comparison, compare
 from docker_slim_plugin.observe.session import observe
 from docker_slim_plugin.replay import Replay, shareable
 from docker_slim_plugin.report import Repair, Report
+from docker_slim_plugin.resolve.listed import opened
 from docker_slim_plugin.rootfs import Rootfs
 from docker_slim_plugin.verify import Verdict, verify
 
@@ -149,13 +150,8 @@ def asked_for(job: Job, draft: Draft, replays: tuple[Replay, ...]) -> tuple[tupl
 
 def listed(rootfs: Rootfs, report: Report) -> tuple[Access, ...]:
     """Return the names in the directories that the source's run opened: an app may only count or show them."""
-    found = []
-    for access in report.observations.accesses:
-        top = rootfs.walk(access.path, root=access.root).end if access.kind is AccessKind.OPEN else None
-        if top is not None and rootfs.entries[top].kind is EntryKind.DIRECTORY:
-            prefix = top.rstrip("/")
-            found += [
-                Access(f"{prefix}/{name}", AccessKind.LIST, access.origin, access.process)
-                for name in rootfs.children.get(top, ())
-            ]
-    return tuple(found)
+    return tuple(
+        Access(f"{directory.rstrip('/')}/{name}", AccessKind.LIST, access.origin, access.process)
+        for directory, access in opened(rootfs, report.observations.accesses)
+        for name in rootfs.children.get(directory, ())
+    )

@@ -247,6 +247,13 @@ def selection(
     )
 
 
+def requests(http: list[str] | None, no_http: bool) -> tuple[str, ...]:  # noqa: FBT001
+    """Return the HTTP requests that are asked for; UsageError where there are to be none at all."""
+    if no_http and http:
+        raise UsageError("cannot use --http and --no-http together", hint="leave one of them out")
+    return tuple(http or ())
+
+
 def timeout(seconds: float) -> float:
     """Return the seconds if they are more than none."""
     if seconds <= 0:

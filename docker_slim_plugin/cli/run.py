@@ -6,7 +6,6 @@ import typer
 
 from docker_slim_plugin.cli import options, outcome, screen
 from docker_slim_plugin.cli.session import DOCKERS, AsDockerRun, Session, app, shown
-from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.request import Request
 
 
@@ -55,14 +54,12 @@ def slim_image(
     docker slim run --until exit --keep /bin/sh debian:bookworm sh -c 'date; id'
     """  # noqa: D301
     session: Session = context.obj
-    if no_http and http:
-        raise UsageError("cannot use --http and --no-http together", hint="leave one of them out")
     request = Request(
         image=image,
         command=tuple(command or ()),
         docker_options=session.arguments.docker,
         tag=tag,
-        http=tuple(http or ()),
+        http=options.requests(http, no_http),
         no_http=no_http,
         exec_=tuple(exec_ or ()),
         host_exec=tuple(host_exec or ()),

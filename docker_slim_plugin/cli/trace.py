@@ -47,14 +47,12 @@ def trace_image(
     docker slim build --trace serve.trace --trace migrate.trace app:1.2
     """  # noqa: D301
     session: Session = context.obj
-    if no_http and http:
-        raise UsageError("cannot use --http and --no-http together", hint="leave one of them out")
     check_output("trace", output)
     request = Request(
         image=image,
         command=tuple(command or ()),
         docker_options=session.arguments.docker,
-        http=tuple(http or ()),
+        http=options.requests(http, no_http),
         no_http=no_http,
         exec_=tuple(exec_ or ()),
         host_exec=tuple(host_exec or ()),

@@ -24,15 +24,23 @@ def files(rootfs: Rootfs, accesses: Iterable[Access], owned: Collection[RootPath
 
     `owned` are the files of packages: what a package's programs list of it, they open by name.
     """
-    for directory in sorted(_opened(rootfs, accesses)):
+    for directory in sorted({directory for directory, _ in opened(rootfs, accesses)}):
         if not LIBRARIES.search(directory):
             yield from _small(rootfs, directory, owned)
 
 
-def _opened(rootfs: Rootfs, accesses: Iterable[Access]) -> frozenset[RootPath]:
-    places = {(access.path, access.root) for access in accesses if access.kind is AccessKind.OPEN}
-    ends = (rootfs.walk(path, root=root).end for path, root in places)
-    return frozenset(end for end in ends if end is not None and rootfs.entries[end].kind is EntryKind.DIRECTORY)
+def opened(rootfs: Rootfs, accesses: Iterable[Access]) -> Iterator[tuple[RootPath, Access]]:
+    """Yield each directory of the image that was opened, with each access that did so."""
+    ends: dict[tuple[str, str], RootPath | None] = {}
+    for access in accesses:
+        if access.kind is not AccessKind.OPEN:
+            continue
+        place = (access.path, access.root)
+        if place not in ends:
+            ends[place] = rootfs.walk(access.path, root=access.root).end
+        end = ends[place]
+        if end is not None and rootfs.entries[end].kind is EntryKind.DIRECTORY:
+            yield end, access
 
 
 def _small(rootfs: Rootfs, directory: RootPath, owned: Collection[RootPath]) -> list[RootPath]:
