@@ -142,15 +142,20 @@ def slim(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
     """Slim it, the source untouched; return the directory with what was written beside the images."""
     directory = tmp_path_factory.mktemp("outputs")
     outputs = f"layered,squashed,oci={directory}/archive.tar,context={directory}/context"
-    with untouched(image):
-        answer = subprocess.run(
-            [*SLIM, "run", "--output", outputs, image], check=False, capture_output=True, text=True, timeout=100
-        )
-    assert answer.returncode == 0, answer.stderr
-    # The port is there for the configuration's sake.
-    assert "warning" not in answer.stderr.replace("warning: port 53/udp", "")
-    yield directory
-    remove(f"{image}:latest-slim", f"{image}:latest-slim-squashed")
+    ours = f"{image}:latest-slim", f"{image}:latest-slim-squashed"
+    # What a run of these tests that was cut off may have left.
+    remove(*ours)
+    try:
+        with untouched(image):
+            answer = subprocess.run(
+                [*SLIM, "run", "--output", outputs, image], check=False, capture_output=True, text=True, timeout=100
+            )
+        assert answer.returncode == 0, answer.stderr
+        # The port is there for the configuration's sake.
+        assert "warning" not in answer.stderr.replace("warning: port 53/udp", "")
+        yield directory
+    finally:
+        remove(*ours)
 
 
 def test_the_layered_image(image: str, slim: Path) -> None:
