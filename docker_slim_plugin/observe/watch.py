@@ -247,10 +247,39 @@ def _directories(root: int) -> Iterator[tuple[str, int]]:
     """Yield (path, descriptor) of every directory below `root` on the same file system; no link is followed."""
     device = os.fstat(root).st_dev
     yield "", root
-    for path, names, _, descriptor in os.fwalk(".", dir_fd=root, follow_symlinks=False):
-        names[:] = [name for name in names if os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_dev == device]
-        if path != ".":
-            yield path.removeprefix("."), descriptor
+    here = os.dup(root)
+    try:
+        # Not os.fwalk(): it recurses, and how deep the tree is, is the image's choice. Nothing runs in it yet.
+        pending = [("", _below(here, device))]
+        while pending:
+            path, names = pending[-1]
+            if not names:
+                pending.pop()
+                here = _moved(here, "..") if pending else here
+                continue
+            name = names.pop()
+            here = _moved(here, name)
+            yield f"{path}/{name}", here
+            pending.append((f"{path}/{name}", _below(here, device)))
+    finally:
+        os.close(here)
+
+
+def _below(here: int, device: int) -> list[str]:
+    """Return the names of the directories in `here` that lie on the same file system."""
+    with os.scandir(here) as found:
+        return [
+            entry.name
+            for entry in found
+            if entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_dev == device
+        ]
+
+
+def _moved(here: int, name: str) -> int:
+    """Close `here` and return the directory `name` in it."""
+    there = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+    os.close(here)
+    return there
 
 
 def open_watch(pid: int, choice: str) -> Watch:

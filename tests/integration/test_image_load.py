@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker import DockerClient
 
 from docker_slim_plugin.errors import VerificationFailed
 from docker_slim_plugin.image.archive import image_id, write_archive
@@ -132,12 +133,11 @@ def docker(*arguments: str, data: bytes = b"") -> bytes:
 
 def inspected(image: str) -> dict[str, Any]:
     # Not `docker image inspect`: newer clients leave out fields that are empty.
-    answer = subprocess.run(
-        ["curl", "-sS", "--unix-socket", "/var/run/docker.sock", f"http://localhost/images/{image}/json"],
-        capture_output=True, check=True, timeout=60,
-    )  # fmt: skip
-    found: dict[str, Any] = json.loads(answer.stdout)
-    return found
+    client = DockerClient.from_env(version="auto")
+    try:
+        return dict(client.api.inspect_image(image))
+    finally:
+        client.close()
 
 
 def loaded(blobs: list[WrittenLayer], config: bytes, tag: str) -> str:

@@ -14,9 +14,14 @@ INSTALL = Path(__file__).parents[2] / "install.sh"
 
 
 def install(home: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run install.sh in a home directory of its own.
+
+    pip asks rustc for its version, and a rustup that stands for it makes a directory in the home directory: not ours.
+    """
     environment: Mapping[str, str] = {
         **{name: value for name, value in os.environ.items() if name not in ("DOCKER_CONFIG", "XDG_STATE_HOME")},
         "HOME": str(home),
+        "RUSTUP_HOME": str(home.with_name("rustup")),
         **more,
     }
     return subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 from pathlib import Path
 
@@ -108,3 +109,22 @@ def test_a_deleted_file_keeps_its_name(tmp_path: Path) -> None:
         gone.unlink()
         assert watch._path_of(file.fileno()) == str(gone)
         assert watch._path_of(other.fileno()) == str(odd)
+
+
+def test_inotify_finds_the_directories_of_a_tree_deeper_than_python_recurses(tmp_path: Path) -> None:
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=here)
+        os.symlink("/", "link", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    root = os.open(tmp_path, os.O_RDONLY)
+    try:
+        found = [path for path, _ in watch._directories(root)]
+    finally:
+        os.close(root)
+        # Nor can shutil.rmtree() remove it.
+        subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)
+    assert found == ["/d" * depth for depth in range(1501)]
