@@ -22,6 +22,8 @@ BUNDLE = "ca-certificates.crt"
 NSSWITCH = "/etc/nsswitch.conf"
 MODULES = frozenset({"files", "dns", "compat"})
 """NSS modules that any program may come to load; others are the trace's business."""
+BUILT_IN = frozenset({"files", "dns"})
+"""NSS modules that glibc holds itself since 2.34; what still bears their names is empty (NEWS of glibc 2.34)."""
 CHARSETS = ("UTF-16", "UTF-32", "UTF-7", "UNICODE", "ISO8859-1", "ISO8859-15", "CP1252")
 
 
@@ -100,7 +102,9 @@ def _nss(facts: Facts) -> Iterator[str]:
     # Without a run, each module that is named may be the one.
     named = MODULES & words if facts.asked is None else {word for word in words if "/" not in word}
     for directory in libc:
-        yield from (f"{directory}/libnss_{module}.so.2" for module in sorted(named or {"files", "dns"}))
+        holds = b"\0GLIBC_2.34\0" in facts.rootfs.read(f"{directory}/libc.so.6")
+        modules = (named or BUILT_IN) - (BUILT_IN if holds else frozenset())
+        yield from (f"{directory}/libnss_{module}.so.2" for module in sorted(modules))
 
 
 def _certs(facts: Facts) -> Iterator[str]:

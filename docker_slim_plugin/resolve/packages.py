@@ -22,7 +22,7 @@ APK_BASE = ("alpine-baselayout", "alpine-baselayout-data", "musl", "busybox", "l
 MAX_LIST = 64 << 20
 BASE_FIELD = re.compile(rb"^(?:Essential: yes|Priority: (?:required|important))$", re.MULTILINE)
 CONFFILES = re.compile(rb"^Conffiles:\n((?: .*\n?)+)", re.MULTILINE)
-
+LONG = re.compile(rb"^(Description:.*\n)(?: .*\n)+", re.MULTILINE)
 CONFFILE_END = re.compile(r" [0-9a-f]{32}( obsolete| remove-on-upgrade)*$")
 """Behind the path, which may itself hold blanks."""
 DEPENDS = re.compile(rb"^(?:Pre-)?Depends: (.*)$", re.MULTILINE)
@@ -50,8 +50,12 @@ class Packages:
         return sorted(path for path, key in self.owners.items() if name in (key, plain(key)))
 
     def filtered(self, keys: Collection[str]) -> bytes:
-        """Return the database file with only these packages in it."""
-        return b"".join(stanza for key, stanza in self.stanzas if key in keys)
+        """Return the database file with only these packages in it, and of their descriptions the synopsis.
+
+        The long ones are a third of the file. Queries and scanners need none of them (deb-control(5): a description
+        may be a synopsis alone).
+        """
+        return b"".join(LONG.sub(rb"\1", stanza) for key, stanza in self.stanzas if key in keys)
 
 
 def plain(key: str) -> str:

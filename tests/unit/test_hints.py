@@ -61,6 +61,16 @@ def test_only_modules_that_nsswitch_names() -> None:
     assert found == {"/lib/x86_64-linux-gnu/libnss_files.so.2"}
 
 
+@pytest.mark.parametrize(("version", "modules"), [("2.33", {"files", "dns", "compat"}), ("2.34", {"compat"})])
+def test_no_module_that_libc_holds_itself(version: str, modules: set[str]) -> None:
+    places = {module: f"/lib/x86_64-linux-gnu/libnss_{module}.so.2" for module in ("files", "dns", "compat", "hesiod")}
+    switch = {"/etc/nsswitch.conf": "passwd: files compat\nhosts: files dns\nservices: hesiod\n"}
+    tree = rootfs(dict.fromkeys(places.values(), "x") | switch | {GLIBC: f"x\0GLIBC_{version}\0"})
+    facts = replace(hints.facts(tree, (), {}), kept={RootPath(GLIBC): None})
+    paths = {need.path for need in hints.needs(facts, frozenset(set(hints.HINTS) - {"nss"}))}
+    assert paths & set(places.values()) == {places[module] for module in modules}
+
+
 @pytest.mark.parametrize("name", sorted(set(hints.HINTS) - {"pkgdb"}))
 def test_each_can_be_turned_off(name: str) -> None:
     kept = (GLIBC, "/usr/lib/libssl.so.3")

@@ -89,11 +89,18 @@ def test_dpkg() -> None:
     assert found.files("unknown") == []
 
 
-def test_filtered_status_is_verbatim() -> None:
+def test_filtered_status_has_all_but_the_long_description() -> None:
     found = packages.read(rootfs(DPKG))
-    assert found.filtered({"bash", "libc6:amd64", "nginx"}).strip() == STATUS.strip().encode()
-    assert found.filtered({"nginx"}) == STATUS[STATUS.index("Package: nginx") :].encode() + b"\n"
+    short = STATUS.replace("Description: web\n server\n", "Description: web\n")
+    assert found.filtered({"bash", "libc6:amd64", "nginx"}).strip() == short.strip().encode()
+    assert found.filtered({"nginx"}) == short[short.index("Package: nginx") :].encode() + b"\n"
     assert found.filtered(()) == b""
+
+
+def test_what_follows_a_long_description_stays() -> None:
+    long = STATUS.replace(" server\n", " served\n .\n and well\nHomepage: x\n")
+    found = packages.read(rootfs(DPKG | {"/var/lib/dpkg/status": long}))
+    assert found.filtered({"nginx"}).endswith(b"\nDescription: web\nHomepage: x\n\n")
 
 
 def test_apk() -> None:
