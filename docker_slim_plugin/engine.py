@@ -464,9 +464,12 @@ class Engine:
             yield container
         finally:
             if lingers:
-                self.removals.append(self.remover.submit(container.remove))
+                self._remove_later(container)
             else:
                 container.remove()
+
+    def _remove_later(self, container: Container) -> None:
+        self.removals.append(self.remover.submit(container.remove))
 
     @contextmanager
     def held(self, image: str) -> Iterator[Container]:
@@ -478,7 +481,7 @@ class Engine:
 
     @contextmanager
     def plain(self, image: str, entrypoint: Sequence[str]) -> Iterator[Container]:
-        """Yield a container without network or options, made but not started."""
+        """Yield a container without network or options, made but not started; it is removed while we go on."""
         made = translated(self.api.create_container)(
             image,
             entrypoint=list(entrypoint),
@@ -492,7 +495,7 @@ class Engine:
         try:
             yield container
         finally:
-            container.remove()
+            self._remove_later(container)
 
     @contextmanager
     def saved(self, reference: str) -> Iterator[BinaryIO]:

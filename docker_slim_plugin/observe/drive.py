@@ -27,8 +27,8 @@ from docker_slim_plugin.progress import Progress
 
 STOP_SECONDS = 10.0
 """docker stop's own grace."""
-QUIET_SECONDS = 1.0
-"""No new file for so long, and a run with its probes done is over."""
+QUIET_SECONDS = 0.5, 1.0
+"""No new file for so long, and a run with its probes done is over: as long as these had taken, within these bounds."""
 IDLE_SECONDS, IDLE_AGAIN_SECONDS = 10.0, 3.0
 """Without a port or a probe to go by, the app must also have used no processor for so long; when tried again, less."""
 IDLE_SHARE = 0.05
@@ -192,6 +192,8 @@ def settle(until: str, seen: Seen, lives: Callable[[], bool], init: int, deadlin
         return
     if not (seen.follower or seen.watch or idle):
         return
+    least, most = QUIET_SECONDS
+    quiet = min(most, max(least, time.monotonic() - seen.started))
     enough = IDLE_SECONDS if seen.follower or seen.watch else IDLE_AGAIN_SECONDS
     used, since = processor_seconds(init), time.monotonic()
     while lives() and time.monotonic() < deadline:
@@ -199,9 +201,9 @@ def settle(until: str, seen: Seen, lives: Callable[[], bool], init: int, deadlin
         if idle and now - since >= enough:
             before, used = used, processor_seconds(init)
             since = now
-            if used - before < IDLE_SHARE * enough and now - seen.last_new() >= QUIET_SECONDS:
+            if used - before < IDLE_SHARE * enough and now - seen.last_new() >= quiet:
                 return
-        if not idle and now - seen.last_new() >= QUIET_SECONDS:
+        if not idle and now - seen.last_new() >= quiet:
             return
         time.sleep(_TICK)
 
