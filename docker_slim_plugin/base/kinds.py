@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +20,14 @@ HEADER = """\
 # Written by docker slim base: what packages leave out when they are installed.
 # To have such files again, remove their lines here, and: apt-get install --reinstall PACKAGE
 """
+
+
+# Of glibc's IBM*.so, those where a blank is 0x40; the others are of PCs and contain ASCII.
+_EBCDIC = (
+    *("03[78]", "102[56]", "1047", "1097", "1112", "112[23]", "113[027]", "114?", "115?", "116[046]", "12712", "13??"),
+    *("16804", "2??", "42[034]", "4517", "4899", "4971", "500", "803", "87[015]", "880", "9030", "905", "918"),
+    "93[03579]",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +44,8 @@ class Kind:
     """Whether directories go too when they become empty; who uses a cache wants its directory."""
     usual: bool = True
     """Whether it is dropped unasked; what programs may miss is not."""
+    users: str = ""
+    """Programs that want such files, as a regular expression of paths: where one is there, the files stay."""
 
 
 KINDS = (
@@ -51,8 +61,11 @@ KINDS = (
             "/usr/share/omf/*",
             "/usr/share/lintian/*",
             "/usr/share/linda/*",
+            "/usr/share/perl*/*.pod",
+            "/usr/lib/*/perl*/*.pod",
         ),
-        keep=("/usr/share/doc/*/copyright",),
+        # Perl's own "use diagnostics" reads perldiag.pod.
+        keep=("/usr/share/doc/*/copyright", "/usr/share/perl/*/pod/perldiag.pod"),
         later=True,
     ),
     Kind(name="man", what="man pages", drop=("/usr/share/man/*",), later=True),
@@ -104,7 +117,7 @@ KINDS = (
     # The same that glibc itself calls extra, and other distributions put into a package of its own.
     Kind(
         name="gconv",
-        what="character sets, but Unicode and Latin 1",
+        what="character sets, all but Unicode and Latin 1",
         drop=("/usr/lib/*/gconv/*.so",),
         keep=tuple(
             f"/usr/lib/*/gconv/{name}.so"
@@ -113,10 +126,22 @@ KINDS = (
         usual=False,
     ),
     Kind(
+        name="ebcdic",
+        what="character sets of mainframes",
+        drop=tuple(f"/usr/lib/*/gconv/{name}.so" for name in ("EBCDIC-*", *(f"IBM{number}" for number in _EBCDIC))),
+    ),
+    Kind(
         name="headers",
-        what="C headers",
+        what="all C headers",
         drop=("/usr/include/*", "/usr/lib/*/perl/*/CORE/*.h"),
         usual=False,
+    ),
+    # Other headers are in packages for development; these come with what is needed to run Perl.
+    Kind(
+        name="perl-headers",
+        what="Perl's C headers, where no compiler is",
+        drop=("/usr/lib/*/perl/*/CORE/*.h",),
+        users=r"/usr/(local/)?bin/([\w.-]+-)?(cc|gcc|clang|tcc)(-[\d.]+)?",
     ),
     Kind(
         name="completions",
@@ -160,6 +185,13 @@ def rules(chosen: Collection[str], locales: Sequence[str] = ()) -> tuple[Rule, .
         found += [Rule(pattern, kind) for pattern in drop]
         found += [Rule(pattern, kind, keeps=True) for pattern in keep]
     return tuple(found)
+
+
+def wanted(chosen: Collection[str], paths: Iterable[str]) -> dict[str, str]:
+    """Return {kind: a program among the paths that wants its files} for those of the chosen kinds that have one."""
+    users = {kind.name: re.compile(kind.users) for kind in KINDS if kind.name in chosen and kind.users}
+    there = {name: min(filter(pattern.fullmatch, paths), default="") for name, pattern in users.items()}
+    return {name: path for name, path in there.items() if path}
 
 
 _PLACES = ("/usr/share/locale", "/usr/share/man")

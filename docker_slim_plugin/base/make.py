@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
@@ -67,11 +67,13 @@ def make(request: BaseRequest, progress: Progress) -> BaseReport:
             raise SlimError(f"cannot make a base of {request.image}: docker slim has slimmed it", hint=hint)
         called = base_name(source, request.tag)
     with engine.nothing_left(), purged(engine, source, request, clock) as (content, left, instead):
+        rules = _unwanted(rules, left.rootfs, progress)
         whole, division = (divide(one.rootfs, rules, source.config) for one in (content, left))
+        kept = Rootfs.of([one.entry for one in division.plan.kept], left.rootfs.reader)
         report = BaseReport(
             source=source,
             dropped=whole.dropped,
-            left=divide(left.rootfs, others, source.config).dropped,
+            left=divide(kept, others, source.config).dropped,
             purged=request.purge,
             purged_size=whole.size - division.size,
             instead=instead,
@@ -83,6 +85,14 @@ def make(request: BaseRequest, progress: Progress) -> BaseReport:
             image, skipped = write(engine, source, left.image, division.plan, called, clock)
             report = replace(report, image=image, warnings=(*report.warnings, *skipped))
     return replace(report, seconds=clock.seconds())
+
+
+def _unwanted(rules: Sequence[kinds.Rule], rootfs: Rootfs, progress: Progress) -> tuple[kinds.Rule, ...]:
+    """Return the rules but for those of kinds whose files a program there wants."""
+    wanted = kinds.wanted({rule.kind.name for rule in rules}, rootfs.entries)
+    for name, program in wanted.items():
+        progress.note(f"{name} stay: {program} is there, and may want them")
+    return tuple(rule for rule in rules if rule.kind.name not in wanted)
 
 
 @contextmanager

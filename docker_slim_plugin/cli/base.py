@@ -94,6 +94,10 @@ def base(
     It can install packages as before, and these come without their documentation too. Packages that nothing needs
     are listed; --purge removes those that you name.
 
+    Of the C library's character sets (iconv) only those of mainframes go, of C headers only Perl's own, which no
+    compiler is there to read. `apt-get install --reinstall PACKAGE` has time zones (tzdata), character sets (libc6)
+    or those headers (libperl5.36) back.
+
     \b
     docker slim base debian:bookworm
     docker slim base --keep-locale de --no-drop zoneinfo debian:bookworm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from docker_slim_plugin.base.kinds import NAMES, USUAL, exclusions, rules
+from docker_slim_plugin.base.kinds import NAMES, USUAL, exclusions, rules, wanted
 from docker_slim_plugin.base.plan import dispensable, divide
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.model import RootPath
@@ -48,7 +48,14 @@ TREE = {
     "/usr/lib/python3/dist-packages/a/b.py": "code",
     "/usr/lib/x86_64-linux-gnu/gconv/UTF-16.so": "\x7fELF",
     "/usr/lib/x86_64-linux-gnu/gconv/SJIS.so": "\x7fELF",
+    "/usr/lib/x86_64-linux-gnu/gconv/IBM850.so": "\x7fELF",
+    "/usr/lib/x86_64-linux-gnu/gconv/IBM1140.so": "\x7fELF",
+    "/usr/lib/x86_64-linux-gnu/gconv/EBCDIC-US.so": "\x7fELF",
     "/usr/include/stdio.h": "C",
+    "/usr/lib/x86_64-linux-gnu/perl/5.36.0/CORE/perl.h": "C",
+    "/usr/lib/x86_64-linux-gnu/perl/5.36.0/POSIX.pm": "perl",
+    "/usr/lib/x86_64-linux-gnu/perl/5.36.0/POSIX.pod": "=pod",
+    "/usr/share/perl/5.36.0/pod/perldiag.pod": "=pod",
 }
 
 
@@ -62,6 +69,7 @@ def gone(kind: str, *locales: str, **config: object) -> list[str]:
         pytest.param(
             "docs",
             [
+                "/usr/lib/x86_64-linux-gnu/perl/5.36.0/POSIX.pod",
                 "/usr/share/doc/bash/README.gz",
                 "/usr/share/doc/bash/examples",
                 "/usr/share/doc/bash/examples/loop.sh",
@@ -106,8 +114,22 @@ def gone(kind: str, *locales: str, **config: object) -> list[str]:
             ["/usr/lib/python3/dist-packages/a/__pycache__/b.cpython-311.pyc"],
             id="compiled Python",
         ),
-        pytest.param("gconv", ["/usr/lib/x86_64-linux-gnu/gconv/SJIS.so"], id="character sets, but Unicode"),
-        pytest.param("headers", ["/usr/include/stdio.h"], id="headers"),
+        pytest.param(
+            "gconv",
+            [f"/usr/lib/x86_64-linux-gnu/gconv/{name}.so" for name in ("EBCDIC-US", "IBM1140", "IBM850", "SJIS")],
+            id="character sets, but Unicode",
+        ),
+        pytest.param(
+            "ebcdic",
+            [f"/usr/lib/x86_64-linux-gnu/gconv/{name}.so" for name in ("EBCDIC-US", "IBM1140")],
+            id="character sets of mainframes, but not of PCs",
+        ),
+        pytest.param(
+            "headers",
+            ["/usr/include/stdio.h", "/usr/lib/x86_64-linux-gnu/perl/5.36.0/CORE/perl.h"],
+            id="headers",
+        ),
+        pytest.param("perl-headers", ["/usr/lib/x86_64-linux-gnu/perl/5.36.0/CORE/perl.h"], id="Perl's headers"),
     ],
 )
 def test_a_kind(kind: str, expected: list[str]) -> None:
@@ -193,6 +215,16 @@ def test_a_directory_for_dpkg_is_made() -> None:
     plan = divide(rootfs({**tree, "/etc/dpkg/dpkg.cfg": "x"}), rules(USUAL), {}).plan
     assert {"/etc/dpkg/dpkg.cfg.d", "/etc/dpkg/dpkg.cfg.d/docker-slim"} <= set(plan.by_path())
     assert divide(rootfs(tree), rules(USUAL), {}).plan.warnings
+
+
+@pytest.mark.parametrize("name", ["cc", "gcc-12", "clang", "x86_64-linux-gnu-gcc-12"])
+def test_a_compiler_wants_headers(name: str) -> None:
+    assert wanted(USUAL, ["/usr/bin/ls", f"/usr/bin/{name}"]) == {"perl-headers": f"/usr/bin/{name}"}
+
+
+def test_what_no_compiler_wants() -> None:
+    assert wanted(USUAL, ["/usr/bin/gccgo-13-x", "/usr/bin/ncc", "/usr/share/gcc", "/usr/lib/gcc/cc"]) == {}
+    assert wanted({"headers"}, ["/usr/bin/cc"]) == {}
 
 
 def test_nothing_is_dropped_that_is_not_asked_for() -> None:
