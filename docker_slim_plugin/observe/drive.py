@@ -18,7 +18,7 @@ import psutil
 from docker_slim_plugin.engine import Container
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.launch import Launch
-from docker_slim_plugin.model import RunResult
+from docker_slim_plugin.model import Access, RunResult
 from docker_slim_plugin.observe.follow import Follower
 from docker_slim_plugin.observe.probe import Execute, ProbePlan, run_probes
 from docker_slim_plugin.observe.ready import Target, processor_seconds, wait_ready
@@ -59,6 +59,12 @@ class Seen:
     follower: Follower | None = None
     watch: Watch | None = None
     started: float = field(default_factory=time.monotonic)
+    until_up: tuple[Access, ...] = ()
+    """What had been seen by the time that the app was up."""
+
+    def accesses(self) -> tuple[Access, ...]:
+        """Return what has been seen so far."""
+        return tuple(access for sense in (self.follower, self.watch) if sense for access in sense.accesses())
 
     def last_new(self) -> float:
         """Return when something was last seen for the first time (time.monotonic())."""
@@ -122,6 +128,7 @@ def run(
         )
 
     ports, ready = tuple(sorted(readiness.ports)), time.monotonic() - seen.started
+    seen.until_up = seen.accesses()
     results = run_probes(target, drive.probes, in_container(container, follow, deadline), deadline)
     settle(drive.until, seen, lives, init, deadline, idle=not (results or readiness.ports))
     if not lives():

@@ -9,10 +9,11 @@ import contextlib
 import time
 from dataclasses import replace
 
-from docker_slim_plugin.engine import Engine
+from docker_slim_plugin.engine import Container, Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import GATE_NAME, GATE_PATH, find_gate, write_gate
 from docker_slim_plugin.model import Access, Observations, RunResult
+from docker_slim_plugin.observe.again import again_drive, starts_otherwise, with_second
 from docker_slim_plugin.observe.drive import Drive, Seen, last_words, run
 from docker_slim_plugin.observe.follow import Follower
 from docker_slim_plugin.observe.watch import open_watch
@@ -76,7 +77,6 @@ def _observe_once(
 ) -> Observations:
     options, argv = drive.launch.held()
     with contextlib.ExitStack() as stack:
-        follower = stack.enter_context(Follower(use_filter=mode == "seccomp", detach=mode == "off"))
         if drive.launch.read_only:
             gate_file = stack.enter_context(workspace(engine.run_id)) / GATE_NAME
             write_gate(gate_file)
@@ -84,6 +84,33 @@ def _observe_once(
         container = stack.enter_context(engine.container(options, image, argv, lingers=drive.launch.shareable))
         if not drive.launch.read_only:
             container.put_gate()
+        senses, first = _watched(container, drive, mode, watch, progress, tree, tolerant=tolerant)
+        if tolerant or not starts_otherwise(first.result, senses.until_up):
+            return first
+        try:
+            with progress.step("observe a second start"):
+                container.wait(START_SECONDS)
+                again = again_drive(drive, first.result)
+                _, second = _watched(container, again, mode, watch, progress, tree, tolerant=True)
+        except SlimError as error:
+            said = f"the container was not watched in a second start: {error}"
+            return replace(first, warnings=(*first.warnings, said))
+        return with_second(first, second)
+
+
+def _watched(
+    container: Container,
+    drive: Drive,
+    mode: str,
+    watch: str,
+    progress: Progress,
+    tree: PristineTree,
+    *,
+    tolerant: bool,
+) -> tuple[Seen, Observations]:
+    """Start a container that has the gate; return its run's senses, and what they saw of it until it was stopped."""
+    with contextlib.ExitStack() as stack:
+        follower = stack.enter_context(Follower(use_filter=mode == "seccomp", detach=mode == "off"))
         container.start()
         tree.when_ready(lambda rootfs: follower.forget_missing(lambda path: rootfs.walk(path).end is not None))
         init = container.pid()
@@ -113,9 +140,8 @@ def _observe_once(
         follower.wait(lambda: gate in follower.ended or mode == "off", 1.0)
         watcher.drain()
         seen.show(progress)
-        accesses = (*(follower.accesses() if seen.follower else ()), *watcher.accesses())
-        return Observations(
-            accesses=accesses,
+        return seen, Observations(
+            accesses=seen.accesses(),
             result=replace(result, seconds=time.monotonic() - started),
             lost=follower.lost + watcher.lost,
             events=follower.events + watcher.events,

@@ -27,6 +27,7 @@ STAGES = [
     ("observe ...", 0.0),
     ("observe ...", 0.3),
     ("observe ...", 1.0),
+    ("observe a second start ...", 0.4),
     ("write layered ...", 0.0),
     ("write squashed ...", 0.1),
     ("verify layered", 0.2),
@@ -59,7 +60,7 @@ def stop_at(
 @pytest.mark.parametrize(
     ("stage", "delay", "number", "group"),
     [(*stage, signal.SIGINT, True) for stage in STAGES]
-    + [(*stage, signal.SIGTERM, False) for stage in (STAGES[2], STAGES[5])],
+    + [(*stage, signal.SIGTERM, False) for stage in (STAGES[2], STAGES[6])],
 )
 def test_an_interrupted_run_leaves_nothing(
     image: str, stage: str, delay: float, number: signal.Signals, group: bool
