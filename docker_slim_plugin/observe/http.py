@@ -187,7 +187,7 @@ def spoken(host: str, host_port: int, port: int) -> tuple[Server | None, str]:
     """Return the port as a server of HTTP or HTTPS; or None, and why not."""
     plain = Server(host, host_port, port)
     secure = Server(host, host_port, port, secure=True)
-    problem = ""
+    problem, tls = "", Answer(-1)
     for pause in (PAUSE_SECONDS, 0.0):
         answer = ask(plain, "GET", "/", SPEAK_SECONDS)
         # 400 is what nginx and others answer to plain HTTP on a port for TLS.
@@ -195,7 +195,9 @@ def spoken(host: str, host_port: int, port: int) -> tuple[Server | None, str]:
             return plain, ""
         if answer.foreign:
             return None, ""
-        tls = ask(secure, "GET", "/", TLS_SECONDS)
+        # Who let a TLS hello wait the first time was up, and waited for something else.
+        if "no answer" not in tls.problem:
+            tls = ask(secure, "GET", "/", TLS_SECONDS)
         if tls.status != -1:
             return secure, ""
         if answer.status == 400:

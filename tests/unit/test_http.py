@@ -270,6 +270,21 @@ def test_what_a_port_speaks(talk: Talk, spoken_http: bool) -> None:
         assert (spoken("127.0.0.1", port, 80)[0] is not None) == spoken_http
 
 
+def test_who_waits_on_for_more_speaks_no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As redis does: it hangs up on a browser, and a TLS hello is no whole line yet."""
+    monkeypatch.setattr(http, "TLS_SECONDS", 0.2)
+    begun: list[bytes] = []
+
+    def talk(connection: socket.socket) -> None:
+        begun.append(connection.recv(1))
+        if begun[-1] == b"\x16":
+            silent(connection)
+
+    with listener(talk) as port:
+        assert spoken("127.0.0.1", port, 6379)[0] is None
+    assert begun == [b"G", b"\x16", b"G"]
+
+
 def test_plain_http_refused_on_a_port_for_tls(certificate: Path) -> None:
     """As nginx does: 400 in plain text to who speaks plain."""
     context = tls(certificate)
