@@ -26,8 +26,8 @@ FLOORS = (
     {"__main__"},
 )
 HOMES = {
-    "docker": {"engine.py"},
-    "requests": {"engine.py", "observe/"},
+    "docker": {"engine/"},
+    "requests": {"engine/", "observe/"},
     "ptrace": {"observe/"},
     "pyseccomp": {"observe/"},
     "elftools": {"resolve/"},

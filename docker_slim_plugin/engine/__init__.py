@@ -1,0 +1,8 @@
+"""The Docker Engine: all that we ask of it, and the only place that knows its SDK."""
+
+from docker_slim_plugin.engine.border import translated
+from docker_slim_plugin.engine.container import INIT_LAYER, Container
+from docker_slim_plugin.engine.engine import Engine, is_native
+from docker_slim_plugin.engine.identity import LABEL, TEMPORARY, run_identity
+
+__all__ = ["INIT_LAYER", "LABEL", "TEMPORARY", "Container", "Engine", "is_native", "run_identity", "translated"]

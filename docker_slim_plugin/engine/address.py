@@ -1,0 +1,68 @@
+"""Which engine docker would talk to, and whether we can work with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import pairwise
+
+from docker import DockerClient
+from docker.context import ContextAPI
+from docker.errors import DockerException
+
+from docker_slim_plugin.errors import SlimError
+
+OLDEST_API = (1, 41)
+TIMEOUT = 600
+"""Seconds that an answer of the engine may take."""
+_OTHERS = {"podman engine": "Podman", "rootlesskit": "a rootless engine"}
+"""What may answer in a Docker Engine's place, by a component that it names."""
+
+
+def endpoint(global_options: Sequence[str]) -> str:
+    """Return the address of docker's own choice: -H, --context, DOCKER_HOST, DOCKER_CONTEXT, the current context."""
+    options = dict(pairwise(global_options))
+    options |= dict(option.split("=", 1) for option in global_options if option.startswith("--") and "=" in option)
+    host = options.get("--host") or options.get("-H")
+    context = options.get("--context") or options.get("-c")
+    if not host and not context:
+        host = os.environ.get("DOCKER_HOST", "")
+        context = os.environ.get("DOCKER_CONTEXT", "")
+    if host:
+        return host
+    try:
+        found = ContextAPI.get_context(context) if context else ContextAPI.get_current_context()
+    except DockerException as error:
+        raise SlimError(f"cannot read docker's context: {error}", hint="docker context ls") from error
+    if found is None:
+        raise SlimError(f"cannot find the docker context {context!r}", hint="docker context ls")
+    return str(found.Host or "unix:///var/run/docker.sock")
+
+
+def reach(address: str) -> DockerClient:
+    """Return a client of the engine at `address`; SlimError when it is not there, not local, or too old."""
+    if not address.startswith("unix://"):
+        raise SlimError(
+            f"cannot slim on a remote engine ({address}): the app is traced on the engine's own host",
+            hint="run docker slim there, or: docker context use default",
+        )
+    try:
+        client = DockerClient(base_url=address, version="auto", timeout=TIMEOUT)
+    except DockerException as error:
+        raise SlimError(
+            f"cannot reach the Docker Engine at {address}: is it running?", hint="systemctl start docker"
+        ) from error
+    version = client.version()
+    for component in version.get("Components") or ():
+        if other := _OTHERS.get(component["Name"].lower()):
+            raise SlimError(
+                f"cannot slim on {other} ({address}): a Docker Engine that runs as root is needed",
+                hint="docker context use default; unset DOCKER_HOST",
+            )
+    api = tuple(int(part) for part in version["ApiVersion"].split("."))
+    if api < OLDEST_API:
+        raise SlimError(
+            f"cannot work with Docker Engine {version['Version']}: 20.10 or later is needed",
+            hint="upgrade the engine",
+        )
+    return client

@@ -1,0 +1,221 @@
+"""A container, of ours or somebody else's: what we ask of it."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import psutil
+import requests
+from docker.errors import APIError, NotFound
+
+from docker_slim_plugin.engine.border import Blocks, translated
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.gate import GATE_NAME, GATE_PATH, GATES
+from docker_slim_plugin.overlay import lower_directories
+
+if TYPE_CHECKING:
+    from docker_slim_plugin.engine.engine import Engine
+
+LOG_BYTES = 64 * 1024
+INIT_LAYER = (
+    "/.dockerenv",
+    "/dev/console",
+    "/dev/pts",
+    "/dev/shm",  # noqa: S108
+    "/etc/hostname",
+    "/etc/hosts",
+    "/etc/mtab",
+    "/etc/resolv.conf",
+    "/proc",
+    "/sys",
+)
+"""What the engine makes in every container where the image has no such name (moby, daemon/initlayer)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container of ours."""
+
+    engine: Engine
+    id: str
+
+    @translated
+    def start(self) -> None:
+        self.engine.api.start(self.id)
+
+    @translated
+    def attributes(self) -> dict[str, Any]:
+        return dict(self.engine.api.inspect_container(self.id))
+
+    def pid(self) -> int:
+        """Return the host pid of the container's first process; 0 when it does not run."""
+        return int(self.attributes()["State"]["Pid"])
+
+    def _check_gate(self) -> None:
+        """Raise SlimError when the image has the gate's name itself: one of the two would hide the other."""
+        api = self.engine.api
+        address = f"{api.base_url}/v{api.api_version}/containers/{self.id}/archive"
+        if api.head(address, params={"path": GATE_PATH}).status_code == requests.codes.ok:
+            raise SlimError(
+                f"cannot trace an image that has a file of its own at {GATE_PATH}",
+                hint="build the image without it: docker slim needs that name for its own program",
+            )
+
+    @translated
+    def put_gate(self) -> None:
+        """Lay the gate into the container's own file system; SlimError when the image has such a name."""
+        self._check_gate()
+        archive = io.BytesIO()
+        program = GATES[os.uname().machine].elf()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            member = tarfile.TarInfo(GATE_NAME)
+            member.mode, member.size = 0o755, len(program)
+            tar.addfile(member, io.BytesIO(program))
+        self.engine.api.put_archive(self.id, "/", archive.getvalue())
+
+    @translated
+    def kill(self, signal: str | None = None) -> None:
+        """Send a signal; a container that has ended already is none the worse."""
+        try:
+            self.engine.api.kill(self.id, signal)
+        except APIError as error:
+            if error.status_code not in (404, 409) and "not running" not in str(error):
+                raise
+
+    @translated
+    def wait(self, seconds: float) -> int | None:
+        """Return the exit status, or None when it still runs after `seconds`."""
+        try:
+            return int(self.engine.api.wait(self.id, timeout=max(seconds, 0.1))["StatusCode"])
+        except requests.exceptions.ReadTimeout:
+            return None
+        except requests.exceptions.ConnectionError as error:
+            if "timed out" in str(error).lower():
+                return None
+            raise
+
+    def logs(self, lines: int | str = "all") -> str:
+        """Return standard output and error as they came, bounded to LOG_BYTES."""
+        return self._logged(stdout=True, stderr=True, lines=lines)
+
+    @translated
+    def _logged(self, *, stdout: bool, stderr: bool, lines: int | str = "all") -> str:
+        data = bytearray()
+        for block in self.engine.api.logs(self.id, stdout=stdout, stderr=stderr, tail=lines, stream=True, follow=False):
+            data += block
+            if len(data) >= LOG_BYTES:
+                break
+        return os.fsdecode(bytes(data[:LOG_BYTES]))
+
+    def output(self) -> str:
+        """Return standard output and, behind it, standard error: which came when is chance, as they are two pipes."""
+        return self._logged(stdout=True, stderr=False) + self._logged(stdout=False, stderr=True)
+
+    @translated
+    def changes(self) -> dict[str, int]:
+        """Return how the container's files differ from its image's: {path: 0 changed, 1 added, 2 deleted}.
+
+        `docker diff` leaves out what the engine puts below every container (moby's initlayer): that is in here too.
+        """
+        attributes = self.attributes()
+        below = (attributes.get("GraphDriver") or {}).get("Data") or {}
+        init = str(below.get("LowerDir", "")).partition(":")[0]
+        if not init and (lower := lower_directories(attributes["State"]["Pid"] or 0)):
+            init = str(lower[0])
+        found = {"/": 0, "/dev": 0, "/etc": 0}
+        found |= {path: 1 for path in INIT_LAYER if not init or _lies_in(init, path)}
+        found |= {change["Path"]: int(change["Kind"]) for change in self.engine.api.diff(self.id) or []}
+        return found
+
+    @translated
+    def execute(
+        self, argv: Sequence[str], follow: Callable[[int], None] | None = None, deadline: float = math.inf
+    ) -> tuple[int, str]:
+        """Run argv as `docker exec` would; return its exit status and what `output` would (bounded).
+
+        With `follow` it is started at the gate, and `follow` is called with the host pid that waits there. What has
+        not ended at the `deadline` (time.monotonic()) is killed.
+        """
+        api = self.engine.api
+        command = [GATE_PATH, *argv] if follow else list(argv)
+        identity = api.exec_create(self.id, command)["Id"]
+        stream = api.exec_start(identity, stream=True, demux=True)
+        if follow:
+            pid = 0
+            while not pid:
+                state = api.exec_inspect(identity)
+                if not state["Running"] and state["ExitCode"] is not None:
+                    break
+                pid = int(state["Pid"] or 0)
+            if pid:
+                follow(pid)
+        written = bytearray(), bytearray()
+        with self._killed_at(deadline, identity) as killed:
+            for blocks in stream:
+                for data, block in zip(written, blocks, strict=True):
+                    data.extend((block or b"")[: max(0, LOG_BYTES - len(data))])
+        written[1].extend(b"\nit did not end in time" if killed else b"")
+        return int(api.exec_inspect(identity)["ExitCode"] or 0), os.fsdecode(b"".join(written))
+
+    @contextmanager
+    def _killed_at(self, deadline: float, identity: str) -> Iterator[list[int]]:
+        """Kill what was executed, and all that it started, when the deadline passes within the block.
+
+        Yield the list of the pids that were killed.
+        """
+        killed: list[int] = []
+
+        def kill() -> None:
+            with suppress(APIError, requests.RequestException, psutil.NoSuchProcess):
+                pid = int(self.engine.api.exec_inspect(identity)["Pid"] or 0)
+                first = psutil.Process(pid)
+                for process in (first, *first.children(recursive=True)) if pid else ():
+                    process.kill()
+                    killed.append(process.pid)
+
+        timer = threading.Timer(min(max(1.0, deadline - time.monotonic()), threading.TIMEOUT_MAX), kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield killed
+        finally:
+            timer.cancel()
+
+    @contextmanager
+    def export(self) -> Iterator[BinaryIO]:
+        """Yield the tar stream that `docker export` gives."""
+        response = translated(self.engine.api.export)(self.id, chunk_size=None)
+        with io.BufferedReader(Blocks(response), 1 << 20) as stream:
+            yield stream
+
+    @translated
+    def commit(self, reference: str) -> None:
+        """Write an image of what is in it now, as `docker commit` does."""
+        repository, _, tag = reference.rpartition(":")
+        self.engine.api.commit(self.id, repository, tag)
+
+    def remove(self) -> None:
+        """Remove it and its anonymous volumes, running or not."""
+        try:
+            # force: a tracee in ptrace-stop does not answer SIGTERM.
+            self.engine.api.remove_container(self.id, v=True, force=True)
+        except NotFound:
+            pass
+        except APIError as error:
+            if "already in progress" not in str(error):
+                text = f"cannot remove the container {self.id[:12]}: {error}"
+                raise SlimError(text, hint="docker slim prune") from error
+
+
+def _lies_in(layer: str, path: str) -> bool:
+    """Tell whether a layer on disk has a name; its parent must be a directory of the layer, not a link out of it."""
+    return os.path.lexists(layer + path) and not os.path.islink(os.path.dirname(layer + path))

@@ -1,0 +1,295 @@
+"""A local Docker Engine: images, and containers that are gone when they are needed no more.
+
+Containers that run the app are made by the user's own `docker create`, so that every option of docker run means what
+it means there; everything else goes through the API. All that is made here carries the label `docker-slim.run`.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import requests
+from docker import DockerClient
+from docker.errors import APIError, ImageNotFound, NotFound
+
+from docker_slim_plugin.engine.address import TIMEOUT, endpoint, reach
+from docker_slim_plugin.engine.border import Blocks, ImageMissing, advice_on_space, translated
+from docker_slim_plugin.engine.container import Container
+from docker_slim_plugin.engine.identity import LABEL, TEMPORARY, run_identity
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.gate import GATE_PATH
+from docker_slim_plugin.model import SourceImage
+from docker_slim_plugin.workspace import workspace
+
+_GOARCH = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A local Docker Engine."""
+
+    client: DockerClient
+    address: str
+    global_options: tuple[str, ...] = ()
+    run_id: str = field(default_factory=lambda: run_identity(os.getpid()))
+    remover: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "remover"))
+    removals: list[Future[None]] = field(default_factory=list)
+
+    @property
+    def api(self) -> Any:
+        return self.client.api
+
+    @classmethod
+    def connect(cls, global_options: Sequence[str] = ()) -> Engine:
+        """Return the engine that docker would talk to; SlimError when it is not there, not local, or too old."""
+        address = endpoint(global_options)
+        return cls(reach(address), address, tuple(global_options))
+
+    def docker(self, *arguments: str, quiet: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the user's own docker client."""
+        client = os.environ.get("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND") or "docker"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_CLI_PLUGIN_")}
+        return subprocess.run(
+            [client, *self.global_options, *arguments],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if quiet else None,
+            text=True,
+            errors="surrogateescape",
+            env=environment,
+        )
+
+    @translated
+    def image(self, reference: str) -> SourceImage:
+        """Return the local image `reference`; SlimError when there is none."""
+        try:
+            found = self.api.inspect_image(reference)
+        except ImageNotFound as error:
+            raise ImageMissing(f"cannot find the image {reference!r}", hint=f"docker pull {reference}") from error
+        except APIError as error:
+            if error.status_code != requests.codes.bad_request:
+                raise
+            raise SlimError(
+                f"cannot read {reference!r} as an image's name: {error.explanation}", hint="NAME[:TAG], lower case"
+            ) from error
+        return SourceImage(
+            reference=reference,
+            id=found["Id"],
+            digests=tuple(found.get("RepoDigests") or ()),
+            tags=tuple(found.get("RepoTags") or ()),
+            size=int(found["Size"]),
+            os=found.get("Os", "linux"),
+            architecture=found.get("Architecture", ""),
+            variant=found.get("Variant", ""),
+            created=found.get("Created", ""),
+            config=found.get("Config") or {},
+            layers=tuple((found.get("RootFS") or {}).get("Layers") or ()),
+            history=tuple(self.api.history(found["Id"])),
+            graph=found.get("GraphDriver") or {},
+        )
+
+    @translated
+    def existing(self, name: str) -> Container:
+        """Return a container of somebody else's; SlimError when there is none."""
+        try:
+            return Container(self, str(self.api.inspect_container(name)["Id"]))
+        except NotFound as error:
+            raise SlimError(f"cannot find the container {name!r}", hint="docker ps") from error
+
+    def has_image(self, reference: str) -> bool:
+        try:
+            self.image(reference)
+        except ImageMissing:
+            return False
+        return True
+
+    def source(self, reference: str, *, pull: str, platform: str, foreign: bool = False) -> SourceImage:
+        """Return the image, pulled as docker run would (`pull` is missing, always or never).
+
+        SlimError when it is for another machine, unless it may be `foreign`.
+        """
+        if pull == "always" or (pull != "never" and not self.has_image(reference)):
+            options = ["--platform", platform] if platform else []
+            answer = self.docker("pull", "-q", *options, reference)
+            if answer.returncode:
+                reason = answer.stderr.strip().splitlines()[-1:] or ["no reason given"]
+                raise SlimError(
+                    f"cannot find the image {reference!r} here, nor pull it: {reason[0]}", hint="docker images"
+                )
+        found = self.image(reference)
+        native = _GOARCH.get(os.uname().machine, os.uname().machine)
+        if not foreign and not is_native(found):
+            raise SlimError(
+                f"cannot trace an image for {found.os}/{found.architecture} on {native}",
+                hint=f"docker pull --platform linux/{native} {reference}, or run this on such a host",
+            )
+        return found
+
+    def create(self, options: Sequence[str], image: str, argv: Sequence[str]) -> Container:
+        """Make a container with docker create's own options; nothing is started."""
+        with workspace(self.run_id) as directory:
+            file = directory / "cid"
+            arguments = ["--cidfile", str(file), "--label", f"{LABEL}={self.run_id}", *options, image, *argv]
+            answer = self.docker("create", *arguments)
+            if answer.returncode:
+                reason = answer.stderr.strip().removeprefix("docker: ").removeprefix("Error response from daemon: ")
+                first = reason.splitlines()[0] if reason else "no reason given"
+                raise SlimError(f"cannot create the container: {first}", hint="docker create --help")
+            return Container(self, file.read_text(encoding="ascii").strip())
+
+    @contextmanager
+    def container(
+        self, options: Sequence[str], image: str, argv: Sequence[str] = (), *, lingers: bool = False
+    ) -> Iterator[Container]:
+        """Yield a new container; it is gone afterwards, whatever happened inside.
+
+        One that `lingers` is removed while we go on, and gone when `nothing_left` is left.
+        """
+        container = self.create(options, image, argv)
+        try:
+            yield container
+        finally:
+            if lingers:
+                self._remove_later(container)
+            else:
+                container.remove()
+
+    def _remove_later(self, container: Container) -> None:
+        self.removals.append(self.remover.submit(container.remove))
+
+    @contextmanager
+    def held(self, image: str) -> Iterator[Container]:
+        """Yield a started container of `image` that waits at the gate and will never run."""
+        with self.plain(image, [GATE_PATH]) as container:
+            container.put_gate()
+            container.start()
+            yield container
+
+    @contextmanager
+    def plain(self, image: str, entrypoint: Sequence[str]) -> Iterator[Container]:
+        """Yield a container without network or options, made but not started; it is removed while we go on."""
+        made = translated(self.api.create_container)(
+            image,
+            entrypoint=list(entrypoint),
+            command=["-"],
+            labels={LABEL: self.run_id},
+            network_disabled=True,
+            healthcheck={"Test": ["NONE"]},
+            host_config=self.api.create_host_config(network_mode="none"),
+        )
+        container = Container(self, made["Id"])
+        try:
+            yield container
+        finally:
+            self._remove_later(container)
+
+    @contextmanager
+    def saved(self, reference: str) -> Iterator[BinaryIO]:
+        """Yield the tar stream that `docker save` gives."""
+        blocks = translated(self.api.get_image)(reference, chunk_size=1 << 20)
+        with io.BufferedReader(Blocks(iter(blocks)), 1 << 20) as stream:
+            yield stream
+
+    @translated
+    def load(self, archive: BinaryIO) -> None:
+        """Load an archive as `docker load` does."""
+        for answer in self.api.load_image(archive, quiet=True):
+            if "error" in answer:
+                said = str(answer["error"])
+                raise SlimError(f"cannot load the slim image: {said}", hint=advice_on_space(said))
+
+    @translated
+    def import_tar(self, stream: BinaryIO, changes: Sequence[str], message: str = "") -> str:
+        """Import a tar as `docker import` does; return the new image's id."""
+        asked = {"fromSrc": "-", "repo": TEMPORARY, "tag": self.tag("squashed"), "changes": list(changes)}
+        # The SDK's import_image knows no message.
+        answer = self.api.post(
+            f"{self.api.base_url}/v{self.api.api_version}/images/create",
+            data=stream,
+            params={**asked, "message": message},
+            headers={"Content-Type": "application/tar"},
+            timeout=TIMEOUT,
+        )
+        if not answer.ok:
+            raise SlimError(f"cannot import the slim image: {answer.text.strip()}", hint=advice_on_space(answer.text))
+        for line in answer.text.splitlines():
+            if '"error"' in line:
+                raise SlimError(f"cannot import the slim image: {line}", hint=advice_on_space(line))
+        return str(self.api.inspect_image(self.temporary("squashed"))["Id"])
+
+    def tag(self, form: str) -> str:
+        return f"{self.run_id.replace(' ', '-')}-{form}"
+
+    def temporary(self, form: str) -> str:
+        """Return the name under which an image lies until it is proved."""
+        return f"{TEMPORARY}:{self.tag(form)}"
+
+    @translated
+    def name(self, image: str, reference: str) -> None:
+        """Give an image a name; who had it before goes if it is the same but for the time of its making."""
+        before = self.api.inspect_image(reference) if self.has_image(reference) else None
+        repository, _, tag = reference.rpartition(":")
+        self.api.tag(image, repository, tag, force=True)
+        after = self.api.inspect_image(image)
+        if before and before["Id"] != after["Id"] and all(before[part] == after[part] for part in ("Config", "RootFS")):
+            # Not forced: it may have other names, or containers.
+            with suppress(APIError):
+                self.api.remove_image(before["Id"], force=False)
+
+    def unname(self, reference: str) -> None:
+        """Take a name away; the image goes with its last one."""
+        try:
+            self.api.remove_image(reference, noprune=False, force=True)
+        except (ImageNotFound, NotFound):
+            pass
+        except APIError as error:
+            raise SlimError(f"cannot remove {reference}: {error}", hint="docker slim prune") from error
+
+    @translated
+    def abandon(self) -> None:
+        """Remove every container of this run, so that whatever waits for one of them stops waiting."""
+        for item in self.api.containers(all=True, filters={"label": f"{LABEL}={self.run_id}"}):
+            Container(self, item["Id"]).remove()
+
+    @contextmanager
+    def nothing_left(self) -> Iterator[None]:
+        """Wait for removals, and remove all of this run's containers when it fails.
+
+        One of those may have been made by a `docker create` that we cut off.
+        """
+        try:
+            yield
+            for removal in self.removals:
+                removal.result()
+        except BaseException:
+            self.abandon()
+            raise
+
+    @translated
+    def ours(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return the API's records of all containers and temporary images that runs of docker slim own or left."""
+        labelled = self.api.containers(all=True, filters={"label": LABEL})
+        images = self.api.images(name=TEMPORARY)
+        return [item for item in labelled if not self._inherited(item)], list(images)
+
+    def _inherited(self, item: dict[str, Any]) -> bool:
+        """Tell whether a container has our label from its image: then it is somebody else's."""
+        try:
+            labels = self.api.inspect_image(item["ImageID"])["Config"].get("Labels") or {}
+        except (ImageNotFound, NotFound):
+            return False
+        return bool(labels.get(LABEL) == item["Labels"][LABEL])
+
+
+def is_native(image: SourceImage) -> bool:
+    """Tell whether this machine runs the image's programs itself."""
+    native = _GOARCH.get(os.uname().machine, os.uname().machine)
+    return image.architecture in (native, "386" if native == "amd64" else "arm")
