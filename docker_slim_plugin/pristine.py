@@ -25,8 +25,8 @@ from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import find_gate
 from docker_slim_plugin.model import Entry, EntryKind, RootPath, SourceImage
-from docker_slim_plugin.overlay import lower_directories
 from docker_slim_plugin.rootfs import Reader, Rootfs
+from docker_slim_plugin.rootmount import lower_directories
 
 _START_SECONDS = 20.0
 _PATH_MAX = 4096

@@ -20,7 +20,7 @@ from docker.errors import APIError, NotFound
 from docker_slim_plugin.engine.border import Blocks, translated
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import GATE_NAME, GATE_PATH, GATES
-from docker_slim_plugin.overlay import lower_directories
+from docker_slim_plugin.rootmount import lower_directories
 
 if TYPE_CHECKING:
     from docker_slim_plugin.engine.engine import Engine

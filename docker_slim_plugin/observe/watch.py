@@ -23,6 +23,7 @@ from docker_slim_plugin.linux_fanotify import (
     FAN_CLOEXEC,
     FAN_MARK_ADD,
     FAN_MARK_FILESYSTEM,
+    FAN_MARK_MOUNT,
     FAN_NONBLOCK,
     FAN_OPEN,
     FAN_OPEN_EXEC,
@@ -42,6 +43,7 @@ from docker_slim_plugin.linux_inotify import (
     inotify_init1,
 )
 from docker_slim_plugin.model import Access, AccessKind, Origin, Process
+from docker_slim_plugin.rootmount import has_its_own
 
 MAX_PATHS = 1_000_000
 """Distinct paths held; more are counted as lost."""
@@ -131,7 +133,11 @@ class Watch:
 
 
 class Fanotify:
-    """One mark on the whole file system that is the container's root: its overlay, and no other container's."""
+    """One mark on the whole file system that is the container's root: its overlay, and no other container's.
+
+    Where the root is only a directory of a file system, the mark is on the mount: what else is in that file system is
+    the host's. Then nothing is seen of mounts that the app makes of its own root (unshare(1)).
+    """
 
     name = "fanotify"
 
@@ -141,7 +147,8 @@ class Fanotify:
         try:
             # /proc/PID/root is the kernel's own link: no name of the image is looked up.
             mask = FAN_OPEN | FAN_OPEN_EXEC
-            fanotify_mark(self._group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, mask, f"/proc/{pid}/root")
+            scope = FAN_MARK_FILESYSTEM if has_its_own(pid) else FAN_MARK_MOUNT
+            fanotify_mark(self._group, FAN_MARK_ADD | scope, mask, f"/proc/{pid}/root")
         except OSError:
             os.close(self._group)
             raise

@@ -1,4 +1,4 @@
-"""Where the kernel says that a container's layers are."""
+"""What the kernel says of a container's root."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin.overlay import lower_directories, mounted
+from docker_slim_plugin.rootmount import has_its_own, lower_directories, mounted, root_of
 
 PROC = b"154 144 0:83 / /proc rw,nosuid - proc proc rw\n"
 
@@ -36,9 +36,16 @@ def test_lower_directories(mountinfo: bytes, directories: list[str]) -> None:
     assert mounted(mountinfo) == tuple(map(Path, directories))
 
 
+def test_where_a_root_lies() -> None:
+    shared = b"1 0 8:1 /lib/docker/vfs/dir/1 / rw - ext4 /dev/sda1 rw\n"
+    assert root_of(shared + PROC) == (b"/lib/docker/vfs/dir/1", b"ext4", b"rw")
+    assert root_of(root(b"rw"))[0] == b"/"
+
+
 def test_a_process_that_has_gone_has_none() -> None:
     child = os.fork()
     if child == 0:
         os._exit(0)
     os.waitpid(child, 0)
     assert lower_directories(child) == ()
+    assert not has_its_own(child)

@@ -1,4 +1,4 @@
-"""The directories that a container's root is laid over, as the kernel names them: on engines that do not tell."""
+"""The mount that is a container's root, as the kernel tells of it: on engines that do not."""
 
 from __future__ import annotations
 
@@ -14,22 +14,41 @@ def lower_directories(pid: int) -> tuple[Path, ...]:
 
     The first is what the engine itself puts below every container, the others are the image's layers.
     """
-    try:
-        with open(f"/proc/{pid}/mountinfo", "rb") as file:
-            return mounted(file.read())
-    except OSError:
-        return ()
+    return mounted(_mountinfo(pid))
 
 
 def mounted(mountinfo: bytes) -> tuple[Path, ...]:
     """Return the lower directories of the root in the text of a mountinfo file (proc_pid_mountinfo(5))."""
-    found: tuple[Path, ...] = ()
+    _, kind, options = root_of(mountinfo)
+    return _lower(options) if kind == b"overlay" else ()
+
+
+def has_its_own(pid: int) -> bool:
+    """Tell whether the root of `pid` is a file system of its own, as an overlay is.
+
+    The storage drivers vfs and btrfs give a container a directory in one that it shares with others, and the host.
+    """
+    return root_of(_mountinfo(pid))[0] == b"/"
+
+
+def root_of(mountinfo: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return where the root lies in its file system, its type and its options; empty where there is none."""
+    found = b"", b"", b""
     for line in mountinfo.splitlines():
         mount, _, rest = line.partition(b" - ")
         kind, _, options = rest.split(b" ", 2)
-        if mount.split()[4] == b"/":
-            found = _lower(options) if kind == b"overlay" else ()
+        _, _, _, inside, where, *_ = mount.split()
+        if where == b"/":
+            found = inside, kind, options
     return found
+
+
+def _mountinfo(pid: int) -> bytes:
+    try:
+        with open(f"/proc/{pid}/mountinfo", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def _lower(options: bytes) -> tuple[Path, ...]:
