@@ -137,7 +137,7 @@ def write_and_compare(
             images=tuple(image for image, _ in proved),
             verdicts=tuple(verdict for _, verdict in proved),
             outputs=files.write(outputs, draft, called.layered, flat),
-            warnings=(*report.warnings, *draft.warnings),
+            warnings=(*report.warnings, *draft.warnings, *files.shortcomings(outputs, draft)),
         )
 
 

@@ -111,6 +111,7 @@ def named(job: Job, report: Report, layered: Draft, rootfs: Rootfs) -> Report:
         )
     warnings = [warning for verdict in report.verdicts for warning in verdict.warnings]
     warnings += layered.warnings
+    warnings += files.shortcomings(job.request.outputs, layered)
     warnings += [repair.sentence() for repair in report.repairs]
     if smallest == job.source.size:
         warnings.append(f"the app needs all of {job.source.reference}: there is nothing to leave out")

@@ -10,7 +10,7 @@ import io
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -192,9 +192,9 @@ class Engine:
             self._remove_later(container)
 
     @contextmanager
-    def saved(self, reference: str) -> Iterator[BinaryIO]:
-        """Yield the tar stream that `docker save` gives."""
-        blocks = translated(self.api.get_image)(reference, chunk_size=1 << 20)
+    def saved(self, image: str) -> Iterator[BinaryIO]:
+        """Yield the tar stream that `docker save` gives of the image with this id."""
+        blocks = translated(self.api.get_image)(image, chunk_size=1 << 20)
         with io.BufferedReader(Blocks(iter(blocks)), 1 << 20) as stream:
             yield stream
 
@@ -271,6 +271,8 @@ class Engine:
                 removal.result()
         except BaseException:
             self.abandon()
+            # What is being removed already, `abandon` does not wait for.
+            wait(self.removals)
             raise
 
     @translated

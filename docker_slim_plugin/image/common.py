@@ -73,7 +73,8 @@ def opened(engine: Engine, reference: str, source: SourceImage, directory: Path)
             hint=f"docker pull --platform {source.os}/{source.architecture} {reference}",
         )
     with PristineTree(engine, image) as tree:
-        with engine.saved(reference) as stream:
+        # By its id: a name without a tag has docker save give all images of that name.
+        with engine.saved(image.id) as stream:
             blobs, history = read_saved(stream, directory, image)
         rootfs, _ = tree.wait()
         yield Common(image=image, rootfs=rootfs, blobs=blobs, history=history)

@@ -15,6 +15,7 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.squash import instructions
 
 _DOCKERFILE = "Dockerfile"
+_MOST = 5
 _ELSEWHERE = "name another directory, or free some space there"
 _MARK = "# Written by docker slim"
 _NOTES = (
@@ -114,6 +115,7 @@ def dockerfile(groups: Sequence[str], config: Mapping[str, Any], base: Base = SC
     for group in groups:
         lines += ["", f"# {_MEANING.get(group, group)}", f"ADD {group}.tar /"]
     lines.append("")
+    lines += [f"# stays, from the base image: {one!a}"[:240] for one in _staying(base.config, config)]
     lines += _undone(base.config, config)
     for instruction in instructions(config):
         if instruction.sayable:
@@ -124,17 +126,47 @@ def dockerfile(groups: Sequence[str], config: Mapping[str, Any], base: Base = SC
     return lines
 
 
+def shortcomings(config: Mapping[str, Any], base: Base = SCRATCH) -> tuple[str, ...]:
+    """Return a sentence for each way in which what is built of the context has another configuration."""
+    staying = _staying(base.config, config)
+    unsaid = [one.line for one in instructions(config) if not one.sayable]
+    timeout = config.get("StopTimeout")
+    unsaid += [f"StopTimeout {timeout}"] if timeout is not None and timeout != base.config.get("StopTimeout") else []
+    found = []
+    if staying:
+        found.append(
+            f"the Dockerfile cannot take away what its base {base.reference} sets and the image does not: "
+            f"{_some(staying)}; a base of docker slim layers --tag sets nothing but PATH"
+        )
+    if unsaid:
+        found.append(f"no Dockerfile can say {_some(unsaid)}; --output oci=FILE holds the image with it")
+    return tuple(found)
+
+
+def _some(lines: Sequence[str]) -> str:
+    shown = ", ".join(ascii(line)[1:-1][:80] for line in lines[:_MOST])
+    return f"{shown} and {len(lines) - _MOST} more" if len(lines) > _MOST else shown
+
+
 def _undone(base: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
-    """Return what takes away what the base image says and the slim one does not; what cannot be, as comments."""
+    """Return what takes away what the base image says and the slim one does not, as far as that can be."""
     ways = {"Entrypoint": "ENTRYPOINT []", "Cmd": "CMD []", "User": "USER 0", "WorkingDir": "WORKDIR /"}
-    ways |= {"Healthcheck": "HEALTHCHECK NONE", "StopSignal": "STOPSIGNAL SIGTERM"}
-    lines = [line for field, line in ways.items() if base.get(field) and not config.get(field)]
+    ways |= {"Healthcheck": "HEALTHCHECK NONE", "StopSignal": "STOPSIGNAL SIGTERM", "Shell": 'SHELL ["/bin/sh", "-c"]'}
+    return [line for field, line in ways.items() if base.get(field) and not config.get(field)]
+
+
+def _staying(base: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
+    """Return what the base image says and no Dockerfile can take away."""
     names = {str(one).partition("=")[0] for one in config.get("Env") or ()}
-    stays = [f"ENV {one!a}" for one in base.get("Env") or () if str(one).partition("=")[0] not in names]
+    found = [f"ENV {one}" for one in base.get("Env") or () if str(one).partition("=")[0] not in names]
     for field, word in (("ExposedPorts", "EXPOSE"), ("Volumes", "VOLUME"), ("Labels", "LABEL")):
         mine = config.get(field) or {}
-        stays += [f"{word} {one!a}" for one in sorted(base.get(field) or {}) if one not in mine]
-    return [*(f"# stays, from the base image: {text[:200]}" for text in stays), *lines]
+        found += [f"{word} {one}" for one in sorted(base.get(field) or {}) if one not in mine]
+    # Whoever builds on the base has its triggers run, first of all.
+    found += [f"ONBUILD {one}" for one in base.get("OnBuild") or ()]
+    if base.get("StopTimeout") is not None and config.get("StopTimeout") is None:
+        found.append(f"StopTimeout {base['StopTimeout']}")
+    return found
 
 
 def _place(file: Path, content: str | Path) -> None:

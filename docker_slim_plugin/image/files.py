@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.image import context
 from docker_slim_plugin.image.archive import write_archive
 from docker_slim_plugin.image.context import SCRATCH, Base, check_context, stream_context, write_context
 from docker_slim_plugin.image.output import Draft
@@ -38,8 +39,7 @@ def wants_tar(outputs: Sequence[str]) -> bool:
 def write(outputs: Sequence[str], draft: Draft, name: str, flat: Path | None) -> tuple[str, ...]:
     """Write what was asked for, and return where; `flat` is the one tar of the whole tree, if that is wanted."""
     layers = [(blob.group, Path(blob.file)) for blob in draft.own]
-    config = json.loads(draft.config)["config"]
-    base = Base(draft.common.reference, draft.common.image.config) if draft.common else SCRATCH
+    config, base = _configured(draft)
     places = []
     for output in outputs:
         form, where = split(output)
@@ -59,6 +59,18 @@ def write(outputs: Sequence[str], draft: Draft, name: str, flat: Path | None) ->
                         shutil.copyfileobj(tar, out, 1 << 20)
         places.append(where)
     return tuple(places)
+
+
+def shortcomings(outputs: Sequence[str], draft: Draft) -> tuple[str, ...]:
+    """Return a sentence for each way in which what was asked for is not all that the image is."""
+    wanted = any(split(output)[0] == "context" for output in outputs)
+    return context.shortcomings(*_configured(draft)) if wanted else ()
+
+
+def _configured(draft: Draft) -> tuple[Mapping[str, Any], Base]:
+    """Return the configuration of the image, and what a Dockerfile for it starts from."""
+    base = Base(draft.common.reference, draft.common.image.config) if draft.common else SCRATCH
+    return json.loads(draft.config)["config"], base
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.image.context import write_context
+from docker_slim_plugin.image.context import Base, dockerfile, shortcomings, write_context
 
 CONFIG = {"Env": ["A=1", "LF=a\nRUN evil\x1b[31m"], "StopSignal": "SIGQUIT", "Shell": ["sh"], "Cmd": ["x"]}
 
@@ -89,3 +89,35 @@ def test_a_directory_that_is_a_file_is_an_error(tmp_path: Path, layers: list[tup
     (tmp_path / "file").write_text("")
     with pytest.raises(SlimError, match="cannot write a context to"):
         write_context(tmp_path / "file" / "context", layers, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "expected"),
+    [
+        pytest.param({"Env": ["PATH=/bin", "A=1"]}, {"Env": ["PATH=/x", "A=2"]}, "", id="set anew"),
+        pytest.param({"Env": ["A=1"]}, {}, "ENV A=1", id="a variable"),
+        pytest.param({"Labels": {"a": "1", "b": "2"}}, {"Labels": {"b": "3"}}, "LABEL a", id="a label"),
+        pytest.param({"ExposedPorts": {"80/tcp": {}}}, {}, "EXPOSE 80/tcp", id="a port"),
+        pytest.param({"Volumes": {"/data": {}}}, {"Volumes": {"/x": {}}}, "VOLUME /data", id="a volume"),
+        pytest.param({"OnBuild": ["RUN x"]}, {"OnBuild": ["RUN x"]}, "ONBUILD RUN x", id="a trigger"),
+        pytest.param({"StopTimeout": 3}, {}, "StopTimeout 3", id="a timeout"),
+        pytest.param({"Cmd": ["x"], "User": "7", "Shell": ["ash"], "WorkingDir": "/x"}, {}, "", id="taken away"),
+    ],
+)
+def test_what_stays_of_a_base_is_said(theirs: dict[str, object], ours: dict[str, object], expected: str) -> None:
+    base = Base("our/base:1", theirs)
+    found = shortcomings(ours, base)
+    said = f"cannot take away what its base our/base:1 sets and the image does not: {expected}; "
+    assert [said in text for text in found] == ([True] if expected else [])
+    staying = [line for line in dockerfile(["app"], ours, base) if line.startswith("# stays")]
+    assert staying == ([f"# stays, from the base image: {expected!r}"] if expected else [])
+
+
+def test_what_no_dockerfile_can_say_is_said() -> None:
+    (text,) = shortcomings(CONFIG | {"StopTimeout": 0})
+    assert "no Dockerfile can say ENV LF=" in text
+    assert text.endswith(", StopTimeout 0; --output oci=FILE holds the image with it")
+    assert "\n" not in text
+    (many,) = shortcomings({}, Base("base", {"Env": [f"A{number}=1" for number in range(9)]}))
+    assert "ENV A4=1 and 4 more; " in many
+    assert shortcomings({"Env": ["A=1"], "StopTimeout": 3}, Base("base", {"StopTimeout": 3})) == ()

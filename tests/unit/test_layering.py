@@ -186,8 +186,8 @@ def test_a_dockerfile_takes_back_what_the_base_says() -> None:
     lines = dockerfile(["app"], {"Env": ["A=2"], "Entrypoint": ["/x"]}, base)
     assert "FROM common:1" in lines
     assert lines.index("CMD []") < lines.index('ENTRYPOINT ["/x"]')
-    assert {"USER 0", "ENV A=2", "# stays, from the base image: ENV 'B=\\n'"} <= set(lines)
-    assert "# stays, from the base image: EXPOSE '80/tcp'" in lines
+    assert {"USER 0", "ENV A=2", "# stays, from the base image: 'ENV B=\\n'"} <= set(lines)
+    assert "# stays, from the base image: 'EXPOSE 80/tcp'" in lines
 
 
 def test_hard_links_of_the_base_are_its_own() -> None:
