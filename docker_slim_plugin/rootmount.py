@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-_ESCAPE = re.compile(rb"\\([0-7]{3})")
+from docker_slim_plugin.mountinfo import Mount, mounts, plain
 
 
 def lower_directories(pid: int) -> tuple[Path, ...]:
@@ -19,8 +19,8 @@ def lower_directories(pid: int) -> tuple[Path, ...]:
 
 def mounted(mountinfo: bytes) -> tuple[Path, ...]:
     """Return the lower directories of the root in the text of a mountinfo file (proc_pid_mountinfo(5))."""
-    _, kind, options = root_of(mountinfo)
-    return _lower(options) if kind == b"overlay" else ()
+    root = root_of(mountinfo)
+    return _lower(root.options) if root and root.kind == "overlay" else ()
 
 
 def has_its_own(pid: int) -> bool:
@@ -28,19 +28,13 @@ def has_its_own(pid: int) -> bool:
 
     The storage drivers vfs and btrfs give a container a directory in one that it shares with others, and the host.
     """
-    return root_of(_mountinfo(pid))[0] == b"/"
+    root = root_of(_mountinfo(pid))
+    return root is not None and root.root == "/"
 
 
-def root_of(mountinfo: bytes) -> tuple[bytes, bytes, bytes]:
-    """Return where the root lies in its file system, its type and its options; empty where there is none."""
-    found = b"", b"", b""
-    for line in mountinfo.splitlines():
-        mount, _, rest = line.partition(b" - ")
-        kind, _, options = rest.split(b" ", 2)
-        _, _, _, inside, where, *_ = mount.split()
-        if where == b"/":
-            found = inside, kind, options
-    return found
+def root_of(mountinfo: bytes) -> Mount | None:
+    """Return the mount that is the root; None where there is none, as in a chroot(2)."""
+    return next((mount for mount in reversed([*mounts(mountinfo)]) if mount.point == "/"), None)
 
 
 def _mountinfo(pid: int) -> bytes:
@@ -52,18 +46,13 @@ def _mountinfo(pid: int) -> bytes:
 
 
 def _lower(options: bytes) -> tuple[Path, ...]:
-    given = [(name, _plain(value)) for name, _, value in (option.partition(b"=") for option in options.split(b","))]
+    given = [(name, plain(value)) for name, _, value in (option.partition(b"=") for option in options.split(b","))]
     upper = next((_path(value) for name, value in given if name == b"upperdir"), Path("/"))
     # "lowerdir+" is one directory each: how newer kernels are told of many.
     names = [one for name, value in given if name == b"lowerdir" for one in re.split(rb"(?<!\\):", value)]
     names += [value for name, value in given if name == b"lowerdir+"]
     # Relative ones start where the engine keeps all its layers: SNAPSHOTS/NUMBER/fs, or HOME/ID/diff.
     return tuple(upper.parent.parent / _path(name) for name in names)
-
-
-def _plain(value: bytes) -> bytes:
-    """Return a value without mountinfo's escapes; overlayfs's own, backslashes before colons, remain."""
-    return _ESCAPE.sub(lambda match: bytes([int(match[1], 8)]), value)
 
 
 def _path(name: bytes) -> Path:

@@ -63,7 +63,7 @@ def observe_running(
         result=result,
         lost=(follower.lost if follower else 0) + watcher.lost,
         events=(follower.events if follower else 0) + watcher.events,
-        warnings=(*(follower.warnings if follower else ()), *watcher.warnings),
+        warnings=(*(follower.warnings if follower else watcher.doubts()), *watcher.warnings),
         mode="syscall" if follower else "off",
         watch=watcher.name,
     )

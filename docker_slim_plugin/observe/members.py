@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import psutil
 
+from docker_slim_plugin.mountinfo import mounts
+
 _MOUNTS = "/proc/self/mountinfo"
 
 
@@ -42,17 +44,14 @@ def _cgroups(pid: str) -> Iterator[tuple[str, str]]:
 
 
 def _mounts() -> Iterator[tuple[str, str]]:
-    """Yield (controllers, mount point) of each hierarchy that is mounted. See proc_pid_mountinfo(5)."""
-    with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
-        for line in file:
-            before, _, after = line.partition(" - ")
-            kind, _, options = after.split()[:3]
-            point = before.split()[4]
-            if kind == "cgroup2":
-                yield "", point
-            elif kind == "cgroup":
-                names = os.path.basename(point)
-                yield (f"name={names}" if f"name={names}" in options.split(",") else names), point
+    """Yield (controllers, mount point) of each hierarchy that is mounted."""
+    with open(_MOUNTS, "rb") as file:
+        for mount in mounts(file.read()):
+            if mount.kind == "cgroup2":
+                yield "", mount.point
+            elif mount.kind == "cgroup":
+                names = os.path.basename(mount.point)
+                yield (f"name={names}" if f"name={names}".encode() in mount.options.split(b",") else names), mount.point
 
 
 def _processes(directory: str) -> Iterator[int]:

@@ -145,7 +145,7 @@ def _watched(
             result=replace(result, seconds=time.monotonic() - started),
             lost=follower.lost + watcher.lost,
             events=follower.events + watcher.events,
-            warnings=(*follower.warnings, *watcher.warnings),
+            warnings=(*follower.warnings, *watcher.warnings, *(() if seen.follower else watcher.doubts())),
             mode=mode,
             watch=watcher.name,
         )

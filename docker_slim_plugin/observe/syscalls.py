@@ -139,6 +139,9 @@ SYSCALLS: tuple[Syscall, ...] = (
 EXECVE = next(row for row, call in enumerate(SYSCALLS) if call.name == "execve")
 ROOT_CALLS = frozenset({"chroot", "pivot_root", "setns"})
 """After one of these an absolute path need not start at the container's root."""
+MOUNT_CALLS = frozenset({"mount", "move_mount", "pivot_root", "setns"})
+"""After one of these a name may be another in the image."""
+READLINK = next(row for row, call in enumerate(SYSCALLS) if call.name == "readlink")
 
 AT_EMPTY_PATH = 0x1000
 # fstat(2) of glibc 2.33 to 2.38 is newfstatat(fd, "", buf, AT_EMPTY_PATH), statx likewise: they name nothing, and are

@@ -220,6 +220,7 @@ class Tracer:
     def attach(self, pid: int) -> None:
         """Follow the process that waits at the gate, and let it go; or only let it go."""
         self.witness.introduce(pid, "docker")
+        self.witness.stands_in(pid, mounted=False)
         self.kin.known.add(pid)
         if not self.detach:
             self.open_door(pid)
@@ -236,6 +237,7 @@ class Tracer:
     def seize(self, pid: int) -> None:
         """Follow all threads of a process that runs already, and say which files it has."""
         self.seized = True
+        self.witness.stands_in(pid, mounted=True)
         self.open_door(pid)
         deadline = time.monotonic() + SEIZE_SECONDS
         known = self.kin.known

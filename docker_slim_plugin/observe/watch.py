@@ -43,6 +43,7 @@ from docker_slim_plugin.linux_inotify import (
     inotify_init1,
 )
 from docker_slim_plugin.model import Access, AccessKind, Origin, Process
+from docker_slim_plugin.observe.mounts import Mounts
 from docker_slim_plugin.rootmount import has_its_own
 
 MAX_PATHS = 1_000_000
@@ -61,6 +62,10 @@ class Source(Protocol):
 
     def read(self) -> tuple[list[Access], int]:
         """Return what has happened, and how many events were lost; empty when there is nothing at the moment."""
+        ...
+
+    def doubts(self) -> str:
+        """Return what it cannot vouch for, in words; "" when there is nothing."""
         ...
 
     def close(self) -> None: ...
@@ -94,6 +99,10 @@ class Watch:
             self._source.close()
         os.close(self._stop_read)
         os.close(self._stop_write)
+
+    def doubts(self) -> tuple[str, ...]:
+        """Return warnings about what only a tracer would have seen better."""
+        return tuple(filter(None, [self._source.doubts() if self._source else ""]))
 
     def accesses(self) -> tuple[Access, ...]:
         """Return the distinct accesses seen so far."""
@@ -144,6 +153,9 @@ class Fanotify:
     def __init__(self, pid: int) -> None:
         group_flags = FAN_CLASS_NOTIF | FAN_UNLIMITED_QUEUE | FAN_CLOEXEC | FAN_NONBLOCK
         self._group = fanotify_init(group_flags, os.O_RDONLY | os.O_CLOEXEC | os.O_NOATIME | os.O_LARGEFILE)
+        self._mounts: Mounts | None = None
+        with contextlib.suppress(OSError):
+            self._mounts = Mounts(pid)
         try:
             # /proc/PID/root is the kernel's own link: no name of the image is looked up.
             mask = FAN_OPEN | FAN_OPEN_EXEC
@@ -158,6 +170,12 @@ class Fanotify:
 
     def close(self) -> None:
         os.close(self._group)
+        if self._mounts:
+            self._mounts.close()
+
+    def doubts(self) -> str:
+        nameless = self._mounts.nameless if self._mounts else 0
+        return f"{nameless} files were opened in mount namespaces that are gone: they may be others" if nameless else ""
 
     def read(self) -> tuple[list[Access], int]:
         try:
@@ -173,6 +191,8 @@ class Fanotify:
             try:
                 if pid != os.getpid():
                     path = _path_of(descriptor)
+                    if self._mounts:
+                        path = self._mounts.opened(pid, descriptor, path)
                     kind = AccessKind.EXEC if mask & FAN_OPEN_EXEC else AccessKind.OPEN
                     found.append(Access(path, kind, Origin.FANOTIFY, Process(pid, self._name_of(pid))))
             except OSError:
@@ -233,6 +253,9 @@ class Inotify:
 
     def close(self) -> None:
         os.close(self._instance)
+
+    def doubts(self) -> str:
+        return ""
 
     def read(self) -> tuple[list[Access], int]:
         try:

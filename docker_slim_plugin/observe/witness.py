@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ptrace.binding import func as binding
@@ -12,6 +13,7 @@ from ptrace.binding import func as binding
 from docker_slim_plugin.model import AccessKind
 from docker_slim_plugin.observe.channel import Channel
 from docker_slim_plugin.observe.guests import holdings
+from docker_slim_plugin.observe.mounts import Mounts, lookup
 from docker_slim_plugin.observe.paths import absolute, argument, argv0, executed_as
 from docker_slim_plugin.observe.rights import Rights
 from docker_slim_plugin.observe.stops import (
@@ -23,7 +25,7 @@ from docker_slim_plugin.observe.stops import (
     PTRACE_SYSCALL_INFO_EXIT,
     syscall_info,
 )
-from docker_slim_plugin.observe.syscalls import EXECVE, ROOT_CALLS, SYSCALLS, X32_BIT, numbers
+from docker_slim_plugin.observe.syscalls import EXECVE, MOUNT_CALLS, READLINK, ROOT_CALLS, SYSCALLS, X32_BIT, numbers
 
 MAX_SEEN = 200_000
 """Distinct accesses remembered, so as to say each once; then forgotten, and said again: memory stays bounded."""
@@ -52,6 +54,9 @@ class Witness:
         """What the current stop shows: who, row, path, root."""
         self._rooted = False
         """Whether any process may have another root than the container's."""
+        self._mounts: Mounts | None = None
+        self._mounted = False
+        """Whether any process may see the image's files by other names."""
         self.events = self.lost = self.told = 0
 
     # -- what a stop shows ------------------------------------------------------------------------------------------
@@ -77,7 +82,7 @@ class Witness:
                 continue
             if raw:
                 self._names(pid, row, raw, None if place.directory is None else fields[ARGUMENTS + place.directory])
-        if not call.paths or call.name in ROOT_CALLS:
+        if not call.paths or call.name in ROOT_CALLS or call.name in MOUNT_CALLS:
             self._special(pid, call.name, fields)
         return call.kind
 
@@ -90,12 +95,36 @@ class Witness:
             except OSError:
                 # A descriptor that is not open: the call fails with EBADF, and names nothing.
                 return
-        self._found.append((self._speaker(pid), row, raw, root))
+        speaker = self._speaker(pid)
+        if not (self._mounted and self._mounts and self._names_elsewhere(speaker, pid, self._mounts, (row, raw, root))):
+            self._found.append((speaker, row, raw, root))
+
+    def _names_elsewhere(self, speaker: Speaker, pid: int, mounts: Mounts, named: tuple[int, bytes, str]) -> bool:
+        """Find out what the image calls that which `pid` names, where its mounts show the image's files elsewhere.
+
+        Return whether that is known.
+        """
+        try:
+            seen = mounts.names(pid)
+        except OSError:
+            # Killed while it was stopped.
+            return False
+        if not seen.differ:
+            return False
+        row, raw, root = named
+        if not self._is_new(((seen, row, root), speaker.argv0, raw)):
+            return True
+        found = list(lookup(pid, os.fsdecode(raw), root, seen))
+        top = seen.in_image(root) or "/"
+        self._found += [(speaker, READLINK if is_link else row, os.fsencode(path), top) for path, is_link in found]
+        return bool(found) and not found[-1][1]
 
     def _special(self, pid: int, name: str, fields: tuple[int, ...]) -> None:
         if name in ROOT_CALLS:
             self._rooted = True
-        elif name == "ptrace" and fields[ARGUMENTS] in (0, binding.PTRACE_ATTACH, PTRACE_SEIZE):  # 0 is PTRACE_TRACEME
+        if name in MOUNT_CALLS:
+            self._mounted = True
+        if name == "ptrace" and fields[ARGUMENTS] in (0, binding.PTRACE_ATTACH, PTRACE_SEIZE):  # 0 is PTRACE_TRACEME
             self._channel.say("ptrace", self._number(pid, self._speaker(pid)))
 
     def arrives(self, pid: int) -> None:
@@ -134,9 +163,18 @@ class Witness:
     def has(self, pid: int) -> None:
         """Say which files a process has that ran before it was followed."""
         speaker = self._speaker(pid)
-        for kind, path in holdings(pid):
+        for kind, path in self._held(pid):
             if self._is_new((kind, speaker.argv0, path)):
                 self._channel.say("has", self._number(pid, speaker), kind, os.fsdecode(path))
+
+    def _held(self, pid: int) -> Iterator[tuple[AccessKind, bytes]]:
+        """Yield what `holdings` does, by the image's names."""
+        held = list(holdings(pid))
+        with contextlib.suppress(OSError):
+            seen = self._mounts.names(pid) if self._mounts else None
+            if seen and seen.differ:
+                held = [(kind, os.fsencode(seen.in_image(os.fsdecode(path)) or path)) for kind, path in held]
+        yield from held
 
     def tell_counts(self, stops: int) -> None:
         if self.told != self.events:
@@ -145,6 +183,13 @@ class Witness:
             self._channel.flush()
 
     # -- who is who ---------------------------------------------------------------------------------------------------
+
+    def stands_in(self, pid: int, *, mounted: bool) -> None:
+        """Take the root of `pid` for the image's; `mounted` tells whether anything may have been mounted since."""
+        self._mounted |= mounted
+        if self._mounts is None:
+            with contextlib.suppress(OSError):
+                self._mounts = Mounts(pid)
 
     def introduce(self, pid: int, name: str) -> None:
         """Have `pid` known by `name` until its next exec."""

@@ -38,8 +38,12 @@ def test_lower_directories(mountinfo: bytes, directories: list[str]) -> None:
 
 def test_where_a_root_lies() -> None:
     shared = b"1 0 8:1 /lib/docker/vfs/dir/1 / rw - ext4 /dev/sda1 rw\n"
-    assert root_of(shared + PROC) == (b"/lib/docker/vfs/dir/1", b"ext4", b"rw")
-    assert root_of(root(b"rw"))[0] == b"/"
+    found = root_of(shared + PROC)
+    assert found is not None
+    assert (found.root, found.kind, found.options) == ("/lib/docker/vfs/dir/1", "ext4", b"rw")
+    own = root_of(root(b"rw"))
+    assert own is not None
+    assert own.root == "/"
 
 
 def test_a_process_that_has_gone_has_none() -> None:

@@ -1,0 +1,43 @@
+"""What a process has mounted, as the kernel tells it. See proc_pid_mountinfo(5)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_ESCAPE = re.compile(rb"\\([0-7]{3})")
+
+
+class Mount(NamedTuple):
+    """One line of a mountinfo file."""
+
+    id: int
+    device: str
+    """MAJOR:MINOR of the file system."""
+    root: str
+    """Which directory of the file system is shown."""
+    point: str
+    """Where, seen from the root of the process."""
+    kind: str
+    options: bytes
+    """Of the file system itself, as they stand: escaped."""
+
+
+def mounts(text: bytes) -> Iterator[Mount]:
+    """Yield what a mountinfo file tells, lower ones before what is mounted over them."""
+    for line in text.splitlines():
+        before, _, after = line.partition(b" - ")
+        number, _, device, root, point = before.split(b" ")[:5]
+        kind, _, options = after.split(b" ", 2)
+        yield Mount(int(number), device.decode(), _name(root), _name(point), kind.decode(), options)
+
+
+def plain(value: bytes) -> bytes:
+    """Return a value without the escapes of the file's own format."""
+    return _ESCAPE.sub(lambda match: bytes([int(match[1], 8)]), value)
+
+
+def _name(value: bytes) -> str:
+    return os.fsdecode(plain(value))
