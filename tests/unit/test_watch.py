@@ -12,6 +12,8 @@ import pytest
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model import Access, AccessKind, Origin, Process
 from docker_slim_plugin.observe import watch
+from docker_slim_plugin.observe.fanotify import path_of
+from docker_slim_plugin.observe.inotify import directories
 from docker_slim_plugin.observe.watch import Watch, open_watch
 
 
@@ -107,8 +109,8 @@ def test_a_deleted_file_keeps_its_name(tmp_path: Path) -> None:
     odd.touch()
     with gone.open("w") as file, odd.open() as other:
         gone.unlink()
-        assert watch._path_of(file.fileno()) == str(gone)
-        assert watch._path_of(other.fileno()) == str(odd)
+        assert path_of(file.fileno()) == str(gone)
+        assert path_of(other.fileno()) == str(odd)
 
 
 def test_inotify_finds_the_directories_of_a_tree_deeper_than_python_recurses(tmp_path: Path) -> None:
@@ -122,7 +124,7 @@ def test_inotify_finds_the_directories_of_a_tree_deeper_than_python_recurses(tmp
     os.close(here)
     root = os.open(tmp_path, os.O_RDONLY)
     try:
-        found = [path for path, _ in watch._directories(root)]
+        found = [path for path, _ in directories(root)]
     finally:
         os.close(root)
         # Nor can shutil.rmtree() remove it.
