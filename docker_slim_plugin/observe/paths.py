@@ -8,7 +8,8 @@ import sys
 
 from docker_slim_plugin.model import AccessKind
 from docker_slim_plugin.observe.memory import peek, string
-from docker_slim_plugin.observe.stops import ARGUMENTS
+from docker_slim_plugin.observe.stops import ARCH, ARGUMENTS, NR
+from docker_slim_plugin.observe.syscalls import SOCKETCALL, SYS_BIND, SYS_CONNECT
 
 AF_UNIX, SOCKADDR_UN = 1, 110
 AT_FDCWD = 0xFFFFFF9C
@@ -16,13 +17,28 @@ AT_FDCWD = 0xFFFFFF9C
 AT_EXECFN = 31
 AUDIT_ARCH_64BIT = 0x80000000
 DELETED = b" (deleted)"
+_SOCKETCALL = struct.Struct("III")
+"""The arguments of bind(2) and connect(2): descriptor, struct sockaddr *, length."""
 
 
 def argument(pid: int, kind: AccessKind, address: int, fields: tuple[int, ...]) -> bytes:
     """Return the path that a call's argument points to; b"" when it points to none."""
+    if (fields[ARCH], fields[NR]) == SOCKETCALL:
+        return _socketcall_path(pid, fields[ARGUMENTS], address)
     if kind is AccessKind.CONNECT:
         return socket_path(pid, address, fields[ARGUMENTS + 2])
     return string(pid, address)
+
+
+def _socketcall_path(pid: int, call: int, arguments: int) -> bytes:
+    """Return the path of a socketcall(2), whose own arguments lie in memory; b"" for calls that name none."""
+    if call not in (SYS_BIND, SYS_CONNECT):
+        return b""
+    data = peek(pid, arguments, _SOCKETCALL.size)
+    if len(data) < _SOCKETCALL.size:
+        return b""
+    _, address, length = _SOCKETCALL.unpack(data)
+    return socket_path(pid, address, length)
 
 
 def socket_path(pid: int, address: int, length: int) -> bytes:

@@ -136,6 +136,7 @@ SYSCALLS: tuple[Syscall, ...] = (
     Syscall("setns", _OTHER, ()),
     Syscall("ptrace", _OTHER, ()),
 )
+CONNECT = next(row for row, call in enumerate(SYSCALLS) if call.name == "connect")
 EXECVE = next(row for row, call in enumerate(SYSCALLS) if call.name == "execve")
 ROOT_CALLS = frozenset({"chroot", "pivot_root", "setns"})
 """After one of these an absolute path need not start at the container's root."""
@@ -155,7 +156,11 @@ _UNKNOWN = -1
 _BPF_LD_W_ABS, _BPF_JEQ_K, _BPF_RET_K = 0x20, 0x15, 0x06
 _OTHER_ABIS = {"x86_64": ("X86", "X32"), "aarch64": ("ARM",)}
 _I386_SOCKETS = {"bind": 361, "connect": 362}
-"""Since Linux 4.3; libseccomp resolves these names to socketcall(2), or to its share of that."""
+"""Since Linux 4.3; libseccomp resolves these names to its share of socketcall(2), and filters by both."""
+SOCKETCALL = (0x40000003, 102)
+"""AUDIT_ARCH_I386 and number of the one call for all of sockets."""
+SYS_BIND, SYS_CONNECT = 2, 3
+"""What it is asked for; from linux/net.h."""
 
 
 def filter_program(machine: str) -> bytes:

@@ -25,7 +25,17 @@ from docker_slim_plugin.observe.stops import (
     PTRACE_SYSCALL_INFO_EXIT,
     syscall_info,
 )
-from docker_slim_plugin.observe.syscalls import EXECVE, MOUNT_CALLS, READLINK, ROOT_CALLS, SYSCALLS, X32_BIT, numbers
+from docker_slim_plugin.observe.syscalls import (
+    CONNECT,
+    EXECVE,
+    MOUNT_CALLS,
+    READLINK,
+    ROOT_CALLS,
+    SOCKETCALL,
+    SYSCALLS,
+    X32_BIT,
+    numbers,
+)
 
 MAX_SEEN = 200_000
 """Distinct accesses remembered, so as to say each once; then forgotten, and said again: memory stays bounded."""
@@ -45,7 +55,7 @@ class Witness:
 
     def __init__(self, channel: Channel, machine: str) -> None:
         self._channel = channel
-        self._rows = numbers(machine)
+        self._rows = numbers(machine) | {SOCKETCALL: CONNECT}
         self._rights = Rights()
         self._process: dict[int, Speaker] = {}
         self._count = 0

@@ -124,8 +124,11 @@ def test_a_path_of_4000_bytes_survives(tmp_path: Path) -> None:
 @BOTH
 def test_a_32_bit_program(tmp_path: Path, use_filter: bool) -> None:
     body = r"""
+    struct { short family; char path[12]; } address = {1, "/x/socket32"};
+    int arguments[] = {3, (int)&address, sizeof address};
     void _start(void) {
         int r;
+        __asm__ volatile("int $0x80" : "=a"(r) : "a"(102), "b"(3), "c"(arguments) : "memory");
         __asm__ volatile("int $0x80" : "=a"(r) : "a"(5), "b"("/x/open32"), "c"(0), "d"(0) : "memory");
         __asm__ volatile("int $0x80" : "=a"(r) : "a"(195), "b"("/x/stat64"), "c"(0) : "memory");
         __asm__ volatile("int $0x80" : : "a"(1), "b"(7));
@@ -147,7 +150,7 @@ def test_a_32_bit_program(tmp_path: Path, use_filter: bool) -> None:
     ]
     subprocess.run(command, input=body.encode(), check=True)
     found = traced(tmp_path, [program], use_filter=use_filter)
-    assert {"/x/open32", "/x/stat64"} <= found.paths()
+    assert {"/x/open32", "/x/stat64", "/x/socket32"} <= found.paths()
     assert found.status == 7
 
 
