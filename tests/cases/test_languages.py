@@ -122,3 +122,19 @@ def test_c_with_musl_and_static(image: str, program: str) -> None:
         assert {"/srv/musl/lib/plugin.so", "/etc/ld-musl-x86_64.path"} <= kept(report)
         assert not any("libc.so.6" in path for path in kept(report))
     assert sum(image["Size"] for image in report["Images"]) < 8_000_000
+
+
+def test_ruby_with_gems_and_autoloading(image: str) -> None:
+    report = hold(
+        Case(
+            image=image,
+            command=("puma", "--port", "8080", "--environment", "production", "config.ru"),
+            options=("--user=app", "--workdir=/srv/ruby"),
+            ports=(PORT,),
+            slim=(f"--host-exec={ASK}",),
+            # As PID 1 it cannot end itself by the signal that it was sent, as it wants to.
+            check=answering("42 ca9781 1", 1, "Gracefully stopping"),
+        )
+    )
+    assert "/srv/ruby/models/invoice.rb" in kept(report)
+    assert not any("/java-17-openjdk-amd64/" in path for path in kept(report))
