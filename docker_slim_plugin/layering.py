@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -92,8 +93,10 @@ def on_base(plan: FilePlan, rootfs: Rootfs, common: Common) -> FilePlan:
     for path, kept in merged.items():
         # A directory that some layer of ours has to name anyway is named as the source has it.
         common_one = path in shared and path not in needed
-        reasons = tuple(sorted((*kept.reasons, reason)))
-        result[path] = replace(kept, entry=base[path], group=Group.COMMON, reasons=reasons) if common_one else kept
+        if common_one:
+            result[path] = Kept(entry=base[path], group=Group.COMMON, reasons=tuple(sorted((*kept.reasons, reason))))
+        else:
+            result[path] = kept
     hidden = {path for path, kept in merged.items() if not _is_directory(kept)}
     stays = Reason(ReasonKind.BASE, common.reference, "stays")
     for path, entry in base.items():
@@ -109,8 +112,10 @@ def _is_directory(kept: Kept) -> bool:
 def _is_shared(kept: Kept, rootfs: Rootfs, common: Common) -> bool:
     """Tell whether the base holds an entry as it is; of directories, their times are nothing to repeat them for."""
     mine, theirs = kept.entry, common.rootfs.entries.get(kept.entry.path)
-    if theirs is None or kept.content is not None or _metadata(mine) != _metadata(theirs):
+    if theirs is None or _metadata(mine) != _metadata(theirs):
         return False
+    if kept.content is not None:
+        return hashlib.sha256(kept.content).hexdigest() == common.hash(mine.path)
     if mine.kind is EntryKind.DIRECTORY:
         return True
     if mine.mtime_ns != theirs.mtime_ns:
@@ -130,7 +135,5 @@ def _merged(kept: Kept, rootfs: Rootfs, common: Common) -> Kept:
     ours, theirs = packages.read(rootfs), packages.read(common.rootfs)
     if kept.entry.path not in ours.database or ours.system != theirs.system or not theirs.stanzas:
         return kept
-    own = dict(ours.stanzas)
-    more = [stanza for key, stanza in theirs.stanzas if key not in own or own[key] not in kept.content]
-    content = b"".join((kept.content, *more))
+    content = packages.united(theirs, kept.content)
     return replace(kept, content=content, entry=replace(kept.entry, size=len(content)))

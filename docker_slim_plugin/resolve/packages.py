@@ -80,6 +80,27 @@ def read(rootfs: Rootfs) -> Packages:
     return Packages(system="rpm", database=rpm) if rpm else Packages()
 
 
+def united(below: Packages, above: bytes) -> bytes:
+    """Return the database of an image on another: all packages of both, those that both have once.
+
+    Of these the one above counts where the versions differ; the one below says as much, or more, where they do not.
+    """
+    ours = {_identity(stanza): stanza for stanza in _stanzas(above)}
+    theirs = {_identity(stanza): stanza for _, stanza in below.stanzas}
+    same = {key for key in theirs if key in ours and _version(ours[key]) == _version(theirs[key])}
+    return b"".join({**theirs, **{key: stanza for key, stanza in ours.items() if key not in same}}.values())
+
+
+def _identity(stanza: bytes) -> tuple[str, str]:
+    """Return name and architecture of a package of which several can be there, otherwise its name alone."""
+    name = _field(stanza, b"(?:Package|P)")
+    return name, _field(stanza, b"Architecture") if _field(stanza, b"Multi-Arch") == "same" else ""
+
+
+def _version(stanza: bytes) -> str:
+    return _field(stanza, b"(?:Version|V)")
+
+
 class _Owners:
     """Owner of each file, the paths of a list brought into the image's own spelling (merged /usr)."""
 

@@ -22,6 +22,7 @@ IMAGE = "docker-slim-test/base"
 DROPPED = f"{IMAGE}:latest-base"
 PURGED = f"{IMAGE}:purged"
 ALL = f"{IMAGE}:all"
+ON = f"{IMAGE}:on"
 FILE = "/etc/dpkg/dpkg.cfg.d/docker-slim"
 DOCKERFILE = r"""
 FROM debian:bookworm
@@ -63,7 +64,7 @@ done
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with built(IMAGE, tmp_path_factory.mktemp("image"), DOCKERFILE) as name:
         yield name
-    forget(DROPPED, PURGED, ALL)
+    forget(ON, DROPPED, PURGED, ALL)
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,16 @@ def test_dropping(image: str, lists: str, tmp_path: Path) -> None:
     gone = {path.rpartition("/")[2] for path in theirs - ours if "/gconv/" in path}
     assert gone == set(docker("run", "--rm", "--entrypoint=sh", image, "-c", MAINFRAMES).split())
     assert working(DROPPED, lists) <= theirs - ours
+
+
+def test_an_image_on_the_base(image: str) -> None:
+    command = [*SLIM, "pack", "--base", DROPPED, "--tag", ON, "--output", "layered", image, "id", "/srv"]
+    answer = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
+    assert answer.returncode == 0, answer.stderr
+    size, below = (int(docker("image", "inspect", "-f", "{{.Size}}", name)) for name in (ON, DROPPED))
+    assert size == below, "the base has all that, its package database included"
+    said = docker("run", "--rm", "--user=0", "--entrypoint=sh", ON, "-c", "dpkg --audit && apt-get check -qq && id -un")
+    assert said == "root"
 
 
 def test_dropping_all(image: str) -> None:

@@ -120,6 +120,48 @@ def test_the_package_database_names_the_base_s_packages_too() -> None:
     assert content.count(b"Package: mine\n") == 1
 
 
+def stanza(name: str, version: str, *more: str) -> str:
+    return "\n".join((f"Package: {name}", "Status: install ok installed", f"Version: {version}", *more, "", ""))
+
+
+LIBC = ("Architecture: amd64", "Multi-Arch: same", "Description: libc", " A long one.")
+FULL = stanza("libc6", "1", *LIBC) + stanza("tzdata", "1", "Architecture: all") + stanza("more", "1", "Architecture: all")
+
+
+@pytest.mark.parametrize(
+    ("version", "lists", "expected"),
+    [
+        pytest.param("1", True, ["libc6 1 long", "tzdata 1", "more 1", "mine 1"], id="a whole base says as much or more"),
+        pytest.param("1", False, ["libc6 1 long", "tzdata 1", "more 1", "mine 1"], id="a base without lists of files"),
+        pytest.param("2", True, ["libc6 2", "tzdata 2", "more 1", "mine 1"], id="another version lies above"),
+    ],
+)
+def test_no_package_is_in_the_database_twice(version: str, *, lists: bool, expected: list[str]) -> None:
+    status, info = "/var/lib/dpkg/status", "/var/lib/dpkg/info"
+    files: Tree = {"/lib/libc": "libc", "/usr/share/zoneinfo/UTC": "utc", "/opt/app": "app"}
+    named = {"libc6:amd64": "/lib/libc", "tzdata": "/usr/share/zoneinfo/UTC", "mine": "/opt/app"}
+    listing: Tree = {f"{info}/{name}.list": f"{path}\n" for name, path in named.items()}
+    texts = stanza("libc6", version, *LIBC), stanza("tzdata", version, "Architecture: all"), stanza("mine", "1")
+    source: Tree = {**files, **listing, status: "".join(texts)}
+    base: Tree = {**files, **(listing if lists else {}), status: FULL}
+    found = on_base(plan(source, *files, hints_off=frozenset()), rootfs(source), common(base))
+    content = found.by_path()[RootPath(status)].content
+    assert content is not None
+    said = [part.splitlines() for part in content.decode().split("\n\n") if part]
+    assert [
+        f"{lines[0][9:]} {lines[2][9:]}{' long' if ' A long one.' in lines else ''}" for lines in said
+    ] == expected
+
+
+def test_a_database_that_the_base_has_already_is_the_base_s() -> None:
+    status = "/var/lib/dpkg/status"
+    base = {**DPKG, "/etc/os-release": DEBIAN, status: f"{DPKG[status]}\n"}
+    found = on_base(plan(base, "/lib/libc.so.6", hints_off=frozenset()), rootfs(base), common(base))
+    kept = found.by_path()[RootPath(status)]
+    assert (kept.group, kept.content) == (Group.COMMON, None)
+    assert written(found) == set()
+
+
 def test_a_shell_lies_over_nothing_of_the_base() -> None:
     base = {**BASE, "/bin/sh": "its own"}
     found = complete(plan(SOURCE, "/opt/app"), rootfs(SOURCE), Extras(common(base), BUSYBOX))
