@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from docker_slim_plugin.cli import options, screen
+from docker_slim_plugin.cli import options, screen, values
 from docker_slim_plugin.cli.session import Session, app
 from docker_slim_plugin.cli.trace import check_output, write_trace
 from docker_slim_plugin.errors import UsageError
@@ -48,10 +48,10 @@ def attach_container(
         no_http=not http,
         exec_=tuple(exec_ or ()),
         host_exec=tuple(host_exec or ()),
-        until=options.until(until),
-        timeout=options.timeout(timeout),
-        watch=options.chosen("--watch", watch),
-        tracer=options.chosen("--tracer", tracer),
+        until=values.until(until),
+        timeout=values.timeout(timeout),
+        watch=values.chosen("--watch", watch),
+        tracer=values.chosen("--tracer", tracer),
         outputs=(),
         global_options=session.global_options,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from docker_slim_plugin.cli import options
+from docker_slim_plugin.cli import options, values
 from docker_slim_plugin.cli.run import write
 from docker_slim_plugin.cli.session import Session, app, shown
 from docker_slim_plugin.errors import UsageError
@@ -46,10 +46,10 @@ def build_image(
         image=image,
         tag=tag,
         traces=tuple(trace),
-        selection=options.selection(keep, keep_package, keep_all_of, drop, no_hint),
-        shell=options.shell(shell),
+        selection=values.selection(keep, keep_package, keep_all_of, drop, no_hint),
+        shell=values.shell(shell),
         base=base,
-        outputs=options.on_base(options.outputs(output), base, output),
+        outputs=values.on_base(values.outputs(output), base, output),
         verify=not no_verify,
         repair=not no_repair,
         dry_run=dry_run,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from docker_slim_plugin.cli import client, options
+from docker_slim_plugin.cli import client, values
 from docker_slim_plugin.cli.arguments import DOCKER_OPTIONS, GLOBAL, IMAGES, Flag, docker_flags, flags, take, token
 from docker_slim_plugin.errors import SlimError, UsageError
 
@@ -95,7 +95,7 @@ def _docker() -> dict[str, tuple[Flag, str]]:
 
 
 def _values(name: str, global_options: Sequence[str], prefix: str = "") -> Answer:
-    choices: Sequence[str] = options.CHOICES.get(name) or _DOCKER_CHOICES.get(name) or ()
+    choices: Sequence[str] = values.CHOICES.get(name) or _DOCKER_CHOICES.get(name) or ()
     if name in _LISTS:
         choices = (client.ask([*global_options, *_LISTS[name]], patience=_PATIENCE) or "").split()
     if choices:

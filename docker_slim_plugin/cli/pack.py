@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from docker_slim_plugin.cli import options, outcome, screen
+from docker_slim_plugin.cli import options, outcome, screen, values
 from docker_slim_plugin.cli.session import Session, app, shown
 from docker_slim_plugin.request import ConfigChanges, PackRequest
 
@@ -140,21 +140,21 @@ def pack_image(
     request = PackRequest(
         image=image,
         selection=replace(
-            options.selection(keep, keep_package, keep_all_of, drop, no_hint), named=tuple(paths)
+            values.selection(keep, keep_package, keep_all_of, drop, no_hint), named=tuple(paths)
         ),
         changes=ConfigChanges(
-            cmd=options.words("--cmd", cmd),
-            entrypoint=options.words("--entrypoint", entrypoint),
-            expose=options.ports(expose),
+            cmd=values.words("--cmd", cmd),
+            entrypoint=values.words("--entrypoint", entrypoint),
+            expose=values.ports(expose),
             user=user,
             workdir=workdir,
-            env=options.variables(env, os.environ),
+            env=values.variables(env, os.environ),
         ),
         tag=tag,
-        shell=options.shell(shell),
+        shell=values.shell(shell),
         base=base,
-        outputs=options.on_base(options.outputs(output, "layered"), base, output),
-        pull=options.chosen("--pull", pull),
+        outputs=values.on_base(values.outputs(output, "layered"), base, output),
+        pull=values.chosen("--pull", pull),
         platform=platform,
         dry_run=dry_run,
         force=force,

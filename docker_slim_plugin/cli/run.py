@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from docker_slim_plugin.cli import options, outcome, screen
+from docker_slim_plugin.cli import options, outcome, screen, values
 from docker_slim_plugin.cli.session import DOCKERS, AsDockerRun, Session, app, shown
 from docker_slim_plugin.request import Request
 
@@ -59,19 +59,19 @@ def slim_image(
         command=tuple(command or ()),
         docker_options=session.arguments.docker,
         tag=tag,
-        http=options.requests(http, no_http),
+        http=values.requests(http, no_http),
         no_http=no_http,
         exec_=tuple(exec_ or ()),
         host_exec=tuple(host_exec or ()),
-        until=options.until(until),
-        timeout=options.timeout(timeout),
-        runs=options.runs(runs),
-        selection=options.selection(keep, keep_package, keep_all_of, drop, no_hint),
-        shell=options.shell(shell),
+        until=values.until(until),
+        timeout=values.timeout(timeout),
+        runs=values.runs(runs),
+        selection=values.selection(keep, keep_package, keep_all_of, drop, no_hint),
+        shell=values.shell(shell),
         base=base,
-        outputs=options.on_base(options.outputs(output), base, output),
-        watch=options.chosen("--watch", watch),
-        tracer=options.chosen("--tracer", tracer),
+        outputs=values.on_base(values.outputs(output), base, output),
+        watch=values.chosen("--watch", watch),
+        tracer=values.chosen("--tracer", tracer),
         verify=not no_verify,
         repair=not no_repair,
         dry_run=dry_run,

@@ -13,7 +13,7 @@ from typing import Any
 import typer
 import typer.core
 
-from docker_slim_plugin.cli import options, screen
+from docker_slim_plugin.cli import screen, values
 from docker_slim_plugin.cli.arguments import RunArguments
 from docker_slim_plugin.errors import UsageError
 
@@ -62,7 +62,7 @@ def form_of(value: str) -> str:
             f"cannot use --format {value}: no template is known but {{{{json .}}}}",
             hint="--format json, and jq: docker slim run --format json IMAGE | jq -r '.Images[].ID'",
         )
-    return options.chosen("--format", value)
+    return values.chosen("--format", value)
 
 
 def shown(
@@ -73,5 +73,5 @@ def shown(
         form=form_of(form),
         quiet=quiet,
         verbose=verbose or "--debug" in session.global_options,
-        iidfile=options.iidfile(iidfile),
+        iidfile=values.iidfile(iidfile),
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from docker_slim_plugin.cli import options, screen
+from docker_slim_plugin.cli import options, screen, values
 from docker_slim_plugin.cli.session import DOCKERS, AsDockerRun, Session, app, shown
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.progress import Progress
@@ -52,15 +52,15 @@ def trace_image(
         image=image,
         command=tuple(command or ()),
         docker_options=session.arguments.docker,
-        http=options.requests(http, no_http),
+        http=values.requests(http, no_http),
         no_http=no_http,
         exec_=tuple(exec_ or ()),
         host_exec=tuple(host_exec or ()),
-        until=options.until(until),
-        timeout=options.timeout(timeout),
-        runs=options.runs(runs),
-        watch=options.chosen("--watch", watch),
-        tracer=options.chosen("--tracer", tracer),
+        until=values.until(until),
+        timeout=values.timeout(timeout),
+        runs=values.runs(runs),
+        watch=values.chosen("--watch", watch),
+        tracer=values.chosen("--tracer", tracer),
         force=force,
         outputs=(),
         global_options=session.global_options,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from docker_slim_plugin.cli import options
+from docker_slim_plugin.cli import values
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.image.config import changed
 from docker_slim_plugin.request import ConfigChanges
@@ -55,13 +55,13 @@ def test_changes(changes: ConfigChanges, fields: dict[str, Any]) -> None:
 def test_words(text: str, words: tuple[str, ...] | None) -> None:
     if words is None:
         with pytest.raises(UsageError):
-            options.words("--cmd", text)
+            values.words("--cmd", text)
     else:
-        assert options.words("--cmd", text) == words
+        assert values.words("--cmd", text) == words
 
 
 def test_ports() -> None:
-    assert options.ports(["80", "53/UDP", "8000-8002/tcp", "80/tcp"]) == (
+    assert values.ports(["80", "53/UDP", "8000-8002/tcp", "80/tcp"]) == (
         "80/tcp", "53/udp", "8000/tcp", "8001/tcp", "8002/tcp",
     )  # fmt: skip
 
@@ -69,13 +69,13 @@ def test_ports() -> None:
 @pytest.mark.parametrize("port", ["", "x", "0", "65536", "9-8", "80/http", "80:80", "٨٠"])
 def test_no_port(port: str) -> None:
     with pytest.raises(UsageError):
-        options.ports([port])
+        values.ports([port])
 
 
 def test_variables() -> None:
-    assert options.variables(["A=1", "B", "C", "D="], {"B": "host"}) == ("A=1", "B=host", "D=")
+    assert values.variables(["A=1", "B", "C", "D="], {"B": "host"}) == ("A=1", "B=host", "D=")
     with pytest.raises(UsageError):
-        options.variables(["=1"], {})
+        values.variables(["=1"], {})
 
 
 @pytest.mark.parametrize(
@@ -86,10 +86,10 @@ def test_variables() -> None:
     ],
 )
 def test_outputs(given: list[str] | None, forms: tuple[str, ...]) -> None:
-    assert options.outputs(given, "layered") == forms
+    assert values.outputs(given, "layered") == forms
 
 
 @pytest.mark.parametrize("form", ["tar", "layered=x", "zip=x", "context="])
 def test_no_output(form: str) -> None:
     with pytest.raises(UsageError):
-        options.outputs([form])
+        values.outputs([form])
