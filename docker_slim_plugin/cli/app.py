@@ -14,7 +14,7 @@ from docker_slim_plugin import __version__
 from docker_slim_plugin.cli import attach, base, build, client, completion, doctor, layers, pack, prune, trace
 from docker_slim_plugin.cli import run as run_command
 from docker_slim_plugin.cli.arguments import DOCKER_OPTIONS, Flag, docker_flags, invocation, run_arguments
-from docker_slim_plugin.cli.session import Session, app
+from docker_slim_plugin.cli.session import Misread, Session, app
 from docker_slim_plugin.errors import UsageError
 
 COMMANDS = (run_command, trace, attach, build, pack, base, layers, doctor, prune)
@@ -67,10 +67,8 @@ def run(argv: Sequence[str]) -> int:
     verb = words[0]
     if verb in DOCKER_OPTIONS and words != [verb, "--help"]:
         session.arguments = run_arguments(words[1:], own_flags(verb), docker_flags(client.create_flags()), verb)
-        if not session.arguments.image and "--help" not in session.arguments.own:
-            hint = f"docker slim {verb} [OPTIONS] IMAGE [COMMAND [ARG...]]"
-            raise UsageError(f"cannot {verb}: IMAGE is missing", hint=hint)
-        words = [verb, *session.arguments.own, "--", session.arguments.image, *session.arguments.command]
+        image = [session.arguments.image] if session.arguments.image else []
+        words = [verb, *session.arguments.own, "--", *image, *session.arguments.command]
     return _parsed(words, session)
 
 
@@ -81,9 +79,10 @@ def _parsed(words: Sequence[str], session: Session) -> int:
         hint = f"docker slim {nearest[0]}, or: docker slim --help" if nearest else "docker slim --help"
         raise UsageError(f"cannot understand the command {words[0]!r}", hint=hint)
     try:
-        parser.main(args=list(words), prog_name="docker slim", obj=session)
-    except SystemExit as ended:
-        if session.work is None:
-            return ended.code if isinstance(ended.code, int) else 1
-    assert session.work is not None
-    return session.work()
+        status = parser.main(args=list(words), prog_name="docker slim", obj=session, standalone_mode=False)
+    except Misread as error:
+        said = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
+        usage = " ".join(("docker slim", words[0], getattr(parser.commands.get(words[0]), "usage", "COMMAND")))
+        hint = f"{usage}, or: docker slim {words[0]} --help"
+        raise UsageError(f"cannot understand the command line: {said[:1].lower()}{said[1:]}", hint=hint) from error
+    return session.work() if session.work else int(status or 0)

@@ -7,13 +7,17 @@ import sys
 import typer
 
 from docker_slim_plugin.cli import options, screen, values
-from docker_slim_plugin.cli.session import Session, app
+from docker_slim_plugin.cli.session import Session, app, spelled
 from docker_slim_plugin.cli.trace import check_output, write_trace
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.request import Request
 
 
-@app.command("attach", short_help="Watch a running container, and write down what it needs")
+@app.command(
+    "attach",
+    cls=spelled("[OPTIONS] CONTAINER"),
+    short_help="Watch a running container, and write down what it needs",
+)
 def attach_container(
     context: typer.Context,
     container: options.ContainerName,

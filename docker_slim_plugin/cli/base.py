@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import typer.core
 
 from docker_slim_plugin.base.kinds import KINDS, NAMES, USUAL
 from docker_slim_plugin.cli import options, outcome, screen
-from docker_slim_plugin.cli.session import Session, app, shown
+from docker_slim_plugin.cli.session import Session, app, shown, spelled
 from docker_slim_plugin.cli.text import printable, seconds, size, table
 from docker_slim_plugin.errors import UsageError
 
@@ -67,14 +66,7 @@ Purge = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be dropped; write no image.")]
 
 
-class Base(typer.core.TyperCommand):
-    """`base`, its usage line spelled as docker spells it."""
-
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        return ["[OPTIONS] IMAGE"]
-
-
-@app.command(cls=Base, short_help="Make a smaller base image of a distribution's")
+@app.command(cls=spelled("[OPTIONS] IMAGE"), short_help="Make a smaller base image of a distribution's")
 def base(
     context: typer.Context,
     image: Image,

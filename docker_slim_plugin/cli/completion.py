@@ -69,14 +69,16 @@ def _candidates(
     descriptions = {**{name: text for name, (_, text) in theirs.items()}, **ours.help(before[0])}
     name, equals, _ = current.partition("=")
     if current.startswith("--") and equals:
-        return _values(known[name].name, global_options, f"{name}=") if name in known else ([], NO_FILES)
+        asked = (before[0], known[name].name) if name in known else None
+        return _values(*asked, global_options, current, f"{name}=") if asked else ([], NO_FILES)
     try:
         _, index = take(before[1:], known, "docker slim")
     except UsageError:
         last = before[-1]  # an option that waits for its value, or nonsense
         spelled = last if last.startswith("--") else f"-{last[-1:]}"
         waiting = known.get(spelled)
-        return _values(waiting.name, global_options) if waiting and waiting.takes_value else ([], NO_FILES)
+        asked = (before[0], waiting.name) if waiting and waiting.takes_value else None
+        return _values(*asked, global_options, current) if asked else ([], NO_FILES)
     if index < len(before) - 1:
         return [], DEFAULT
     if current.startswith("-"):
@@ -94,7 +96,11 @@ def _docker() -> dict[str, tuple[Flag, str]]:
     return found
 
 
-def _values(name: str, global_options: Sequence[str], prefix: str = "") -> Answer:
+def _values(verb: str, name: str, global_options: Sequence[str], current: str, prefix: str = "") -> Answer:
+    if several := values.LISTS.get((verb, name)):
+        words = current.removeprefix(prefix).split(",")[:-1]
+        head = prefix + "".join(f"{word}," for word in words)
+        return [(head + word, "") for word in several if word not in words], NO_SPACE | NO_FILES
     choices: Sequence[str] = values.CHOICES.get(name) or _DOCKER_CHOICES.get(name) or ()
     if name in _LISTS:
         choices = (client.ask([*global_options, *_LISTS[name]], patience=_PATIENCE) or "").split()

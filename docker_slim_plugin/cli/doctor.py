@@ -9,10 +9,10 @@ from dataclasses import asdict
 import typer
 
 from docker_slim_plugin.cli import options, screen
-from docker_slim_plugin.cli.session import Session, app, form_of
+from docker_slim_plugin.cli.session import Session, app, form_of, spelled
 
 
-@app.command(short_help="Tell whether this host can do it")
+@app.command(cls=spelled("[OPTIONS]"), short_help="Tell whether this host can do it")
 def doctor(context: typer.Context, form: options.Format = "table") -> None:
     """Tell whether this host can do it, and what to do where it cannot."""
     session: Session = context.obj

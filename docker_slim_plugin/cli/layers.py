@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from docker_slim_plugin.cli import options, screen
-from docker_slim_plugin.cli.session import Session, app, shown
+from docker_slim_plugin.cli.session import Session, app, shown, spelled
 from docker_slim_plugin.cli.text import printable, size, table
 from docker_slim_plugin.errors import UsageError
 
@@ -33,7 +33,11 @@ Least = Annotated[
 ]
 
 
-@app.command("layers", short_help="Tell what images share, and propose a base for them")
+@app.command(
+    "layers",
+    cls=spelled("[OPTIONS] IMAGE IMAGE..."),
+    short_help="Tell what images share, and propose a base for them",
+)
 def layers_of(
     context: typer.Context,
     images: Images,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import typer.core
 
 from docker_slim_plugin.cli import options, outcome, screen, values
-from docker_slim_plugin.cli.session import Session, app, shown
+from docker_slim_plugin.cli.session import Session, app, shown, spelled
 from docker_slim_plugin.request import ConfigChanges, PackRequest
 
 Source = Annotated[str, typer.Argument(metavar="IMAGE", help="Image to take from.", show_default=False)]
@@ -91,14 +90,11 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be packe
 Force = Annotated[bool, typer.Option("--force", help="Pack from an image that is slim already.")]
 
 
-class Pack(typer.core.TyperCommand):
-    """`pack`, its usage line spelled as docker spells it."""
-
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        return ["[OPTIONS] IMAGE PATH..."]
-
-
-@app.command("pack", cls=Pack, short_help="Take programs and files with all they need out of an image; nothing is run")
+@app.command(
+    "pack",
+    cls=spelled("[OPTIONS] IMAGE PATH..."),
+    short_help="Take programs and files with all they need out of an image; nothing is run",
+)
 def pack_image(
     context: typer.Context,
     image: Source,

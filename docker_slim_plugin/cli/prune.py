@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import typer
 
 from docker_slim_plugin.cli import options, screen
-from docker_slim_plugin.cli.session import Session, app, form_of
+from docker_slim_plugin.cli.session import Session, app, form_of, spelled
 
 
-@app.command(short_help="Remove what killed runs have left behind")
+@app.command(cls=spelled("[OPTIONS]"), short_help="Remove what killed runs have left behind")
 def prune(context: typer.Context, form: options.Format = "table") -> None:
     """Remove what runs of docker slim that were killed have left behind; running ones are left alone."""
     session: Session = context.obj

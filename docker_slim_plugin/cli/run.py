@@ -5,13 +5,13 @@ from __future__ import annotations
 import typer
 
 from docker_slim_plugin.cli import options, outcome, screen, values
-from docker_slim_plugin.cli.session import DOCKERS, AsDockerRun, Session, app, shown
+from docker_slim_plugin.cli.session import AS_DOCKER_RUN, DOCKERS, Session, app, shown
 from docker_slim_plugin.request import Request
 
 
 @app.command(
     "run",
-    cls=AsDockerRun,
+    cls=AS_DOCKER_RUN,
     short_help="Slim an image: run it, watch it, write it anew",
     epilog=DOCKERS,
 )

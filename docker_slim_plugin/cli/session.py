@@ -32,11 +32,23 @@ app = typer.Typer(
 DOCKERS = "All options of docker run are taken as well (docker run --help), before IMAGE, and mean the same."
 
 
-class AsDockerRun(typer.core.TyperCommand):
-    """A command whose usage line is spelled as docker run's."""
+Misread: type[Exception] = typer.BadParameter.__bases__[0]
+"""What Typer raises about a command line: click's UsageError, which it has brought with it since 0.2x."""
 
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        return ["[OPTIONS] IMAGE [COMMAND [ARG...]]"]
+
+def spelled(words: str) -> type[typer.core.TyperCommand]:
+    """Return the class of a command whose usage line is spelled as docker spells its own."""
+
+    class Spelled(typer.core.TyperCommand):
+        usage = words
+
+        def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002
+            return [words]
+
+    return Spelled
+
+
+AS_DOCKER_RUN = spelled("[OPTIONS] IMAGE [COMMAND [ARG...]]")
 
 
 @dataclass

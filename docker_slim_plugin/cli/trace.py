@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from docker_slim_plugin.cli import options, screen, values
-from docker_slim_plugin.cli.session import DOCKERS, AsDockerRun, Session, app, shown
+from docker_slim_plugin.cli.session import AS_DOCKER_RUN, DOCKERS, Session, app, shown
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.request import Request
@@ -19,7 +19,7 @@ from docker_slim_plugin.trace import Trace, save
 
 
 @app.command(
-    "trace", cls=AsDockerRun, short_help="Run an image and watch it, and write down what it needs", epilog=DOCKERS
+    "trace", cls=AS_DOCKER_RUN, short_help="Run an image and watch it, and write down what it needs", epilog=DOCKERS
 )
 def trace_image(
     context: typer.Context,

@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Mapping
 
+from docker_slim_plugin.base.kinds import NAMES
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.model import Selection
 from docker_slim_plugin.resolve.hints import HINTS
@@ -23,6 +24,11 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "--watch": ("auto", "fanotify", "inotify", "off"),
 }
 """What an option may be, as completion offers it and the checks below hold it to."""
+LISTS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("base", "--drop"): ("usual", "all", *NAMES),
+    ("base", "--no-drop"): NAMES,
+}
+"""What a command's option may be several of, with commas between, as completion offers it."""
 FILES = frozenset({"--iidfile", "--trace"})
 FILE_FORMS = ("tar", "oci", "context")
 

@@ -66,7 +66,7 @@ def plugin(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
             ["help", "slim", "run"], 0, "Usage: docker slim run [OPTIONS] IMAGE [COMMAND [ARG...]]", id="help"
         ),
         pytest.param(["slim", "nonsense"], 2, "cannot understand the command 'nonsense'", id="no such command"),
-        pytest.param(["slim", "run", "--init"], 2, "IMAGE is missing", id="no image"),
+        pytest.param(["slim", "run", "--init"], 2, "missing argument 'IMAGE'", id="no image"),
         pytest.param(
             ["slim", "run", "-i", "--help"], 0, "Usage: docker slim run ", id="help among options"
         ),
@@ -83,3 +83,33 @@ def test_command_lines(arguments: list[str], status: int, said: str) -> None:
     answer = plugin(*arguments)
     assert (answer.returncode, said in answer.stdout + answer.stderr) == (status, True), answer
     assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "hint"),
+    [
+        pytest.param("base", "missing argument 'IMAGE'", "base [OPTIONS] IMAGE", id="base"),
+        pytest.param("build", "missing argument 'IMAGE'", "build [OPTIONS] --trace FILE... IMAGE", id="build"),
+        pytest.param("pack", "missing argument 'IMAGE'", "pack [OPTIONS] IMAGE PATH...", id="pack"),
+        pytest.param("pack a", "missing argument 'PATH...'", "pack [OPTIONS] IMAGE PATH...", id="no path"),
+        pytest.param("attach", "missing argument 'CONTAINER'", "attach [OPTIONS] CONTAINER", id="attach"),
+        pytest.param("layers", "missing argument", "layers [OPTIONS] IMAGE IMAGE...", id="layers"),
+        pytest.param("run", "missing argument 'IMAGE'", "run [OPTIONS] IMAGE [COMMAND [ARG...]]", id="run"),
+        pytest.param("base a b", "got unexpected extra argument", "base [OPTIONS] IMAGE", id="one too many"),
+        pytest.param("base --drop", "option '--drop' requires", "base [OPTIONS] IMAGE", id="no value"),
+        pytest.param("base --tagg x a", "no such option: --tagg", "base [OPTIONS] IMAGE", id="no such option"),
+        pytest.param("layers --least x a b", "invalid value for '--least'", "layers [OPTIONS]", id="no number"),
+        pytest.param("doctor x", "got unexpected extra argument", "doctor [OPTIONS]", id="no argument"),
+    ],
+)
+def test_a_wrong_command_line_is_two_lines(
+    arguments: str, said: str, hint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("docker_slim_plugin.cancel.install", lambda: None)
+    monkeypatch.setattr("docker_slim_plugin.cli.client.create_flags", dict)
+    assert __main__.main(arguments.split()) == 2
+    answer = capsys.readouterr()
+    first, second = answer.err.splitlines()
+    assert (answer.out, first.startswith(f"docker slim: cannot understand the command line: {said}")) == ("", True), first
+    assert second.startswith(f"  try: docker slim {hint}")
+    assert second.endswith(f", or: docker slim {arguments.split(maxsplit=1)[0]} --help")
