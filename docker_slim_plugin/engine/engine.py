@@ -23,12 +23,11 @@ from docker_slim_plugin.engine.address import TIMEOUT, endpoint, reach
 from docker_slim_plugin.engine.border import Blocks, ImageMissing, advice_on_space, translated
 from docker_slim_plugin.engine.container import Container
 from docker_slim_plugin.engine.identity import LABEL, TEMPORARY, run_identity
+from docker_slim_plugin.engine.platform import architecture, is_native, suits
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import GATE_PATH
 from docker_slim_plugin.model import SourceImage
 from docker_slim_plugin.workspace import workspace
-
-_GOARCH = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +115,23 @@ class Engine:
 
         SlimError when it is for another machine, unless it may be `foreign`.
         """
-        if pull == "always" or (pull != "never" and not self.has_image(reference)):
+        there = self.image(reference) if self.has_image(reference) else None
+        fits = there is not None and (not platform or suits(there, platform))
+        what = f"{reference!r} for {platform}" if platform else repr(reference)
+        if pull == "always" or (pull != "never" and not fits):
             options = ["--platform", platform] if platform else []
             answer = self.docker("pull", "-q", *options, reference)
             if answer.returncode:
                 reason = answer.stderr.strip().splitlines()[-1:] or ["no reason given"]
-                raise SlimError(
-                    f"cannot find the image {reference!r} here, nor pull it: {reason[0]}", hint="docker images"
-                )
+                raise SlimError(f"cannot find the image {what} here, nor pull it: {reason[0]}", hint="docker images")
         found = self.image(reference)
-        native = _GOARCH.get(os.uname().machine, os.uname().machine)
+        if platform and not suits(found, platform):
+            raise SlimError(
+                f"cannot find the image {what}: it is for {found.os}/{found.architecture} here",
+                hint=f"docker pull --platform {platform} {reference}",
+            )
         if not foreign and not is_native(found):
+            native = architecture()
             raise SlimError(
                 f"cannot trace an image for {found.os}/{found.architecture} on {native}",
                 hint=f"docker pull --platform linux/{native} {reference}, or run this on such a host",
@@ -289,9 +294,3 @@ class Engine:
         except (ImageNotFound, NotFound):
             return False
         return bool(labels.get(LABEL) == item["Labels"][LABEL])
-
-
-def is_native(image: SourceImage) -> bool:
-    """Tell whether this machine runs the image's programs itself."""
-    native = _GOARCH.get(os.uname().machine, os.uname().machine)
-    return image.architecture in (native, "386" if native == "amd64" else "arm")

@@ -16,7 +16,8 @@ from docker_slim_plugin.image.squash import instructions
 
 _DOCKERFILE = "Dockerfile"
 _MOST = 5
-_ELSEWHERE = "name another directory, or free some space there"
+_OTHER = "name another directory"
+_ELSEWHERE = f"{_OTHER}, or free some space there"
 _MARK = "# Written by docker slim"
 _NOTES = (
     "# docker build makes the same tree and configuration of this, but for what is docker's own doing: times are whole",
@@ -36,9 +37,9 @@ def check_context(directory: Path) -> None:
     try:
         there = next((path for path in (directory.absolute(), *directory.absolute().parents) if path.exists()), None)
         if there is None or not there.is_dir():
-            raise SlimError(f"cannot write a context to {directory}: {there} is no directory", hint=_ELSEWHERE)
+            raise SlimError(f"cannot write a context to {directory}: {there} is no directory", hint=_OTHER)
         if not os.access(there, os.W_OK):
-            raise SlimError(f"cannot write a context to {directory}: {there} is not writable", hint=_ELSEWHERE)
+            raise SlimError(f"cannot write a context to {directory}: {there} is not writable", hint=_OTHER)
         if directory.is_dir() and any(directory.iterdir()) and not _ours(directory / _DOCKERFILE):
             raise SlimError(f"cannot write a context to {directory}: it is not empty", hint="name a new directory")
     except OSError as error:

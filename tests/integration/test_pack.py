@@ -414,6 +414,8 @@ def test_a_run_writes_files_alone_and_tries_them_all_the_same(tmp_path: Path) ->
     [
         ((FAT, "nobusybox"), 1, "cannot pack 'nobusybox': it is not in the PATH", "/opt/tools/busybox"),
         ((FAT, "/usr/bin/busybox"), 1, "it is not in the image", "/opt/tools/busybox"),
+        (("--platform", "linux/riscv64", FAT, "id"), 1, f"the image '{FAT}' for linux/riscv64 here, nor pull it", "images"),
+        (("--platform", "riscv64", "--pull", "never", FAT, "id"), 1, "it is for linux/", "docker pull --platform riscv64"),
         ((FAT,), 2, "missing argument 'PATH...'", "pack [OPTIONS] IMAGE PATH..."),
         ((f"{REPOSITORY}:none", "id"), 1, "cannot find the image", "docker images"),
         (("--output", "tar=/", FAT, "id"), 1, "cannot write /: it exists", "another file"),

@@ -1,0 +1,31 @@
+"""Which machines an image is for, in docker's words: OS/ARCH[/VARIANT]."""
+
+from __future__ import annotations
+
+import os
+
+from docker_slim_plugin.model import SourceImage
+
+_GOARCH = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "armhf": "arm"}
+
+
+def architecture(name: str = "") -> str:
+    """Return docker's name of an architecture, by default this machine's."""
+    name = name or os.uname().machine
+    return _GOARCH.get(name, name)
+
+
+def is_native(image: SourceImage) -> bool:
+    """Tell whether this machine runs the image's programs itself."""
+    native = architecture()
+    return image.architecture in (native, "386" if native == "amd64" else "arm")
+
+
+def suits(image: SourceImage, platform: str) -> bool:
+    """Tell whether the image is for a platform as --platform names it: "linux/arm64", "arm64", "linux/arm/v7"."""
+    parts = platform.lower().split("/")
+    if len(parts) == 1:
+        return image.os == parts[0] or image.architecture == architecture(parts[0])
+    theirs = (image.os, image.architecture, image.variant)
+    wanted = (parts[0], architecture(parts[1]), *parts[2:3])
+    return all(one == other or not one for one, other in zip(theirs, wanted, strict=False))
