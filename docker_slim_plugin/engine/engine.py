@@ -133,7 +133,7 @@ class Engine:
         if not foreign and not is_native(found):
             native = architecture()
             raise SlimError(
-                f"cannot trace an image for {found.os}/{found.architecture} on {native}",
+                f"cannot run an image for {found.os}/{found.architecture} on {native}",
                 hint=f"docker pull --platform linux/{native} {reference}, or run this on such a host",
             )
         return found

@@ -69,8 +69,13 @@ def shortcomings(outputs: Sequence[str], draft: Draft) -> tuple[str, ...]:
 
 def _configured(draft: Draft) -> tuple[Mapping[str, Any], Base]:
     """Return the configuration of the image, and what a Dockerfile for it starts from."""
-    base = Base(draft.common.reference, draft.common.image.config) if draft.common else SCRATCH
-    return json.loads(draft.config)["config"], base
+    config = json.loads(draft.config)["config"]
+    if draft.common is None:
+        return config, SCRATCH
+    image = draft.common.image
+    # BuildKit takes an id for a name, and looks for it in a registry.
+    by_id = image.id.removeprefix("sha256:").startswith(image.reference.removeprefix("sha256:"))
+    return config, Base(image.tags[0] if by_id and image.tags else image.reference, image.config)
 
 
 @contextmanager

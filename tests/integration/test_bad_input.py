@@ -92,7 +92,7 @@ def test_an_image_for_another_architecture(tmp_path: Path) -> None:
         reload(name, f"{name}-other", tmp_path, change=lambda config: config.update(architecture=other))
         answer = slim("run", f"{name}-other")
         assert answer.returncode == 1
-        assert f"cannot trace an image for linux/{other}" in answer.stderr
+        assert f"cannot run an image for linux/{other}" in answer.stderr
         assert left_behind() == []
     finally:
         remove(name, f"{name}-other")
