@@ -16,7 +16,7 @@ IMAGE = "docker-slim-test/system"
 DOCKERFILE = """
 FROM debian:bookworm
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends openssh-server \
-    openssh-client sudo iputils-ping libcap2-bin haproxy supervisor git locales libc6-i386 strace curl gawk \
+    openssh-client sudo iputils-ping libcap2-bin haproxy supervisor runit cron git locales libc6-i386 strace curl gawk \
     && rm -rf /var/lib/apt/lists/*
 RUN useradd -m -s /bin/bash alice && echo 'alice ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/alice \
  && chmod 440 /etc/sudoers.d/alice && mkdir -p /run/sshd /home/alice/.ssh && ssh-keygen -A \
@@ -29,7 +29,11 @@ RUN mkdir /srv/many /srv/app && cd /srv/many && seq 20000 | split -l 1 -a 4 - f 
  && git config --global --add safe.directory '*' && seq 50 | split -l 1 - f && git add . && git commit -qm one
 COPY entry odd /usr/local/bin/
 COPY supervisord.conf haproxy.cfg /etc/
-RUN mkdir '/srv/a b' && cd '/srv/a b' && odd write
+COPY boot /etc/runit/1
+COPY services /etc/runit/2
+COPY proxy /etc/services/proxy/run
+COPY crontab /etc/cron.d/booted
+RUN mkdir '/srv/a b' && cd '/srv/a b' && odd write && chmod 644 /etc/cron.d/booted
 HEALTHCHECK CMD curl -fsS http://127.0.0.1:8080/ | grep hello && cat /srv/app/healthy
 ENTRYPOINT ["entry"]
 """
@@ -80,6 +84,11 @@ frontend web
     bind :8080
     http-request return status 200 content-type text/plain string hello
 """
+# PID 1 of an image that boots: it starts two daemons, which fork twice, and then a service.
+BOOT = "#!/bin/sh\ncat /srv/app/start\n/usr/sbin/sshd\ncron\n"
+SERVICES = "#!/bin/sh\nexec runsvdir -P /etc/services\n"
+PROXY = "#!/bin/sh\nexec haproxy -W -db -f /etc/haproxy.cfg\n"
+CRONTAB = "@reboot alice sleep 1; tac /srv/app/late >/srv/given/late\n"
 LOGIN = "ssh -i /root/key -o StrictHostKeyChecking=no -o LogLevel=ERROR alice@127.0.0.1"
 
 
@@ -87,6 +96,7 @@ LOGIN = "ssh -i /root/key -o StrictHostKeyChecking=no -o LogLevel=ERROR alice@12
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("system")
     files = {"entry": ENTRY, "odd": ODD, "supervisord.conf": SUPERVISOR, "haproxy.cfg": HAPROXY}
+    files |= {"boot": BOOT, "services": SERVICES, "proxy": PROXY, "crontab": CRONTAB}
     with built(IMAGE, directory, DOCKERFILE, files) as name:
         yield name
 
@@ -125,6 +135,32 @@ def test_supervised_services(image: str) -> None:
         )
     )
     assert {"/etc/alternatives/awk", "/usr/bin/gawk", "/srv/app/healthy"} <= kept(report)
+
+
+def test_an_image_that_boots(image: str) -> None:
+    def serves(subject: Subject) -> None:
+        page = ("curl", "-fsS", "--retry", "60", "--retry-delay", "1", "--retry-all-errors", "http://127.0.0.1:8080/")
+        assert subject.run(*page) == "hello"
+        assert subject.run("sh", "-c", f"{LOGIN} id -un") == "alice"
+
+    def check(subject: Subject) -> None:
+        until(lambda: subject.run("sh", "-c", "cat /srv/given/late || true") == "file late", "the job at start", subject)
+        serves(subject)
+        docker("restart", "--time=0", subject.container)
+        serves(subject)
+
+    report = hold(
+        Case(
+            image=image,
+            check=check,
+            ports=(22, 8080),
+            command=("runit",),
+            # It takes no notice of SIGTERM.
+            options=("--stop-signal=KILL",),
+            slim=(f"--host-exec=docker exec $DOCKER_SLIM_CONTAINER sh -c '{LOGIN} id -un; sleep 1.5; cat /srv/given/late'",),
+        )
+    )
+    assert {"/etc/runit/1", "/etc/services/proxy/run", "/srv/app/late", "/usr/bin/tac"} <= kept(report)
 
 
 def test_rights(image: str) -> None:
