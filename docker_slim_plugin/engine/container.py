@@ -40,6 +40,9 @@ INIT_LAYER = (
 )
 """What the engine makes in every container where the image has no such name (moby, daemon/initlayer)."""
 
+_PATIENCE = 20
+"""Seconds for a removal that has begun already."""
+
 
 @dataclass(frozen=True, slots=True)
 class Container:
@@ -204,16 +207,19 @@ class Container:
         self.engine.api.commit(self.id, repository, tag)
 
     def remove(self) -> None:
-        """Remove it and its anonymous volumes, running or not."""
+        """Remove it and its anonymous volumes, running or not; it is gone afterwards, whoever has begun with it."""
+        api = self.engine.api
         try:
             # force: a tracee in ptrace-stop does not answer SIGTERM.
-            self.engine.api.remove_container(self.id, v=True, force=True)
+            api.remove_container(self.id, v=True, force=True)
         except NotFound:
             pass
         except APIError as error:
             if "already in progress" not in str(error):
                 text = f"cannot remove the container {self.id[:12]}: {error}"
                 raise SlimError(text, hint="docker slim prune") from error
+            with suppress(requests.RequestException):
+                api.wait(self.id, timeout=_PATIENCE, condition="removed")
 
 
 def _lies_in(layer: str, path: str) -> bool:
