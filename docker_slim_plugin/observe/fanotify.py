@@ -22,6 +22,7 @@ from docker_slim_plugin.linux_fanotify import (
 )
 from docker_slim_plugin.model import Access, AccessKind, Origin, Process
 from docker_slim_plugin.observe.mounts import Mounts
+from docker_slim_plugin.observe.paths import argv0
 from docker_slim_plugin.rootmount import has_its_own
 
 _BUFFER = 1 << 16
@@ -81,20 +82,12 @@ class Fanotify:
                     if self._mounts:
                         path = self._mounts.opened(pid, descriptor, path)
                     kind = AccessKind.EXEC if mask & FAN_OPEN_EXEC else AccessKind.OPEN
-                    found.append(Access(path, kind, Origin.FANOTIFY, Process(pid, self._name_of(pid))))
+                    found.append(Access(path, kind, Origin.FANOTIFY, Process(pid, argv0(pid))))
             except OSError:
                 lost += 1
             finally:
                 os.close(descriptor)
         return found, lost
-
-    def _name_of(self, pid: int) -> str:
-        """Return argv[0] of `pid`; "" when it has gone. Asked anew each time: pids and programs change."""
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
-                return os.fsdecode(file.read(256).split(b"\0", 1)[0])
-        except OSError:
-            return ""
 
 
 def path_of(descriptor: int) -> str:
