@@ -50,3 +50,12 @@ def signalfd(number: int) -> int:
     """Return a descriptor that is readable while the blocked signal `number` is pending. See signalfd(2)."""
     signals = (1 << (number - 1)).to_bytes(128, "little")  # glibc's sigset_t has 1,024 bits
     return checked(_libc.signalfd(-1, signals, os.O_CLOEXEC | os.O_NONBLOCK), "signalfd")
+
+
+def argv0(pid: int) -> str:
+    """Return how `pid` calls itself; "" when it has ended."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
+            return os.fsdecode(file.read(256).split(b"\0", 1)[0])
+    except OSError:
+        return ""

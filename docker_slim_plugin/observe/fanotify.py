@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
+from docker_slim_plugin.linux import argv0
 from docker_slim_plugin.linux_fanotify import (
     FAN_CLASS_NOTIF,
     FAN_CLOEXEC,
@@ -22,7 +23,6 @@ from docker_slim_plugin.linux_fanotify import (
 )
 from docker_slim_plugin.model import Access, AccessKind, Origin, Process
 from docker_slim_plugin.observe.mounts import Mounts
-from docker_slim_plugin.observe.paths import argv0
 from docker_slim_plugin.rootmount import has_its_own
 
 _BUFFER = 1 << 16

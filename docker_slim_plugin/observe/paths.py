@@ -76,12 +76,3 @@ def executed_as(pid: int, arch: int) -> bytes:
         if kind == AT_EXECFN:
             return string(pid, value)
     return b""
-
-
-def argv0(pid: int) -> str:
-    """Return how `pid` calls itself; "" when it has ended."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
-            return os.fsdecode(file.read(256).split(b"\0", 1)[0])
-    except OSError:
-        return ""

@@ -38,13 +38,12 @@ from ptrace import PtraceError
 from ptrace.binding import func as binding
 from ptrace.binding.func import PTRACE_DETACH, PTRACE_EVENT_EXEC, ptrace
 
-from docker_slim_plugin.linux import signalfd
+from docker_slim_plugin.linux import argv0, signalfd
 from docker_slim_plugin.model import AccessKind
 from docker_slim_plugin.observe import guests
 from docker_slim_plugin.observe.channel import Channel
 from docker_slim_plugin.observe.door import Door
 from docker_slim_plugin.observe.kin import Kin
-from docker_slim_plugin.observe.paths import argv0
 from docker_slim_plugin.observe.patience import Patience
 from docker_slim_plugin.observe.release import Refused, release
 from docker_slim_plugin.observe.stops import (

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from ptrace.binding import func as binding
 
+from docker_slim_plugin.linux import argv0
 from docker_slim_plugin.model import AccessKind
 from docker_slim_plugin.observe.channel import Channel
 from docker_slim_plugin.observe.guests import holdings
 from docker_slim_plugin.observe.mounts import Mounts, lookup
-from docker_slim_plugin.observe.paths import absolute, argument, argv0, executed_as
+from docker_slim_plugin.observe.paths import absolute, argument, executed_as
 from docker_slim_plugin.observe.rights import Rights
 from docker_slim_plugin.observe.stops import (
     ARCH,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,13 @@ def test_imports_only_from_below(module: str) -> None:
 def test_a_library_is_named_in_one_place(library: str) -> None:
     users = {module for module in MODULES if any(name.split(".")[0] == library for name in imported(module))}
     assert {user for user in users if not user.startswith(tuple(HOMES[library]))} == set()
+
+
+def test_the_tracer_alone_has_python_ptrace() -> None:
+    """Its licence (GPL-2.0) stays in that process."""
+    code = "import sys, docker_slim_plugin.cli.app, docker_slim_plugin.pipeline; print('ptrace' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
+    assert answer.stdout == "False\n"
 
 
 @pytest.mark.parametrize("module", MODULES)
