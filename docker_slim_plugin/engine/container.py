@@ -21,6 +21,7 @@ from docker_slim_plugin.engine.border import Blocks, translated
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import GATE_NAME, GATE_PATH, GATES
 from docker_slim_plugin.rootmount import lower_directories
+from docker_slim_plugin.upper import changes as upper_changes
 
 if TYPE_CHECKING:
     from docker_slim_plugin.engine.engine import Engine
@@ -128,16 +129,21 @@ class Container:
         """Return how the container's files differ from its image's: {path: 0 changed, 1 added, 2 deleted}.
 
         `docker diff` leaves out what the engine puts below every container (moby's initlayer): that is in here too.
+        Nothing of the image's may have run in it: then its upper directory tells the same, in no time.
         """
         attributes = self.attributes()
         below = (attributes.get("GraphDriver") or {}).get("Data") or {}
-        init = str(below.get("LowerDir", "")).partition(":")[0]
-        if not init and (lower := lower_directories(attributes["State"]["Pid"] or 0)):
-            init = str(lower[0])
+        lower = str(below.get("LowerDir", "")).split(":")
+        init = lower[0]
+        if not init and (directories := lower_directories(attributes["State"]["Pid"] or 0)):
+            init = str(directories[0])
         found = {"/": 0, "/dev": 0, "/etc": 0}
         found |= {path: 1 for path in INIT_LAYER if not init or _lies_in(init, path)}
-        found |= {change["Path"]: int(change["Kind"]) for change in self.engine.api.diff(self.id) or []}
-        return found
+        upper = below.get("UpperDir")
+        own = upper_changes(upper, lower) if upper else None
+        if own is None:
+            own = {change["Path"]: int(change["Kind"]) for change in self.engine.api.diff(self.id) or []}
+        return found | own
 
     @translated
     def execute(

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "docker_slim_plugin"
 FLOORS = (
     {"__init__", "errors", "linux", "model", "mountinfo"},
     {"cancel", "gate", "inside", "linux_fanotify", "linux_inotify", "naming", "permitted", "progress", "request", "rootfs", "rootmount"}
-    | {"workspace"},
+    | {"upper", "workspace"},
     {"engine", "judge", "launch", "trace"},
     {"beside", "doctor", "leftovers", "pristine"},
     {"image", "observe", "resolve"},
