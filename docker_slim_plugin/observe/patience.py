@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SPIN = 30
+SPIN = 100
 """Polls: a stop that comes meanwhile is taken without the price of a wake-up."""
 MOST = 8
 PROBE = 16

@@ -193,7 +193,7 @@ def test_what_is_no_distribution(tmp_path: Path) -> None:
     ("stage", "delay", "number"),
     [
         ("purge ...", 1.0, signal.SIGTERM),
-        ("write ...", 0.5, signal.SIGINT),
+        ("write ...", 0.1, signal.SIGINT),
         ("purge ...", 0.8, signal.SIGKILL),
     ],
 )
