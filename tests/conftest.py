@@ -6,6 +6,7 @@ import functools
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,13 @@ def engine_version() -> str:
 def pytest_configure() -> None:
     # A job in a shell's background has SIGINT ignored, and so would have every run that a test interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Quick ones first; the images of the cases are built meanwhile."""
+    order = ("unit", "cases", "integration")
+    here = Path(__file__).parent
+    items.sort(key=lambda item: order.index(item.path.relative_to(here).parts[0]))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

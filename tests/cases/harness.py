@@ -10,10 +10,12 @@ import json
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -95,18 +97,49 @@ def until(condition: Callable[[], object], what: str, subject: Subject | None = 
         time.sleep(0.1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Recipe:
+    """What an image is built of."""
+
+    name: str
+    dockerfile: str
+    files: Mapping[str, bytes | str] = field(default_factory=dict)
+
+    def build(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            for file, content in {"Dockerfile": self.dockerfile, **self.files}.items():
+                place = Path(directory, file)
+                place.write_bytes(content if isinstance(content, bytes) else content.encode())
+                place.chmod(0o755)
+            docker("build", "-q", "-t", self.name, directory)
+
+
+_builder = ThreadPoolExecutor(1, "builder")
+_ahead: dict[str, Future[None]] = {}
+
+
+def build_ahead(recipe: Recipe) -> None:
+    """Begin to build an image that tests will want later."""
+    _ahead[recipe.name] = _builder.submit(recipe.build)
+
+
+def nothing_ahead() -> None:
+    """Forget what was built ahead and never wanted."""
+    _builder.shutdown(cancel_futures=True)
+    forget(*_ahead)
+
+
 @contextmanager
-def built(name: str, directory: Path, dockerfile: str, files: Mapping[str, bytes | str] | None = None) -> Iterator[str]:
-    """Build an image and yield its name; it and what was made of it are gone afterwards."""
-    (directory / "Dockerfile").write_text(dockerfile, encoding="utf-8")
-    for file, content in (files or {}).items():
-        (directory / file).write_bytes(content if isinstance(content, bytes) else content.encode())
-        (directory / file).chmod(0o755)
-    docker("build", "-q", "-t", name, str(directory))
+def built(recipe: Recipe) -> Iterator[str]:
+    """Yield the name of an image; it and what was made of it are gone afterwards."""
+    if recipe.name in _ahead:
+        _ahead.pop(recipe.name).result()
+    else:
+        recipe.build()
     try:
-        yield name
+        yield recipe.name
     finally:
-        forget(name, *slim_names(name))
+        forget(recipe.name, *slim_names(recipe.name))
 
 
 def slim_names(image: str) -> tuple[str, str]:
@@ -116,7 +149,8 @@ def slim_names(image: str) -> tuple[str, str]:
 
 
 def forget(*names: str) -> None:
-    subprocess.run(["docker", "rmi", "-f", *names], check=False, capture_output=True)
+    if names:
+        subprocess.run(["docker", "rmi", "-f", *names], check=False, capture_output=True)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cases.harness import Case, Subject, built, docker, hold, kept
+from tests.cases.harness import Case, Recipe, Subject, built, docker, hold, kept
 
 pytestmark = pytest.mark.integration
 
@@ -19,8 +19,8 @@ CMD ["cat","/srv/first"]
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with built(IMAGE, tmp_path_factory.mktemp("harness"), DOCKERFILE) as name:
+def image() -> Iterator[str]:
+    with built(Recipe(name=IMAGE, dockerfile=DOCKERFILE)) as name:
         yield name
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cases.harness import Case, Subject, built, hold, kept
+from tests.cases.harness import Case, Recipe, Subject, built, hold, kept
 
 pytestmark = pytest.mark.integration
 
@@ -18,11 +18,16 @@ PORT = 8080
 ASK = "curl -fsS 127.0.0.1:$DOCKER_SLIM_PORT_8080/second"
 
 
+RECIPE = Recipe(
+    name=IMAGE,
+    dockerfile=(SOURCES / "Dockerfile").read_text(),
+    files={path.name: path.read_bytes() for path in SOURCES.iterdir() if path.is_file() and path.name != "Dockerfile"},
+)
+
+
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    files = {path.name: path.read_bytes() for path in SOURCES.iterdir() if path.is_file()}
-    dockerfile = files.pop("Dockerfile").decode()
-    with built(IMAGE, tmp_path_factory.mktemp("languages"), dockerfile, files) as name:
+def image() -> Iterator[str]:
+    with built(RECIPE) as name:
         yield name
 
 

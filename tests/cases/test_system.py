@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cases.harness import Case, Subject, built, docker, forget, hold, kept, slim, slim_names, until
+from tests.cases.harness import Case, Recipe, Subject, built, docker, forget, hold, kept, slim, slim_names, until
 
 pytestmark = pytest.mark.integration
 
@@ -92,12 +92,19 @@ CRONTAB = "@reboot alice sleep 1; tac /srv/app/late >/srv/given/late\n"
 LOGIN = "ssh -i /root/key -o StrictHostKeyChecking=no -o LogLevel=ERROR alice@127.0.0.1"
 
 
+RECIPE = Recipe(
+    name=IMAGE,
+    dockerfile=DOCKERFILE,
+    files={
+        "entry": ENTRY, "odd": ODD, "supervisord.conf": SUPERVISOR, "haproxy.cfg": HAPROXY,
+        "boot": BOOT, "services": SERVICES, "proxy": PROXY, "crontab": CRONTAB,
+    },
+)
+
+
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    directory = tmp_path_factory.mktemp("system")
-    files = {"entry": ENTRY, "odd": ODD, "supervisord.conf": SUPERVISOR, "haproxy.cfg": HAPROXY}
-    files |= {"boot": BOOT, "services": SERVICES, "proxy": PROXY, "crontab": CRONTAB}
-    with built(IMAGE, directory, DOCKERFILE, files) as name:
+def image() -> Iterator[str]:
+    with built(RECIPE) as name:
         yield name
 
 

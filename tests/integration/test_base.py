@@ -14,7 +14,7 @@ import pytest
 
 from docker_slim_plugin.image.config import BASED_BY
 from tests import faithful
-from tests.cases.harness import SLIM, built, docker, forget
+from tests.cases.harness import SLIM, Recipe, built, docker, forget
 
 pytestmark = pytest.mark.integration
 
@@ -61,8 +61,8 @@ done
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with built(IMAGE, tmp_path_factory.mktemp("image"), DOCKERFILE) as name:
+def image() -> Iterator[str]:
+    with built(Recipe(name=IMAGE, dockerfile=DOCKERFILE)) as name:
         yield name
     forget(ON, DROPPED, PURGED, ALL)
 
@@ -180,9 +180,9 @@ def test_an_error(image: str, arguments: tuple[str, ...], status: int, said: str
     assert faithful.left_behind() == []
 
 
-def test_what_is_no_distribution(tmp_path: Path) -> None:
+def test_what_is_no_distribution() -> None:
     busybox = {"busybox": Path("/bin/busybox").read_bytes()}
-    with built("docker-slim-test/none", tmp_path, "FROM scratch\nCOPY busybox /bin/\n", busybox) as name:
+    with built(Recipe(name="docker-slim-test/none", dockerfile="FROM scratch\nCOPY busybox /bin/\n", files=busybox)) as name:
         answer = slim(name)
     assert answer.returncode == 1
     assert "it has no package database" in answer.stderr
