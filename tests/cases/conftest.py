@@ -11,7 +11,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not session.config.option.collectonly:
         modules = (getattr(item, "module", None) for item in session.items)
         for recipe in dict.fromkeys(getattr(module, "RECIPE", None) for module in modules):
-            if recipe:
+            if isinstance(recipe, harness.Recipe):
                 harness.build_ahead(recipe)
 
 
