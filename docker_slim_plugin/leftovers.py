@@ -27,6 +27,7 @@ def prune(engine: Engine) -> Leftovers:
     dead_containers = [item["Id"] for item in containers if not alive(item["Labels"][LABEL])]
     names = [name for item in images for name in item.get("RepoTags") or ()]
     dead_images = [name for name in names if (match := _IMAGE.fullmatch(name)) and not alive(match[1])]
+    dead_images += [item["Id"] for item in engine.nameless() if not alive(item["Labels"][LABEL])]
     for identity in dead_containers:
         Container(engine, identity).remove()
     for name in dead_images:

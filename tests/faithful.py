@@ -108,6 +108,7 @@ def left_behind() -> list[str]:
     """Return containers, temporary images and directories of runs of docker slim."""
     containers = _lines("ps", "-aq", "--filter", "label=docker-slim.run")
     images = _lines("images", "-q", "docker-slim-run")
+    images += _lines("images", "-q", "--filter", "dangling=true", "--filter", "label=docker-slim.run")
     places = {Path(os.environ.get("TMPDIR") or "/var/tmp"), Path(tempfile.gettempdir())}
     return [*containers, *images, *(str(path) for place in places for path in place.glob("docker-slim-*"))]
 

@@ -278,7 +278,17 @@ class Engine:
             self.abandon()
             # What is being removed already, `abandon` does not wait for.
             wait(self.removals)
+            for image in self.nameless(f"{LABEL}={self.run_id}"):
+                self.unname(image["Id"])
             raise
+
+    @translated
+    def nameless(self, label: str = LABEL) -> list[dict[str, Any]]:
+        """Return the API's records of images that were committed of containers of ours and have got no name.
+
+        A `docker commit` that we cut off goes on in the engine.
+        """
+        return list(self.api.images(filters={"label": label, "dangling": True}))
 
     @translated
     def ours(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -27,6 +27,9 @@ class Recorder:
     def ours(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         return self._found
 
+    def nameless(self) -> list[dict[str, Any]]:
+        return [{"Id": f"nameless of {run}", "Labels": {LABEL: run}} for run in (DEAD, OURS)]
+
     def unname(self, reference: str) -> None:
         self.removed.append(reference)
 
@@ -58,8 +61,9 @@ def test_who_is_alive() -> None:
 def test_containers_and_images_of_dead_runs_go(monkeypatch: pytest.MonkeyPatch) -> None:
     names = (f"docker-slim-run:{DEAD}-layered", f"docker-slim-run:{OURS}-squashed")
     found, removed = pruned(monkeypatch, {"dead": DEAD, "live": OURS}, names)
-    assert removed == ["dead", names[0]]
-    assert (found.containers, found.images) == (("dead",), (names[0],))
+    images = (names[0], f"nameless of {DEAD}")
+    assert removed == ["dead", *images]
+    assert (found.containers, found.images) == (("dead",), images)
 
 
 def test_directories_of_dead_runs_go(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
