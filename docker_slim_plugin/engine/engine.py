@@ -103,19 +103,22 @@ class Engine:
         except NotFound as error:
             raise SlimError(f"cannot find the container {name!r}", hint="docker ps") from error
 
-    def has_image(self, reference: str) -> bool:
+    def find(self, reference: str) -> SourceImage | None:
+        """Return the local image `reference`, None when there is none."""
         try:
-            self.image(reference)
+            return self.image(reference)
         except ImageMissing:
-            return False
-        return True
+            return None
+
+    def has_image(self, reference: str) -> bool:
+        return self.find(reference) is not None
 
     def source(self, reference: str, *, pull: str, platform: str, foreign: bool = False) -> SourceImage:
         """Return the image, pulled as docker run would (`pull` is missing, always or never).
 
         SlimError when it is for another machine, unless it may be `foreign`.
         """
-        there = self.image(reference) if self.has_image(reference) else None
+        there = self.find(reference)
         fits = there is not None and (not platform or suits(there, platform))
         what = f"{reference!r} for {platform}" if platform else repr(reference)
         if pull == "always" or (pull != "never" and not fits):

@@ -202,7 +202,8 @@ def _into_engine(
 def claim(engine: Engine, references: Iterable[str], *, force: bool) -> None:
     """Raise SlimError when one of the names is that of an image which docker slim did not write."""
     for reference in references:
-        if not force and engine.has_image(reference) and not is_ours(engine.image(reference)):
+        found = None if force else engine.find(reference)
+        if found and not is_ours(found):
             raise SlimError(
                 f"cannot write to {reference}: another image has that name, and docker slim did not write it",
                 hint="--tag OTHER-NAME, or --force to take the name away from it",

@@ -27,7 +27,7 @@ from docker_slim_plugin.progress import Progress
 
 STOP_SECONDS = 10.0
 """docker stop's own grace."""
-QUIET_SECONDS = 0.5, 1.0
+QUIET_SECONDS = 0.3, 1.0
 """No new file for so long, and a run with its probes done is over: as long as these had taken, within these bounds."""
 IDLE_SECONDS, IDLE_AGAIN_SECONDS = 10.0, 3.0
 """Without a port or a probe to go by, the app must also have used no processor for so long; when tried again, less."""
