@@ -61,9 +61,10 @@ class Fanotify:
         if self._mounts:
             self._mounts.close()
 
-    def doubts(self) -> str:
+    def doubts(self) -> tuple[str, ...]:
         nameless = self._mounts.nameless if self._mounts else 0
-        return f"{nameless} files were opened in mount namespaces that are gone: they may be others" if nameless else ""
+        said = f"{nameless} files were opened in mount namespaces that are gone: they may be others"
+        return (said,) if nameless else ()
 
     def read(self) -> tuple[list[Access], int]:
         try:

@@ -59,8 +59,8 @@ class Inotify:
     def close(self) -> None:
         os.close(self._instance)
 
-    def doubts(self) -> str:
-        return ""
+    def doubts(self) -> tuple[str, ...]:
+        return ()
 
     def read(self) -> tuple[list[Access], int]:
         try:

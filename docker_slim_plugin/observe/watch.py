@@ -34,8 +34,8 @@ class Source(Protocol):
         """Return what has happened, and how many events were lost; empty when there is nothing at the moment."""
         ...
 
-    def doubts(self) -> str:
-        """Return what it cannot vouch for, in words; "" when there is nothing."""
+    def doubts(self) -> tuple[str, ...]:
+        """Return warnings about what it cannot vouch for."""
         ...
 
     def close(self) -> None: ...
@@ -72,7 +72,7 @@ class Watch:
 
     def doubts(self) -> tuple[str, ...]:
         """Return warnings about what only a tracer would have seen better."""
-        return tuple(filter(None, [self._source.doubts() if self._source else ""]))
+        return self._source.doubts() if self._source else ()
 
     def accesses(self) -> tuple[Access, ...]:
         """Return the distinct accesses seen so far."""
