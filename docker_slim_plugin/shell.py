@@ -34,8 +34,9 @@ _NS = 10**9
 def find(engine: Engine, source: SourceImage, shell: str) -> Busybox:
     """Return a static busybox for the machine of `source`: an image's, if there is one of the name `shell`."""
     machine = MACHINES.get(source.architecture, "")
-    if engine.has_image(shell):
-        found = _in_image(engine, shell, machine)
+    image = engine.find(shell)
+    if image:
+        found = _in_image(engine, image, machine)
         if found is None:
             raise SlimError(
                 f"cannot add a shell: the image {shell} has no static busybox for {source.architecture}",
@@ -53,8 +54,7 @@ def find(engine: Engine, source: SourceImage, shell: str) -> Busybox:
     return host
 
 
-def _in_image(engine: Engine, shell: str, machine: str) -> Busybox | None:
-    image = engine.image(shell)
+def _in_image(engine: Engine, image: SourceImage, machine: str) -> Busybox | None:
     with PristineTree(engine, image) as tree:
         rootfs, _ = tree.wait()
         for entry in rootfs.entries.values():
@@ -64,7 +64,10 @@ def _in_image(engine: Engine, shell: str, machine: str) -> Busybox | None:
             if _is_fit(content, machine):
                 mtime = entry.mtime_ns // _NS * _NS
                 return Busybox(
-                    content=content, mtime_ns=mtime, applets=_names(rootfs, entry.path), origin=f"image {shell}"
+                    content=content,
+                    mtime_ns=mtime,
+                    applets=_names(rootfs, entry.path),
+                    origin=f"image {image.reference}",
                 )
     return None
 

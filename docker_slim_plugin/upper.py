@@ -30,13 +30,13 @@ def changes(upper: str, lower: Sequence[str]) -> dict[str, int] | None:
                 path = f"{top}/{entry.name}"
                 if _is_whiteout(entry.stat(follow_symlinks=False)):
                     return None
-                found[path] = 0 if _is_in(lower, path) else 1
+                found[path] = 0 if is_in(lower, path) else 1
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(path)
     return found
 
 
-def _is_in(layers: Sequence[str], path: str) -> bool:
+def is_in(layers: Sequence[str], path: str) -> bool:
     """Tell whether the layers together have a path.
 
     They are the image's and may hold any link: each component is opened without following.

@@ -17,11 +17,11 @@ import psutil
 import requests
 from docker.errors import APIError, NotFound
 
+from docker_slim_plugin import upper
 from docker_slim_plugin.engine.border import Blocks, translated
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import GATE_NAME, GATE_PATH, GATES
 from docker_slim_plugin.rootmount import lower_directories
-from docker_slim_plugin.upper import changes as upper_changes
 
 if TYPE_CHECKING:
     from docker_slim_plugin.engine.engine import Engine
@@ -138,9 +138,9 @@ class Container:
         if not init and (directories := lower_directories(attributes["State"]["Pid"] or 0)):
             init = str(directories[0])
         found = {"/": 0, "/dev": 0, "/etc": 0}
-        found |= {path: 1 for path in INIT_LAYER if not init or _lies_in(init, path)}
-        upper = below.get("UpperDir")
-        own = upper_changes(upper, lower) if upper else None
+        found |= {path: 1 for path in INIT_LAYER if not init or upper.is_in([init], path)}
+        place = below.get("UpperDir")
+        own = upper.changes(place, lower) if place else None
         if own is None:
             own = {change["Path"]: int(change["Kind"]) for change in self.engine.api.diff(self.id) or []}
         return found | own
@@ -226,8 +226,3 @@ class Container:
                 raise SlimError(text, hint="docker slim prune") from error
             with suppress(requests.RequestException):
                 api.wait(self.id, timeout=_PATIENCE, condition="removed")
-
-
-def _lies_in(layer: str, path: str) -> bool:
-    """Tell whether a layer on disk has a name; its parent must be a directory of the layer, not a link out of it."""
-    return os.path.lexists(layer + path) and not os.path.islink(os.path.dirname(layer + path))

@@ -110,16 +110,13 @@ class Engine:
         except ImageMissing:
             return None
 
-    def has_image(self, reference: str) -> bool:
-        return self.find(reference) is not None
-
     def source(self, reference: str, *, pull: str, platform: str, foreign: bool = False) -> SourceImage:
         """Return the image, pulled as docker run would (`pull` is missing, always or never).
 
         SlimError when it is for another machine, unless it may be `foreign`.
         """
-        there = self.find(reference)
-        fits = there is not None and (not platform or suits(there, platform))
+        found = self.find(reference)
+        fits = found is not None and (not platform or suits(found, platform))
         what = f"{reference!r} for {platform}" if platform else repr(reference)
         if pull == "always" or (pull != "never" and not fits):
             options = ["--platform", platform] if platform else []
@@ -127,7 +124,8 @@ class Engine:
             if answer.returncode:
                 reason = answer.stderr.strip().splitlines()[-1:] or ["no reason given"]
                 raise SlimError(f"cannot find the image {what} here, nor pull it: {reason[0]}", hint="docker images")
-        found = self.image(reference)
+            found = None
+        found = found or self.image(reference)
         if platform and not suits(found, platform):
             raise SlimError(
                 f"cannot find the image {what}: it is for {found.os}/{found.architecture} here",
@@ -234,7 +232,7 @@ class Engine:
         return str(self.api.inspect_image(self.temporary("squashed"))["Id"])
 
     def tag(self, form: str) -> str:
-        return f"{self.run_id.replace(' ', '-')}-{form}"
+        return f"{self.run_id}-{form}"
 
     def temporary(self, form: str) -> str:
         """Return the name under which an image lies until it is proved."""
@@ -243,14 +241,15 @@ class Engine:
     @translated
     def name(self, image: str, reference: str) -> None:
         """Give an image a name; who had it before goes if it is the same but for the time of its making."""
-        before = self.api.inspect_image(reference) if self.has_image(reference) else None
+        before = self.find(reference)
         repository, _, tag = reference.rpartition(":")
         self.api.tag(image, repository, tag, force=True)
-        after = self.api.inspect_image(image)
-        if before and before["Id"] != after["Id"] and all(before[part] == after[part] for part in ("Config", "RootFS")):
+        after = self.image(image)
+        same = before is not None and (before.config, before.layers) == (after.config, after.layers)
+        if before and same and before.id != after.id:
             # Not forced: it may have other names, or containers.
             with suppress(APIError):
-                self.api.remove_image(before["Id"], force=False)
+                self.api.remove_image(before.id, force=False)
 
     def unname(self, reference: str) -> None:
         """Take a name away; the image goes with its last one."""

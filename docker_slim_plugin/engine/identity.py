@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 LABEL = "docker-slim.run"
-"""Label of our containers; the value is "PID BOOT-STARTTIME" of the run that owns them."""
+"""Label of our containers; the value is the id of the run that owns them (`run_identity`)."""
 TEMPORARY = "docker-slim-run"
 """Repository under which images lie until they are proved; the tag is the run's id."""
 
