@@ -172,7 +172,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_an_image_that_differs_is_not_named() -> None:
-    answer = slim("run", "--output=layered", "--drop", "/www/second.html", "--tag", "docker-slim-test/out", IMAGE)
+    answer = slim("run", "--drop", "/www/second.html", "--tag", "docker-slim-test/out", IMAGE)
     assert answer.returncode == 3
     assert "GET 80/second.html: 404, not 200" in answer.stderr
     listed = subprocess.run(["docker", "images", "-q", "docker-slim-test/out"], check=True, stdout=subprocess.PIPE)
@@ -190,7 +190,7 @@ def test_a_slim_image_is_not_slimmed_again() -> None:
 
 def test_quiet_prints_the_id_alone_and_json_one_line(tmp_path: Path) -> None:
     file = tmp_path / "id"
-    quiet = slim("run", "-q", "--output=layered", "--no-verify", "--iidfile", str(file), IMAGE)
+    quiet = slim("run", "-q", "--iidfile", str(file), IMAGE)
     assert quiet.stdout == f"{file.read_text(encoding='ascii').strip()}\n"
     answer = slim("run", "--format", "json", IMAGE)
     document = json.loads(answer.stdout)
