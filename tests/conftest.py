@@ -6,6 +6,7 @@ import functools
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = ("unit", "cases", "integration")
     here = Path(__file__).parent
     items.sort(key=lambda item: order.index(item.path.relative_to(here).parts[0]))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Remove what a run of the tests that was cut off has left: tests would take it for theirs."""
+    marked = (item.get_closest_marker("integration") for item in session.items)
+    if session.config.option.collectonly or not any(marked) or os.geteuid() != 0 or not engine_version():
+        return
+    subprocess.run([sys.executable, "-m", "docker_slim_plugin", "prune"], check=True, stdout=subprocess.DEVNULL)
+    for listed, removed in (
+        (("ps", "-aq", "--filter", "name=^docker-slim-test"), ("rm", "-fv")),
+        (("images", "--format={{.Repository}}:{{.Tag}}", "--filter=reference=docker-slim-test/*:*"), ("rmi", "-f")),
+    ):
+        found = subprocess.run(["docker", *listed], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+        if found:
+            subprocess.run(["docker", *removed, *found], check=True, stdout=subprocess.DEVNULL)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
