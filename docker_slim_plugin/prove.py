@@ -11,7 +11,6 @@ from docker_slim_plugin.image import files, output
 from docker_slim_plugin.image.output import Draft
 from docker_slim_plugin.job import Job
 from docker_slim_plugin.model import Access, AccessKind, SlimImage
-from docker_slim_plugin.observe.compare import Comparison, compare
 from docker_slim_plugin.observe.session import observe
 from docker_slim_plugin.replay import Replay, shareable
 from docker_slim_plugin.report import Repair, Report
@@ -37,8 +36,11 @@ def prove(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Replay, ...])
                 return tried
             with job.clock.step("repair"):
                 asked, sound = asked_for(job, layered, replays)
-        because = tuple(text for one in tried.verdicts for text in one.behaviour)
-        repair = mended(job, report, rootfs, because, (asked,) if sound else (asked, listed(rootfs, report)), missed)
+            because = tuple(text for one in tried.verdicts for text in one.differences)
+            remedies = (asked,) if sound else (asked, listed(rootfs, report))
+            repair = mended(job, report, rootfs, because, remedies, missed)
+            if repair is None and not sound and (excused := excusable(tried)):
+                return named(job, excused, layered, rootfs)
         if repair is not None:
             missed, report = repair
             job.progress.note(report.repairs[-1].sentence())
@@ -129,6 +131,21 @@ def repairable(job: Job, report: Report) -> bool:
     return job.request.repair and not any(verdict.flaws for verdict in report.verdicts)
 
 
+def excusable(report: Report) -> Report | None:
+    """Return the report with numbers that differ as warnings, where nothing else does.
+
+    That is for an image that lacks nothing that it asks for, nor anything in a directory that the app opened.
+    """
+    if any(verdict.behaviour for verdict in report.verdicts):
+        return None
+    said = "{}: numbers alone, and no file that it asks for is missing"
+    excused = (
+        replace(one, figures=(), warnings=(*one.warnings, *(said.format(text) for text in one.figures)))
+        for one in report.verdicts
+    )
+    return replace(report, verdicts=tuple(excused))
+
+
 def asked_for(job: Job, draft: Draft, replays: tuple[Replay, ...]) -> tuple[tuple[Access, ...], bool]:
     """Run the slim image as it was tried, watched; return what it asks for, and whether it behaved this time."""
     found: list[Access] = []
@@ -145,7 +162,8 @@ def asked_for(job: Job, draft: Draft, replays: tuple[Replay, ...]) -> tuple[tupl
             tolerant=True,
         )
         found += seen.accesses
-        sound = sound and compare(replay.original, seen.result) == Comparison()
+        behaved = replay.compared(job.progress, seen.result)
+        sound = sound and not (behaved.differ or behaved.figures)
     return tuple(found), sound
 
 

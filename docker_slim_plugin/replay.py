@@ -10,7 +10,7 @@ from docker_slim_plugin.engine import Container, Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.launch import Launch
 from docker_slim_plugin.model import RunResult, SourceImage
-from docker_slim_plugin.observe.compare import compare, settle
+from docker_slim_plugin.observe.compare import Findings, compare, settle
 from docker_slim_plugin.observe.drive import Drive, Seen, last_words, run
 from docker_slim_plugin.observe.probe import answered
 from docker_slim_plugin.progress import Progress
@@ -39,21 +39,27 @@ class Replay:
     def launch(self) -> Launch:
         return self.drive.launch
 
-    def differences(self, container: Container, progress: Progress) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Start a container of a slim image and try it; return sentences on what differs, and warnings."""
+    def findings(self, container: Container, progress: Progress) -> Findings:
+        """Start a container of a slim image and try it; return how it behaves otherwise than the source."""
         try:
             result = self._tried(container, progress)
         except SlimError as error:
-            return (f"it does not run: {error}; its last words: {last_words(container)}",), ()
-        found = compare(self.original, result)
-        differ, varies = found.certain, tuple[str, ...]()
-        if not differ and found.doubtful:
-            differ, varies = settle(found.doubtful, self.original, self._original_again(progress), result)
-            if differ:
-                differ = self._once_more(container, found.doubtful, progress)
-        if differ and result.exit_status not in (None, 0):
-            differ = (*differ, f"its last words: {result.output.strip()[-500:]}")
-        return differ, varies
+            return Findings((f"it does not run: {error}; its last words: {last_words(container)}",))
+        found = self.compared(progress, result)
+        if (found.differ or found.figures) and not compare(self.original, result).certain:
+            # Chance seldom says the same twice.
+            found = self.compared(progress, result, self._fresh(str(container.attributes()["Image"]), progress))
+        if found.differ and result.exit_status not in (None, 0):
+            words = f"its last words: {result.output.strip()[-500:]}"
+            found = replace(found, differ=(*found.differ, words))
+        return found
+
+    def compared(self, progress: Progress, *results: RunResult) -> Findings:
+        """Return what the last run of a slim image differs in from the source, and all others of it, too."""
+        last = compare(self.original, results[-1])
+        if last.certain or not last.doubtful:
+            return Findings(last.certain)
+        return settle(last.doubtful, (self.original, self._original_again(progress)), results)
 
     def _tried(self, container: Container, progress: Progress) -> RunResult:
         container.start()
@@ -64,15 +70,6 @@ class Replay:
         options, argv = self.drive.launch.free()
         with self._engine.container(options, image, argv) as container:
             return self._tried(container, progress)
-
-    def _once_more(self, container: Container, doubtful: tuple[str, ...], progress: Progress) -> tuple[str, ...]:
-        """Return what differs in a second run of the slim image as well: chance seldom says the same twice."""
-        image = str(container.attributes()["Image"])
-        second = self._fresh(image, progress)
-        found = compare(self.original, second)
-        if found.certain:
-            return found.certain
-        return settle(doubtful, self.original, self._original_again(progress), second)[0]
 
     def _original_again(self, progress: Progress) -> RunResult:
         """Return what the source answers when it is run once more: what is its own, and what is chance."""

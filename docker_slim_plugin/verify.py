@@ -16,6 +16,7 @@ from docker_slim_plugin.image.config import differences
 from docker_slim_plugin.image.squash import member_path
 from docker_slim_plugin.image.tar import can_hold, has_docker_time, held_xattrs
 from docker_slim_plugin.model import EntryKind, FilePlan, Group, Kept, RootPath, SlimImage, SourceImage
+from docker_slim_plugin.observe.compare import Findings
 from docker_slim_plugin.pristine import Inside
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.replay import Replay
@@ -42,13 +43,15 @@ class Verdict:
     """How configuration or files are not as planned: a bug, or a broken disk."""
     behaviour: tuple[str, ...]
     """How it behaves otherwise than the source: something is missing in it."""
+    figures: tuple[str, ...] = ()
+    """Outputs that differ from the source's in numbers alone: something may be missing, or it is chance."""
     warnings: tuple[str, ...]
     files_compared: int
     seconds: float
 
     @property
     def differences(self) -> tuple[str, ...]:
-        return (*self.flaws, *self.behaviour)
+        return (*self.flaws, *self.behaviour, *self.figures)
 
     @property
     def passed(self) -> bool:
@@ -67,16 +70,13 @@ def verify(
     """Compare configuration and files of `image` with the source's, run it as the source was run, compare that too."""
     started = time.monotonic()
     flaws = list(differences(source.config, engine.image(image.id).config))
-    behaviour: list[str] = []
-    warnings: list[str] = []
+    found: list[Findings] = []
     with background(engine) as beside:
         files = beside.submit(compare_files, engine, image.id, plan, hashes)
         for replay in replays:
             options, argv = replay.launch.free()
             with engine.container(options, image.id, argv, lingers=replay.launch.shareable) as container:
-                differ, varies = replay.differences(container, progress)
-                behaviour += differ
-                warnings += varies
+                found.append(replay.findings(container, progress))
         flaws += files.result()
     if has_xattrs(plan):
         with engine.held(image.id) as container:
@@ -84,8 +84,9 @@ def verify(
     return Verdict(
         form=image.form,
         flaws=tuple(flaws),
-        behaviour=tuple(behaviour),
-        warnings=tuple(warnings),
+        behaviour=tuple(text for one in found for text in one.differ),
+        figures=tuple(text for one in found for text in one.figures),
+        warnings=tuple(text for one in found for text in one.varies),
         files_compared=len(plan.kept),
         seconds=time.monotonic() - started,
     )

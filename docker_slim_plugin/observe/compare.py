@@ -7,7 +7,7 @@ the letter are doubtful: some hold times, pids or nonces. What the source answer
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from docker_slim_plugin.model import ProbeResult, RunResult
@@ -30,6 +30,18 @@ class Comparison:
     """Names of outputs that differ."""
 
 
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What has come of trying a slim image; all are sentences."""
+
+    differ: tuple[str, ...] = ()
+    """How it behaved otherwise."""
+    figures: tuple[str, ...] = ()
+    """Outputs that differ in numbers alone."""
+    varies: tuple[str, ...] = ()
+    """Outputs that cannot be compared."""
+
+
 def compare(original: RunResult, slim: RunResult) -> Comparison:
     """Return what differs between a run of the source and one of the slim image."""
     before, after = _outputs(original), _outputs(slim)
@@ -37,35 +49,37 @@ def compare(original: RunResult, slim: RunResult) -> Comparison:
     return Comparison(tuple(_statuses(original, slim)), doubtful)
 
 
-def settle(
-    doubtful: tuple[str, ...], original: RunResult, again: RunResult, slim: RunResult
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return sentences for the outputs that really differ, and for those that cannot be compared.
+def settle(doubtful: Sequence[str], originals: Sequence[RunResult], slims: Sequence[RunResult]) -> Findings:
+    """Return which of the doubtful outputs really differ.
 
-    `again` is what the source answered when it was run a second time: what was the same then must be the same now.
+    What is the same in all runs of the source must be the same in a run of the slim image. A number that is not the
+    same in all of an image's own runs is chance.
     """
-    first, second, ours = _outputs(original), _outputs(again), _outputs(slim)
-    differ, varies = [], []
+    wanted = [_outputs(one) for one in originals]
+    given = [_outputs(one) for one in slims]
+    texts, figures, varies = [], [], []
     for name in doubtful:
-        steady, comparable = _steady(first[name], second.get(name, ""), ours[name])
-        if not comparable:
+        theirs = [one.get(name, "") for one in wanted]
+        ours = [one[name] for one in given if name in one]
+        alike = [text for text in ours if masked(text) == masked(theirs[0])]
+        if len(set(map(masked, theirs))) > 1:
             varies.append(f"{name}: the answer varies from run to run, so it was not compared")
-        elif not steady:
-            differ.append(f"{name}: it is {_shown(ours[name], first[name])}, not {_shown(first[name], ours[name])}")
-    return tuple(differ), tuple(varies)
+        elif not alike:
+            texts.append(_sentence(name, theirs[0], ours[-1]))
+        elif _other_figures(theirs, alike):
+            figures.append(_sentence(name, theirs[0], alike[-1]))
+    return Findings(tuple(texts), tuple(figures), tuple(varies))
 
 
-def _steady(first: str, second: str, ours: str) -> tuple[bool, bool]:
-    """Tell whether `ours` has all that two answers of the source share, and whether they share enough to tell."""
-    if first == second:
-        return ours == first, True
-    if masked(first) != masked(second):
-        return True, masked(ours) == masked(first)
-    if masked(ours) != masked(first):
-        return False, True
-    # Alike but for numbers: those that are the same in both answers are no chance.
-    numbers = zip(*(_VOLATILE.findall(text) for text in (first, second, ours)), strict=True)
-    return all(one != two or one == three for one, two, three in numbers), True
+def _other_figures(theirs: Sequence[str], ours: Sequence[str]) -> bool:
+    """Tell whether a number is always one thing in some texts and always another in the others, which are alike."""
+    columns = zip(*map(_VOLATILE.findall, (*theirs, *ours)), strict=True)
+    halves = ((set(column[: len(theirs)]), set(column[len(theirs) :])) for column in columns)
+    return any(len(one) == len(other) == 1 and one != other for one, other in halves)
+
+
+def _sentence(name: str, theirs: str, ours: str) -> str:
+    return f"{name}: it is {_shown(ours, theirs)}, not {_shown(theirs, ours)}"
 
 
 def _statuses(original: RunResult, slim: RunResult) -> Iterator[str]:

@@ -30,6 +30,7 @@ RUN mkdir /data /parts && for i in 1 2 3; do echo $i >/data/$i; echo $i >/parts/
  && echo 'cat /srv/$1' >/usr/local/bin/serve.sh \
  && echo 'set -e; test "$(ls /parts | wc -l)" = 3 || cat /srv/fallback >/dev/null; echo well' >/usr/local/bin/fragile.sh \
  && echo 'ls /data | wc -l; date +%s%N' >/usr/local/bin/count.sh \
+ && echo 'grep -o overlay2/l/ /proc/self/mountinfo | wc -l' >/usr/local/bin/layers.sh \
  && echo 'test -e /tmp/none; cat /proc/sys/kernel/random/uuid' >/usr/local/bin/chance.sh
 CMD ["sh", "/usr/local/bin/serve.sh", "serve"]
 """
@@ -113,6 +114,18 @@ def test_names_that_are_only_listed_are_there_when_the_output_shows_them() -> No
     assert {"/data/1", "/data/2", "/data/3"} <= set(kept(report))
     assert "/parts/1" not in kept(report)
     assert output_of(report.images[0].reference, "sh", "/usr/local/bin/count.sh").split()[0] == "3"
+
+
+def test_a_number_that_no_file_explains_is_said() -> None:
+    report = of("layers")
+    assert report.passed
+    assert [warning.endswith("numbers alone, and no file that it asks for is missing") for warning in report.warnings] == [
+        True,
+        True,
+    ]
+    assert [verdict.figures for verdict in report.verdicts] == [(), ()]
+    with pytest.raises(VerificationFailed, match="its output: it is"):
+        of("layers", repair=False)
 
 
 def test_an_output_that_always_varies_is_not_compared() -> None:

@@ -78,13 +78,28 @@ def test_compare(original: RunResult, slim: RunResult, found: Comparison) -> Non
     ],
 )
 def test_settle(first: str, second: str, ours: str, differs: bool, varies: bool) -> None:
-    sentences, said = settle((LOG,), job(first), job(second), job(ours))
-    assert (bool(sentences), bool(said)) == (differs, varies)
+    found = settle((LOG,), (job(first), job(second)), (job(ours),))
+    assert (bool(found.differ or found.figures), bool(found.varies)) == (differs, varies)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        pytest.param("pid 14 up 4", "pid 15 up 5", (False, False), id="another number each time"),
+        pytest.param("pid 14 up 3", "pid 14 up 5", (False, True), id="the same wrong number twice"),
+        pytest.param("pid 15 up 3", "pid 14 up 4", (False, False), id="right once"),
+        pytest.param("none", "pid 15 up 3", (False, False), id="other words once"),
+        pytest.param("none", "nothing", (True, False), id="other words twice"),
+    ],
+)
+def test_a_slim_image_that_is_run_twice(first: str, second: str, found: tuple[bool, bool]) -> None:
+    settled = settle((LOG,), (job("pid 15 up 3"),) * 2, (job(first), job(second)))
+    assert (bool(settled.differ), bool(settled.figures)) == found
 
 
 def test_a_difference_is_shown_where_it_is() -> None:
     text = "x" * 5000
-    ((sentence,), _) = settle((LOG,), job(text + "old"), job(text + "old"), job(text + "new"))
+    (sentence,) = settle((LOG,), (job(text + "old"),) * 2, (job(text + "new"),)).differ
     assert "new'" in sentence
     assert "old'" in sentence
     assert len(sentence) < 1000
