@@ -39,7 +39,7 @@ def judge(source: SourceImage, exercise: Exercise, observations: Observations) -
     if not exercise.exec_ and not exercise.host_exec:
         # Who drives the app by other means knows what it speaks.
         warnings += [probe.detail for probe in result.probes if probe.kind == "http-skip"]
-    warnings += refused(exercise, result.probes)
+        warnings += refused(exercise, result.probes)
     silent = sorted({int(port.split("/")[0]) for port in tcp_ports(source)} - set(result.ports))
     if silent and result.exit_status is None:
         warnings.append(f"nothing listened on port {', '.join(map(str, silent))}")

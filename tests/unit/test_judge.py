@@ -101,6 +101,11 @@ WEB = {"ExposedPorts": {"80/tcp": {}}}
             (),
             id="who asks for a refusal gets it",
         ),
+        pytest.param(
+            judged(probe("http", "GET 80/", 400), probe("exec", "x", 0), exercise=Exercise(exec_=("x",)), ports=(80,), **WEB),
+            (),
+            id="who asks by other means knows what it speaks",
+        ),
     ],
 )
 def test_warnings(given: tuple[str, ...], warnings: tuple[str, ...]) -> None:
