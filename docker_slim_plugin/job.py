@@ -22,6 +22,7 @@ from docker_slim_plugin.naming import Names, names
 from docker_slim_plugin.observe.drive import Drive
 from docker_slim_plugin.observe.http import parse_http_probe
 from docker_slim_plugin.observe.probe import ProbePlan
+from docker_slim_plugin.observe.session import Observer
 from docker_slim_plugin.pristine import PristineTree
 from docker_slim_plugin.progress import Clock, Progress
 from docker_slim_plugin.request import Exercise, Request
@@ -52,6 +53,13 @@ class Job:
     @property
     def progress(self) -> Progress:
         return self.clock.progress
+
+    @property
+    def observer(self) -> Observer:
+        request = self.request
+        return Observer(
+            engine=self.engine, tree=self.tree, progress=self.progress, tracer=request.tracer, watch=request.watch
+        )
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from docker_slim_plugin.job import Job, drive_of, opened
 from docker_slim_plugin.judge import judge
 from docker_slim_plugin.model import Observations
 from docker_slim_plugin.observe.attached import observe_running
-from docker_slim_plugin.observe.session import observe
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.prove import prove
 from docker_slim_plugin.replay import Replay
@@ -93,15 +92,7 @@ def observed(job: Job) -> tuple[Trace, ...]:
     traces = []
     for number in range(1, request.runs + 1):
         with job.clock.step("observe" if request.runs == 1 else f"observe, run {number} of {request.runs}"):
-            seen = observe(
-                job.engine,
-                job.source.id,
-                drive,
-                tracer=request.tracer,
-                watch=request.watch,
-                progress=job.progress,
-                tree=job.tree,
-            )
+            seen = job.observer.observe(job.source.id, drive)
         seen = replace(seen, warnings=(*seen.warnings, *lost(seen), *judge(job.source, exercise, seen)))
         traces.append(Trace(source_id=job.source.id, exercise=exercise, observations=seen))
     return tuple(traces)

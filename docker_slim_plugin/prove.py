@@ -11,7 +11,6 @@ from docker_slim_plugin.image import files, output
 from docker_slim_plugin.image.output import Draft
 from docker_slim_plugin.job import Job
 from docker_slim_plugin.model import Access, AccessKind, SlimImage
-from docker_slim_plugin.observe.session import observe
 from docker_slim_plugin.replay import Replay, shareable
 from docker_slim_plugin.report import Repair, Report
 from docker_slim_plugin.resolve.listed import opened
@@ -151,16 +150,7 @@ def asked_for(job: Job, draft: Draft, replays: tuple[Replay, ...]) -> tuple[tupl
     found: list[Access] = []
     sound = True
     for replay in replays:
-        seen = observe(
-            job.engine,
-            draft.reference,
-            replay.drive,
-            tracer=job.request.tracer,
-            watch=job.request.watch,
-            progress=job.progress,
-            tree=job.tree,
-            tolerant=True,
-        )
+        seen = job.observer.observe(draft.reference, replay.drive, tolerant=True)
         found += seen.accesses
         behaved = replay.compared(job.progress, seen.result)
         sound = sound and not (behaved.differ or behaved.figures)

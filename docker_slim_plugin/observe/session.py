@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from docker_slim_plugin.engine import Container, Engine
 from docker_slim_plugin.errors import SlimError
@@ -34,121 +34,100 @@ class Restart(Exception):
         """What was seen until then: the app asked for it, whatever became of it."""
 
 
-def observe(
-    engine: Engine,
-    image: str,
-    drive: Drive,
-    *,
-    tracer: str,
-    watch: str,
-    progress: Progress,
-    tree: PristineTree,
-    tolerant: bool = False,
-) -> Observations:
-    """Run `image` as `drive` says and return everything that was seen.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observer:
+    """Runs apps and watches them, always in the same way."""
 
-    A `tolerant` one takes it as it comes when the app cannot be run: then that is the result.
-    """
-    mode = "seccomp" if tracer == "auto" else tracer
-    warnings: list[str] = []
-    earlier: tuple[Access, ...] = ()
-    while True:
-        try:
-            seen = _observe_once(engine, image, drive, mode, watch, progress, tree, tolerant=tolerant)
-        except Restart as restart:
-            warnings.append(str(restart))
-            progress.note(str(restart))
-            mode = restart.mode
-            earlier += restart.accesses
-            continue
-        return replace(seen, accesses=(*earlier, *seen.accesses), warnings=(*warnings, *seen.warnings))
+    engine: Engine
+    tree: PristineTree
+    progress: Progress
+    tracer: str
+    """auto, seccomp, syscall or off."""
+    watch: str
+    """auto, fanotify, inotify or off."""
 
+    def observe(self, image: str, drive: Drive, *, tolerant: bool = False) -> Observations:
+        """Run `image` as `drive` says and return everything that was seen.
 
-def _observe_once(
-    engine: Engine,
-    image: str,
-    drive: Drive,
-    mode: str,
-    watch: str,
-    progress: Progress,
-    tree: PristineTree,
-    *,
-    tolerant: bool,
-) -> Observations:
-    options, argv = drive.launch.held()
-    with contextlib.ExitStack() as stack:
-        if drive.launch.read_only:
-            gate_file = stack.enter_context(workspace(engine.run_id)) / GATE_NAME
-            write_gate(gate_file)
-            options = (*options, f"--volume={gate_file}:{GATE_PATH}:ro")
-        container = stack.enter_context(engine.container(options, image, argv, lingers=drive.launch.shareable))
-        if not drive.launch.read_only:
-            container.put_gate()
-        senses, first = _watched(container, drive, mode, watch, progress, tree, tolerant=tolerant)
-        if tolerant or not starts_otherwise(first.result, senses.until_up):
-            return first
-        try:
-            with progress.step("observe a second start"):
-                container.wait(START_SECONDS)
-                again = again_drive(drive, first.result)
-                _, second = _watched(container, again, mode, watch, progress, tree, tolerant=True)
-        except SlimError as error:
-            said = f"the container was not watched in a second start: {error}"
-            return replace(first, warnings=(*first.warnings, said))
-        return with_second(first, second)
+        A `tolerant` one takes it as it comes when the app cannot be run: then that is the result.
+        """
+        mode = "seccomp" if self.tracer == "auto" else self.tracer
+        warnings: list[str] = []
+        earlier: tuple[Access, ...] = ()
+        while True:
+            try:
+                seen = self._observe_once(image, drive, mode, tolerant=tolerant)
+            except Restart as restart:
+                warnings.append(str(restart))
+                self.progress.note(str(restart))
+                mode = restart.mode
+                earlier += restart.accesses
+                continue
+            return replace(seen, accesses=(*earlier, *seen.accesses), warnings=(*warnings, *seen.warnings))
 
+    def _observe_once(self, image: str, drive: Drive, mode: str, *, tolerant: bool) -> Observations:
+        options, argv = drive.launch.held()
+        with contextlib.ExitStack() as stack:
+            if drive.launch.read_only:
+                gate_file = stack.enter_context(workspace(self.engine.run_id)) / GATE_NAME
+                write_gate(gate_file)
+                options = (*options, f"--volume={gate_file}:{GATE_PATH}:ro")
+            container = stack.enter_context(self.engine.container(options, image, argv, lingers=drive.launch.shareable))
+            if not drive.launch.read_only:
+                container.put_gate()
+            senses, first = self._watched(container, drive, mode, tolerant=tolerant)
+            if tolerant or not starts_otherwise(first.result, senses.until_up):
+                return first
+            try:
+                with self.progress.step("observe a second start"):
+                    container.wait(START_SECONDS)
+                    _, second = self._watched(container, again_drive(drive, first.result), mode, tolerant=True)
+            except SlimError as error:
+                said = f"the container was not watched in a second start: {error}"
+                return replace(first, warnings=(*first.warnings, said))
+            return with_second(first, second)
 
-def _watched(
-    container: Container,
-    drive: Drive,
-    mode: str,
-    watch: str,
-    progress: Progress,
-    tree: PristineTree,
-    *,
-    tolerant: bool,
-) -> tuple[Seen, Observations]:
-    """Start a container that has the gate; return its run's senses, and what they saw of it until it was stopped."""
-    with contextlib.ExitStack() as stack:
-        follower = stack.enter_context(Follower(use_filter=mode == "seccomp", detach=mode == "off"))
-        container.start()
-        tree.when_ready(lambda rootfs: follower.forget_missing(lambda path: rootfs.walk(path).end is not None))
-        init = container.pid()
-        gate = find_gate(init, time.monotonic() + START_SECONDS) if init else None
-        if gate is None:
-            raise SlimError(
-                f"cannot find the container's process on this host: {last_words(container)}", hint="docker slim doctor"
+    def _watched(self, container: Container, drive: Drive, mode: str, *, tolerant: bool) -> tuple[Seen, Observations]:
+        """Start a container that has the gate; return its run's senses, and what they saw until it was stopped."""
+        with contextlib.ExitStack() as stack:
+            follower = stack.enter_context(Follower(use_filter=mode == "seccomp", detach=mode == "off"))
+            container.start()
+            self.tree.when_ready(lambda rootfs: follower.forget_missing(lambda path: rootfs.walk(path).end is not None))
+            init = container.pid()
+            gate = find_gate(init, time.monotonic() + START_SECONDS) if init else None
+            if gate is None:
+                said = f"cannot find the container's process on this host: {last_words(container)}"
+                raise SlimError(said, hint="docker slim doctor")
+            watcher = stack.enter_context(open_watch(gate, self.watch))
+            seen = Seen(follower if mode != "off" else None, watcher)
+
+            def follow(pid: int) -> None:
+                found = find_gate(pid, time.monotonic() + START_SECONDS)
+                if found is not None:
+                    follower.attach(found)
+
+            started = time.monotonic()
+            try:
+                follower.attach(gate)
+                seen.show(self.progress)
+                result = run(container, init, drive, seen, follow=follow, progress=self.progress)
+            except SlimError as error:
+                if not tolerant:
+                    raise
+                result = RunResult(output=str(error))
+            _check(follower, mode)
+            follower.wait(lambda: gate in follower.ended or mode == "off", 1.0)
+            watcher.drain()
+            seen.show(self.progress)
+            return seen, Observations(
+                accesses=seen.accesses(),
+                result=replace(result, seconds=time.monotonic() - started),
+                lost=follower.lost + watcher.lost,
+                events=follower.events + watcher.events,
+                warnings=(*follower.warnings, *watcher.warnings, *(() if seen.follower else watcher.doubts())),
+                mode=mode,
+                watch=watcher.name,
             )
-        watcher = stack.enter_context(open_watch(gate, watch))
-        seen = Seen(follower if mode != "off" else None, watcher)
-
-        def follow(pid: int) -> None:
-            found = find_gate(pid, time.monotonic() + START_SECONDS)
-            if found is not None:
-                follower.attach(found)
-
-        started = time.monotonic()
-        try:
-            follower.attach(gate)
-            seen.show(progress)
-            result = run(container, init, drive, seen, follow=follow, progress=progress)
-        except SlimError as error:
-            if not tolerant:
-                raise
-            result = RunResult(output=str(error))
-        _check(follower, mode)
-        follower.wait(lambda: gate in follower.ended or mode == "off", 1.0)
-        watcher.drain()
-        seen.show(progress)
-        return seen, Observations(
-            accesses=seen.accesses(),
-            result=replace(result, seconds=time.monotonic() - started),
-            lost=follower.lost + watcher.lost,
-            events=follower.events + watcher.events,
-            warnings=(*follower.warnings, *watcher.warnings, *(() if seen.follower else watcher.doubts())),
-            mode=mode,
-            watch=watcher.name,
-        )
 
 
 def _check(follower: Follower, mode: str) -> None:
