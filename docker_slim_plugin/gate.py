@@ -10,6 +10,7 @@ not end.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import time
@@ -18,7 +19,7 @@ from pathlib import Path
 
 GATE_NAME = ".docker-slim-gate"
 GATE_PATH = f"/{GATE_NAME}"
-"""Where the gate lies in a held container; never part of an image."""
+"""Where the gate lies in a held container, until a process waits there; never part of an image."""
 
 _LOAD_ADDRESS = 0x400000
 _HEADERS = 64 + 56
@@ -96,6 +97,15 @@ def write_gate(file: Path) -> None:
     """Write this machine's gate as a program that everybody may execute."""
     file.write_bytes(GATES[os.uname().machine].elf())
     file.chmod(0o755)
+
+
+def hide_gate(pid: int) -> None:
+    """Take the gate's name away from the process that waits there: what the app finds in its root is the image's.
+
+    Where the gate is a mount of its own (a read-only container), it stays.
+    """
+    with contextlib.suppress(OSError):
+        os.unlink(f"/proc/{pid}/root{GATE_PATH}")
 
 
 def waits_at_gate(pid: int) -> bool:

@@ -64,20 +64,26 @@ class Container:
         """Return the host pid of the container's first process; 0 when it does not run."""
         return int(self.attributes()["State"]["Pid"])
 
-    def _check_gate(self) -> None:
-        """Raise SlimError when the image has the gate's name itself: one of the two would hide the other."""
+    def _has_gate(self) -> bool:
         api = self.engine.api
         address = f"{api.base_url}/v{api.api_version}/containers/{self.id}/archive"
-        if api.head(address, params={"path": GATE_PATH}).status_code == requests.codes.ok:
+        return bool(api.head(address, params={"path": GATE_PATH}).status_code == requests.codes.ok)
+
+    @translated
+    def put_first_gate(self) -> None:
+        """Lay the gate into a new container; SlimError when the image has such a name: one would hide the other."""
+        if self._has_gate():
             raise SlimError(
                 f"cannot trace an image that has a file of its own at {GATE_PATH}",
                 hint="build the image without it: docker slim needs that name for its own program",
             )
+        self.put_gate()
 
     @translated
     def put_gate(self) -> None:
-        """Lay the gate into the container's own file system; SlimError when the image has such a name."""
-        self._check_gate()
+        """Lay the gate into the container's own file system, unless it is there."""
+        if self._has_gate():
+            return
         archive = io.BytesIO()
         program = GATES[os.uname().machine].elf()
         with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -155,6 +161,8 @@ class Container:
         not ended at the `deadline` (time.monotonic()) is killed.
         """
         api = self.engine.api
+        if follow:
+            self.put_gate()
         command = [GATE_PATH, *argv] if follow else list(argv)
         identity = api.exec_create(self.id, command)["Id"]
         stream = api.exec_start(identity, stream=True, demux=True)

@@ -175,7 +175,7 @@ class Engine:
     def held(self, image: str) -> Iterator[Container]:
         """Yield a started container of `image` that waits at the gate and will never run."""
         with self.plain(image, [GATE_PATH]) as container:
-            container.put_gate()
+            container.put_first_gate()
             container.start()
             yield container
 

@@ -12,6 +12,7 @@ from functools import partial
 from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin, urlsplit
 
+from docker_slim_plugin.gate import GATE_PATH
 from docker_slim_plugin.model import ProbeResult
 from docker_slim_plugin.observe.http import ANSWER_SECONDS, Answer, Server, ask
 
@@ -160,5 +161,6 @@ def _own(server: Server, base: str, found: Iterable[str]) -> Iterator[str]:
             own = parts.hostname in hosts and parts.port in ports and parts.scheme in ("http", "https")
         except ValueError:
             continue
-        if own and len(parts.path) + len(parts.query) < 2000:
+        # A read-only container shows it to an app that lists its root directory.
+        if own and parts.path != GATE_PATH and len(parts.path) + len(parts.query) < 2000:
             yield (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

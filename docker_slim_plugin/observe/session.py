@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from docker_slim_plugin.engine import Container, Engine
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.gate import GATE_NAME, GATE_PATH, find_gate, write_gate
+from docker_slim_plugin.gate import GATE_NAME, GATE_PATH, find_gate, hide_gate, write_gate
 from docker_slim_plugin.model import Access, Observations, RunResult
 from docker_slim_plugin.observe.again import again_drive, starts_otherwise, with_second
 from docker_slim_plugin.observe.drive import Drive, Seen, last_words, run
@@ -74,13 +74,14 @@ class Observer:
                 options = (*options, f"--volume={gate_file}:{GATE_PATH}:ro")
             container = stack.enter_context(self.engine.container(options, image, argv, lingers=drive.launch.shareable))
             if not drive.launch.read_only:
-                container.put_gate()
+                container.put_first_gate()
             senses, first = self._watched(container, drive, mode, tolerant=tolerant)
             if tolerant or not starts_otherwise(first.result, senses.until_up):
                 return first
             try:
                 with self.progress.step("observe a second start"):
                     container.wait(START_SECONDS)
+                    container.put_gate()
                     _, second = self._watched(container, again_drive(drive, first.result), mode, tolerant=True)
             except SlimError as error:
                 said = f"the container was not watched in a second start: {error}"
@@ -98,12 +99,14 @@ class Observer:
             if gate is None:
                 said = f"cannot find the container's process on this host: {last_words(container)}"
                 raise SlimError(said, hint="docker slim doctor")
+            hide_gate(gate)
             watcher = stack.enter_context(open_watch(gate, self.watch))
             seen = Seen(follower if mode != "off" else None, watcher)
 
             def follow(pid: int) -> None:
                 found = find_gate(pid, time.monotonic() + START_SECONDS)
                 if found is not None:
+                    hide_gate(found)
                     follower.attach(found)
 
             started = time.monotonic()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from docker_slim_plugin.gate import GATE_NAME
 from docker_slim_plugin.pipeline import slim
 from docker_slim_plugin.progress import Silent
 from docker_slim_plugin.report import Report
@@ -103,6 +104,18 @@ def test_a_server_seen_otherwise(image: str, tracer: str, watch: str) -> None:
 @pytest.mark.parametrize("image", [SERVER], indirect=True)
 def test_a_read_only_server(image: str) -> None:
     assert slim(Request(image=image, docker_options=("--read-only",), outputs=("layered",)), Silent()).passed
+
+
+@pytest.mark.parametrize("image", [SERVER], indirect=True)
+def test_what_an_app_finds_in_its_root_is_the_images(image: str) -> None:
+    server = slim(Request(image=image, exec_=("ls -A /", "ls -A / | wc -l"), outputs=("layered",)), Silent())
+    job = slim(Request(image=image, docker_options=("--entrypoint=ls",), command=("-A", "/"), dry_run=True), Silent())
+    listed = [probe.output for probe in server.observations.result.probes if probe.kind == "exec"]
+    assert server.passed
+    assert (server.warnings, server.repairs) == ((), ())
+    assert listed[0] == job.observations.result.output
+    assert "usr\n" in listed[0]
+    assert GATE_NAME not in listed[0]
 
 
 @pytest.mark.parametrize("image", [SERVER], indirect=True)

@@ -58,6 +58,7 @@ def soon() -> float:
         pytest.param(html('<a href="//other.example/b">'), [], id="another host"),
         pytest.param(html('<a href="https://other.example/b">'), [], id="another host, in full"),
         pytest.param(html('<a href="http://localhost:8080/b">'), ["/b"], id="itself, as it sees itself"),
+        pytest.param(html("<a href=/.docker-slim-gate><a href=/c>"), ["/c"], id="never our own gate"),
         pytest.param(html('<a href="http://127.0.0.1:32768/b">'), ["/b"], id="itself, as the host sees it"),
         pytest.param(html('<a href="http://localhost/b">'), ["/b"], id="itself, without a port"),
         pytest.param(html('<a href="http://localhost:9000/b">'), [], id="another port"),
