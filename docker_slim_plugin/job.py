@@ -104,9 +104,11 @@ def find_source(engine: Engine, request: Request) -> SourceImage:
 
 def drive_of(source: SourceImage, exercise: Exercise) -> Drive:
     """Return how the app is started and what is done to it."""
-    start = launch(source, exercise.docker_options, exercise.command)
+    requests = tuple(parse_http_probe(text) for text in exercise.http)
+    asked = {request.port for request in requests if request.port is not None}
+    start = launch(source, exercise.docker_options, exercise.command, asked)
     probes = ProbePlan(
-        http=tuple(parse_http_probe(text) for text in exercise.http),
+        http=requests,
         crawl=not exercise.http and not exercise.no_http,
         exec_=exercise.exec_,
         host_exec=exercise.host_exec,

@@ -18,8 +18,14 @@ def judge(source: SourceImage, exercise: Exercise, observations: Observations) -
     """Raise SlimError when the run shows no working app; return warnings about one that does."""
     result = observations.result
     if result.exit_status not in (None, 0):
+        said = f"the app ended with status {result.exit_status}"
+        if result.probes:
+            raise SlimError(
+                f"cannot go on: {said} when it was probed{_words(result.output)}",
+                hint="--no-http if it is no web server, --http and --exec to ask it something else",
+            )
         raise SlimError(
-            f"cannot go on: the app ended with status {result.exit_status}{_words(result.output)}",
+            f"cannot go on: {said}{_words(result.output)}",
             hint="try it with docker run first; give it the options it needs (-e, -v, --network ...)",
         )
     if not exercise.command and lone_shell(source) and only_a_shell(observations):

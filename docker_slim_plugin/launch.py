@@ -6,7 +6,7 @@ Pure. The traced run and the runs of the slim images differ in nothing but the g
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from docker_slim_plugin.errors import SlimError
@@ -54,6 +54,13 @@ class Launch:
         """Whether nothing can be put into the container's own file system."""
         return any(option in ("--read-only", "--read-only=true") for option in self.options)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What of the user's options is not followed."""
+        open_input = any(option in ("--interactive", "--interactive=true") for option in self.options)
+        said = "nothing is written to the app's standard input: --exec and --host-exec can ask it something"
+        return (said,) if open_input else ()
+
     def held(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return options and arguments of a container that waits at the gate, the real argv behind it."""
         return (*self.options, "--entrypoint", GATE_PATH), self.argv
@@ -65,8 +72,13 @@ class Launch:
         return (*self.options, "--entrypoint", self.entrypoint[0] if self.entrypoint else ""), self.command
 
 
-def launch(source: SourceImage, options: Sequence[str], command: Sequence[str]) -> Launch:
-    """Return how `docker run OPTIONS IMAGE COMMAND` starts the image; SlimError when it has nothing to run."""
+def launch(
+    source: SourceImage, options: Sequence[str], command: Sequence[str], asked: Iterable[int] = ()
+) -> Launch:
+    """Return how `docker run OPTIONS IMAGE COMMAND` starts the image; SlimError when it has nothing to run.
+
+    The `asked` ports are taken for exposed.
+    """
     given = list(pairs(options))
     filled = [(name, value or "") for name, value in given]
     config = source.config
@@ -81,7 +93,8 @@ def launch(source: SourceImage, options: Sequence[str], command: Sequence[str]) 
             hint=f"docker slim run {source.reference} COMMAND",
         )
     network = next((value for name, value in reversed(given) if name == "--network"), "default") or "default"
-    exposed = exposed_ports((*(config.get("ExposedPorts") or {}), *(v or "" for n, v in given if n == "--expose")))
+    said = (*(config.get("ExposedPorts") or {}), *(v or "" for n, v in given if n == "--expose"))
+    exposed = exposed_ports((*said, *map(str, asked)))
     published = published_ports(value or "" for name, value in given if name == "--publish")
     ours = []
     everything = any(name == "--publish-all" and value != "false" for name, value in given)

@@ -11,6 +11,7 @@ from docker_slim_plugin.linux import AT_FDCWD, checked
 
 # The following constants are taken from linux/fanotify.h.
 FAN_OPEN = 0x00000020
+FAN_ONDIR = 0x40000000
 FAN_OPEN_EXEC = 0x00001000
 FAN_Q_OVERFLOW = 0x00004000
 FAN_OPEN_PERM = 0x00010000

@@ -48,6 +48,8 @@ def slim(request: Request, progress: Progress) -> Report:
         report = replace(report, seconds=job.clock.seconds(), phases=tuple(job.clock.phases))
     save(report)
     if not report.passed:
+        for warning in dict.fromkeys(report.warnings):
+            progress.warn(warning)
         refuse(report)
     return report
 
@@ -93,7 +95,8 @@ def observed(job: Job) -> tuple[Trace, ...]:
     for number in range(1, request.runs + 1):
         with job.clock.step("observe" if request.runs == 1 else f"observe, run {number} of {request.runs}"):
             seen = job.observer.observe(job.source.id, drive)
-        seen = replace(seen, warnings=(*seen.warnings, *lost(seen), *judge(job.source, exercise, seen)))
+        said = (*drive.launch.warnings, *lost(seen), *judge(job.source, exercise, seen))
+        seen = replace(seen, warnings=(*seen.warnings, *said))
         traces.append(Trace(source_id=job.source.id, exercise=exercise, observations=seen))
     return tuple(traces)
 

@@ -35,6 +35,8 @@ def prove(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Replay, ...])
                 return tried
             with job.clock.step("repair"):
                 asked, sound = asked_for(job, layered, replays)
+                if round_ == 0 and not sound:
+                    asked += shown_again(job, replays)
             because = tuple(text for one in tried.verdicts for text in one.differences)
             remedies = (asked,) if sound else (asked, listed(rootfs, report))
             repair = mended(job, report, rootfs, because, remedies, missed)
@@ -155,6 +157,12 @@ def asked_for(job: Job, draft: Draft, replays: tuple[Replay, ...]) -> tuple[tupl
         behaved = replay.compared(job.progress, seen.result)
         sound = sound and not (behaved.differ or behaved.figures)
     return tuple(found), sound
+
+
+def shown_again(job: Job, replays: tuple[Replay, ...]) -> tuple[Access, ...]:
+    """Watch the source once more: with what its first run has left in a volume, it may go another way."""
+    seen = (job.observer.observe(job.source.id, replay.drive, tolerant=True) for replay in replays)
+    return tuple(access for one in seen for access in one.accesses)
 
 
 def listed(rootfs: Rootfs, report: Report) -> tuple[Access, ...]:

@@ -10,7 +10,7 @@ from docker_slim_plugin.engine import Container, Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.launch import Launch
 from docker_slim_plugin.model import RunResult, SourceImage
-from docker_slim_plugin.observe.compare import Findings, compare, settle
+from docker_slim_plugin.observe.compare import Comparison, Findings, compare, not_compared, settle, varying
 from docker_slim_plugin.observe.drive import Drive, Seen, last_words, run
 from docker_slim_plugin.observe.probe import answered
 from docker_slim_plugin.progress import Progress
@@ -20,7 +20,7 @@ class Replay:
     """One way in which the source has been run, to be gone again with each slim image."""
 
     def __init__(self, engine: Engine, source: SourceImage, drive: Drive, original: RunResult) -> None:
-        http, foreign = answered(original.probes)
+        http, foreign = answered(original.probes, ended=original.exit_status is not None)
         self.drive = replace(
             drive,
             known_ports=frozenset(original.ports),
@@ -57,9 +57,15 @@ class Replay:
     def compared(self, progress: Progress, *results: RunResult) -> Findings:
         """Return what the last run of a slim image differs in from the source, and all others of it, too."""
         last = compare(self.original, results[-1])
-        if last.certain or not last.doubtful:
-            return Findings(last.certain)
-        return settle(last.doubtful, (self.original, self._original_again(progress)), results)
+        if last == Comparison():
+            return Findings()
+        again = self._original_again(progress)
+        chance = varying(self.original, again)
+        if certain := tuple(said for name, said in last.certain if name not in chance):
+            return Findings(certain)
+        settled = settle([name for name in last.doubtful if name not in chance], (self.original, again), results)
+        by_chance = sorted(name for name, _ in last.certain if name in chance)
+        return replace(settled, varies=(*settled.varies, *map(not_compared, by_chance)))
 
     def _tried(self, container: Container, progress: Progress) -> RunResult:
         container.start()
@@ -75,8 +81,12 @@ class Replay:
         """Return what the source answers when it is run once more: what is its own, and what is chance."""
         with self._lock:
             if self._again is None:
-                progress.note("an output differs: running the source once more to see whether it always is the same")
-                self._again = self._fresh(self._source.id, progress)
+                progress.note("an answer differs: running the source once more to see whether it always is the same")
+                try:
+                    self._again = self._fresh(self._source.id, progress)
+                except SlimError as error:
+                    progress.note(f"the source could not be run once more: {error}")
+                    self._again = self.original
             return self._again
 
 

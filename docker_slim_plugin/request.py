@@ -55,7 +55,7 @@ class Request(Exercise):
     """When the slim image fails, look at what it asks for, add that, and try again."""
     dry_run: bool = False
     force: bool = False
-    """Slim an image that is slim already, or that gains nothing by it."""
+    """Slim an image that is slim already, or that gets larger by it."""
     global_options: tuple[str, ...] = ()
     """Docker's own, one token each: "--host=unix:///run/docker.sock"; every docker child gets them."""
 

@@ -71,10 +71,15 @@ def trace_image(
 
 def check_output(verb: str, output: str) -> None:
     """Raise UsageError when a trace cannot be written there."""
-    if not output and sys.stdout.isatty():
+    if not to_file(output) and sys.stdout.isatty():
         raise UsageError("cannot write a trace to a terminal", hint=f"docker slim {verb} -o FILE ..., or redirect it")
-    if output and not Path(output).absolute().parent.is_dir():
+    if to_file(output) and not Path(output).absolute().parent.is_dir():
         raise UsageError(f"cannot write {output}: there is no such directory", hint="make the directory first")
+
+
+def to_file(output: str) -> bool:
+    """Tell whether a trace goes to a file; else it goes to standard output."""
+    return output not in ("", "-")
 
 
 def _trace(request: Request, shown: screen.Shown, output: str) -> int:
@@ -90,7 +95,7 @@ def write_trace(text: str, traces: Sequence[Trace], output: str, image: str, pro
     """Write a trace where it is wanted, and say what to do with it."""
     for warning in dict.fromkeys(text for one in traces for text in one.observations.warnings):
         progress.warn(warning)
-    if output:
+    if to_file(output):
         save(Path(output), text)
         progress.note(f"trace: {os.path.abspath(output)}")
         progress.note(f"build from it: docker slim build --trace {shlex.quote(output)} {image}")

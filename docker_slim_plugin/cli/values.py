@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import sys
 from collections.abc import Mapping
 
 from docker_slim_plugin.base.kinds import NAMES
@@ -42,6 +43,8 @@ def chosen(option: str, value: str) -> str:
 
 def until(value: str) -> str:
     """Return when to stop watching: a word, or a positive number of seconds."""
+    if value == "enter" and not sys.stdin.isatty():
+        raise UsageError("cannot wait for enter: standard input is no terminal", hint="--until SECONDS")
     if value in CHOICES["--until"]:
         return value
     if not re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII) or float(value) <= 0:

@@ -32,7 +32,7 @@ def observe_running(
     init = running(attributes)
     with ExitStack() as stack:
         follower = stack.enter_context(Follower(use_filter=False)) if tracer != "off" else None
-        watcher = stack.enter_context(open_watch(init, watch))
+        watcher = stack.enter_context(open_watch(init, watch, alone=follower is None))
         seen = Seen(follower, watcher)
         if follower:
             follower.seize(init)

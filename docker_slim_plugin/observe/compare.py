@@ -16,6 +16,7 @@ from docker_slim_plugin.observe.probe import SKIPPED
 COMPARED = frozenset({"exec", "http"})
 """Kinds of probes whose output counts."""
 LOG = "its output"
+END = "its end"
 _SHOWN = 300
 _VOLATILE = re.compile(r"0x[0-9a-fA-F]+|[0-9a-f]{8,}|\d+")
 
@@ -24,8 +25,8 @@ _VOLATILE = re.compile(r"0x[0-9a-fA-F]+|[0-9a-f]{8,}|\d+")
 class Comparison:
     """How the slim image behaved otherwise."""
 
-    certain: tuple[str, ...] = ()
-    """Sentences."""
+    certain: tuple[tuple[str, str], ...] = ()
+    """Of each status that is another one: what has it, and a sentence."""
     doubtful: tuple[str, ...] = ()
     """Names of outputs that differ."""
 
@@ -49,6 +50,11 @@ def compare(original: RunResult, slim: RunResult) -> Comparison:
     return Comparison(tuple(_statuses(original, slim)), doubtful)
 
 
+def varying(original: RunResult, again: RunResult) -> frozenset[str]:
+    """Return what has another status each time that the source is run."""
+    return frozenset(name for name, _ in _statuses(original, again))
+
+
 def settle(doubtful: Sequence[str], originals: Sequence[RunResult], slims: Sequence[RunResult]) -> Findings:
     """Return which of the doubtful outputs really differ.
 
@@ -63,12 +69,16 @@ def settle(doubtful: Sequence[str], originals: Sequence[RunResult], slims: Seque
         ours = [one[name] for one in given if name in one]
         alike = [text for text in ours if masked(text) == masked(theirs[0])]
         if len(set(map(masked, theirs))) > 1:
-            varies.append(f"{name}: the answer varies from run to run, so it was not compared")
+            varies.append(not_compared(name))
         elif not alike:
             texts.append(_sentence(name, theirs[0], ours[-1]))
         elif _other_figures(theirs, alike):
             figures.append(_sentence(name, theirs[0], alike[-1]))
     return Findings(tuple(texts), tuple(figures), tuple(varies))
+
+
+def not_compared(name: str) -> str:
+    return f"{name}: the answer varies from run to run, so it was not compared"
 
 
 def _other_figures(theirs: Sequence[str], ours: Sequence[str]) -> bool:
@@ -82,21 +92,21 @@ def _sentence(name: str, theirs: str, ours: str) -> str:
     return f"{name}: it is {_shown(ours, theirs)}, not {_shown(theirs, ours)}"
 
 
-def _statuses(original: RunResult, slim: RunResult) -> Iterator[str]:
+def _statuses(original: RunResult, slim: RunResult) -> Iterator[tuple[str, str]]:
     answers = {(probe.kind, probe.target): probe for probe in slim.probes}
     for wanted in original.probes:
         given = answers.get((wanted.kind, wanted.target))
         if wanted.kind == SKIPPED or not wanted.ok:
             continue
         if given is None:
-            yield f"{_name(wanted)}: never answered, {wanted.status} before"
+            yield _name(wanted), f"{_name(wanted)}: never answered, {wanted.status} before"
         elif given.status != wanted.status:
             detail = f": {given.detail}" if given.detail else ""
-            yield f"{_name(wanted)}: {given.status}, not {wanted.status}{detail}"
+            yield _name(wanted), f"{_name(wanted)}: {given.status}, not {wanted.status}{detail}"
     if slim.exit_status != original.exit_status:
-        yield f"it {_ending(slim)}, where the original {_ending(original)}"
+        yield END, f"it {_ending(slim)}, where the original {_ending(original)}"
     elif original.stop_status is not None and slim.stop_status != original.stop_status:
-        yield f"it stops with status {slim.stop_status}, not {original.stop_status}"
+        yield END, f"it stops with status {slim.stop_status}, not {original.stop_status}"
 
 
 def _outputs(result: RunResult) -> dict[str, str]:

@@ -13,6 +13,7 @@ from docker_slim_plugin.linux_fanotify import (
     FAN_MARK_FILESYSTEM,
     FAN_MARK_MOUNT,
     FAN_NONBLOCK,
+    FAN_ONDIR,
     FAN_OPEN,
     FAN_OPEN_EXEC,
     FAN_Q_OVERFLOW,
@@ -33,12 +34,13 @@ class Fanotify:
     """One mark on the whole file system that is the container's root: its overlay, and no other container's.
 
     Where the root is only a directory of a file system, the mark is on the mount: what else is in that file system is
-    the host's. Then nothing is seen of mounts that the app makes of its own root (unshare(1)).
+    the host's. Then nothing is seen of mounts that the app makes of its own root (unshare(1)). `directories` that are
+    opened count where no tracer tells of them.
     """
 
     name = "fanotify"
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *, directories: bool = False) -> None:
         group_flags = FAN_CLASS_NOTIF | FAN_UNLIMITED_QUEUE | FAN_CLOEXEC | FAN_NONBLOCK
         self._group = fanotify_init(group_flags, os.O_RDONLY | os.O_CLOEXEC | os.O_NOATIME | os.O_LARGEFILE)
         self._mounts: Mounts | None = None
@@ -46,7 +48,7 @@ class Fanotify:
             self._mounts = Mounts(pid)
         try:
             # /proc/PID/root is the kernel's own link: no name of the image is looked up.
-            mask = FAN_OPEN | FAN_OPEN_EXEC
+            mask = FAN_OPEN | FAN_OPEN_EXEC | (FAN_ONDIR if directories else 0)
             scope = FAN_MARK_FILESYSTEM if has_its_own(pid) else FAN_MARK_MOUNT
             fanotify_mark(self._group, FAN_MARK_ADD | scope, mask, f"/proc/{pid}/root")
         except OSError:

@@ -85,7 +85,8 @@ class Follower:
         """Let the process that waits at the gate go on to its program, followed; SlimError when it cannot run."""
         number, text = self._ask("attach", pid)
         if number:
-            hint = "docker slim doctor" if number == errno.EPERM else "check the image's ENTRYPOINT and CMD"
+            usual = "check COMMAND and --entrypoint, or the image's own"
+            hint = "docker slim doctor" if number == errno.EPERM else usual
             raise SlimError(f"cannot run the app: {text}", hint=hint)
 
     def seize(self, init: int) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from docker_slim_plugin.model import ProbeResult
 from docker_slim_plugin.observe.crawl import visit
 from docker_slim_plugin.observe.http import HttpProbe, spoken
-from docker_slim_plugin.observe.ready import Target, container_pids, listening
+from docker_slim_plugin.observe.ready import Target, container_pids, is_secluded, listening
 
 MAX_OUTPUT = 64 * 1024
 HEALTH_TRIES, HEALTH_PAUSE = 5, 0.3
@@ -59,8 +59,10 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
             continue
         server, problem = spoken(host, host_port, port)
         if server is None:
-            why = f" ({problem})" if problem else ""
-            yield _skipped(str(port), f"port {port} does not speak HTTP{why}: not probed")
+            why = f"does not speak HTTP ({problem})" if problem else "does not speak HTTP"
+            if problem and is_secluded(target.pid, port):
+                why = "listens on the container's loopback address alone"
+            yield _skipped(str(port), f"port {port} {why}: not probed")
             continue
         results, left = visit(server, list(dict.fromkeys(asked)), deadline, crawl=plan.crawl)
         yield from results
@@ -80,16 +82,19 @@ def _skipped(target: str, detail: str) -> ProbeResult:
     return ProbeResult(kind=SKIPPED, target=target, ok=True, status=-1, detail=detail)
 
 
-def answered(results: Iterable[ProbeResult]) -> tuple[tuple[HttpProbe, ...], frozenset[int]]:
+def answered(results: Iterable[ProbeResult], *, ended: bool) -> tuple[tuple[HttpProbe, ...], frozenset[int]]:
     """Return the HTTP requests that were answered, in their order, and the ports that speak something else.
 
-    That is what is asked when the app is tried again: a crawl has limits of time, and may find other links.
+    That is what is asked when the app is tried again: a crawl has limits of time, and may find other links. Where the
+    app has `ended`, the first request that was not answered may be what ended it.
     """
     requests, foreign = [], set()
     for result in results:
+        deadly = ended and result.kind == "http" and result.status == -1
+        ended = ended and not deadly
         if result.kind == SKIPPED and result.target.isdigit():
             foreign.add(int(result.target))
-        elif result.kind == "http" and result.status != -1:
+        elif result.kind == "http" and (deadly or result.status != -1):
             method, _, rest = result.target.partition(" ")
             port, slash, path = rest.partition("/")
             requests.append(HttpProbe(method, int(port), slash + path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ the app is idle, and when it works.
 BUSY_SHARE, BUSY_SECONDS, IDLE_SECONDS = 0.05, 2.0, 10.0
 """Who uses more of a processor than that share, in so many seconds, is busy; who has not been for so long, is idle."""
 _TCP_LISTEN = "0A"
+_LOOPBACK = re.compile(r"[0-9A-F]{6}7F|0{24}01000000|0{16}FFFF0000[0-9A-F]{6}7F")
+"""127.0.0.0/8, ::1 and ::ffff:127.0.0.0/104, as the kernel writes them on machines that are little-endian."""
 _TICK, _SLOW_TICK = 0.02, 0.2
 """Seconds between two looks at the app: who is up soon is seen soon, who takes long is not looked at as often."""
 
@@ -73,10 +76,24 @@ def listening(pids: Iterable[int]) -> frozenset[int]:
     return frozenset(ports)
 
 
+def is_secluded(pid: int, port: int) -> bool:
+    """Tell whether the port is listened on in the network namespace of `pid`, and on loopback addresses only."""
+    with contextlib.suppress(OSError):
+        rows = [row for name in ("tcp", "tcp6") for row in _rows(f"/proc/{pid}/net/{name}")]
+        places = [row[1].split(":") for row in rows if row[3] == _TCP_LISTEN]
+        hosts = {host for host, number in places if int(number, 16) == port}
+        return bool(hosts) and all(map(_LOOPBACK.fullmatch, hosts))
+    return False
+
+
+def _rows(table: str) -> list[list[str]]:
+    with open(table, encoding="ascii") as file:
+        return [line.split() for line in list(file)[1:]]
+
+
 def _listeners(table: str) -> dict[str, int]:
     """Return {"socket:[INODE]": port} of the listening sockets in a table of proc_pid_net(5)."""
-    with open(table, encoding="ascii") as file:
-        rows = [line.split() for line in list(file)[1:]]
+    rows = _rows(table)
     return {f"socket:[{row[9]}]": int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == _TCP_LISTEN}
 
 

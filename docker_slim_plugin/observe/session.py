@@ -100,7 +100,7 @@ class Observer:
                 said = f"cannot find the container's process on this host: {last_words(container)}"
                 raise SlimError(said, hint="docker slim doctor")
             hide_gate(gate)
-            watcher = stack.enter_context(open_watch(gate, self.watch))
+            watcher = stack.enter_context(open_watch(gate, self.watch, alone=mode == "off"))
             seen = Seen(follower if mode != "off" else None, watcher)
 
             def follow(pid: int) -> None:

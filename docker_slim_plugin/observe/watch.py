@@ -111,17 +111,18 @@ class Watch:
             return bool(accesses or lost)
 
 
-def open_watch(pid: int, choice: str) -> Watch:
+def open_watch(pid: int, choice: str, *, alone: bool = False) -> Watch:
     """Return a watch on the root of the held container whose process is `pid`.
 
-    `choice` is auto, fanotify, inotify or off; auto takes the best that this host allows, and warns of less.
+    `choice` is auto, fanotify, inotify or off; auto takes the best that this host allows, and warns of less. One that
+    is `alone` has no tracer beside it.
     """
     assert choice in _CHOICES
     if choice == "off":
         return Watch(None)
     if choice != "inotify":
         try:
-            return Watch(Fanotify(pid))
+            return Watch(Fanotify(pid, directories=alone))
         except OSError as error:
             if choice == "fanotify":
                 text = f"cannot use fanotify: {error.strerror}"

@@ -1,7 +1,8 @@
-"""Links to programs of which only the kernel told, by their last name, and nobody by which name they were run.
+"""Links to files of which only the kernel told, by their last name, and nobody by which name they were opened.
 
 So it is with processes that were not followed (docker exec where its door is closed, no tracer at all): a shell that
 ran /usr/bin/awk is seen to execute /usr/bin/mawk. Every link of the image that leads there is kept: links cost nothing.
+Of processes that are followed the kernel tells what programs they run; without a tracer all that they open counts.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ _BY_NAME = frozenset({ReasonKind.INTERPRETER, ReasonKind.LIBRARY})
 
 
 class Aliases:
-    """The programs in question, and who links to them."""
+    """The files in question, and who links to them."""
 
     def __init__(self, rootfs: Rootfs, accesses: Iterable[Access]) -> None:
         self._rootfs = rootfs
         named: set[RootPath] = set()
         unnamed: set[RootPath] = set()
-        for access in accesses:
-            end = rootfs.find(access.path) if _may_be_run(access) else None
-            if end is not None and end.is_executable:
+        seen = tuple(accesses)
+        traced = any(access.origin is Origin.PTRACE for access in seen)
+        for access in seen:
+            end = rootfs.find(access.path) if not traced or _may_be_run(access) else None
+            if end is not None and (end.is_executable or not traced):
                 (named if access.origin is Origin.PTRACE else unnamed).add(end.path)
         self._unnamed = unnamed - named
 
@@ -35,7 +38,7 @@ class Aliases:
         if not ends:
             return
         for end, links in self._leading(ends).items():
-            reason = Reason(ReasonKind.SYMLINK, end, "run by one of its names")
+            reason = Reason(ReasonKind.SYMLINK, end, "used by one of its names")
             yield from ((link, reason) for link in links)
 
     def _leading(self, ends: set[RootPath]) -> dict[RootPath, list[RootPath]]:

@@ -23,6 +23,7 @@ FROM debian:bookworm
 COPY busybox /bin/
 RUN mkdir /www && echo '<a href=/second.html>two</a>' >/www/index.html && echo two >/www/second.html \
  && echo three >/www/third.html && echo late >/srv/late && echo bye >/srv/bye && echo healthy >/srv/healthy \
+ && echo linked >/srv/linked && ln -s ../srv/linked /www/linked.html && echo '<a href=/linked.html>' >>/www/index.html \
  && printf '#!/bin/sh\\ntrap "cat /srv/bye; exit 0" TERM\\ntest $$ = 1 || exit 9\\nbusybox httpd -f -p 80 -h /www &\\nwait\\n' \
     >/usr/local/bin/serve && chmod 755 /usr/local/bin/serve
 EXPOSE 80
@@ -96,7 +97,7 @@ def test_a_server(image: str) -> None:
 def test_a_server_seen_otherwise(image: str, tracer: str, watch: str) -> None:
     report = slim(Request(image=image, tracer=tracer, watch=watch, outputs=("layered",)), Silent())
     assert report.passed
-    assert {"/www/second.html", "/srv/healthy", "/srv/bye"} <= set(kept(report))
+    assert {"/www/second.html", "/www/linked.html", "/srv/healthy", "/srv/bye"} <= set(kept(report))
     # Only whoever sets watches opens this one.
     assert "/var/cache" not in {access.path for access in report.observations.accesses}
 

@@ -30,6 +30,7 @@ RUN mkdir /data /parts && for i in 1 2 3; do echo $i >/data/$i; echo $i >/parts/
  && echo 'cat /srv/$1' >/usr/local/bin/serve.sh \
  && echo 'set -e; test "$(ls /parts | wc -l)" = 3 || cat /srv/fallback >/dev/null; echo well' >/usr/local/bin/fragile.sh \
  && echo 'ls /data | wc -l; date +%s%N' >/usr/local/bin/count.sh \
+ && echo 'set -e; if test -e /state/made; then tac /srv/fallback; else >/state/made; fi' >/usr/local/bin/state.sh \
  && echo 'grep -o overlay2/l/ /proc/self/mountinfo | wc -l' >/usr/local/bin/layers.sh \
  && echo 'test -e /tmp/none; cat /proc/sys/kernel/random/uuid' >/usr/local/bin/chance.sh
 CMD ["sh", "/usr/local/bin/serve.sh", "serve"]
@@ -75,10 +76,13 @@ def test_the_command_line_of_traces(tmp_path: Path) -> None:
     file = tmp_path / "trace"
     made = subprocess.run([*SLIM, "trace", "-q", "-o", file, IMAGE], check=False, capture_output=True, text=True)
     assert (made.returncode, made.stdout, made.stderr) == (0, "", "")
-    piped = subprocess.run([*SLIM, "trace", "-q", IMAGE], check=True, capture_output=True, text=True)
-    assert json.loads(piped.stdout)["Source"] == json.loads(file.read_text())["Source"]
-    built = subprocess.run([*SLIM, "build", "-q", "--trace", file, IMAGE], check=True, capture_output=True, text=True)
-    assert built.stdout.startswith("sha256:")
+    for to in ((), ("-o", "-")):
+        piped = subprocess.run([*SLIM, "trace", "-q", *to, IMAGE], check=True, capture_output=True, text=True)
+        assert json.loads(piped.stdout)["Source"] == json.loads(file.read_text())["Source"]
+    for name, given in ((str(file), ""), ("-", piped.stdout)):
+        command = [*SLIM, "build", "-q", "--trace", name, IMAGE]
+        built = subprocess.run(command, check=True, capture_output=True, text=True, input=given)
+        assert built.stdout.startswith("sha256:")
     for text, said in (("{}", "it is not a trace"), (file.read_text().replace('Version":1', 'Version":7'), "of version 7")):
         file.write_text(text)
         answer = subprocess.run([*SLIM, "build", "--trace", file, IMAGE], check=False, capture_output=True, text=True)
@@ -100,6 +104,13 @@ def test_what_only_the_slim_image_asks_for_is_added() -> None:
     assert any("ended with status 127" in text for text in report.repairs[0].because)
     assert any("repaired" in warning for warning in report.warnings)
     assert output_of(report.images[1].reference, "sh", "/usr/local/bin/fragile.sh") == "well\n"
+
+
+def test_what_the_source_does_with_what_it_finds_is_added_at_once(tmp_path: Path) -> None:
+    report = of("state", docker_options=(f"--volume={tmp_path}:/state",), selection=BLIND)
+    assert report.passed
+    assert len(report.repairs) == 1
+    assert {"/usr/bin/tac", "/srv/fallback"} <= set(report.repairs[0].added)
 
 
 def test_without_repair_it_is_refused() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from docker_slim_plugin.model import ProbeResult, RunResult
-from docker_slim_plugin.observe.compare import LOG, Comparison, compare, settle
+from docker_slim_plugin.observe.compare import END, LOG, Comparison, compare, settle, varying
 
 
 def http(status: int, body: str = "", target: str = "GET 80/") -> ProbeResult:
@@ -24,31 +24,31 @@ def job(output: str, status: int = 0) -> RunResult:
         pytest.param(
             job(""),
             job("", 2),
-            Comparison(("it ended with status 2, where the original ended with status 0",)),
+            Comparison(((END, "it ended with status 2, where the original ended with status 0"),)),
             id="another exit status",
         ),
         pytest.param(
             job(""),
             RunResult(),
-            Comparison(("it went on running, where the original ended with status 0",)),
+            Comparison(((END, "it went on running, where the original ended with status 0"),)),
             id="no end",
         ),
         pytest.param(
             RunResult(stop_status=0),
             RunResult(stop_status=143),
-            Comparison(("it stops with status 143, not 0",)),
+            Comparison(((END, "it stops with status 143, not 0"),)),
             id="another way to stop",
         ),
         pytest.param(
             RunResult(probes=(http(200),)),
             RunResult(probes=(http(404),)),
-            Comparison(("http GET 80/: 404, not 200",)),
+            Comparison((("http GET 80/", "http GET 80/: 404, not 200"),)),
             id="another answer",
         ),
         pytest.param(
             RunResult(probes=(http(200),)),
             RunResult(),
-            Comparison(("http GET 80/: never answered, 200 before",)),
+            Comparison((("http GET 80/", "http GET 80/: never answered, 200 before"),)),
             id="no answer",
         ),
         pytest.param(RunResult(probes=(http(500),)), RunResult(), Comparison(), id="what failed before may fail"),
@@ -62,6 +62,13 @@ def job(output: str, status: int = 0) -> RunResult:
 )
 def test_compare(original: RunResult, slim: RunResult, found: Comparison) -> None:
     assert compare(original, slim) == found
+
+
+def test_a_status_that_varies_in_the_source() -> None:
+    first = RunResult(probes=(http(200), http(200, target="GET 80/a")), stop_status=0)
+    again = RunResult(probes=(http(429), http(200, target="GET 80/a")), stop_status=143)
+    assert varying(first, again) == {"http GET 80/", END}
+    assert varying(first, first) == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,19 @@ def test_options_that_are_settled_already_do_not_reach_docker_create() -> None:
     assert found.options == ("--env=A=b", "--init")
 
 
+@pytest.mark.parametrize(("options", "warned"), [("", False), ("--interactive=false", False), ("--interactive --tty", True)])
+def test_standard_input(options: str, warned: bool) -> None:
+    assert bool(launch(source(Cmd=["x"]), options.split(), ()).warnings) == warned
+
+
+def test_a_port_that_is_asked_for_is_reached() -> None:
+    image = source(Cmd=["x"], ExposedPorts={"80/tcp": {}})
+    started = launch(image, ("--publish=8080:81",), (), (80, 81, 8000))
+    assert started.ports == (80, 81, 8000)
+    assert started.options == ("--publish=8080:81", "--publish=127.0.0.1::80", "--publish=127.0.0.1::8000")
+    assert launch(image, ("--network=host",), (), (8000,)).ports == (80, 8000)
+
+
 @pytest.mark.parametrize(("config", "options", "signal"), [({}, "", "SIGTERM"), ({"StopSignal": "SIGQUIT"}, "", "SIGQUIT"), ({"StopSignal": "SIGQUIT"}, "--stop-signal=INT", "INT")])
 def test_stop_signal(config: dict[str, str], options: str, signal: str) -> None:
     assert launched(options, **config).stop_signal == signal

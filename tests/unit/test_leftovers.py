@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 from typing import Any, cast
 
@@ -49,6 +50,15 @@ def pruned(
     )
     monkeypatch.setattr(leftovers.Container, "remove", lambda self: engine.removed.append(self.id))
     return prune(cast("Engine", engine)), engine.removed
+
+
+def test_one_that_has_ended_and_is_not_waited_for_is_gone() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        run = run_identity(process.pid)
+        assert alive(run)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert not alive(run)
 
 
 def test_who_is_alive() -> None:

@@ -313,7 +313,12 @@ ALTERNATIVES: Tree = {
             ["/bin/dash", "/bin/sh", "/etc/alternatives/awk", "/usr/bin/awk", "/usr/bin/mawk"],
             id="opened, and may have been run",
         ),
-        pytest.param(Origin.FANOTIFY, AccessKind.OPEN, ["/bin/dash", "/bin/sh", "/usr/bin/mawk"], id="only opened"),
+        pytest.param(
+            Origin.FANOTIFY,
+            AccessKind.OPEN,
+            ["/bin/dash", "/bin/sh", "/etc/alternatives/awk", "/usr/bin/awk", "/usr/bin/mawk"],
+            id="opened, and no tracer tells by which name",
+        ),
         pytest.param(Origin.PTRACE, AccessKind.EXEC, ["/bin/dash", "/bin/sh", "/usr/bin/mawk"], id="run by this name"),
     ],
 )
@@ -321,6 +326,13 @@ def test_links_to_what_only_the_kernel_named(origin: Origin, kind: AccessKind, k
     interpreter = Access("/bin/dash", kind, origin, Process(0, "mawk"))
     found = plan(ALTERNATIVES, Access("/usr/bin/mawk", kind, origin, Process(0, "mawk")), interpreter)
     assert files(found) == kept
+
+
+def test_links_to_data_that_no_tracer_named() -> None:
+    tree: Tree = {"/on/site": "-> ../sites/site", "/sites/site": "x"}
+    seen = Access("/sites/site", AccessKind.OPEN, Origin.FANOTIFY, Process(0, "x"))
+    assert files(plan(tree, seen)) == ["/on/site", "/sites/site"]
+    assert files(plan(tree, seen, access("/none"))) == ["/sites/site"]
 
 
 def test_links_to_what_was_followed_as_well_are_not_added() -> None:

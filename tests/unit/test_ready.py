@@ -11,7 +11,15 @@ from collections.abc import Iterator
 import pytest
 
 from docker_slim_plugin.observe import ready
-from docker_slim_plugin.observe.ready import Readiness, Target, container_pids, listening, processor_seconds, wait_ready
+from docker_slim_plugin.observe.ready import (
+    Readiness,
+    Target,
+    container_pids,
+    is_secluded,
+    listening,
+    processor_seconds,
+    wait_ready,
+)
 
 NOBODY = 2**22 + 1
 """Above the kernel's highest pid."""
@@ -78,6 +86,14 @@ def test_listening_ports_of_a_process_and_its_children(port: int) -> None:
         assert {port, other} <= listening(pids)
         assert other not in listening([os.getpid()])
         child.kill()
+
+
+def test_who_listens_for_himself_alone() -> None:
+    for host, secluded in (("127.0.0.1", True), ("127.3.2.1", True), ("0.0.0.0", False), ("::1", True), ("::", False)):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, 0), family=family) as server:
+            assert is_secluded(os.getpid(), server.getsockname()[1]) == secluded, host
+    assert not is_secluded(os.getpid(), 0)
 
 
 def test_udp_and_connections_are_no_listeners(port: int) -> None:

@@ -92,7 +92,8 @@ def test_a_watch_that_is_off() -> None:
 
 def refuse(number: int) -> type:
     class Refused:
-        def __init__(self, _: int) -> None:
+        def __init__(self, _: int, *, directories: bool) -> None:
+            del directories
             raise OSError(number, os.strerror(number))
 
     return Refused
