@@ -168,6 +168,11 @@ def _kept(kept: Kept) -> dict[str, Any]:
     }
 
 
+MAX_REPORTS = 100
+"""Kept; older ones go."""
+_ENDING = re.compile(r"-(\d{8}T\d{6})-\d+\.json$")
+
+
 def report_file(reference: str, environment: Mapping[str, str]) -> Path:
     """Return where the report of a run on `reference` is kept: $XDG_STATE_HOME/docker-slim/NAME-TIME.json."""
     home = environment.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
@@ -176,7 +181,7 @@ def report_file(reference: str, environment: Mapping[str, str]) -> Path:
 
 
 def save(report: Report) -> None:
-    """Write the full report to `report.file`."""
+    """Write the full report to `report.file`; of those beside it the newest stay."""
     path = Path(report.file)
     temporary = path.with_suffix(".part")
     try:
@@ -184,5 +189,9 @@ def save(report: Report) -> None:
         # Lone surrogates (names that are not UTF-8) stay \udcXX escapes: JSON is written as ASCII.
         temporary.write_text(json.dumps(report.to_json(files=True)), encoding="ascii")
         temporary.replace(path)
+        # The name may be anything, its end is ours: the time and a pid.
+        ours = [one for one in path.parent.iterdir() if _ENDING.search(one.name)]
+        for old in sorted(ours, key=lambda one: _ENDING.findall(one.name))[:-MAX_REPORTS]:
+            old.unlink(missing_ok=True)
     except OSError as error:
         raise SlimError(f"cannot write the report {path}: {error.strerror}", hint="XDG_STATE_HOME=DIRECTORY") from error

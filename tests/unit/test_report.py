@@ -189,6 +189,16 @@ def test_where_the_report_is_kept(reference: str, start: str) -> None:
     assert path.suffix == ".json"
 
 
+def test_the_newest_reports_stay(tmp_path: Path) -> None:
+    others = [f"a-{number}.json" for number in range(3)]
+    for name in (*others, *(f"{'zy'[number % 2]}-20260101T{number:06d}-7.json" for number in range(120))):
+        (tmp_path / name).touch()
+    save(replace(REPORT, file=str(tmp_path / "app-20270101T000000-7.json")))
+    left = {path.name for path in tmp_path.iterdir()}
+    assert len(left) == 100 + len(others)
+    assert {*others, "app-20270101T000000-7.json", "z-20260101T000118-7.json", "y-20260101T000021-7.json"} <= left
+
+
 def test_saved_whole_or_not_at_all(tmp_path: Path) -> None:
     file = tmp_path / "state" / "docker-slim" / "x.json"
     save(replace(REPORT, file=str(file)))
