@@ -10,7 +10,7 @@ from docker_slim_plugin.engine import Container, Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.launch import Launch
 from docker_slim_plugin.model import RunResult, SourceImage
-from docker_slim_plugin.observe.compare import Comparison, Findings, compare, not_compared, settle, varying
+from docker_slim_plugin.observe.compare import Comparison, Findings, by_chance, compare, not_compared, settle
 from docker_slim_plugin.observe.drive import Drive, Seen, last_words, run
 from docker_slim_plugin.observe.probe import answered
 from docker_slim_plugin.progress import Progress
@@ -60,12 +60,12 @@ class Replay:
         if last == Comparison():
             return Findings()
         again = self._original_again(progress)
-        chance = varying(self.original, again)
+        chance = by_chance(again, results[-1], last.certain)
         if certain := tuple(said for name, said in last.certain if name not in chance):
             return Findings(certain)
-        settled = settle([name for name in last.doubtful if name not in chance], (self.original, again), results)
-        by_chance = sorted(name for name, _ in last.certain if name in chance)
-        return replace(settled, varies=(*settled.varies, *map(not_compared, by_chance)))
+        doubtful = [name for name in last.doubtful if name not in chance]
+        settled = settle(doubtful, (self.original, again), results)
+        return replace(settled, varies=(*settled.varies, *map(not_compared, sorted(chance))))
 
     def _tried(self, container: Container, progress: Progress) -> RunResult:
         container.start()

@@ -50,9 +50,10 @@ def compare(original: RunResult, slim: RunResult) -> Comparison:
     return Comparison(tuple(_statuses(original, slim)), doubtful)
 
 
-def varying(original: RunResult, again: RunResult) -> frozenset[str]:
-    """Return what has another status each time that the source is run."""
-    return frozenset(name for name, _ in _statuses(original, again))
+def by_chance(again: RunResult, slim: RunResult, certain: Sequence[tuple[str, str]]) -> frozenset[str]:
+    """Return which of the other statuses the source has itself when it is run `again`."""
+    wrong = {name for name, _ in _statuses(again, slim)}
+    return frozenset(name for name, _ in certain if name not in wrong)
 
 
 def settle(doubtful: Sequence[str], originals: Sequence[RunResult], slims: Sequence[RunResult]) -> Findings:

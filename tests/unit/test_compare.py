@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from docker_slim_plugin.model import ProbeResult, RunResult
-from docker_slim_plugin.observe.compare import END, LOG, Comparison, compare, settle, varying
+from docker_slim_plugin.observe.compare import END, LOG, Comparison, by_chance, compare, settle
 
 
 def http(status: int, body: str = "", target: str = "GET 80/") -> ProbeResult:
@@ -65,10 +65,15 @@ def test_compare(original: RunResult, slim: RunResult, found: Comparison) -> Non
 
 
 def test_a_status_that_varies_in_the_source() -> None:
-    first = RunResult(probes=(http(200), http(200, target="GET 80/a")), stop_status=0)
-    again = RunResult(probes=(http(429), http(200, target="GET 80/a")), stop_status=143)
-    assert varying(first, again) == {"http GET 80/", END}
-    assert varying(first, first) == frozenset()
+    def result(status: int, end: int) -> RunResult:
+        return RunResult(probes=(http(status), http(200, target="GET 80/a")), stop_status=end)
+
+    def chance(again: RunResult, slim: RunResult) -> frozenset[str]:
+        return by_chance(again, slim, compare(result(200, 0), slim).certain)
+
+    assert chance(result(429, 143), result(429, 143)) == {"http GET 80/", END}
+    assert chance(result(429, 143), result(404, 0)) == frozenset()
+    assert chance(result(200, 0), result(429, 143)) == frozenset()
 
 
 @pytest.mark.parametrize(
