@@ -52,14 +52,16 @@ class Launch:
     @property
     def read_only(self) -> bool:
         """Whether nothing can be put into the container's own file system."""
-        return any(option in ("--read-only", "--read-only=true") for option in self.options)
+        return self._has("--read-only")
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What of the user's options is not followed."""
-        open_input = any(option in ("--interactive", "--interactive=true") for option in self.options)
         said = "nothing is written to the app's standard input: --exec and --host-exec can ask it something"
-        return (said,) if open_input else ()
+        return (said,) if self._has("--interactive") else ()
+
+    def _has(self, switch: str) -> bool:
+        return any(option in (switch, f"{switch}=true") for option in self.options)
 
     def held(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return options and arguments of a container that waits at the gate, the real argv behind it."""

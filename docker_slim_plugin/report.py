@@ -30,6 +30,9 @@ from docker_slim_plugin.verify import Verdict
 
 SCHEMA_VERSION = 1
 MOST_PROGRAMS = 500
+MAX_REPORTS = 100
+"""Kept; older ones go."""
+_ENDING = re.compile(r"-(\d{8}T\d{6})-\d+\.json$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,11 +171,6 @@ def _kept(kept: Kept) -> dict[str, Any]:
     }
 
 
-MAX_REPORTS = 100
-"""Kept; older ones go."""
-_ENDING = re.compile(r"-(\d{8}T\d{6})-\d+\.json$")
-
-
 def report_file(reference: str, environment: Mapping[str, str]) -> Path:
     """Return where the report of a run on `reference` is kept: $XDG_STATE_HOME/docker-slim/NAME-TIME.json."""
     home = environment.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
@@ -190,8 +188,8 @@ def save(report: Report) -> None:
         temporary.write_text(json.dumps(report.to_json(files=True)), encoding="ascii")
         temporary.replace(path)
         # The name may be anything, its end is ours: the time and a pid.
-        ours = [one for one in path.parent.iterdir() if _ENDING.search(one.name)]
-        for old in sorted(ours, key=lambda one: _ENDING.findall(one.name))[:-MAX_REPORTS]:
+        ours = ((match[1], one) for one in path.parent.iterdir() if (match := _ENDING.search(one.name)))
+        for _, old in sorted(ours)[:-MAX_REPORTS]:
             old.unlink(missing_ok=True)
     except OSError as error:
         raise SlimError(f"cannot write the report {path}: {error.strerror}", hint="XDG_STATE_HOME=DIRECTORY") from error

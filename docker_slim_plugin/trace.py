@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -135,7 +134,7 @@ def save(path: Path, text: str) -> None:
 def load(name: str) -> tuple[Trace, ...]:
     """Return the runs of a trace file; SlimError when it is none, or a newer one."""
     try:
-        with open(name if name != "-" else sys.stdin.fileno(), "rb", closefd=name != "-") as file:
+        with open(0 if name == "-" else name, "rb", closefd=name != "-") as file:
             document = json.loads(file.read(MAX_BYTES))
     except OSError as error:
         raise SlimError(

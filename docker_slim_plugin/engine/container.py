@@ -77,13 +77,15 @@ class Container:
                 f"cannot trace an image that has a file of its own at {GATE_PATH}",
                 hint="build the image without it: docker slim needs that name for its own program",
             )
-        self.put_gate()
+        self._lay_gate()
 
     @translated
     def put_gate(self) -> None:
         """Lay the gate into the container's own file system, unless it is there."""
-        if self._has_gate():
-            return
+        if not self._has_gate():
+            self._lay_gate()
+
+    def _lay_gate(self) -> None:
         archive = io.BytesIO()
         program = GATES[os.uname().machine].elf()
         with tarfile.open(fileobj=archive, mode="w") as tar:

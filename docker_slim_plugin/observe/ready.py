@@ -67,7 +67,7 @@ def listening(pids: Iterable[int]) -> frozenset[int]:
     for pid in pids:
         with contextlib.suppress(OSError):
             if sockets is None:
-                sockets = {**_listeners(f"/proc/{pid}/net/tcp"), **_listeners(f"/proc/{pid}/net/tcp6")}
+                sockets = {socket: port for _, port, socket in _listeners(pid)}
             if not sockets:
                 break
             for name in os.listdir(f"/proc/{pid}/fd"):
@@ -79,22 +79,25 @@ def listening(pids: Iterable[int]) -> frozenset[int]:
 def is_secluded(pid: int, port: int) -> bool:
     """Tell whether the port is listened on in the network namespace of `pid`, and on loopback addresses only."""
     with contextlib.suppress(OSError):
-        rows = [row for name in ("tcp", "tcp6") for row in _rows(f"/proc/{pid}/net/{name}")]
-        places = [row[1].split(":") for row in rows if row[3] == _TCP_LISTEN]
-        hosts = {host for host, number in places if int(number, 16) == port}
+        hosts = {host for host, listened, _ in _listeners(pid) if listened == port}
         return bool(hosts) and all(map(_LOOPBACK.fullmatch, hosts))
     return False
 
 
-def _rows(table: str) -> list[list[str]]:
-    with open(table, encoding="ascii") as file:
-        return [line.split() for line in list(file)[1:]]
+def _listeners(pid: int) -> list[tuple[str, int, str]]:
+    """Return (address, port, "socket:[INODE]") of the listening TCP sockets in a process's network namespace.
 
-
-def _listeners(table: str) -> dict[str, int]:
-    """Return {"socket:[INODE]": port} of the listening sockets in a table of proc_pid_net(5)."""
-    rows = _rows(table)
-    return {f"socket:[{row[9]}]": int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == _TCP_LISTEN}
+    The address is as proc_pid_net(5) has it.
+    """
+    found = []
+    for name in ("tcp", "tcp6"):
+        with open(f"/proc/{pid}/net/{name}", encoding="ascii") as file:
+            rows = [line.split() for line in list(file)[1:]]
+        for row in rows:
+            if row[3] == _TCP_LISTEN:
+                address, _, port = row[1].rpartition(":")
+                found.append((address, int(port, 16), f"socket:[{row[9]}]"))
+    return found
 
 
 class _Idle:

@@ -8,7 +8,7 @@ Of processes that are followed the kernel tells what programs they run; without 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from docker_slim_plugin.model import Access, AccessKind, EntryKind, Origin, Reason, ReasonKind, RootPath
 from docker_slim_plugin.rootfs import Rootfs
@@ -20,14 +20,15 @@ _BY_NAME = frozenset({ReasonKind.INTERPRETER, ReasonKind.LIBRARY})
 class Aliases:
     """The files in question, and who links to them."""
 
-    def __init__(self, rootfs: Rootfs, accesses: Iterable[Access]) -> None:
+    def __init__(self, rootfs: Rootfs, accesses: Collection[Access]) -> None:
         self._rootfs = rootfs
         named: set[RootPath] = set()
         unnamed: set[RootPath] = set()
-        seen = tuple(accesses)
-        traced = any(access.origin is Origin.PTRACE for access in seen)
-        for access in seen:
-            end = rootfs.find(access.path) if not traced or _may_be_run(access) else None
+        traced = any(access.origin is Origin.PTRACE for access in accesses)
+        for access in accesses:
+            if traced and not _may_be_run(access):
+                continue
+            end = rootfs.find(access.path)
             if end is not None and (end.is_executable or not traced):
                 (named if access.origin is Origin.PTRACE else unnamed).add(end.path)
         self._unnamed = unnamed - named
