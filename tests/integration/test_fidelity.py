@@ -143,8 +143,6 @@ def slim(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
     directory = tmp_path_factory.mktemp("outputs")
     outputs = f"layered,squashed,oci={directory}/archive.tar,context={directory}/context"
     ours = f"{image}:latest-slim", f"{image}:latest-slim-squashed"
-    # What a run of these tests that was cut off may have left.
-    remove(*ours)
     try:
         with untouched(image):
             answer = subprocess.run(
