@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import threading
 from types import FrameType
 
 from docker_slim_plugin.errors import Interrupted
 
 SOCKET = "DOCKER_CLI_PLUGIN_SOCKET"
+AGAIN_SECONDS = 0.05
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -23,6 +25,16 @@ class Cancel:
 
     def __init__(self) -> None:
         self.asked = False
+
+    def lost(self, what: sys.UnraisableHookArgs) -> None:
+        """Ask again where a finalizer had the request: exceptions go nowhere from there (sys.unraisablehook)."""
+        if isinstance(what.exc_value, Interrupted):
+            self.asked = False
+            timer = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGTERM))
+            timer.daemon = True
+            timer.start()
+        else:
+            sys.__unraisablehook__(what)
 
     def __call__(self, number: int, _: FrameType | None) -> None:
         if self.asked:
@@ -38,6 +50,7 @@ def install() -> Cancel:
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, cancel)
+    sys.unraisablehook = cancel.lost
     return cancel
 
 

@@ -207,6 +207,8 @@ def prune_all() -> None:
     ],
 )
 def test_a_base_that_is_stopped(image: str, stage: str, delay: float, number: signal.Signals) -> None:
+    # What the one before may have left.
+    forget(f"{IMAGE}:stopped")
     argv = [*SLIM, "base", "--purge", "e2fsprogs", "--tag", f"{IMAGE}:stopped", image]
     with subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         assert process.stderr is not None
