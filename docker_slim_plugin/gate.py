@@ -80,9 +80,7 @@ call:
 """
 
 GATES = {
-    "x86_64": GateCode(
-        elf_machine=62, assembly=_PAUSE, code=bytes.fromhex("b822000000 0f05 ebf7"), syscall_offset=5
-    ),
+    "x86_64": GateCode(elf_machine=62, assembly=_PAUSE, code=bytes.fromhex("b822000000 0f05 ebf7"), syscall_offset=5),
     "aarch64": GateCode(
         elf_machine=183,
         assembly=_PPOLL,

@@ -26,8 +26,9 @@ from docker_slim_plugin.observe.session import Observer
 from docker_slim_plugin.pristine import PristineTree
 from docker_slim_plugin.progress import Clock, Progress
 from docker_slim_plugin.request import Exercise, Request
-from docker_slim_plugin.resolve.plan import resolve
+from docker_slim_plugin.resolve.resolution import expand, resolution
 from docker_slim_plugin.rootfs import Rootfs
+from docker_slim_plugin.sandbox import Sandbox
 from docker_slim_plugin.workspace import workspace
 
 
@@ -44,11 +45,12 @@ class Job:
     """For files of this job alone; gone afterwards."""
     clock: Clock
     extras: Extras
+    sandbox: Sandbox
 
     def planned(self, rootfs: Rootfs, observations: Observations, missed: tuple[Access, ...] = ()) -> FilePlan:
         """Return the whole tree of the slim image."""
-        plan = resolve(rootfs, observations, self.request.selection, self.source, missed)
-        return complete(plan, rootfs, self.extras)
+        found = self.sandbox.call(resolution, rootfs, observations, self.request.selection, self.source, missed)
+        return complete(expand(found, rootfs), rootfs, self.extras, self.sandbox)
 
     @property
     def progress(self) -> Progress:
@@ -75,9 +77,10 @@ def opened(request: Request, progress: Progress) -> Iterator[Job]:
         output.claim(engine, (called.of(form) for form in request.forms()), force=request.force)
     with (
         engine.nothing_left(),
-        PristineTree(engine, source) as tree,
+        Sandbox(request.timeout) as sandbox,
+        PristineTree(engine, source, sandbox) as tree,
         workspace(engine.run_id) as directory,
-        extras_of(engine, source, request, directory) as extras,
+        extras_of(engine, source, request, directory, sandbox) as extras,
     ):
         yield Job(
             request=request,
@@ -88,6 +91,7 @@ def opened(request: Request, progress: Progress) -> Iterator[Job]:
             directory=directory,
             clock=clock,
             extras=extras,
+            sandbox=sandbox,
         )
 
 
