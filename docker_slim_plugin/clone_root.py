@@ -8,9 +8,10 @@ and execution. It holds the image's overlay alone: nothing that is mounted on it
 
 setns(2) makes the namespace's root this process's root and working directory: from there to the end a name that it
 looked up would be the image's. So nothing may be looked up. It is single-threaded and was spawned, not forked; it has
-no environment and no output; all that it needs is loaded before. Afterwards an audit hook (PEP 578) ends it at any
-event but those of its own calls: at an import, an open file, a traceback's source lines. It ends by _exit(2), and by
-any signal.
+no environment and no output; all that it needs is loaded before. Two guards hold it to that: an audit hook (PEP 578)
+ends it at any event but those of its own calls, as at an import, an open file, a traceback's source lines; and a
+seccomp filter ends it at any system call but its own four, and those of the allocator. It ends by _exit(2), and by any
+signal.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import socket
 import sys
 
 from docker_slim_plugin import descriptors
+from docker_slim_plugin.confinement import allow_only
 from docker_slim_plugin.linux import (
     AT_FDCWD,
     CAP_SYS_ADMIN,
@@ -44,6 +46,7 @@ from docker_slim_plugin.privileges import drop_privileges
 ATTRIBUTES = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC
 EVENTS = frozenset({"ctypes.get_errno", "socket.sendmsg"})
 """What may happen after setns(2); see "Audit events table" in Python's documentation."""
+CALLS = ("setns", "open_tree", "mount_setattr", "sendmsg")
 REFUSED = 70
 """Exit status when anything else was about to happen (EX_SOFTWARE, sysexits.h)."""
 
@@ -54,6 +57,7 @@ def main() -> None:
     _, namespace = descriptors.receive_one(channel)
     if namespace is None:
         os._exit(0)
+    allow_only(CALLS)
     sys.addaudithook(_audit)
     try:
         clone = _clone(namespace)

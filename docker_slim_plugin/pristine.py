@@ -122,7 +122,7 @@ def docker_own(
     uppermost first.
     """
     removed: set[str] = {path for path, kind in changes.items() if kind == 1}
-    touched = {path for path, kind in changes.items() if kind == 0} | {"/"}
+    touched = dict.fromkeys([*(path for path, kind in changes.items() if kind == 0), "/"])
     directories: dict[RootPath, Entry] = {}
     for entry in found:
         if entry.path in removed or (entry.path != "/" and entry.path.rpartition("/")[0] in removed):
@@ -131,7 +131,8 @@ def docker_own(
             directories[entry.path] = entry
     warnings = []
     replaced: list[Entry] = []
-    for path, directory in directories.items():
+    for path in filter(directories.__contains__, map(RootPath, touched)):
+        directory = directories[path]
         status = _status_in(layers, path)
         if status is None and layers:
             # In no layer: the engine made it, to put something there.

@@ -11,9 +11,12 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "docker_slim_plugin"
 FLOORS = (
-    {"__init__", "errors", "linux", "model", "mountinfo", "records"},
-    {"cancel", "gate", "inside", "linux_fanotify", "linux_inotify", "naming", "permitted", "progress", "request", "rootfs", "rootmount"}
-    | {"upper", "workspace"},
+    {"__init__", "children", "descriptors", "errors", "linux", "model", "mountinfo", "records"},
+    {"privileges"},
+    {"cancel", "clone_root", "confinement", "gate", "linux_fanotify", "linux_inotify", "naming", "permitted", "progress", "request", "rootfs", "rootmount"}
+    | {"tree_channel", "tree_index", "tree_reader", "upper", "workspace"},
+    {"tree_process"},
+    {"sandbox"},
     {"engine", "judge", "launch", "trace"},
     {"beside", "doctor", "leftovers", "pristine"},
     {"image", "observe", "resolve"},
@@ -24,14 +27,14 @@ FLOORS = (
     {"report"},
     {"prove"},
     {"base", "pack", "pipeline", "sharing"},
-    {"cli"},
+    {"cli", "sandboxed"},
     {"__main__"},
 )
 HOMES = {
     "docker": {"engine/"},
     "requests": {"engine/", "observe/"},
     "ptrace": {"observe/"},
-    "pyseccomp": {"observe/"},
+    "pyseccomp": {"observe/", "confinement.py"},
     "elftools": {"resolve/"},
     "typer": {"cli/"},
     "rich": {"cli/"},

@@ -20,6 +20,7 @@ from docker_slim_plugin.image.layers import grouped
 from docker_slim_plugin.layering import Extras, complete, on_base
 from docker_slim_plugin.model import Entry, EntryKind, FilePlan, Group, ReasonKind, RootPath, SourceImage
 from docker_slim_plugin.rootfs import Rootfs
+from tests.directly import DIRECTLY
 from tests.rootfs import rootfs
 from tests.unit.test_busybox import BUSYBOX
 from tests.unit.test_packages import DPKG
@@ -40,7 +41,7 @@ def common(tree: Tree) -> Common:
 
 def based(source: Tree, base: Tree, **selection: Any) -> FilePlan:
     every = [path.rstrip("/") for path in source]
-    return on_base(plan(source, keep=tuple(every), **selection), rootfs(source), common(base))
+    return on_base(plan(source, keep=tuple(every), **selection), rootfs(source), common(base), DIRECTLY)
 
 
 def written(found: FilePlan) -> set[str]:
@@ -73,7 +74,7 @@ def test_metadata_counts(change: dict[str, Any], again: bool) -> None:
     tree = rootfs({"/f": "same"})
     entry = replace(tree.entries[RootPath("/f")], **change)
     other = Rootfs.of([tree.entries[RootPath("/")], entry], tree.reader)
-    found = on_base(plan({"/f": "same"}, "/f"), tree, Common(image=IMAGE, rootfs=other, blobs=(), history=()))
+    found = on_base(plan({"/f": "same"}, "/f"), tree, Common(image=IMAGE, rootfs=other, blobs=(), history=()), DIRECTLY)
     assert ("/f" in written(found)) is again
 
 
@@ -84,7 +85,7 @@ def test_a_directory_s_time_alone_is_not_worth_a_layer() -> None:
     entries[1] = replace(entries[1], mode=0o700)
     other = Common(image=IMAGE, rootfs=Rootfs.of(entries, base.reader), blobs=(), history=())
     # With its parent, which else would get the time of the day.
-    assert written(on_base(plan(tree), rootfs(tree), other)) == {"/", entries[1].path}
+    assert written(on_base(plan(tree), rootfs(tree), other, DIRECTLY)) == {"/", entries[1].path}
 
 
 def test_a_new_directory_is_written_with_its_parents() -> None:
@@ -112,7 +113,7 @@ def test_the_package_database_names_the_base_s_packages_too() -> None:
     text = str(DPKG[status])
     mine = {**base, status: text.rstrip() + "\n\nPackage: mine\nStatus: install ok installed\nArchitecture: amd64\n\n",
             "/var/lib/dpkg/info/mine.list": "/opt/app\n", "/opt/app": "app"}  # fmt: skip
-    found = on_base(plan(mine, "/opt/app", hints_off=frozenset()), rootfs(mine), common(base))
+    found = on_base(plan(mine, "/opt/app", hints_off=frozenset()), rootfs(mine), common(base), DIRECTLY)
     content = found.by_path()[RootPath(status)].content
     assert content is not None
     assert b"Package: mine\n" in content
@@ -144,7 +145,7 @@ def test_no_package_is_in_the_database_twice(version: str, *, lists: bool, expec
     texts = stanza("libc6", version, *LIBC), stanza("tzdata", version, "Architecture: all"), stanza("mine", "1")
     source: Tree = {**files, **listing, status: "".join(texts)}
     base: Tree = {**files, **(listing if lists else {}), status: FULL}
-    found = on_base(plan(source, *files, hints_off=frozenset()), rootfs(source), common(base))
+    found = on_base(plan(source, *files, hints_off=frozenset()), rootfs(source), common(base), DIRECTLY)
     content = found.by_path()[RootPath(status)].content
     assert content is not None
     said = [part.splitlines() for part in content.decode().split("\n\n") if part]
@@ -156,7 +157,7 @@ def test_no_package_is_in_the_database_twice(version: str, *, lists: bool, expec
 def test_a_database_that_the_base_has_already_is_the_base_s() -> None:
     status = "/var/lib/dpkg/status"
     base = {**DPKG, "/etc/os-release": DEBIAN, status: f"{DPKG[status]}\n"}
-    found = on_base(plan(base, "/lib/libc.so.6", hints_off=frozenset()), rootfs(base), common(base))
+    found = on_base(plan(base, "/lib/libc.so.6", hints_off=frozenset()), rootfs(base), common(base), DIRECTLY)
     kept = found.by_path()[RootPath(status)]
     assert (kept.group, kept.content) == (Group.COMMON, None)
     assert written(found) == set()
@@ -164,7 +165,7 @@ def test_a_database_that_the_base_has_already_is_the_base_s() -> None:
 
 def test_a_shell_lies_over_nothing_of_the_base() -> None:
     base = {**BASE, "/bin/sh": "its own"}
-    found = complete(plan(SOURCE, "/opt/app"), rootfs(SOURCE), Extras(common(base), BUSYBOX))
+    found = complete(plan(SOURCE, "/opt/app"), rootfs(SOURCE), Extras(common(base), BUSYBOX), DIRECTLY)
     assert found.by_path()[RootPath("/bin/sh")].group is Group.COMMON
     assert found.by_path()[RootPath("/bin/ls")].group is Group.SHELL
 
@@ -238,6 +239,6 @@ def test_hard_links_of_the_base_are_its_own() -> None:
     tree = rootfs({"/a": "same", "/b": "same"})
     source = Rootfs.of([tree.entries[RootPath("/")], one, two], tree.reader)
     base = Rootfs.of([tree.entries[RootPath("/")], replace(one, inode=3), replace(two, inode=3)], tree.reader)
-    found = on_base(plan({"/a": "same"}, "/a"), source, Common(image=IMAGE, rootfs=base, blobs=(), history=()))
+    found = on_base(plan({"/a": "same"}, "/a"), source, Common(image=IMAGE, rootfs=base, blobs=(), history=()), DIRECTLY)
     inodes = {kept.entry.path: kept.entry.inode for kept in found.kept if kept.entry.kind is EntryKind.FILE}
     assert inodes == {"/a": 3, "/b": 3}
