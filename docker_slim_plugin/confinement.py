@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
 import resource
 import signal
+from collections.abc import Iterable
 from typing import Any
 
 from docker_slim_plugin.linux import AT_EMPTY_PATH, set_parent_death_signal

@@ -26,6 +26,7 @@ from docker_slim_plugin.model import (
     SlimImage,
     SourceImage,
 )
+from docker_slim_plugin.runs import state_directory
 from docker_slim_plugin.verify import Verdict
 
 SCHEMA_VERSION = 1
@@ -173,9 +174,10 @@ def _kept(kept: Kept) -> dict[str, Any]:
 
 def report_file(reference: str, environment: Mapping[str, str]) -> Path:
     """Return where the report of a run on `reference` is kept: $XDG_STATE_HOME/docker-slim/NAME-TIME.json."""
-    home = environment.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", reference)[:100].strip(".") or "image"
-    return Path(home, "docker-slim", f"{name}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}.json")
+    return Path(
+        state_directory(environment), f"{name}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}.json"
+    )
 
 
 def save(report: Report) -> None:

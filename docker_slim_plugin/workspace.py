@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from docker_slim_plugin.runs import RUN_ID
+
 _PREFIX = "docker-slim-"
-RUN_ID = r"\d+-(?:\d+|gone)"
-"""What a run is called: PID-STARTTIME."""
 _NAME = re.compile(rf"{_PREFIX}({RUN_ID})-\w+")
 
 

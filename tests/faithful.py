@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import subprocess
 import tempfile
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import docker
+
+from docker_slim_plugin import runs
 
 GENERATED = ("/var/lib/dpkg/status", "/lib/apk/db/installed", "/usr/lib/apk/db/installed")
 """Package databases: filtered in a slim image, so their content is another."""
@@ -92,7 +95,7 @@ def tree(image: str, *, hashed: Collection[str] | None = None) -> dict[str, Node
 @contextmanager
 def untouched(source: str) -> Iterator[None]:
     """Assert that `source` is the same image afterwards, its tree untouched, and that nothing is left behind."""
-    image, nodes, lying_about = _identity(source), tree(source, hashed=()), _lying_about()
+    image, nodes, lying_about = _identity(source), tree(source, hashed=()), _lying_about(source)
     yield
     assert _identity(source) == image
     after = tree(source, hashed=())
@@ -100,17 +103,35 @@ def untouched(source: str) -> Iterator[None]:
     # The device is the overlay's own, another each time.
     changed = [path for path, node in nodes.items() if replace(node, inode=after[path].inode) != after[path]]
     assert changed == []
-    assert sorted(_lying_about() - lying_about) == []
+    assert sorted(_lying_about(source) - lying_about) == []
     assert left_behind() == []
 
 
 def left_behind() -> list[str]:
-    """Return containers, temporary images and directories of runs of docker slim."""
-    containers = _lines("ps", "-aq", "--filter", "label=docker-slim.run")
-    images = _lines("images", "-q", "docker-slim-run")
-    images += _lines("images", "-q", "--filter", "dangling=true", "--filter", "label=docker-slim.run")
+    """Return containers, temporary images and directories of runs of docker slim that this session's runs have left.
+
+    Those of runs that are no more, and were not there when the session began, or that the session's state folder knows.
+    """
+    ours = frozenset(runs.written_down())
+    return [name for name, run in marked() if name not in BEFORE and (run in ours or not runs.is_alive(run))]
+
+
+def marked() -> list[tuple[str, str]]:
+    """Return all that bears docker slim's marks in the engine and among temporary files, with the run's id."""
+    labelled = (
+        ("ps", "-a", "--format", '{{.ID}} {{.Label "docker-slim.run"}}', "--filter", "label=docker-slim.run"),
+        ("images", "--format", "{{.ID}} {{.Tag}}", "docker-slim-run"),
+    )
+    found = [tuple(line.split(" ", 1)) for command in labelled for line in _lines(*command)]
+    for image in _lines("images", "-q", "--filter", "dangling=true", "--filter", "label=docker-slim.run"):
+        found += [(image, *_lines("image", "inspect", "--format", '{{index .Config.Labels "docker-slim.run"}}', image))]
     places = {Path(os.environ.get("TMPDIR") or "/var/tmp"), Path(tempfile.gettempdir())}
-    return [*containers, *images, *(str(path) for place in places for path in place.glob("docker-slim-*"))]
+    found += [(str(path), path.name.removeprefix("docker-slim-")) for place in places for path in place.glob("docker-slim-*")]
+    return [(name, match[0] if (match := re.search(runs.RUN_ID, text)) else "") for name, text in found]
+
+
+BEFORE: set[str] = set()
+"""What was there when the session began: somebody else's."""
 
 
 def _node_differences(path: str, wanted: Node, given: Node, *, generated: Collection[str], built: bool) -> list[str]:
@@ -269,11 +290,14 @@ def _identity(image: str) -> tuple[object, ...]:
     return found["Id"], found["RepoTags"], found["RootFS"]["Layers"]
 
 
-def _lying_about() -> set[str]:
-    """Return all containers and volumes there are, and the images without a name."""
-    found = ("container", _lines("ps", "-aq")), ("volume", _lines("volume", "ls", "-q"))
-    nameless = ("image", _lines("images", "-q", "--filter", "dangling=true"))
-    return {f"{kind} {name}" for kind, names in (*found, nameless) for name in names}
+def _lying_about(source: str) -> set[str]:
+    """Return the containers of an image, volumes of no container, and images of ours without a name."""
+    found = (
+        ("container", _lines("ps", "-aq", "--filter", f"ancestor={source}")),
+        ("volume", _lines("volume", "ls", "-q", "--filter", "dangling=true")),
+        ("image", _lines("images", "-q", "--filter", "dangling=true", "--filter", "label=docker-slim.run")),
+    )
+    return {f"{kind} {name}" for kind, names in found for name in names}
 
 
 def _lines(*command: str) -> list[str]:

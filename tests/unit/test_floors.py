@@ -12,8 +12,10 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "docker_slim_plugin"
 FLOORS = (
     {"__init__", "children", "descriptors", "errors", "linux", "model", "mountinfo", "records"},
-    {"privileges"},
-    {"cancel", "clone_root", "confinement", "gate", "linux_fanotify", "linux_inotify", "naming", "permitted", "progress", "request", "rootfs", "rootmount"}
+    {"privileges", "runs"},
+    {"confinement"},
+    {"clone_root"},
+    {"cancel", "gate", "linux_fanotify", "linux_inotify", "naming", "permitted", "progress", "request", "rootfs", "rootmount"}
     | {"tree_channel", "tree_index", "tree_reader", "upper", "workspace"},
     {"tree_process"},
     {"sandbox"},
