@@ -112,7 +112,8 @@ def left_behind() -> list[str]:
 
     Those of runs that are no more, and were not there when the session began, or that the session's state folder knows.
     """
-    ours = frozenset(runs.written_down())
+    own = f"{os.getpid()}-"  # of this process, for as long as a fixture holds it
+    ours = frozenset(run for run in runs.written_down() if not run.startswith(own))
     return [name for name, run in marked() if name not in BEFORE and (run in ours or not runs.is_alive(run))]
 
 
@@ -127,7 +128,7 @@ def marked() -> list[tuple[str, str]]:
         found += [(image, *_lines("image", "inspect", "--format", '{{index .Config.Labels "docker-slim.run"}}', image))]
     places = {Path(os.environ.get("TMPDIR") or "/var/tmp"), Path(tempfile.gettempdir())}
     found += [(str(path), path.name.removeprefix("docker-slim-")) for place in places for path in place.glob("docker-slim-*")]
-    return [(name, match[0] if (match := re.search(runs.RUN_ID, text)) else "") for name, text in found]
+    return [(name, match[0]) for name, text in found if (match := re.search(runs.RUN_ID, text))]
 
 
 BEFORE: set[str] = set()
