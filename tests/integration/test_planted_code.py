@@ -23,7 +23,7 @@ from docker_slim_plugin.engine import Container, Engine
 from docker_slim_plugin.gate import find_gate
 from docker_slim_plugin.tree_process import TreeProcess
 from tests.archives import add, imported, reload
-from tests.cases.harness import SLIM
+from tests.cases.harness import SLIM, docker
 from tests.faithful import left_behind, untouched
 from tests.integration.test_run import remove
 from tests.planted import Alarm, plant, rings
@@ -31,6 +31,7 @@ from tests.planted import Alarm, plant, rings
 pytestmark = pytest.mark.integration
 
 SMALL, LARGE = "docker-slim-test/planted", "docker-slim-test/planted-large"
+SHELL = "busybox:docker-slim-test-planted"
 FAULTS = {
     "nothing": "pass",
     "an import": "import colorsys",
@@ -78,7 +79,7 @@ CHILDREN = ("clone_root", "tree_reader", "sandboxed")
 VERBS = {
     "run": ("run", "--no-http", "--until=exit", LARGE, "/bin/true"),
     "run --base": ("run", "--no-http", "--until=exit", f"--base={SMALL}", LARGE, "/bin/true"),
-    "run --shell": ("run", "--no-http", "--until=exit", f"--shell={SMALL}", LARGE, "/bin/true"),
+    "run --shell": ("run", "--no-http", "--until=exit", f"--shell={SHELL}", LARGE, "/bin/true"),
     "pack": ("pack", LARGE, "/bin/true"),
     "base": ("base", LARGE),
     "layers": ("layers", SMALL, LARGE),
@@ -99,8 +100,10 @@ def small(alarm: Alarm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     with tarfile.open(directory / "small.tar", "w", format=tarfile.PAX_FORMAT) as tar:
         add(tar, "bin/busybox", content=Path("/bin/busybox").read_bytes(), mode=0o755)
         plant(tar, alarm, directory, loader=True)
-    yield imported(SMALL, directory / "small.tar", 'ENTRYPOINT ["/bin/busybox"]', 'CMD ["true"]')
-    remove(SMALL)
+    imported(SMALL, directory / "small.tar", 'ENTRYPOINT ["/bin/busybox"]', 'CMD ["true"]')
+    docker("tag", SMALL, SHELL)
+    yield SMALL
+    remove(SMALL, SHELL)
 
 
 @pytest.fixture(scope="module")
