@@ -150,12 +150,12 @@ def _body(response: http.client.HTTPResponse) -> bytes:
     deadline = time.monotonic() + (STREAM_SECONDS if endless else BODY_SECONDS)
     packed = response.getheader("Content-Encoding", "").lower() in ("gzip", "x-gzip")
     unpack = zlib.decompressobj(wbits=31)
-    body = b""
+    body = bytearray()
     # What has come until something breaks has been answered all the same.
     with contextlib.suppress(OSError, http.client.HTTPException, ValueError, zlib.error):
         while len(body) < MAX_BODY and time.monotonic() < deadline and (block := response.read1(1 << 16)):
             body += unpack.decompress(block, MAX_BODY) if packed else block
-    return body[:MAX_BODY]
+    return bytes(body[:MAX_BODY])
 
 
 def _problem(error: Exception, seconds: float) -> str:
