@@ -8,13 +8,11 @@ owner alone, as the options of a run may hold secrets.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
-from docker_slim_plugin import __version__
+from docker_slim_plugin import __version__, outfile
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model import (
     Access,
@@ -118,17 +116,12 @@ def _grouped(accesses: Iterable[Access]) -> list[dict[str, Any]]:
     return list(groups.values())
 
 
-def save(path: Path, text: str) -> None:
-    """Write a trace file, readable by its owner alone; SlimError when it cannot be."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+def save(name: str, text: str) -> None:
+    """Write a trace file, a new one readable by its owner alone; SlimError when it cannot be."""
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-        temporary.replace(path)
+        outfile.write(name, text.encode("ascii"), mode=0o600)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise SlimError(f"cannot write {path}: {error.strerror}", hint="--output FILE") from error
+        raise SlimError(f"cannot write {name}: {error.strerror}", hint="--output FILE") from error
 
 
 def load(name: str) -> tuple[Trace, ...]:

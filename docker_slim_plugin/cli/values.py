@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import sys
 from collections.abc import Mapping
 
+from docker_slim_plugin import outfile
 from docker_slim_plugin.base.kinds import NAMES
-from docker_slim_plugin.errors import UsageError
+from docker_slim_plugin.errors import SlimError, UsageError
 from docker_slim_plugin.model import Selection
 from docker_slim_plugin.resolve.hints import HINTS
 
@@ -97,10 +97,15 @@ def runs(number: int) -> int:
     return number
 
 
-def iidfile(name: str) -> str:
-    """Return the file's name if one can be written there."""
-    if name and not os.path.isdir(os.path.dirname(name) or "."):
-        raise UsageError(f"cannot write {name}: there is no such directory", hint="make the directory first")
+def file(name: str) -> str:
+    """Return the file's name if one can be written there, or there is none; SlimError otherwise."""
+    try:
+        if name:
+            outfile.check(name)
+    except FileNotFoundError as error:
+        raise UsageError(f"cannot write {name}: there is no such directory", hint="make the directory first") from error
+    except OSError as error:
+        raise SlimError(f"cannot write {name}: {error.strerror}", hint="name another file") from error
     return name
 
 
