@@ -13,6 +13,7 @@ from pathlib import Path
 
 from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.httpprobe import parse_http_probe
 from docker_slim_plugin.image import output
 from docker_slim_plugin.image.config import is_slim
 from docker_slim_plugin.launch import launch, pairs
@@ -20,7 +21,6 @@ from docker_slim_plugin.layering import Extras, complete, extras_of
 from docker_slim_plugin.model import Access, FilePlan, Observations, SourceImage
 from docker_slim_plugin.naming import Names, names
 from docker_slim_plugin.observe.drive import Drive
-from docker_slim_plugin.observe.http import parse_http_probe
 from docker_slim_plugin.observe.probe import ProbePlan
 from docker_slim_plugin.observe.session import Observer
 from docker_slim_plugin.pristine import PristineTree

@@ -13,6 +13,7 @@ from docker_slim_plugin.base.kinds import NAMES
 from docker_slim_plugin.errors import SlimError, UsageError
 from docker_slim_plugin.model import Selection
 from docker_slim_plugin.resolve.hints import HINTS
+from docker_slim_plugin.tracefile import MAX_SECONDS
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "--format": ("table", "json"),
@@ -47,7 +48,7 @@ def until(value: str) -> str:
         raise UsageError("cannot wait for enter: standard input is no terminal", hint="--until SECONDS")
     if value in CHOICES["--until"]:
         return value
-    if not re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII) or float(value) <= 0:
+    if not re.fullmatch(r"\d+(\.\d{1,30})?", value, re.ASCII) or not 0 < float(value) <= MAX_SECONDS - 1:
         raise UsageError(f"cannot use --until {value}", hint="--until probes|exit|enter|SECONDS")
     return value
 
@@ -84,9 +85,9 @@ def requests(http: list[str] | None, no_http: bool) -> tuple[str, ...]:  # noqa:
 
 
 def timeout(seconds: float) -> float:
-    """Return the seconds if they are more than none."""
-    if seconds <= 0:
-        raise UsageError(f"cannot use --timeout {seconds:g}", hint="--timeout SECONDS, more than 0")
+    """Return the seconds if they are more than none, and fewer than for ever."""
+    if not 0 < seconds <= MAX_SECONDS:
+        raise UsageError(f"cannot use --timeout {seconds:g}", hint=f"--timeout SECONDS, up to {MAX_SECONDS}")
     return seconds
 
 

@@ -12,10 +12,10 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "docker_slim_plugin"
 FLOORS = (
     {"__init__", "errors", "linux", "model", "mountinfo", "records"},
-    {"cancel", "gate", "inside", "linux_fanotify", "linux_inotify", "naming", "outfile", "permitted", "progress", "request", "rootfs", "rootmount"}
+    {"cancel", "gate", "httpprobe", "inside", "linux_fanotify", "linux_inotify", "naming", "outfile", "permitted", "progress", "request", "rootfs", "rootmount"}
     | {"upper", "workspace"},
-    {"engine", "judge", "launch", "trace"},
-    {"beside", "doctor", "leftovers", "pristine"},
+    {"engine", "judge", "launch", "tracefile"},
+    {"beside", "doctor", "leftovers", "pristine", "trace", "trust"},
     {"image", "observe", "resolve"},
     {"shell"},
     {"layering"},
