@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import Path
 
 from docker_slim_plugin import __version__, outfile, tracefile
 from docker_slim_plugin.errors import SlimError
@@ -112,12 +113,12 @@ def _grouped(accesses: Iterable[Access]) -> Iterator[tracefile.Accesses]:
         yield tracefile.Accesses(argv0[: tracefile.MAX_NAME], alike[0].process.pid, kind, origin, root, paths)
 
 
-def save(name: str, text: str) -> None:
+def save(file: str | Path, text: str) -> None:
     """Write a trace file, a new one readable by its owner alone; SlimError when it cannot be."""
     try:
-        outfile.write(name, text.encode("ascii"), mode=0o600)
+        outfile.write(str(file), text.encode("ascii"), mode=0o600)
     except OSError as error:
-        raise SlimError(f"cannot write {name}: {error.strerror}", hint="--output FILE") from error
+        raise SlimError(f"cannot write {file}: {error.strerror}", hint="--output FILE") from error
 
 
 def load(name: str) -> tuple[Trace, ...]:

@@ -54,7 +54,7 @@ def test_a_file_holds_all_of_it(tmp_path: Path) -> None:
     odd = access("/na\udcffme\nwith \x1b", AccessKind.STAT, argv0="\udc80")
     rooted = replace(access("/jail/etc/passwd"), root="/jail")
     written = trace(access("/a"), rooted, odd, exercise=Exercise(command=("serve", "x"), exec_=("id",), timeout=3.5))
-    save(str(tmp_path / "t"), dumps(SOURCE, (written, trace())))
+    save(tmp_path / "t", dumps(SOURCE, (written, trace())))
     assert (tmp_path / "t").read_bytes().isascii()
     first, second = load(str(tmp_path / "t"))
     assert sorted(first.observations.accesses, key=repr) == sorted(written.observations.accesses, key=repr)
@@ -68,7 +68,7 @@ def test_a_file_is_its_owner_s_alone_unless_it_was_another_s_before(tmp_path: Pa
     (tmp_path / "old").write_text("old")
     (tmp_path / "old").chmod(0o640)
     for name, mode in (("t", 0o600), ("old", 0o640)):
-        save(str(tmp_path / name), "new\n")
+        save(tmp_path / name, "new\n")
         assert (tmp_path / name).read_text() == "new\n"
         assert (tmp_path / name).stat().st_mode & 0o777 == mode
 
