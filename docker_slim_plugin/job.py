@@ -13,6 +13,7 @@ from pathlib import Path
 
 from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.httpprobe import parse_http_probe
 from docker_slim_plugin.image import output
 from docker_slim_plugin.image.config import is_slim
 from docker_slim_plugin.launch import launch, pairs
@@ -20,7 +21,7 @@ from docker_slim_plugin.layering import Extras, complete, extras_of
 from docker_slim_plugin.model import Access, FilePlan, Observations, SourceImage
 from docker_slim_plugin.naming import Names, names
 from docker_slim_plugin.observe.drive import Drive
-from docker_slim_plugin.observe.http import parse_http_probe
+from docker_slim_plugin.observe.links import links
 from docker_slim_plugin.observe.probe import ProbePlan
 from docker_slim_plugin.observe.session import Observer
 from docker_slim_plugin.pristine import PristineTree
@@ -28,7 +29,7 @@ from docker_slim_plugin.progress import Clock, Progress
 from docker_slim_plugin.request import Exercise, Request
 from docker_slim_plugin.resolve.resolution import expand, resolution
 from docker_slim_plugin.rootfs import Rootfs
-from docker_slim_plugin.sandbox import Sandbox
+from docker_slim_plugin.sandbox import Caller, Sandbox
 from docker_slim_plugin.workspace import workspace
 
 
@@ -106,8 +107,8 @@ def find_source(engine: Engine, request: Request) -> SourceImage:
     return source
 
 
-def drive_of(source: SourceImage, exercise: Exercise) -> Drive:
-    """Return how the app is started and what is done to it."""
+def drive_of(source: SourceImage, exercise: Exercise, sandbox: Caller) -> Drive:
+    """Return how the app is started and what is done to it; pages that it serves are parsed in the sandbox."""
     requests = tuple(parse_http_probe(text) for text in exercise.http)
     asked = {request.port for request in requests if request.port is not None}
     start = launch(source, exercise.docker_options, exercise.command, asked)
@@ -117,5 +118,6 @@ def drive_of(source: SourceImage, exercise: Exercise) -> Drive:
         exec_=exercise.exec_,
         host_exec=exercise.host_exec,
         healthcheck=start.healthcheck,
+        links=lambda kind, body: sandbox.call(links, kind, body),
     )
     return Drive(launch=start, probes=probes, until=exercise.until, timeout=exercise.timeout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 
 from docker_slim_plugin.errors import SlimError
@@ -46,7 +47,8 @@ def judge(source: SourceImage, exercise: Exercise, observations: Observations) -
         # Who drives the app by other means knows what it speaks.
         warnings += [probe.detail for probe in result.probes if probe.kind == "http-skip"]
         warnings += refused(exercise, result.probes)
-    silent = sorted({int(port.split("/")[0]) for port in tcp_ports(source)} - set(result.ports))
+    numbers = (port.partition("/")[0] for port in tcp_ports(source))
+    silent = sorted({int(one) for one in numbers if re.fullmatch("[0-9]{1,5}", one)} - set(result.ports))
     if silent and result.exit_status is None:
         warnings.append(f"nothing listened on port {', '.join(map(str, silent))}")
     if not asked and (exercise.http or exercise.exec_ or exercise.host_exec):

@@ -58,7 +58,7 @@ _OF_THE_CONTAINER = frozenset(
 )
 """Options that concern the one container alone."""
 MOST_PORTS = 50
-_PUBLISHED = re.compile(r"(?:.*:)?(\d+)(?:-(\d+))?(?:/(\w+))?$")
+_PUBLISHED = re.compile(r"(?:.*:)?([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(\w+))?$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

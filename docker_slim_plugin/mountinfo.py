@@ -27,7 +27,8 @@ class Mount(NamedTuple):
 
 def mounts(text: bytes) -> Iterator[Mount]:
     """Yield what a mountinfo file tells, lower ones before what is mounted over them."""
-    for line in text.splitlines():
+    # A carriage return may stand in a name as it is, so lines end at "\n" alone.
+    for line in filter(None, text.split(b"\n")):
         before, _, after = line.partition(b" - ")
         number, _, device, root, point = before.split(b" ")[:5]
         kind, _, options = after.split(b" ", 2)

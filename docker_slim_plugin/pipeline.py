@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 
+from docker_slim_plugin import trust
 from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError, VerificationFailed
 from docker_slim_plugin.image import files
@@ -25,8 +25,9 @@ from docker_slim_plugin.verify import shortened
 def slim(request: Request, progress: Progress) -> Report:
     """Write slim images of `request.image`, try each, and return what was seen, kept and proved."""
     files.check(request.outputs)
+    given = loaded(request, progress)
     with opened(request, progress) as job:
-        traces = loaded(job) if request.traces else observed(job)
+        traces = of_this_image(job, given) if request.traces else observed(job)
         with job.clock.step("resolve"):
             rootfs, notes = job.tree.wait()
             observations = united(traces)
@@ -68,7 +69,7 @@ def attach(container: str, request: Request, progress: Progress) -> tuple[str, s
     found = Engine.connect(request.global_options).existing(container)
     image = str(found.attributes()["Image"])
     with opened(replace(request, image=image, force=True), progress) as job:
-        probes = replace(drive_of(job.source, request.exercise()).probes, crawl=False, healthcheck=None)
+        probes = replace(drive_of(job.source, request.exercise(), job.sandbox).probes, crawl=False, healthcheck=None)
         with job.clock.step("observe"):
             seen = observe_running(
                 found,
@@ -90,7 +91,7 @@ def observed(job: Job) -> tuple[Trace, ...]:
     """Run the app as often as was asked for, and return what each run showed."""
     request = job.request
     exercise = request.exercise()
-    drive = drive_of(job.source, exercise)
+    drive = drive_of(job.source, exercise, job.sandbox)
     traces = []
     for number in range(1, request.runs + 1):
         with job.clock.step("observe" if request.runs == 1 else f"observe, run {number} of {request.runs}"):
@@ -101,22 +102,29 @@ def observed(job: Job) -> tuple[Trace, ...]:
     return tuple(traces)
 
 
-def loaded(job: Job) -> tuple[Trace, ...]:
-    """Return the traces of the files that the request names."""
-    traces = [one for name in job.request.traces for one in _loaded(job, name)]
-    if not traces:
+def loaded(request: Request, progress: Progress) -> tuple[tuple[str, Trace], ...]:
+    """Return the traces of the files that the request names, each with its file's; what they may do is settled."""
+    traces = tuple((name, one) for name in request.traces for one in load(name))
+    if request.traces and not traces:
         raise SlimError("cannot build from traces without a run", hint="docker slim trace --output FILE IMAGE")
-    return tuple(traces)
+    if request.verify and not request.dry_run:
+        exercises = (one.exercise for _, one in traces if one.exercise)
+        for act in trust.require(exercises, allowed=request.host_exec, trusted=request.trust):
+            progress.warn(f"as a trace says: {act}")
+    return traces
 
 
-def _loaded(job: Job, name: str) -> Iterator[Trace]:
-    for one in load(name):
-        if one.source_id == job.source.id:
-            yield one
-            continue
-        note = f"{name} was made with another image ({one.source_id[:19]}): what it names may have moved"
-        warnings = (*one.observations.warnings, note)
-        yield replace(one, observations=replace(one.observations, warnings=warnings))
+def of_this_image(job: Job, given: tuple[tuple[str, Trace], ...]) -> tuple[Trace, ...]:
+    """Return the traces, with a warning in those that another image has shown."""
+    return tuple(_of_this_image(job, name, one) for name, one in given)
+
+
+def _of_this_image(job: Job, name: str, one: Trace) -> Trace:
+    if one.source_id == job.source.id:
+        return one
+    note = f"{name} was made with another image ({one.source_id[:19]}): what it names may have moved"
+    warnings = (*one.observations.warnings, note)
+    return replace(one, observations=replace(one.observations, warnings=warnings))
 
 
 def unlike(job: Job, traces: tuple[Trace, ...]) -> tuple[str, ...]:
@@ -132,7 +140,7 @@ def replays(job: Job, traces: tuple[Trace, ...]) -> tuple[Replay, ...]:
     """Return the different ways in which the traces were made: each is to be gone again with the slim images."""
     firsts = {repr(one.exercise): one for one in reversed(traces) if one.exercise}
     return tuple(
-        Replay(job.engine, job.source, drive_of(job.source, one.exercise), one.observations.result)
+        Replay(job.engine, job.source, drive_of(job.source, one.exercise, job.sandbox), one.observations.result)
         for one in reversed(firsts.values())
         if one.exercise
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from docker_slim_plugin import __version__
+from docker_slim_plugin import __version__, outfile
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model import (
     AccessKind,
@@ -183,12 +183,10 @@ def report_file(reference: str, environment: Mapping[str, str]) -> Path:
 def save(report: Report) -> None:
     """Write the full report to `report.file`; of those beside it the newest stay."""
     path = Path(report.file)
-    temporary = path.with_suffix(".part")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Lone surrogates (names that are not UTF-8) stay \udcXX escapes: JSON is written as ASCII.
-        temporary.write_text(json.dumps(report.to_json(files=True)), encoding="ascii")
-        temporary.replace(path)
+        outfile.write(report.file, json.dumps(report.to_json(files=True)).encode("ascii"))
         # The name may be anything, its end is ours: the time and a pid.
         ours = ((match[1], one) for one in path.parent.iterdir() if (match := _ENDING.search(one.name)))
         for _, old in sorted(ours)[:-MAX_REPORTS]:

@@ -27,6 +27,7 @@ from docker_slim_plugin import descriptors, records
 from docker_slim_plugin.base.selections import installed
 from docker_slim_plugin.confinement import confine
 from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.observe.links import links
 from docker_slim_plugin.resolve import packages
 from docker_slim_plugin.resolve.declared import has_user
 from docker_slim_plugin.resolve.os_release import distribution
@@ -42,6 +43,7 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
     distribution,
     has_user,
     installed,
+    links,
     packages.read,
     packages.united,
     static_program,

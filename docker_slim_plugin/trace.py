@@ -7,30 +7,25 @@ owner alone, as the options of a run may hold secrets.
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
-from typing import Any
 
-from docker_slim_plugin import __version__
+from docker_slim_plugin import __version__, outfile, tracefile
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model import (
     Access,
     AccessKind,
     Observations,
     Origin,
-    ProbeResult,
     Process,
-    RunResult,
     SourceImage,
 )
+from docker_slim_plugin.records import Malformed, to_json
 from docker_slim_plugin.request import Exercise
 from docker_slim_plugin.rootfs import Rootfs
 
-FORMAT = "docker-slim-trace"
-SCHEMA_VERSION = 1
 MAX_BYTES = 256 << 20
 _ADVICE = "docker slim trace --output FILE IMAGE"
 
@@ -84,110 +79,82 @@ def differing(rootfs: Rootfs, traces: Sequence[Trace]) -> tuple[str, ...]:
 
 def dumps(source: SourceImage, traces: Sequence[Trace]) -> str:
     """Return the text of a trace file."""
-    document = {
-        "Format": FORMAT,
-        "SchemaVersion": SCHEMA_VERSION,
-        "Version": __version__,
-        "Source": {"Reference": source.reference, "ID": source.id},
-        "Runs": [_run(trace) for trace in traces],
-    }
-    # ASCII: lone surrogates (names that are not UTF-8) stay \udcXX escapes.
-    return json.dumps(document, separators=(",", ":"), sort_keys=True) + "\n"
+    document = tracefile.TraceFile(
+        Format=tracefile.FORMAT,
+        SchemaVersion=tracefile.SCHEMA_VERSION,
+        Version=__version__,
+        Source=tracefile.Source(source.reference, source.id),
+        Runs=tuple(map(_run, traces)),
+    )
+    return to_json(document) + "\n"
 
 
-def _run(trace: Trace) -> dict[str, Any]:
+def _run(trace: Trace) -> tracefile.Run:
     seen = trace.observations
-    return {
-        "Exercise": asdict(trace.exercise) if trace.exercise else None,
-        "Result": asdict(seen.result),
-        "Mode": seen.mode,
-        "Watch": seen.watch,
-        "Events": seen.events,
-        "Lost": seen.lost,
-        "Warnings": list(seen.warnings),
-        "Accesses": _grouped(seen.accesses),
-    }
+    return tracefile.Run(
+        Exercise=trace.exercise,
+        Result=seen.result,
+        Mode=seen.mode,
+        Watch=seen.watch,
+        Events=seen.events,
+        Lost=seen.lost,
+        Warnings=seen.warnings,
+        Accesses=tuple(_grouped(seen.accesses)),
+    )
 
 
-def _grouped(accesses: Iterable[Access]) -> list[dict[str, Any]]:
-    groups: dict[tuple[str, str, str, str], dict[str, Any]] = {}
-    for access in sorted(accesses, key=lambda one: (one.process.argv0, one.kind, one.origin, one.root, one.path)):
-        key = (access.process.argv0, access.kind, access.origin, access.root)
-        names = {"Process": key[0], "PID": access.process.pid, "Kind": key[1], "Origin": key[2], "Root": key[3]}
-        groups.setdefault(key, {**names, "Paths": []})["Paths"].append(access.path)
-    return list(groups.values())
+def _grouped(accesses: Iterable[Access]) -> Iterator[tracefile.Accesses]:
+    def key(one: Access) -> tuple[str, AccessKind, Origin, str]:
+        return one.process.argv0, one.kind, one.origin, one.root
+
+    for (argv0, kind, origin, root), group in groupby(sorted(accesses, key=lambda one: (*key(one), one.path)), key):
+        alike = list(group)
+        paths = tuple(one.path for one in alike)
+        yield tracefile.Accesses(argv0[: tracefile.MAX_NAME], alike[0].process.pid, kind, origin, root, paths)
 
 
-def save(path: Path, text: str) -> None:
-    """Write a trace file, readable by its owner alone; SlimError when it cannot be."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+def save(file: str | Path, text: str) -> None:
+    """Write a trace file, a new one readable by its owner alone; SlimError when it cannot be."""
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-        temporary.replace(path)
+        outfile.write(str(file), text.encode("ascii"), mode=0o600)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise SlimError(f"cannot write {path}: {error.strerror}", hint="--output FILE") from error
+        raise SlimError(f"cannot write {file}: {error.strerror}", hint="--output FILE") from error
 
 
 def load(name: str) -> tuple[Trace, ...]:
-    """Return the runs of a trace file; SlimError when it is none, or a newer one."""
+    """Return the runs of a trace file; SlimError when it is none, a newer one, or damaged."""
     try:
         with open(0 if name == "-" else name, "rb", closefd=name != "-") as file:
-            document = json.loads(file.read(MAX_BYTES))
+            text = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise SlimError(
-            f"cannot read {name}: {error.strerror}", hint="docker slim trace --output FILE IMAGE"
-        ) from error
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict) or document.get("Format") != FORMAT:
-        raise SlimError(f"cannot read {name}: it is not a trace", hint=_ADVICE)
-    if document.get("SchemaVersion") != SCHEMA_VERSION:
-        raise SlimError(
-            f"cannot read {name}: it is of version {document.get('SchemaVersion')!r}, not {SCHEMA_VERSION}",
-            hint="trace the image again with this docker slim",
-        )
+        raise SlimError(f"cannot read {name}: {error.strerror}", hint=_ADVICE) from error
+    if len(text) > MAX_BYTES:
+        raise SlimError(f"cannot read {name}: it is larger than {MAX_BYTES >> 20} MB", hint=_ADVICE)
     try:
-        return tuple(_trace(str(document["Source"]["ID"]), run) for run in document["Runs"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SlimError(f"cannot read {name}: it is damaged ({error})", hint="trace the image again") from error
+        file_ = tracefile.read(text)
+    except Malformed as error:
+        what = f"it is damaged: {error}" if error.place else str(error)
+        raise SlimError(f"cannot read {name}: {what}", hint=_ADVICE) from error
+    return tuple(_trace(file_.Source.ID, run) for run in file_.Runs)
 
 
-def _trace(source_id: str, run: Mapping[str, Any]) -> Trace:
-    exercise = run["Exercise"]
-    result = _record(run["Result"], RunResult)
-    result["probes"] = tuple(ProbeResult(**_record(probe, ProbeResult)) for probe in result["probes"])
+def _trace(source_id: str, run: tracefile.Run) -> Trace:
     accesses = tuple(
-        Access(
-            path=str(path),
-            kind=AccessKind(group["Kind"]),
-            origin=Origin(group["Origin"]),
-            process=Process(int(group["PID"]), str(group["Process"])),
-            root=str(group["Root"]),
-        )
-        for group in run["Accesses"]
-        for path in group["Paths"]
+        Access(path, group.Kind, group.Origin, process, group.Root)
+        for group in run.Accesses
+        for process in (Process(group.PID, group.Process),)
+        for path in group.Paths
     )
     return Trace(
         source_id=source_id,
-        exercise=Exercise(**_record(exercise, Exercise)) if exercise else None,
+        exercise=run.Exercise,
         observations=Observations(
             accesses=accesses,
-            result=RunResult(**result),
-            lost=int(run["Lost"]),
-            events=int(run["Events"]),
-            warnings=tuple(map(str, run["Warnings"])),
-            mode=str(run["Mode"]),
-            watch=str(run["Watch"]),
+            result=run.Result,
+            lost=run.Lost,
+            events=run.Events,
+            warnings=run.Warnings,
+            mode=run.Mode,
+            watch=run.Watch,
         ),
     )
-
-
-def _record(values: Mapping[str, Any], kind: Any) -> dict[str, Any]:
-    """Return the values of a record's fields, lists as tuples; unknown names are an error."""
-    unknown = set(values) - {field.name for field in fields(kind)}
-    if unknown:
-        raise ValueError(f"{min(unknown)!r} is not known")
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

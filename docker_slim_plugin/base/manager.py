@@ -24,7 +24,7 @@ _APT = ("apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0")
 # What the package manager fetches for the purge is no part of the image: volumes are not committed.
 _FETCHED = ("--volume=/var/lib/apt/lists", "--volume=/var/cache/apt")
 _PURGE = ("--no-install-recommends", "--allow-remove-essential", "purge")
-_STEP = re.compile(r"^(Purg|Remv|Inst) (\S+?)(?::\S+)? ", re.MULTILINE)
+_STEP = re.compile(r"^(Purg|Remv|Inst) ([^\s:]++)(?::\S++)? ", re.MULTILINE)
 _SHOWN = 8
 _LINES = 6
 

@@ -16,6 +16,8 @@ def build_image(
     context: typer.Context,
     image: options.Image,
     trace: options.Traces = None,
+    host_exec: options.HostExecAgain = None,
+    trust_trace: options.TrustTrace = False,  # noqa: FBT002
     tag: options.Tag = "",
     keep: options.Keep = None,
     keep_package: options.KeepPackage = None,
@@ -38,6 +40,9 @@ def build_image(
 
     \b
     docker slim build --trace serve.trace --trace migrate.trace --trace cron.trace app:1.2
+
+    To try the images is to do what the traces say. What of it acts on this host (commands of --host-exec, volumes,
+    ports, devices, rights) is done only where you say so: --host-exec CMD with the same text, or --trust-trace.
     """  # noqa: D301
     session: Session = context.obj
     if not trace:
@@ -46,6 +51,8 @@ def build_image(
         image=image,
         tag=tag,
         traces=tuple(trace),
+        host_exec=tuple(host_exec or ()),
+        trust=trust_trace,
         selection=values.selection(keep, keep_package, keep_all_of, drop, no_hint),
         shell=values.shell(shell),
         base=base,

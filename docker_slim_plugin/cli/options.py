@@ -60,6 +60,22 @@ HostExec = Annotated[
         show_default=False,
     ),
 ]
+HostExecAgain = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--host-exec",
+        metavar="CMD",
+        help="Let this command of a trace run on the host (repeat): the same text, word by word.",
+        show_default=False,
+    ),
+]
+TrustTrace = Annotated[
+    bool,
+    typer.Option(
+        "--trust-trace",
+        help="Let the traces do on this host what they say: host commands, volumes, ports, devices, rights.",
+    ),
+]
 Until = Annotated[
     str,
     typer.Option(

@@ -7,9 +7,9 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
+from docker_slim_plugin import outfile
 from docker_slim_plugin.cli.screen import Screen, Shown
 from docker_slim_plugin.cli.text import counted, printable, seconds, size, table
 from docker_slim_plugin.errors import SlimError
@@ -75,7 +75,7 @@ def write_id(shown: Shown, identity: str) -> None:
     """Write the image's id where --iidfile asks for it."""
     try:
         if shown.iidfile:
-            Path(shown.iidfile).write_text(identity, encoding="ascii")
+            outfile.write(shown.iidfile, identity.encode("ascii"))
     except OSError as error:
         text = f"cannot write {shown.iidfile}: {error.strerror}; the image is {identity}"
         raise SlimError(text, hint="--iidfile FILE") from error

@@ -5,11 +5,10 @@ Whatever comes from an image or an app passes `printable` before it gets here; r
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +18,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from docker_slim_plugin import outfile
 from docker_slim_plugin.cli.text import printable, seconds, table
 from docker_slim_plugin.doctor import Check
 
@@ -68,9 +68,10 @@ class Screen:
         self._warned: set[str] = set()
 
     def __enter__(self) -> Self:
-        if self._shown.iidfile and os.path.isfile(self._shown.iidfile):
+        if self._shown.iidfile:
             # As docker build does: if this run fails, nobody shall take the id of another one for its result.
-            os.unlink(self._shown.iidfile)
+            with suppress(OSError):
+                outfile.remove(self._shown.iidfile)
         if self._console.is_terminal and not self._console.is_dumb_terminal and not self._shown.quiet:
             spinner = Spinner("dots", text="")
             self._live = Live(

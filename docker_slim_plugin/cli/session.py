@@ -85,5 +85,5 @@ def shown(
         form=form_of(form),
         quiet=quiet,
         verbose=verbose or "--debug" in session.global_options,
-        iidfile=values.iidfile(iidfile),
+        iidfile=values.file(iidfile),
     )

@@ -6,7 +6,6 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import typer
 
@@ -73,8 +72,8 @@ def check_output(verb: str, output: str) -> None:
     """Raise UsageError when a trace cannot be written there."""
     if not to_file(output) and sys.stdout.isatty():
         raise UsageError("cannot write a trace to a terminal", hint=f"docker slim {verb} -o FILE ..., or redirect it")
-    if to_file(output) and not Path(output).absolute().parent.is_dir():
-        raise UsageError(f"cannot write {output}: there is no such directory", hint="make the directory first")
+    if to_file(output):
+        values.file(output)
 
 
 def to_file(output: str) -> bool:
@@ -96,7 +95,7 @@ def write_trace(text: str, traces: Sequence[Trace], output: str, image: str, pro
     for warning in dict.fromkeys(text for one in traces for text in one.observations.warnings):
         progress.warn(warning)
     if to_file(output):
-        save(Path(output), text)
+        save(output, text)
         progress.note(f"trace: {os.path.abspath(output)}")
         progress.note(f"build from it: docker slim build --trace {shlex.quote(output)} {image}")
     else:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import sys
 from collections.abc import Mapping
 
+from docker_slim_plugin import outfile
 from docker_slim_plugin.base.kinds import NAMES
-from docker_slim_plugin.errors import UsageError
+from docker_slim_plugin.errors import SlimError, UsageError
 from docker_slim_plugin.model import Selection
 from docker_slim_plugin.resolve.hints import HINTS
+from docker_slim_plugin.tracefile import MAX_SECONDS
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "--format": ("table", "json"),
@@ -47,7 +48,7 @@ def until(value: str) -> str:
         raise UsageError("cannot wait for enter: standard input is no terminal", hint="--until SECONDS")
     if value in CHOICES["--until"]:
         return value
-    if not re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII) or float(value) <= 0:
+    if not re.fullmatch(r"\d+(\.\d{1,30})?", value, re.ASCII) or not 0 < float(value) <= MAX_SECONDS - 1:
         raise UsageError(f"cannot use --until {value}", hint="--until probes|exit|enter|SECONDS")
     return value
 
@@ -84,9 +85,9 @@ def requests(http: list[str] | None, no_http: bool) -> tuple[str, ...]:  # noqa:
 
 
 def timeout(seconds: float) -> float:
-    """Return the seconds if they are more than none."""
-    if seconds <= 0:
-        raise UsageError(f"cannot use --timeout {seconds:g}", hint="--timeout SECONDS, more than 0")
+    """Return the seconds if they are more than none, and fewer than for ever."""
+    if not 0 < seconds <= MAX_SECONDS:
+        raise UsageError(f"cannot use --timeout {seconds:g}", hint=f"--timeout SECONDS, up to {MAX_SECONDS}")
     return seconds
 
 
@@ -97,10 +98,15 @@ def runs(number: int) -> int:
     return number
 
 
-def iidfile(name: str) -> str:
-    """Return the file's name if one can be written there."""
-    if name and not os.path.isdir(os.path.dirname(name) or "."):
-        raise UsageError(f"cannot write {name}: there is no such directory", hint="make the directory first")
+def file(name: str) -> str:
+    """Return the file's name if one can be written there, or there is none; SlimError otherwise."""
+    try:
+        if name:
+            outfile.check(name)
+    except FileNotFoundError as error:
+        raise UsageError(f"cannot write {name}: there is no such directory", hint="make the directory first") from error
+    except OSError as error:
+        raise SlimError(f"cannot write {name}: {error.strerror}", hint="name another file") from error
     return name
 
 

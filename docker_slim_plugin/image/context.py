@@ -182,7 +182,7 @@ def _place(file: Path, content: str | Path) -> None:
             os.fchmod(new.fileno(), 0o644)
             new.flush()
             os.replace(new.name, file)
-        except OSError:
+        except BaseException:
             os.unlink(new.name)
             raise
 

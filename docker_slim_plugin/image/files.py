@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from docker_slim_plugin import outfile
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image import context
 from docker_slim_plugin.image.archive import write_archive
@@ -80,19 +81,15 @@ def _configured(draft: Draft) -> tuple[Mapping[str, Any], Base]:
 
 @contextmanager
 def _opened(where: str) -> Iterator[BinaryIO]:
-    """Yield a new file, which is gone again when it cannot be written to the end; or standard output."""
+    """Yield a new file, which comes to be when it has been written to the end; or standard output."""
     try:
         if where == STDOUT:
             sys.stdout.flush()
             with open(os.dup(1), "wb") as out:
                 yield out
             return
-        with open(where, "xb") as out:
-            try:
-                yield out
-            except BaseException:
-                Path(where).unlink(missing_ok=True)
-                raise
+        with outfile.opened(where) as out:
+            yield out
     except BrokenPipeError as error:
         raise SlimError("cannot write to standard output: what reads it has ended", hint="see what it said") from error
     except OSError as error:
@@ -114,10 +111,17 @@ def check(outputs: Sequence[str]) -> None:
         elif form == "context":
             check_context(Path(where))
         elif form in FILES:
-            if os.path.lexists(where):
-                raise SlimError(f"cannot write {where}: it exists", hint="remove it, or name another file")
-            parent = Path(where).absolute().parent
-            if not parent.is_dir():
-                raise SlimError(f"cannot write {where}: there is no such directory", hint="make the directory first")
-            if not os.access(parent, os.W_OK):
-                raise SlimError(f"cannot write {where}: {parent} is not writable", hint="name another file")
+            _check_file(where)
+
+
+def _check_file(where: str) -> None:
+    """Raise SlimError where a file exists, or none can be written; a device or a FIFO can."""
+    try:
+        if os.path.isdir(where) or outfile.exists(where):
+            raise SlimError(f"cannot write {where}: it exists", hint="remove it, or name another file")
+        outfile.check(where)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        text = f"cannot write {where}: there is no such directory"
+        raise SlimError(text, hint="make the directory first") from error
+    except OSError as error:
+        raise SlimError(f"cannot write {where}: {error.strerror}", hint="name another file") from error

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from docker_slim_plugin.gate import GATE_PATH
 from docker_slim_plugin.model import ProbeResult
+from docker_slim_plugin.observe import links as document
 from docker_slim_plugin.observe.http import ANSWER_SECONDS, Answer, Server, ask
+from docker_slim_plugin.observe.links import MAX_LINK, Links
 
 MAX_PAGES = 100
 SAME_PATH = 5
@@ -26,33 +26,9 @@ UNREADY = (502, 503, 504)
 """What a server says for an app behind it that is not up yet."""
 USUAL = ("/favicon.ico", "/robots.txt")
 """What every browser and every crawler asks a site for, linked or not."""
-_ASSETS = ("src", "poster", "data")
-_REFRESH = re.compile(r"\s*[\d.]*\s*[;,]?\s*url\s*=\s*['\"]?([^'\"]+)", re.IGNORECASE)
-_CSS = re.compile(r"url\(\s*['\"]?([^'\")]+)|@import\s+['\"]([^'\"]+)", re.IGNORECASE)
-
 Ask = Callable[[Server, str, str, float], Answer]
-
-
-class _Links(HTMLParser):
-    """Collects what a page needs, and apart from it where it leads."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.assets: list[str] = []
-        self.pages: list[str] = []
-        self.base = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value for name, value in attrs if value}
-        if tag == "base":
-            self.base = self.base or given.get("href", "")
-            return
-        self.assets += [given[name] for name in _ASSETS if name in given]
-        self.assets += [one.split()[0] for one in given.get("srcset", "").split(",") if one.strip()]
-        if href := given.get("href"):
-            (self.assets if tag == "link" else self.pages).append(href)
-        if tag == "meta" and given.get("http-equiv", "").lower() == "refresh":
-            self.pages += _REFRESH.findall(given.get("content", ""))
+LinkReader = Callable[[str, bytes], Links]
+"""Given a content type and a body, returns its links; where it does so is its own business."""
 
 
 def visit(
@@ -62,6 +38,7 @@ def visit(
     *,
     crawl: bool,
     ask: Ask = ask,
+    read: LinkReader = document.links,
 ) -> tuple[tuple[ProbeResult, ...], int]:
     """Ask `server` for (method, path) pairs and follow redirects; with `crawl` links too, from / on.
 
@@ -81,7 +58,7 @@ def visit(
         method, path = pending.popleft()
         answer = _settled(partial(ask, server, method, path), deadline, patient=not results)
         results.append(_result(f"{method} {server.port}{path}", answer))
-        for link in links(server, path, answer) if crawl else redirect(server, path, answer):
+        for link in links(server, path, answer, read) if crawl else redirect(server, path, answer):
             if ("GET", link) in seen:
                 continue
             seen.add(("GET", link))
@@ -131,19 +108,16 @@ def redirect(server: Server, path: str, answer: Answer) -> list[str]:
     return list(_own(server, path, [answer.location] if answer.location else []))
 
 
-def links(server: Server, path: str, answer: Answer) -> list[str]:
+def links(server: Server, path: str, answer: Answer, read: LinkReader = document.links) -> list[str]:
     """Return the paths on the same server that an answer leads to: what it needs first, and each once."""
-    found: list[str] = []
-    base = path
-    if "html" in answer.kind:
-        parser = _Links()
-        parser.feed(answer.body.decode("utf-8", "replace"))
-        parser.close()
-        base = urljoin(_url(server, path), parser.base) if parser.base else path
-        found = [*parser.assets, *USUAL, *parser.pages] if path == "/" else [*parser.assets, *parser.pages]
-    elif "css" in answer.kind:
-        found = [one or other for one, other in _CSS.findall(answer.body.decode("utf-8", "replace"))]
-    return list(dict.fromkeys([*redirect(server, path, answer), *_own(server, base, found)]))
+    found = read(answer.kind, answer.body)
+    try:
+        base = urljoin(_url(server, path), found.base) if found.base else path
+    except ValueError:
+        base = path
+    usual = USUAL if "html" in answer.kind and path == "/" else ()
+    own = _own(server, base, (*found.assets, *usual, *found.pages))
+    return list(dict.fromkeys([*redirect(server, path, answer), *own]))
 
 
 def _url(server: Server, path: str) -> str:
@@ -156,11 +130,13 @@ def _own(server: Server, base: str, found: Iterable[str]) -> Iterator[str]:
     ports = {None, server.port, server.host_port}
     start = base if "://" in base.partition("?")[0] else _url(server, base)
     for link in found:
+        if len(link) > MAX_LINK:
+            continue
         try:
             parts = urlsplit(urldefrag(urljoin(start, link.strip())).url)
             own = parts.hostname in hosts and parts.port in ports and parts.scheme in ("http", "https")
         except ValueError:
             continue
         # A read-only container shows it to an app that lists its root directory.
-        if own and parts.path != GATE_PATH and len(parts.path) + len(parts.query) < 2000:
+        if own and parts.path != GATE_PATH and len(parts.path) + len(parts.query) < MAX_LINK:
             yield (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -246,7 +246,7 @@ def stop(container: Container, init: int, name: str, ended: Callable[[float], in
 def _handles(init: int, name: str) -> bool:
     try:
         number = int(name) if name.isdigit() else signal.Signals[name if name.startswith("SIG") else f"SIG{name}"].value
-        with open(f"/proc/{init}/status", encoding="utf-8", errors="replace") as file:
+        with open(f"/proc/{init}/status", encoding="utf-8", errors="replace", newline="\n") as file:
             masks = dict(line.split(":", 1) for line in file if line.startswith(("SigCgt", "SigBlk")))
         return any(int(mask, 16) >> (number - 1) & 1 for mask in masks.values())
     except (OSError, KeyError, ValueError):

@@ -52,7 +52,7 @@ def threads(pid: int) -> list[int]:
 def needs_no_seizing(tid: int) -> bool:
     """Tell whether PTRACE_SEIZE failed because `tid` is ours already, or has ended (a zombie gives EPERM)."""
     try:
-        with open(f"/proc/{tid}/status", encoding="utf-8", errors="replace") as file:
+        with open(f"/proc/{tid}/status", encoding="utf-8", errors="replace", newline="\n") as file:
             lines = dict(line.split(":", 1) for line in file)
         return lines["State"].split()[0] in "ZX" or int(lines["TracerPid"]) == os.getpid()
     except OSError:

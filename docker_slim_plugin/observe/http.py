@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import re
 import socket
 import ssl
 import threading
@@ -18,14 +17,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from docker_slim_plugin.errors import UsageError
-
 MAX_BODY = 1 << 20
 ANSWER_SECONDS, BODY_SECONDS = 20.0, 5.0
 """Until an answer begins: some apps load, or compile, when they are first asked; and until it ends: some never do."""
 STREAM_SECONDS = 1.0
 SPEAK_SECONDS, TLS_SECONDS, PAUSE_SECONDS = 10.0, 3.0, 0.5
-_PROBE = re.compile(r"(?:(?P<method>[A-Za-z]+):)?(?P<port>\d{1,5})?(?P<path>/(?!/)\S*)")
 _ALERT = "\x15\x03"
 """How a TLS alert begins: RFC 8446, section 6."""
 _ENDLESS = ("text/event-stream", "multipart/x-mixed-replace")
@@ -37,16 +33,6 @@ _HEADERS = {
     "Accept-Encoding": "gzip",
     "Connection": "close",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class HttpProbe:
-    """One request that is asked for."""
-
-    method: str
-    port: int | None
-    """Container port; None means every port that speaks HTTP."""
-    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +63,6 @@ class Answer:
     problem: str = ""
     foreign: bool = False
     """Something answered, in another protocol."""
-
-
-def parse_http_probe(text: str) -> HttpProbe:
-    """Read "[METHOD:][PORT]/PATH", e.g. "/health", "8080/", "POST:8080/api"."""
-    match = _PROBE.fullmatch(text)
-    if match is None or int(match["port"] or 1) not in range(1, 65536):
-        raise UsageError(f"cannot read the probe {text!r}", hint="--http [METHOD:][PORT]/PATH, e.g. POST:8080/api")
-    return HttpProbe((match["method"] or "GET").upper(), int(match["port"]) if match["port"] else None, match["path"])
 
 
 def ask(server: Server, method: str, path: str, seconds: float = ANSWER_SECONDS) -> Answer:
@@ -150,12 +128,12 @@ def _body(response: http.client.HTTPResponse) -> bytes:
     deadline = time.monotonic() + (STREAM_SECONDS if endless else BODY_SECONDS)
     packed = response.getheader("Content-Encoding", "").lower() in ("gzip", "x-gzip")
     unpack = zlib.decompressobj(wbits=31)
-    body = b""
+    body = bytearray()
     # What has come until something breaks has been answered all the same.
     with contextlib.suppress(OSError, http.client.HTTPException, ValueError, zlib.error):
         while len(body) < MAX_BODY and time.monotonic() < deadline and (block := response.read1(1 << 16)):
             body += unpack.decompress(block, MAX_BODY) if packed else block
-    return body[:MAX_BODY]
+    return bytes(body[:MAX_BODY])
 
 
 def _problem(error: Exception, seconds: float) -> str:

@@ -37,9 +37,9 @@ def _directories(init: int) -> Iterator[str]:
 
 def _cgroups(pid: str) -> Iterator[tuple[str, str]]:
     """Yield (controllers, path) of each hierarchy; version 2 has no controllers' names."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape") as file:
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/cgroup", "rb") as file:
         for line in file:
-            _, controllers, path = line.rstrip("\n").split(":", 2)
+            _, controllers, path = os.fsdecode(line.rstrip(b"\n")).split(":", 2)
             yield controllers, path
 
 

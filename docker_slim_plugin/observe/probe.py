@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from docker_slim_plugin.httpprobe import HttpProbe
 from docker_slim_plugin.model import ProbeResult
-from docker_slim_plugin.observe.crawl import visit
-from docker_slim_plugin.observe.http import HttpProbe, spoken
+from docker_slim_plugin.observe.crawl import LinkReader, visit
+from docker_slim_plugin.observe.http import spoken
+from docker_slim_plugin.observe.links import links
 from docker_slim_plugin.observe.ready import Target, container_pids, is_secluded, listening
 
 MAX_OUTPUT = 64 * 1024
 HEALTH_TRIES, HEALTH_PAUSE = 5, 0.3
 SKIPPED = "http-skip"
 """Kind of a result that says what was not asked: a port, or links."""
+_PORT = re.compile(r"[0-9]{1,5}")
+_ASKED = re.compile(r"([A-Z]+) ([0-9]{1,5})(/.*)", re.DOTALL)
+"""A result's target: METHOD PORT/PATH."""
 Execute = Callable[[str | Sequence[str]], tuple[int, str]]
 """Runs a shell command line, or an argv, in the container; returns exit status and output."""
 
@@ -32,6 +38,8 @@ class ProbePlan:
     exec_: tuple[str, ...] = ()
     host_exec: tuple[str, ...] = ()
     healthcheck: tuple[str, ...] | None = None
+    links: LinkReader = links
+    """Reads the links of what a crawl meets."""
     foreign: frozenset[int] = frozenset()
     """Ports that are known to speak something else."""
 
@@ -64,7 +72,7 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
                 why = "listens on the container's loopback address alone"
             yield _skipped(str(port), f"port {port} {why}: not probed")
             continue
-        results, left = visit(server, list(dict.fromkeys(asked)), deadline, crawl=plan.crawl)
+        results, left = visit(server, list(dict.fromkeys(asked)), deadline, crawl=plan.crawl, read=plan.links)
         yield from results
         if left:
             detail = f"port {port}: {len(results)} pages were asked, {left} or more links were not followed"
@@ -92,12 +100,10 @@ def answered(results: Iterable[ProbeResult], *, ended: bool) -> tuple[tuple[Http
     for result in results:
         deadly = ended and result.kind == "http" and result.status == -1
         ended = ended and not deadly
-        if result.kind == SKIPPED and result.target.isdigit():
+        if result.kind == SKIPPED and _PORT.fullmatch(result.target):
             foreign.add(int(result.target))
-        elif result.kind == "http" and (deadly or result.status != -1):
-            method, _, rest = result.target.partition(" ")
-            port, slash, path = rest.partition("/")
-            requests.append(HttpProbe(method, int(port), slash + path))
+        elif result.kind == "http" and (deadly or result.status != -1) and (match := _ASKED.fullmatch(result.target)):
+            requests.append(HttpProbe(match[1], int(match[2]), match[3]))
     return tuple(requests), frozenset(foreign)
 
 

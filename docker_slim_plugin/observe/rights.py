@@ -36,6 +36,6 @@ class Rights:
 
 def _identity(pid: int) -> tuple[int, int]:
     """Return the effective user and group of `pid`."""
-    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as lines:
+    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace", newline="\n") as lines:
         ids = dict(line.split(":", 1) for line in lines)
     return int(ids["Uid"].split()[1]), int(ids["Gid"].split()[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -44,6 +45,12 @@ def has_user(rootfs: Rootfs, name: str) -> bool:
     return any(line.startswith(f"{name}:") for line in rootfs.text(USERS, MAX_PASSWD).split("\n"))
 
 
+def _names(ordered: list[str], top: str) -> bool:
+    """Tell whether `top`, or anything below it, is among the sorted paths."""
+    itself, below = bisect_left(ordered, top), bisect_left(ordered, f"{top}/")
+    return ordered[itself : itself + 1] == [top] or any(one.startswith(f"{top}/") for one in ordered[below : below + 1])
+
+
 def volumes(
     rootfs: Rootfs, source: SourceImage, touched: Iterable[str], kept: Iterable[RootPath]
 ) -> tuple[list[Need], list[str]]:
@@ -54,14 +61,13 @@ def volumes(
     """
     needs: list[Need] = []
     warnings: list[str] = []
-    named = (*touched, *kept)
+    named = sorted({*touched, *kept})
     for volume in sorted(str(path) for path in source.config.get("Volumes") or ()):
         top = rootfs.find(volume) if volume.startswith("/") else None
         if top is None or top.kind is not EntryKind.DIRECTORY or top.path == "/":
             continue
         spellings = {volume.rstrip("/"), top.path}
-        below = tuple(f"{spelling}/" for spelling in spellings)
-        if not any(path in spellings or path.startswith(below) for path in named):
+        if not any(_names(named, spelling) for spelling in spellings):
             continue
         entries = [entry for entry in rootfs.below(top.path) if entry.kind is not EntryKind.DIRECTORY]
         needs += [Need(entry.path, Reason(ReasonKind.CONFIG, f"VOLUME {volume}", "content")) for entry in entries]

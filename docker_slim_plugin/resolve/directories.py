@@ -14,6 +14,10 @@ from docker_slim_plugin.rootfs import Rootfs
 MAX_CONF = 1 << 16
 MAX_INCLUDES = 256
 MAX_DIRECTORIES = 256
+MAX_LISTED = 4096
+"""Directories of a configuration file, repeated ones included."""
+PATH_MAX = 4096
+"""The kernel opens no longer one (path_resolution(7))."""
 LD_SO_CONF = "/etc/ld.so.conf"
 MUSL_DEFAULT = ("/lib", "/usr/local/lib", "/usr/lib")
 GLIBC_DEFAULT = ("/lib64", "/usr/lib64", "/lib", "/usr/lib")
@@ -86,7 +90,7 @@ class Directories:
     def conf(self) -> tuple[str, ...]:
         """Return the directories of /etc/ld.so.conf, which ldconfig(8) puts into the loader's cache."""
         if self._conf is None:
-            self._conf = tuple(dict.fromkeys(self._conf_file(LD_SO_CONF)))
+            self._conf = tuple(dict.fromkeys(islice(self._conf_file(LD_SO_CONF), MAX_LISTED)))
         return self._conf
 
     def _conf_file(self, top: str) -> Iterator[str]:
@@ -106,14 +110,14 @@ class Directories:
                 for pattern in words[1 : 1 + MAX_INCLUDES - globs]:
                     globs += 1
                     included += sorted(patterns.matches(self.rootfs, posixpath.join(posixpath.dirname(path), pattern)))
-            pending += included[::-1]
+            pending += included[:MAX_INCLUDES][::-1]
 
     def musl(self) -> tuple[str, ...]:
         """Return musl's directories: those of /etc/ld-musl-ARCH.path, or its defaults."""
         if self._musl is None:
-            files = sorted(patterns.matches(self.rootfs, "/etc/ld-musl-*.path"))
+            files = sorted(patterns.matches(self.rootfs, "/etc/ld-musl-*.path"))[:MAX_INCLUDES]
             text = "\n".join(self.rootfs.text(path, MAX_CONF) for path in files)
-            self._musl = tuple(_colons(text.split("\n"))) if files else MUSL_DEFAULT
+            self._musl = tuple(islice(_colons(text.split("\n")), MAX_LISTED)) if files else MUSL_DEFAULT
         return self._musl
 
 
@@ -145,12 +149,15 @@ def _defaults(elf: Elf) -> Iterator[str]:
 def _expanded(directories: Iterable[str], mapped: Mapped) -> Iterator[str]:
     """Yield the absolute directories that an RPATH or the like means for this object."""
     platform, triplets = PLATFORMS.get(mapped.elf.abi, ("", ()))
+    origin = posixpath.dirname(mapped.path).rstrip("/")
     for directory in directories:
+        if len(directory) + directory.count("$") * max(len(origin), len(platform), 5) > PATH_MAX:
+            continue
         # $LIB is a matter of how the distribution built its glibc: all of its usual values are tried.
         for lib in ("lib64", *(f"lib/{triplet}" for triplet in triplets), "lib") if "LIB" in directory else ("",):
             place = directory
             for token, value in (
-                ("ORIGIN", posixpath.dirname(mapped.path).rstrip("/")),
+                ("ORIGIN", origin),
                 ("LIB", lib),
                 ("PLATFORM", platform),
             ):

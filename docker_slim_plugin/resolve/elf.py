@@ -10,6 +10,7 @@ import os
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any, BinaryIO
 
 from elftools.common.exceptions import ELFError
@@ -23,6 +24,7 @@ MAX_SEGMENTS = 512
 MAX_TAGS = 4096
 MAX_NEEDED = 1024
 MAX_STRING = 4096
+MAX_DIRECTORIES = 1024
 MAX_NAME = 256
 MAX_SYMBOLS = 1 << 17
 MAX_STRINGS = 16 << 20
@@ -205,4 +207,5 @@ def _string(raw: bytes) -> str:
 
 
 def _directories(strings: dict[int, str], offsets: list[int]) -> tuple[str, ...]:
-    return tuple(part for offset in offsets for part in strings.get(offset, "").split(":") if part)
+    parts = (part for offset in offsets for part in strings.get(offset, "").split(":") if part)
+    return tuple(islice(parts, MAX_DIRECTORIES))

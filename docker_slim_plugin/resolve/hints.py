@@ -79,7 +79,7 @@ def facts(
     named = any(access.path.startswith(trees) or access.path in TLS_TREES for access in accesses)
     converted = any("/gconv/" in access.path and access.path.endswith(".so") for access in accesses)
     names = frozenset(listed.files(rootfs, accesses, owned))
-    search = environment.get("PATH", scripts.DEFAULT_PATH).split(":")
+    search = environment.get("PATH", scripts.DEFAULT_PATH).split(":")[: scripts.MAX_PATH]
     programs = mentioned.programs(rootfs, accesses, owned, search)
     return Facts(rootfs, {}, environment, single, named, converted, names=names, programs=programs)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from docker_slim_plugin.model import Access, AccessKind, Entry, EntryKind, RootPath
 from docker_slim_plugin.resolve import scripts
@@ -28,7 +28,9 @@ HEAD = 256
 """What the kernel reads of a #! line."""
 MAX_SCRIPT = 256 << 10
 MAX_PROGRAM = 3 << 20
-_QUOTED = re.compile(r"'[^']*'|\"(?:\\.|[^\"\\])*\"")
+_SINGLE = re.compile(r"'[^']*+'")
+_QUOTED = re.compile(r"'[^']*+'|\"(?:\\.|[^\"\\])*+(?:\"|(?P<open>\\?\Z))")
+"""Where a string does not end, no later `"` on its line begins one: each of them is escaped."""
 _INNER = re.compile(r"\$\(([^()]*)\)?|`([^`]*)`?")
 _CODE = re.compile(r"\btrap\b|\s-c\s|\beval\b")
 """Lines with strings that are code."""
@@ -94,9 +96,18 @@ def words(text: str) -> set[str]:
     """Return the words of a shell script that may be commands."""
     found: set[str] = set()
     for line in text.replace("\\\n", " ").split("\n"):
-        code = _COMMENT.sub("", _QUOTED.sub(_inside if not _CODE.search(line) else _bare, line))
+        code = _COMMENT.sub("", _without_strings(line, _bare if _CODE.search(line) else _inside))
         found.update(_WORD.findall(_SAYING.sub(_inside, code)))
     return found - BUILTINS
+
+
+def _without_strings(line: str, spoken: Callable[[re.Match[str]], str]) -> str:
+    """Return a line with each of its strings replaced by what is `spoken` in it."""
+
+    def replaced(match: re.Match[str]) -> str:
+        return spoken(match) if match["open"] is None else f'"{_SINGLE.sub(spoken, match[0][1:])}'
+
+    return _QUOTED.sub(replaced, line)
 
 
 def _inside(match: re.Match[str]) -> str:

@@ -205,9 +205,7 @@ def _distroless(rootfs: Rootfs) -> Packages:
         if BASE_FIELD.search(rootfs.read(f"{DISTROLESS}/{key}", MAX_LIST)):
             base.add(key)
     files = tuple(entry.path for entry in rootfs.below(DISTROLESS) if entry.kind is EntryKind.FILE)
-    return Packages(
-        system="distroless", owners=owners.owners, also=owners.also, base=frozenset(base), database=files
-    )
+    return Packages(system="distroless", owners=owners.owners, also=owners.also, base=frozenset(base), database=files)
 
 
 def _apk(rootfs: Rootfs, installed: RootPath) -> Packages:

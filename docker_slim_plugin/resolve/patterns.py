@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from docker_slim_plugin.model import EntryKind, RootPath
 from docker_slim_plugin.rootfs import ROOT, Rootfs
 
+MAX_PATTERN = 4096
+"""Characters, as many as a path may have; the files of an image hold patterns too."""
+MOST_OPEN = 16
 WILD = re.compile(r"[*?\[]")
 
 
 def matches(rootfs: Rootfs, pattern: str) -> frozenset[RootPath]:
     """Return the canonical paths that `pattern` names, what lies below a directory not included."""
+    if len(pattern) > MAX_PATTERN:
+        return frozenset()
     # A set of places for each component, not a search of every way through: ** twice costs twice, not squared.
     absolute = pattern if pattern.startswith("/") else f"**/{pattern}"
     here = {ROOT}
@@ -30,7 +35,12 @@ def matches(rootfs: Rootfs, pattern: str) -> frozenset[RootPath]:
 
 def trees(rootfs: Rootfs, tops: Iterable[RootPath]) -> frozenset[RootPath]:
     """Return `tops` and all that lies below those which are directories."""
-    return frozenset(entry.path for top in tops for entry in rootfs.below(top))
+    found: set[RootPath] = set()
+    # Sorted, a directory comes before what lies below it: no tree is walked twice.
+    for top in sorted(tops):
+        if top not in found:
+            found.update(entry.path for entry in rootfs.below(top))
+    return frozenset(found)
 
 
 def _directory(rootfs: Rootfs, path: RootPath) -> RootPath | None:
@@ -46,11 +56,22 @@ def _step(rootfs: Rootfs, directories: set[RootPath], part: str) -> Iterator[Roo
     elif part == "..":
         yield from (RootPath(directory.rpartition("/")[0] or "/") for directory in directories)
     elif WILD.search(part):
-        fits = re.compile(fnmatch.translate(part)).match
+        fits = _fitting(part)
         for directory in directories:
             yield from (_join(directory, name) for name in rootfs.children.get(directory, ()) if fits(name))
     else:
         yield from (path for directory in directories if (path := _join(directory, part)) in rootfs.entries)
+
+
+def _fitting(part: str) -> Callable[[str], object]:
+    """Return what tells whether a name fits.
+
+    fnmatch looks for the end of each "[" as far as the pattern goes, so where many have none they are spelled out.
+    """
+    closed, bracket, rest = part.rpartition("]")
+    if rest.count("[") > MOST_OPEN:
+        part = closed + bracket + rest.replace("[", "[[]")
+    return re.compile(fnmatch.translate(part)).match
 
 
 def _join(directory: RootPath, name: str) -> RootPath:

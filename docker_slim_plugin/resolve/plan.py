@@ -36,8 +36,6 @@ from docker_slim_plugin.rootfs import Rootfs
 ON_LINKS = frozenset({AccessKind.READLINK, AccessKind.CHANGE})
 """What is done to a symlink itself, not to what it leads to."""
 _BY_THE_RUN = frozenset({ReasonKind.ACCESS, ReasonKind.REPAIR})
-MAX_PATH = 256
-"""Directories of PATH."""
 MAX_WARNINGS = 20
 """Of one sort; the rest is counted."""
 
@@ -82,7 +80,7 @@ def resolve(
 
 def _path(source: SourceImage) -> tuple[str, ...]:
     """Return the directories of the image's PATH."""
-    return tuple(declared.environment(source.config).get("PATH", scripts.DEFAULT_PATH).split(":")[:MAX_PATH])
+    return tuple(declared.environment(source.config).get("PATH", scripts.DEFAULT_PATH).split(":")[: scripts.MAX_PATH])
 
 
 def _seen(accesses: Iterable[Access], reason: ReasonKind) -> Iterator[Need]:

@@ -16,6 +16,8 @@ from docker_slim_plugin.rootfs import Rootfs
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """What the engine gives a container whose image sets no PATH."""
+MAX_PATH = 256
+"""Directories of PATH."""
 ENV_WITH_VALUE = frozenset("uCSP")
 """Options of env(1) that take a value (GNU, busybox and BSD together)."""
 

@@ -15,12 +15,12 @@ FLOORS = (
     {"privileges", "runs"},
     {"confinement"},
     {"clone_root"},
-    {"cancel", "gate", "linux_fanotify", "linux_inotify", "naming", "permitted", "progress", "request", "rootfs", "rootmount"}
-    | {"tree_channel", "tree_index", "tree_reader", "upper", "workspace"},
+    {"cancel", "gate", "httpprobe", "linux_fanotify", "linux_inotify", "naming", "outfile", "permitted", "progress"}
+    | {"request", "rootfs", "rootmount", "tree_channel", "tree_index", "tree_reader", "upper", "workspace"},
     {"tree_process"},
     {"sandbox"},
-    {"engine", "judge", "launch", "trace"},
-    {"beside", "doctor", "leftovers", "pristine"},
+    {"engine", "judge", "launch", "tracefile"},
+    {"beside", "doctor", "leftovers", "pristine", "trace", "trust"},
     {"image", "observe", "resolve"},
     {"shell"},
     {"layering"},

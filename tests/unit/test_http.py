@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from docker_slim_plugin.errors import UsageError
+from docker_slim_plugin.httpprobe import HttpProbe, parse_http_probe
 from docker_slim_plugin.observe import http
-from docker_slim_plugin.observe.http import Answer, HttpProbe, Server, ask, parse_http_probe, spoken
+from docker_slim_plugin.observe.http import Answer, Server, ask, spoken
 
 Talk = Callable[[socket.socket], None]
 

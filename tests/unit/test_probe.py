@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from docker_slim_plugin.httpprobe import HttpProbe
 from docker_slim_plugin.model import ProbeResult
 from docker_slim_plugin.observe import crawl, http, probe
-from docker_slim_plugin.observe.http import HttpProbe
 from docker_slim_plugin.observe.probe import SKIPPED, ProbePlan, answered, host_exec, run_probes
 from docker_slim_plugin.observe.ready import Target
 

@@ -64,11 +64,13 @@ def test_a_file_holds_all_of_it(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["t"]
 
 
-def test_an_existing_file_is_replaced_and_its_owner_s_alone(tmp_path: Path) -> None:
-    (tmp_path / "t").write_text("old")
-    save(tmp_path / "t", "new\n")
-    assert (tmp_path / "t").read_text() == "new\n"
-    assert (tmp_path / "t").stat().st_mode & 0o777 == 0o600
+def test_a_file_is_its_owner_s_alone_unless_it_was_another_s_before(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("old")
+    (tmp_path / "old").chmod(0o640)
+    for name, mode in (("t", 0o600), ("old", 0o640)):
+        save(tmp_path / name, "new\n")
+        assert (tmp_path / name).read_text() == "new\n"
+        assert (tmp_path / name).stat().st_mode & 0o777 == mode
 
 
 @pytest.mark.parametrize(

@@ -77,9 +77,7 @@ def united(raw: bytes, below: bytes) -> bytes:
     """Return the database with the packages of the one `below` besides, but for those that it has itself."""
     with opened(raw) as connection, opened(below) as other:
         have = {_identity(header) for _, header in headers(connection)}
-        lacking = {
-            int(key.rpartition(":")[2]): None for key, header in headers(other) if _identity(header) not in have
-        }
+        lacking = {int(key.rpartition(":")[2]): None for key, header in headers(other) if _identity(header) not in have}
         return _bytes(connection, raw, lambda: _insert(connection, other, lacking)) if lacking else raw
 
 

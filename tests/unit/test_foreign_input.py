@@ -1,0 +1,313 @@
+"""Every reader of foreign text stays linear, and takes whatever it gets: each on input that is made to stall it.
+
+What comes from an image, an app or a file of somebody else is a repetition of the tokens that mean something to its
+reader: alone, two in turn, after an opener that nothing closes, and at random (the seeds are fixed). A reader that is
+quadratic takes minutes for these sizes, a linear one milliseconds; so the bound is absolute, and generous.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import os
+import random
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from docker_slim_plugin.base import manager, selections
+from docker_slim_plugin.cli.text import printable
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.launch import launch
+from docker_slim_plugin.model import (
+    Access,
+    AccessKind,
+    Observations,
+    Origin,
+    ProbeResult,
+    Process,
+    RootPath,
+    RunResult,
+    Selection,
+    SourceImage,
+)
+from docker_slim_plugin.mountinfo import mounts
+from docker_slim_plugin.observe import compare, guests, rights
+from docker_slim_plugin.observe.crawl import links
+from docker_slim_plugin.observe.http import Answer, Server
+from docker_slim_plugin.resolve import declared, elf, hints, mentioned, packages, patterns, scripts
+from docker_slim_plugin.resolve.directories import Directories, Mapped
+from docker_slim_plugin.resolve.loader import Loader
+from docker_slim_plugin.resolve.os_release import distribution
+from docker_slim_plugin.resolve.plan import resolve
+from docker_slim_plugin.resolve.units import Units
+from docker_slim_plugin.rootfs import Rootfs
+from docker_slim_plugin.trace import load
+from tests.elves import elf as made
+from tests.rootfs import rootfs
+
+SIZE, LARGE, SECONDS = 1 << 16, 1 << 19, 1.5
+"""Bytes of an input, of the plain repetitions among them, and what one may take of a processor."""
+SERVER = Server("127.0.0.1", 32768, 8080)
+COMMON = (b"\0", b"\n", b" ", b"\r", b"\t", b"\\", b"\xff", b"\xc3\xbc", b"a", b"9")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One reader of foreign text, and what means something to it."""
+
+    read: Callable[[bytes], object]
+    tokens: tuple[bytes, ...]
+
+
+def source(**config: object) -> SourceImage:
+    return SourceImage(
+        reference="app:1", id="sha256:1", digests=(), tags=(), size=1, os="linux", architecture="amd64", variant="",
+        created="", config=config, layers=(),
+    )  # fmt: skip
+
+
+def of_files(read: Callable[[Rootfs], object], *names: str, **others: str) -> Callable[[bytes], object]:
+    """Return a reader that finds its text in each of the named files of an image."""
+
+    def reader(text: bytes) -> object:
+        return read(rootfs({**dict.fromkeys(names, text), "/lib/libc.so.6": made(), "/usr/share/x/y": "z"}))
+
+    return reader
+
+
+def answer(kind: str) -> Callable[[bytes], object]:
+    return lambda text: links(SERVER, "/", Answer(200, kind, text))
+
+
+def read_elf(text: bytes) -> object:
+    with contextlib.suppress(elf.MalformedElf):
+        elf.read(io.BytesIO(text))
+    return elf.imports(io.BytesIO(text))
+
+
+def elf_with(text: bytes) -> object:
+    """Read ELF files whose names and search paths are foreign, and look for their libraries."""
+    word = os.fsdecode(text[:4000].replace(b"\0", b""))
+    tree = rootfs({"/bin/app": made(word, "lib.so", interpreter="/lib/ld.so", rpath=word), "/lib/lib.so": made()})
+    return Loader(tree, (word,)).closure(RootPath("/bin/app"))
+
+
+def records(text: bytes) -> object:
+    """Read what a Python distribution says of its files."""
+    top = "/usr/lib/python3/site-packages"
+    tree = rootfs({f"{top}/x-1.dist-info/RECORD": text, f"{top}/x.py": "", "/usr/lib/ruby/gems/x-1.0/lib/x.rb": ""})
+    return Units(tree, packages.Packages()).around([RootPath(f"{top}/x.py")])
+
+
+def units(text: bytes) -> object:
+    """Look for the unit of a file whose path is foreign."""
+    path = "/" + os.fsdecode(text[:4000].replace(b"\0", b"")).strip("/")
+    return Units(rootfs({"/a": ""}), packages.Packages()).around([RootPath(path)])
+
+
+def script(text: bytes) -> object:
+    interpreter, argument = scripts.command(text[:256])
+    return interpreter, scripts.env_program(argument), mentioned.words(os.fsdecode(text[: mentioned.MAX_SCRIPT]))
+
+
+def compared(text: bytes) -> object:
+    one = os.fsdecode(text)
+    probes = tuple(ProbeResult(kind="exec", target="x", ok=True, status=0, output=said) for said in (one, f"{one}7#x"))
+    first, second = (RunResult(probes=(probe,)) for probe in probes)
+    found = compare.compare(first, second)
+    return compare.settle(found.doubtful, (first, first), (second, second))
+
+
+def started(text: bytes) -> object:
+    word = os.fsdecode(text[:20_000])
+    config = {"Env": [word, f"PATH={word}"], "Cmd": ["x"], "ExposedPorts": {word: {}}, "WorkingDir": word, "User": word}
+    image = source(**config, Volumes={f"/{word}": {}})
+    tree = rootfs({"/etc/passwd": f"{word}:x:0:0::{word}:/bin/sh\n"})
+    with contextlib.suppress(SlimError):
+        launch(image, [f"--publish={word}"], ())
+    return list(declared.directories(tree, image)), declared.volumes(tree, image, [word], [])
+
+
+def planned(tree: Rootfs) -> object:
+    """Plan an image of all that is there: the metadata of each package is read, and cut."""
+    nothing = Observations(accesses=(), result=RunResult(), mode="off", watch="off")
+    return resolve(tree, nothing, Selection(keep=("/**",), drop=("/usr/share/x/y",)), source())
+
+
+def hinted(tree: Rootfs) -> object:
+    said = [Access("/entry.sh", AccessKind.EXEC, Origin.PTRACE, Process(1, "sh"))]
+    return list(hints.needs(hints.facts(tree, tuple(said), {"LANG": "de_DE.UTF-8"}), frozenset()))
+
+
+def matched(text: bytes) -> object:
+    tree = rootfs({f"/usr/{'a' * 200}/{'ab' * 100}": "", "/etc/x/y/z": ""})
+    return patterns.matches(tree, os.fsdecode(text[:SIZE]))
+
+
+def mounted(text: bytes) -> object:
+    # The kernel escapes blanks, line ends and backslashes in names, and nothing else.
+    text = text[:20_000].replace(b"\0", b"")
+    name = text
+    for special in b"\\ \n\t":
+        name = name.replace(bytes([special]), b"\\%03o" % special)
+    line = b"1 2 0:3 /%s /%s rw - overlay none rw,lowerdir=/%s\n" % (name, name, name)
+    (mount,) = mounts(line)
+    assert os.fsencode(mount.point) == b"/" + text
+    return mount
+
+
+DPKG = (b"Package: a\n", b"Status: install ok installed\n", b"Conffiles:\n", b" /etc/x ", b"0" * 32, b" obsolete", b"Depends: ")
+READERS: Mapping[str, Reader] = {
+    "html": Reader(
+        answer("text/html"),
+        (b"<", b"<a", b"<a ", b"</a", b"<a href=", b'"', b"'", b"=", b">", b"/", b"<!--", b"-->", b"--!", b"<!", b"<?", b"<![CDATA[",
+         b"<script>", b"</script", b"<style>", b"<title>", b"&", b"&#", b"&#x", b"&amp;", b"href", b"<base href=x>", b"<img srcset='",
+         b"a.png 1x,", b'<meta http-equiv=refresh content="', b"url", b"url=", b"<a href=x>", b"<a href='//[", b"../", b"http://"),
+    ),
+    "css": Reader(answer("text/css"), (b"url(", b")", b"'", b'"', b"@import", b"@import '", b"/*", b"*/", b"url('x')", b";")),
+    "scripts": Reader(
+        script,
+        (b"#!", b"/bin/env ", b"-S", b"--split-string=", b"'", b'"', b'"\\', b"`", b"$(", b"(", b")", b"echo ", b";", b"trap ", b"eval",
+         b" -c ", b"#", b"word", b"x=", b"$", b"${", b"|", b"&&", b"\\\n", b".", b"+", b"-"),
+    ),
+    "elf": Reader(read_elf, (b"\x7fELF\x02\x01\x01" + bytes(9), b"\x7fELF\x01\x02\x01" + bytes(9), b"\xff\xff\xff\xff", b"\x01\0\0\0", made("a"))),
+    "elf names": Reader(elf_with, (b"$ORIGIN", b"${ORIGIN}", b"$LIB", b"$", b"{", b"}", b":", b"/", b"../", b"lib.so", b"/lib/")),
+    "ld.so.conf": Reader(
+        of_files(lambda tree: (Directories(tree).conf(), Directories(tree).musl()), "/etc/ld.so.conf", "/etc/ld-musl-x86_64.path"),
+        (b"include ", b"/", b"*", b"?", b"[", b"]", b"**/", b"/**/", b"#", b":", b",", b"/lib\n", b"include /usr/**/*\n", b"hwcap ", b"=", b"!"),
+    ),
+    "dpkg": Reader(
+        of_files(lambda tree: (found := packages.read(tree), selections.installed(found.stanzas)),
+                 "/var/lib/dpkg/status", "/var/lib/dpkg/info/a.list"),
+        (*DPKG, b"\n\n", b", ", b"| ", b"Description: x\n", b" .\n", b"/usr/share/x/y\n", b"/..", b"/usr", b":", b"Priority: required\n"),
+    ),
+    "distroless": Reader(
+        of_files(packages.read, "/var/lib/dpkg/status.d/a", "/var/lib/dpkg/status.d/a.md5sums"),
+        (b"0" * 32 + b"  ", b"./usr", b"/", b"Package: a\n", b"Essential: yes\n"),
+    ),
+    "apk": Reader(
+        of_files(packages.read, "/lib/apk/db/installed"),
+        (b"P:", b"F:", b"R:", b"p:", b"D:", b"\n\n", b"\nP:a\n", b"a=", b"!a ", b"so:x ", b"<", b"~", b"/"),
+    ),
+    "dpkg, cut": Reader(
+        of_files(planned, "/var/lib/dpkg/status", "/var/lib/dpkg/info/a.list", "/var/lib/dpkg/info/a.md5sums",
+                 "/var/lib/dpkg/info/a.conffiles", "/var/lib/dpkg/diversions"),
+        (*DPKG, b"\n\n", b"Conffiles:\n", b" /etc/a 0123456789abcdef0123456789abcdef\n", b"/usr/share/x/y\n", b"  usr/x\n"),
+    ),
+    "apk, cut": Reader(
+        of_files(planned, "/lib/apk/db/installed"), (b"P:a\n", b"F:usr\n", b"R:x\n", b"a:0:0:755\n", b"Z:Q1\n", b"M:", b"\n\n", b"F:", b"R:"),
+    ),
+    "rpm, cut": Reader(of_files(planned, "/var/lib/rpm/rpmdb.sqlite"), (b"SQLite format 3\0", b"\x10\0\1\1", b"\xff")),
+    "languages, cut": Reader(
+        of_files(planned, *(f"/usr/lib/python3/dist-packages/{name}" for name in ("x-1.dist-info/RECORD", "x-1.dist-info/METADATA",
+                 "x-1.egg-info/PKG-INFO", "y.egg-info", "x.py")), "/app/node_modules/x/package.json",
+                 "/app/node_modules/.package-lock.json", "/app/node_modules/x/index.js",
+                 "/var/lib/gems/specifications/x-1.gemspec", "/var/lib/gems/gems/x-1/lib/x.rb"),
+        (b"Name: x\n", b"Version: 1\n", b"x.py,sha256=0,1\n", b'{"packages":', b"{", b"}", b"[", b'"a":', b",", b'"', b"\n", b"Gem::"),
+    ),
+    "records": Reader(records, (b"x.py,", b'"', b",", b"sha256=", b"../", b"/", b"x.py\n", b'""')),
+    "units": Reader(units, (b"/gems/", b"x-1", b"-1", b"/node_modules/", b"@a/", b"/site-packages/", b"/", b"/dist-packages", b".")),
+    "passwd and configuration": Reader(started, (b":", b"/", b"root", b"x:x:0:0::/root:", b"1:", b"99999-", b"/tcp", b"-", b"=", b"8000-8999")),
+    "os-release": Reader(of_files(distribution, "/etc/os-release"), (b"ID=", b"VERSION_ID=", b'"', b"'", b"=", b"#")),
+    "hints": Reader(
+        of_files(hinted, "/etc/nsswitch.conf", "/entry.sh", "/usr/lib/locale/x"),
+        (b"passwd:", b"files ", b"[", b"]", b"#", b"../", b"hosts: dns\n", b"#!/bin/sh\n", b'"\\', b"/"),
+    ),
+    "patterns": Reader(matched, (b"*", b"?", b"[", b"]", b"[!", b"[]", b"**", b"/**", b"/", b"*a", b"a-", b"-", b"..", b"/../", b"{", b"(")),
+    "mountinfo": Reader(mounted, (b" - ", b"/", b"\\040", b",", b":", b"lowerdir=")),
+    "answers": Reader(compared, (b"0x", b"deadbee", b"deadbeef", b"#", b"1", b"\xef\xb7\x90", b"Z")),
+    "apt": Reader(lambda text: manager._STEP.findall(os.fsdecode(text)), (b"Purg ", b"\nInst ", b":", b"a:", b"[1]")),
+    "texts": Reader(lambda text: printable(os.fsdecode(text)), (b"\x1b[", b"\x9b", b"\xe2\x80\xae")),
+}  # fmt: skip
+
+
+def inputs(tokens: tuple[bytes, ...], seed: str) -> Iterator[bytes]:
+    """Yield hostile texts: each token over and over, pairs in turn, one before many of another, and all at random."""
+    chance = random.Random(seed)
+    known = (*tokens, *COMMON)
+    yield b""
+    for token in tokens:
+        yield token * (LARGE // len(token))
+    pairs = list(itertools.permutations(known, 2))
+    for one, other in chance.sample(pairs, min(30, len(pairs))):
+        yield (one + other) * (SIZE // len(one + other))
+        yield one + other * (SIZE // len(other)) + one
+    for _ in range(12):
+        text = b"".join(chance.choices(known, k=4000))
+        yield text[: chance.randrange(len(text))]
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_foreign_text_is_read_in_linear_time(name: str) -> None:
+    reader = READERS[name]
+    for text in inputs(reader.tokens, name):
+        begun = time.process_time()
+        reader.read(text)
+        assert time.process_time() - begun < SECONDS, (text[:60], text[-60:], len(text))
+
+
+def test_what_has_once_stalled_a_run() -> None:
+    """The inputs that were seen to take minutes or for ever."""
+    begun = time.process_time()
+    for text in (b'<meta http-equiv=refresh content="' + b" " * 3000, b"<a" * 100_000, b"<a href=x" * 100_000):
+        READERS["html"].read(text)
+    READERS["html"].read(b"<base href='/" + b"x/" * 250_000 + b"'>" + b"<a href=y>" * 40_000)
+    mentioned.words('"\\' * (mentioned.MAX_SCRIPT // 2))
+    assert time.process_time() - begun < SECONDS
+
+
+def test_elf_files_with_bytes_of_chance() -> None:
+    chance = random.Random(7)
+    whole = made("libc.so.6", "libm.so.6", interpreter="/lib/ld.so", soname="x", rpath="/a:/b", runpath="$ORIGIN")
+    begun = time.process_time()
+    for _ in range(1500):
+        text = bytearray(whole)
+        for _ in range(chance.randrange(1, 8)):
+            at = chance.randrange(len(text) - 8)
+            text[at : at + 8] = chance.choice((
+                chance.randbytes(8),
+                struct.pack("<Q", chance.choice((0, 1, (1 << 64) - 1, 1 << 63, 0x400000, len(text)))),
+            ))
+        read_elf(bytes(text[: chance.randrange(len(text) + 1)]))
+    assert time.process_time() - begun < 3 * SECONDS
+
+
+def test_search_paths_of_foreign_files_are_bounded() -> None:
+    """Memory, not time: what is kept of each file of an image."""
+    path = ":".join("/" * 1 for _ in range(2000))
+    found = elf.read(io.BytesIO(made("x", rpath=path)))
+    assert len(found.rpath) <= elf.MAX_DIRECTORIES
+    deep = Mapped("/" + "d/" * 1900 + "app", found)
+    assert len(list(Directories(rootfs({"/a": ""}), ("$ORIGIN" * 500,)).of(deep, musl=False))) <= 256
+    assert all(len(place) <= 4096 for place in Directories(rootfs({"/a": ""}), ("$ORIGIN" * 500,)).of(deep, musl=False))
+
+
+@pytest.mark.parametrize(
+    "text", [b"[" * LARGE, b'{"Format":"docker-slim-trace","SchemaVersion":1,"Runs":' + b"[" * LARGE, b'"' + b"\\u0000" * LARGE, b"9" * LARGE]
+)  # fmt: skip
+def test_traces(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "t").write_bytes(text)
+    begun = time.process_time()
+    with pytest.raises(SlimError):
+        load(str(tmp_path / "t"))
+    assert time.process_time() - begun < SECONDS
+
+
+def test_a_process_may_be_called_anything() -> None:
+    """A name with a carriage return is one line of /proc/PID/status, whatever it looks like."""
+    code = r"open('/proc/self/comm', 'wb').write(b'x\rUid:1\rx'); print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdout.readline()
+        assert rights._identity(process.pid) == (os.geteuid(), os.getegid())
+        assert not guests.needs_no_seizing(process.pid)
+        process.stdin.close()
