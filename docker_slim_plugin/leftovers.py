@@ -17,7 +17,7 @@ from docker_slim_plugin.workspace import workspaces
 SETTLE_SECONDS, LONGEST_SECONDS = 1.0, 30.0
 """A run that was killed may have asked the engine for something: looked for until nothing has come for so long."""
 _PAUSE = 0.25
-_IMAGE = re.compile(rf"{TEMPORARY}:({runs.RUN_ID})-\w+")
+_IMAGE = re.compile(rf"{TEMPORARY}:({runs.RUN_ID})-[\w-]+")
 
 
 @dataclass(slots=True)

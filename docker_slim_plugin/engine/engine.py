@@ -214,9 +214,9 @@ class Engine:
                 raise SlimError(f"cannot load the slim image: {said}", hint=advice_on_space(said))
 
     @translated
-    def import_tar(self, stream: BinaryIO, changes: Sequence[str], message: str = "") -> str:
-        """Import a tar as `docker import` does; return the new image's id."""
-        asked = {"fromSrc": "-", "repo": TEMPORARY, "tag": self.tag("squashed"), "changes": list(changes)}
+    def import_tar(self, stream: BinaryIO, changes: Sequence[str], message: str = "", *, form: str = "squashed") -> str:
+        """Import a tar as `docker import` does, under the temporary name of `form`; return the new image's id."""
+        asked = {"fromSrc": "-", "repo": TEMPORARY, "tag": self.tag(form), "changes": list(changes)}
         # The SDK's import_image knows no message.
         answer = self.api.post(
             f"{self.api.base_url}/v{self.api.api_version}/images/create",
@@ -230,7 +230,7 @@ class Engine:
         for line in answer.text.splitlines():
             if '"error"' in line:
                 raise SlimError(f"cannot import the slim image: {line}", hint=advice_on_space(line))
-        return str(self.api.inspect_image(self.temporary("squashed"))["Id"])
+        return str(self.api.inspect_image(self.temporary(form))["Id"])
 
     def tag(self, form: str) -> str:
         return f"{self.run_id}-{form}"

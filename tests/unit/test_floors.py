@@ -29,6 +29,7 @@ FLOORS = (
     {"report"},
     {"prove"},
     {"base", "pack", "pipeline", "sharing"},
+    {"trial"},
     {"cli", "sandboxed"},
     {"__main__"},
 )
