@@ -210,6 +210,9 @@ def _rpm(rootfs: Rootfs, database: tuple[RootPath, ...]) -> Packages:
     place = rpm.place(database)
     if place is None:
         return Packages(system="rpm", database=database, unread="it is of an older form")
+    journal = rootfs.entries.get(RootPath(f"{place}-wal"))
+    if journal is not None and journal.size:
+        return Packages(system="rpm", database=database, unread="it has a journal that is not written back")
     try:
         with rpm.opened(rootfs.read(place, rpm.MAX_BYTES + 1)) as connection:
             for key, header in rpm.headers(connection):

@@ -14,8 +14,8 @@ from docker_slim_plugin.resolve.packages import CONFFILE_END, CONFFILES
 
 INFO = "/var/lib/dpkg/info"
 CUT = (".list", ".md5sums", ".conffiles")
-NEEDLESS = (".md5sums", ".conffiles")
-"""When nothing is left in them."""
+NEEDLESS = (".conffiles",)
+"""When nothing is left in it; of sums, dpkg --audit misses even an empty file."""
 ALWAYS = ("/var/lib/dpkg/info/format", "/var/lib/dpkg/arch")
 """By which dpkg knows under what names it keeps the others."""
 _REMOVED = b"remove-on-upgrade "
