@@ -25,8 +25,8 @@ from docker_slim_plugin.model import (
     RootPath,
     SourceImage,
 )
-from docker_slim_plugin.resolve import packages
 from docker_slim_plugin.resolve.busybox import with_shell
+from docker_slim_plugin.resolve.metadata.unite import united
 from docker_slim_plugin.resolve.os_release import distribution
 from docker_slim_plugin.rootfs import Rootfs, parents
 from docker_slim_plugin.sandbox import Caller, Sandbox
@@ -81,7 +81,8 @@ def on_base(plan: FilePlan, rootfs: Rootfs, common: Common, sandbox: Caller) -> 
     base = common.rootfs.entries
     reason = Reason(ReasonKind.BASE, common.reference, "bit for bit")
     planned = plan.by_path()
-    merged = {path: _merged(kept, rootfs, common, sandbox) for path, kept in planned.items()}
+    contents, warnings = sandbox.call(united, plan.kept, rootfs, common.rootfs)
+    merged = {path: _with(kept, contents.get(path)) for path, kept in planned.items()}
     shared = {path for path, kept in merged.items() if _is_shared(kept, rootfs, common)}
     needed = {parent for path in planned if path not in shared for parent in parents(path)}
     result: dict[RootPath, Kept] = {}
@@ -97,7 +98,15 @@ def on_base(plan: FilePlan, rootfs: Rootfs, common: Common, sandbox: Caller) -> 
     for path, entry in base.items():
         if path not in result and not any(parent in hidden for parent in parents(path)):
             result[path] = Kept(entry=entry, reasons=(stays,), group=Group.COMMON)
-    return replace(plan, kept=tuple(result[path] for path in sorted(result)), base=common.reference)
+    tree = tuple(result[path] for path in sorted(result))
+    return replace(plan, kept=tree, base=common.reference, warnings=(*plan.warnings, *warnings))
+
+
+def _with(kept: Kept, content: bytes | None) -> Kept:
+    """Return what is kept with this content, if any."""
+    if content is None:
+        return kept
+    return replace(kept, content=content, entry=replace(kept.entry, size=len(content), inode=0, links=1))
 
 
 def _is_directory(kept: Kept) -> bool:
@@ -121,14 +130,3 @@ def _is_shared(kept: Kept, rootfs: Rootfs, common: Common) -> bool:
 def _metadata(entry: Entry) -> tuple[object, ...]:
     size = entry.size if entry.kind is EntryKind.FILE else 0
     return (entry.kind, entry.mode, entry.uid, entry.gid, size, entry.target, entry.device, held_xattrs(entry))
-
-
-def _merged(kept: Kept, rootfs: Rootfs, common: Common, sandbox: Caller) -> Kept:
-    """Return a package database with the base's packages in it, too: they are in the image; others as they are."""
-    if kept.content is None:
-        return kept
-    ours, theirs = (sandbox.call(packages.read, one) for one in (rootfs, common.rootfs))
-    if kept.entry.path not in ours.database or ours.system != theirs.system or not theirs.stanzas:
-        return kept
-    content = sandbox.call(packages.united, theirs, kept.content)
-    return replace(kept, content=content, entry=replace(kept.entry, size=len(content)))

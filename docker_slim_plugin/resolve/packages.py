@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from docker_slim_plugin.model import EntryKind, RootPath
 from docker_slim_plugin.resolve.metadata import rpm
-from docker_slim_plugin.resolve.spelling import Spelling
+from docker_slim_plugin.resolve.owners import Owners
 from docker_slim_plugin.rootfs import Rootfs
 
 DPKG_STATUS = "/var/lib/dpkg/status"
@@ -23,8 +23,6 @@ RPM = ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
 APK_BASE = ("alpine-baselayout", "alpine-baselayout-data", "musl", "busybox", "libc-utils", "apk-tools")
 DIVERSIONS = "/var/lib/dpkg/diversions"
 MAX_LIST = 64 << 20
-MAX_OWNERS = 64
-"""Of one file."""
 BASE_FIELD = re.compile(rb"^(?:Essential: yes|Priority: (?:required|important))$", re.MULTILINE)
 CONFFILES = re.compile(rb"^Conffiles:\n((?: .*\n?)+)", re.MULTILINE)
 LONG = re.compile(rb"^(Description:.*\n)(?: .*\n)+", re.MULTILINE)
@@ -97,50 +95,8 @@ def read(rootfs: Rootfs) -> Packages:
     return _rpm(rootfs, found) if found else Packages()
 
 
-def united(below: Packages, above: bytes) -> bytes:
-    """Return the database of an image on another: all packages of both, those that both have once.
-
-    Of these the one above counts where the versions differ; the one below says as much, or more, where they do not.
-    """
-    ours = {_identity(stanza): stanza for stanza in _stanzas(above)}
-    theirs = {_identity(stanza): stanza for _, stanza in below.stanzas}
-    same = {key for key in theirs if key in ours and _version(ours[key]) == _version(theirs[key])}
-    return b"".join({**theirs, **{key: stanza for key, stanza in ours.items() if key not in same}}.values())
-
-
-def _identity(stanza: bytes) -> tuple[str, str]:
-    """Return name and architecture of a package of which several can be there, otherwise its name alone."""
-    name = _field(stanza, b"(?:Package|P)")
-    return name, _field(stanza, b"Architecture") if _field(stanza, b"Multi-Arch") == "same" else ""
-
-
-def _version(stanza: bytes) -> str:
-    return _field(stanza, b"(?:Version|V)")
-
-
-class _Owners:
-    """Owner of each file, by the lists of the packages."""
-
-    def __init__(self, rootfs: Rootfs) -> None:
-        self.spelling = Spelling(rootfs)
-        self.owners: dict[RootPath, str] = {}
-        self.also: dict[RootPath, tuple[str, ...]] = {}
-
-    def own(self, key: str, paths: Iterable[str]) -> None:
-        self.have(key, map(self.spelling.file, paths))
-
-    def have(self, key: str, files: Iterable[RootPath | None]) -> None:
-        for path in files:
-            if path is None:
-                continue
-            before = self.owners.get(path, key)
-            if before != key:
-                self.also[path] = tuple({before: None, **dict.fromkeys(self.also.get(path, ()))})[:MAX_OWNERS]
-            self.owners[path] = key
-
-
 def _dpkg(rootfs: Rootfs, status: RootPath, listed: list[str]) -> Packages:
-    owners = _Owners(rootfs)
+    owners = Owners(rootfs)
     diverted = _diversions(rootfs)
     for key in listed:
         paths = rootfs.text(f"{DPKG_INFO}/{key}.list", MAX_LIST).split("\n")
@@ -149,9 +105,9 @@ def _dpkg(rootfs: Rootfs, status: RootPath, listed: list[str]) -> Packages:
     stanzas: list[tuple[str, bytes]] = []
     base: list[str] = []
     conffiles: set[RootPath] = set()
-    for stanza in _stanzas(rootfs.read(status, MAX_LIST)):
-        name = _field(stanza, b"Package")
-        key = name if name in known else f"{name}:{_field(stanza, b'Architecture')}"
+    for stanza in stanzas_of(rootfs.read(status, MAX_LIST)):
+        name = field_of(stanza, b"Package")
+        key = name if name in known else f"{name}:{field_of(stanza, b'Architecture')}"
         stanzas.append((key, stanza))
         if BASE_FIELD.search(stanza):
             base.append(name)
@@ -196,7 +152,7 @@ def _closure(base: list[str], installed: Mapping[str, bytes]) -> set[str]:
 
 def _distroless(rootfs: Rootfs) -> Packages:
     """Return what /var/lib/dpkg/status.d says: a control file for each package, and its md5sums beside it."""
-    owners = _Owners(rootfs)
+    owners = Owners(rootfs)
     base: set[str] = set()
     names = [name for name in rootfs.children[DISTROLESS] if not name.endswith(".md5sums")]
     for key in names:
@@ -209,11 +165,11 @@ def _distroless(rootfs: Rootfs) -> Packages:
 
 
 def _apk(rootfs: Rootfs, installed: RootPath) -> Packages:
-    owners = _Owners(rootfs)
+    owners = Owners(rootfs)
     stanzas: list[tuple[str, bytes]] = []
     provided: dict[str, str] = {}
     wanted: dict[str, list[str]] = {}
-    for stanza in _stanzas(rootfs.read(installed, MAX_LIST)):
+    for stanza in stanzas_of(rootfs.read(installed, MAX_LIST)):
         key, directory, paths = "", "", []
         for line in _lines(stanza):
             tag, value = line[:2], line[2:]
@@ -248,10 +204,13 @@ def _apk(rootfs: Rootfs, installed: RootPath) -> Packages:
 
 
 def _rpm(rootfs: Rootfs, database: tuple[RootPath, ...]) -> Packages:
-    owners = _Owners(rootfs)
+    owners = Owners(rootfs)
     place = rpm.place(database)
     if place is None:
         return Packages(system="rpm", database=database, unread="it is of an older form")
+    journal = rootfs.entries.get(RootPath(f"{place}-wal"))
+    if journal is not None and journal.size:
+        return Packages(system="rpm", database=database, unread="it has a journal that is not written back")
     try:
         with rpm.opened(rootfs.read(place, rpm.MAX_BYTES + 1)) as connection:
             for key, header in rpm.headers(connection):
@@ -266,14 +225,16 @@ def _apk_name(word: str) -> str:
     return re.split(r"[<>=~]", word, maxsplit=1)[0]
 
 
-def _stanzas(raw: bytes) -> Iterator[bytes]:
+def stanzas_of(raw: bytes) -> Iterator[bytes]:
+    """Yield the entries of dpkg's or apk's database, each with the empty line behind it."""
     for part in raw.split(b"\n\n"):
         text = part.strip(b"\n")
         if text:
             yield text + b"\n\n"
 
 
-def _field(stanza: bytes, name: bytes) -> str:
+def field_of(stanza: bytes, name: bytes) -> str:
+    """Return the field's value, "" without one; `name` is a pattern."""
     match = re.search(rb"^" + name + rb": *(.*)$", stanza, re.MULTILINE)
     return os.fsdecode(match[1]) if match else ""
 

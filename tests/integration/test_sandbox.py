@@ -17,9 +17,9 @@ from typing import Any, cast
 import pytest
 
 from docker_slim_plugin import children, descriptors
+from docker_slim_plugin.base.selections import Selections, installed
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model import Entry, EntryKind, RootPath
-from docker_slim_plugin.resolve import packages
 from docker_slim_plugin.resolve.named import is_program
 from docker_slim_plugin.resolve.os_release import OS_RELEASE, distribution
 from docker_slim_plugin.rootfs import Rootfs
@@ -109,7 +109,7 @@ def test_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch, deed: str) -> None:
 
 def test_what_it_is() -> None:
     with Sandbox() as sandbox:
-        assert sandbox.call(packages.united, packages.Packages(), b"") == b""
+        assert sandbox.call(installed, ()) == Selections()
         status = Path(f"/proc/{sandbox._process.pid}/status").read_text()
         fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
         assert {fields[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}

@@ -5,18 +5,24 @@ F: names a directory and R: a file in it; the lines after them say more of it (M
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable, Iterator
 
 _OF_A_FILE = (b"a:", b"Z:")
 
 
-def stanza(content: bytes, keep: Callable[[str], bool]) -> bytes:
-    """Return the entry with the directories and files alone that `keep` says are in; the order stays."""
-    return b"".join(line + b"\n" for line in _kept(content, keep)) + b"\n"
+def stanza(content: bytes, keep: Callable[[str], bool], changed: Callable[[str], bytes | None]) -> bytes:
+    """Return the entry with the directories and files alone that `keep` says are in; the order stays.
+
+    `changed` gives the content of a file that is in the image otherwise than it was: its sum is another one.
+    """
+    return b"".join(line + b"\n" for line in _kept(content, keep, changed)) + b"\n"
 
 
-def _kept(content: bytes, keep: Callable[[str], bool]) -> Iterator[bytes]:
+def _kept(content: bytes, keep: Callable[[str], bool], changed: Callable[[str], bytes | None]) -> Iterator[bytes]:
     directory, inside, after = b"", True, True
+    now: bytes | None = None
     for line in filter(None, content.split(b"\n")):
         tag = line[:2]
         if tag == b"F:":
@@ -25,6 +31,9 @@ def _kept(content: bytes, keep: Callable[[str], bool]) -> Iterator[bytes]:
         elif tag == b"R:":
             name = b"/".join(filter(None, (directory, line[2:])))
             after = keep("/" + _text(name))
+            now = changed("/" + _text(name)) if after else None
+        elif line.startswith(b"Z:Q1") and now is not None:
+            line = b"Z:Q1" + base64.b64encode(hashlib.sha1(now, usedforsecurity=False).digest())  # noqa: PLW2901
         if after if tag == b"R:" or tag in _OF_A_FILE else inside or tag not in (b"F:", b"M:"):
             yield line
 

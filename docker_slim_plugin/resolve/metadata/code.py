@@ -14,7 +14,10 @@ from docker_slim_plugin.rootfs import Rootfs
 DATABASES = ("/var/lib/dpkg/", "/lib/apk/db/", "/usr/lib/apk/db/", "/var/lib/rpm/", "/usr/lib/sysimage/rpm/")
 PYTHON = re.compile(r"\.(?:dist|egg)-info(?:/|$)|\.egg/EGG-INFO(?:/|$)", re.IGNORECASE)
 MANIFEST = re.compile(r"/(?:node_modules|nodejs)/(?:@[^/]+/)?[^/@]+/package\.json$|/node_modules/\.package-lock\.json$")
-GEMSPEC = re.compile(r"/specifications/(?:default/)?[^/]+\.gemspec$")
+GEM = re.compile(
+    r"/specifications/(?:default/)?[^/]+\.gemspec$"
+    r"|/extensions/(?:[^/]+/){3}(?:gem\.build_complete|gem_make\.out|mkmf\.log)$"
+)
 LICENSES = ("/usr/share/licenses/", "/usr/local/share/licenses/")
 
 
@@ -22,7 +25,7 @@ class Code:
     """The kept files of one image that count."""
 
     def __init__(self, rootfs: Rootfs, packages: Packages, kept: Iterable[RootPath]) -> None:
-        files = (path for path in kept if rootfs.entries[path].kind is not EntryKind.DIRECTORY)
+        files = (path for path in kept if not _is_directory(rootfs, path))
         self._sorted = sorted(path for path in files if not is_metadata(path))
         self._all = frozenset(self._sorted)
         counted = (path for path in self._sorted if not is_documentation(path) and not path.startswith(LICENSES))
@@ -45,8 +48,15 @@ class Code:
         return place < len(self._sorted) and self._sorted[place].startswith(start)
 
 
+def _is_directory(rootfs: Rootfs, path: RootPath) -> bool:
+    # What a list names as a directory may be a link to one in the image: /lib, in a merged /usr.
+    entry = rootfs.entries[path]
+    found = rootfs.find(path) if entry.kind is EntryKind.SYMLINK else entry
+    return found is not None and found.kind is EntryKind.DIRECTORY
+
+
 def is_metadata(path: str) -> bool:
     """Tell whether a file is there to describe packages."""
     if path.startswith(DATABASES):
         return True
-    return any(pattern.search(path) for pattern in (PYTHON, MANIFEST, GEMSPEC))
+    return any(pattern.search(path) for pattern in (PYTHON, MANIFEST, GEM))

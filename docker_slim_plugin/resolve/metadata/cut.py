@@ -6,7 +6,7 @@ metadata are there, too: lists name them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from docker_slim_plugin.model import EntryKind, Reason, ReasonKind, RootPath
@@ -15,14 +15,15 @@ from docker_slim_plugin.resolve.metadata import apk, dpkg, gems, node, python, r
 from docker_slim_plugin.resolve.metadata.code import Code
 from docker_slim_plugin.resolve.metadata.described import Described
 from docker_slim_plugin.resolve.metadata.texts import Texts
+from docker_slim_plugin.resolve.metadata.wanted import NONE, is_read, is_wanted
 from docker_slim_plugin.resolve.packages import DIVERSIONS, Packages, shortened, undiverted
 from docker_slim_plugin.resolve.spelling import Spelling
 
 PACKAGES = Reason(ReasonKind.HINT, "pkgdb", "package database")
 FILTERED = Reason(ReasonKind.GENERATED, "pkgdb", "only packages that own a kept file")
 CUT = Reason(ReasonKind.GENERATED, "pkgdb", "only files that are kept")
-_GIVEN = frozenset({ReasonKind.DIRECTORY, ReasonKind.SYMLINK})
-Content = Callable[[bytes], bytes]
+Made = Mapping[RootPath, bytes]
+Content = Callable[[bytes, Made], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Choice:
     """What metadata is in, and how its files are made."""
 
     made: Mapping[RootPath, Content] = field(default_factory=dict)
-    """What is left of a file's content."""
+    """What is left of a file's content, given what is made of the files before it."""
     database: frozenset[RootPath] = frozenset()
     """Files of the distribution's own package database."""
     gone: frozenset[RootPath] = frozenset()
@@ -57,12 +58,12 @@ def contents(ledger: Ledger, choice: Choice, texts: Texts) -> tuple[dict[RootPat
     """Return the content of the files that are not as they were, and warnings."""
     found: dict[RootPath, bytes] = {}
     warnings: list[str] = []
-    for path, make in sorted(choice.made.items()):
+    for path, make in choice.made.items():
         before = texts.read(path, rpm.MAX_BYTES) if path in ledger.reasons else None
         if before is None:
             continue
         try:
-            content = make(before)
+            content = make(before, found)
         except rpm.ERRORS as error:
             warnings.append(f"the package database cannot be filtered ({error}): it is kept whole")
             continue
@@ -93,7 +94,7 @@ class _Choosing:
         """Keep what describes packages of languages that are in; the rest goes, but for what the run has read."""
         left: list[RootPath] = []
         for one in self._described():
-            if one.present or (one.directory is not None and self._is_asked(one.directory, {ReasonKind.REPAIR})):
+            if one.present or self._was_missed(one):
                 self._keep_described(one)
             elif not one.needed:
                 left += self._drop_described(one)
@@ -107,20 +108,25 @@ class _Choosing:
         yield from node.find(rootfs, packages, code)
         yield from gems.find(rootfs, packages, code, self.texts, self._is_read)
 
+    def _was_missed(self, one: Described) -> bool:
+        """Tell whether a slim image went wrong without it."""
+        reasons = self.ledger.reasons.get(one.directory, ()) if one.directory is not None else ()
+        return any(reason.kind is ReasonKind.REPAIR for reason in reasons)
+
     def _keep_described(self, one: Described) -> None:
         for path in one.wanted:
             self.ledger.keep(path, PACKAGES)
         for path in one.lists:
             if not self._is_read(path):
                 base = python.base(path)
-                self.made[path] = lambda content, path=path, base=base: python.cut(  # type: ignore[misc]
+                self.made[path] = lambda content, _, path=path, base=base: python.cut(  # type: ignore[misc]
                     path, content, lambda name: self.spelling.below(base, name) in self.ledger.reasons
                 )
 
     def _drop_described(self, one: Described) -> list[RootPath]:
         """Drop what nobody asked for; return the rest."""
-        ways = frozenset({ReasonKind.ACCESS}) if one.scanned else frozenset[ReasonKind]()
-        left = [path for path in one.files if path in self.ledger.reasons and self._is_wanted(path, ways)]
+        but = frozenset({ReasonKind.ACCESS}) if one.scanned else NONE
+        left = [path for path in one.files if is_wanted(self.ledger.reasons.get(path, ()), but)]
         for path in one.files:
             if path not in left:
                 self.ledger.reasons.pop(path, None)
@@ -158,36 +164,41 @@ class _Choosing:
             self._keep(status)
             self.ledger.reasons[status] = {FILTERED: None}
             stanzas = [(key, stanza) for key, stanza in self.packages.stanzas if key in keys]
-            self.made[status] = lambda _: b"".join(
+            self.made[status] = lambda _, __: b"".join(
                 dpkg.stanza(shortened(stanza), self._listed(key)) for key, stanza in stanzas
             )
         info = RootPath(dpkg.INFO)
         for name in self.ledger.rootfs.children.get(info, ()):
             key, dot, suffix = name.rpartition(".")
             if f"{dot}{suffix}" in dpkg.CUT:
-                cut = dpkg.sums if suffix == "md5sums" else dpkg.lines
-                self._part(RootPath(f"{info}/{name}"), key, cut)
+                self._part(RootPath(f"{info}/{name}"), key)
         for path in map(RootPath, dpkg.ALWAYS if keys else ()):
             self._keep(path)
         if any(self._listed("")(path) for pair in self.packages.diverted.items() for path in (pair[0], pair[1][0])):
-            self._part(RootPath(DIVERSIONS), "", dpkg.diversions)
+            self._keep(RootPath(DIVERSIONS))
+            if not self._is_read(RootPath(DIVERSIONS)):
+                self.made[RootPath(DIVERSIONS)] = lambda content, _: dpkg.diversions(content, self._listed(""))
 
-    def _part(self, path: RootPath, key: str, cut: Callable[[bytes, Callable[[str], bool]], bytes]) -> None:
-        """Keep a file of a package that is in, cut; drop one of another."""
-        if key and key not in self.code.packages:
+    def _part(self, path: RootPath, key: str) -> None:
+        """Keep a list or the sums of a package that is in, cut; drop those of another."""
+        if key not in self.code.packages:
             if path in self.ledger.reasons and not self._is_wanted(path):
                 del self.ledger.reasons[path]
             return
         self._keep(path)
-        if not self._is_read(path):
-            self.made[path] = lambda content: cut(content, self._listed(key))
+        if self._is_read(path):
+            return
+        if path.endswith(".md5sums"):
+            self.made[path] = lambda content, made: dpkg.sums(content, self._listed(key), self._changed(key, made))
+        else:
+            self.made[path] = lambda content, _: dpkg.lines(content, self._listed(key))
 
     def _distroless(self, *, whole: bool) -> None:
         del whole  # One that was read says nothing of the others.
         for path in self.packages.database:
             name = path.rpartition("/")[2]
             if name.endswith(".md5sums"):
-                self._part(path, name.removesuffix(".md5sums"), dpkg.sums)
+                self._part(path, name.removesuffix(".md5sums"))
             elif name in self.code.packages:
                 self._keep(path)
             elif path in self.ledger.reasons and not self._is_wanted(path):
@@ -199,8 +210,10 @@ class _Choosing:
             return
         self._keep(installed)
         self.ledger.reasons[installed] = {FILTERED: None}
-        self.made[installed] = lambda _: b"".join(
-            apk.stanza(stanza, self._listed(key)) for key, stanza in self.packages.stanzas if key in self.code.packages
+        self.made[installed] = lambda _, made: b"".join(
+            apk.stanza(stanza, self._listed(key), self._changed(key, made))
+            for key, stanza in self.packages.stanzas
+            if key in self.code.packages
         )
 
     def _rpm(self, *, whole: bool) -> None:
@@ -210,7 +223,7 @@ class _Choosing:
         for path in self.packages.database:
             if path == place or self.ledger.rootfs.entries[path].kind is EntryKind.SYMLINK:
                 self._keep(path)
-        self.made[place] = lambda content: rpm.cut(content, self.code.packages)
+        self.made[place] = lambda content, _: rpm.cut(content, self.code.packages)
 
     def _keep(self, path: RootPath) -> None:
         if path in self.ledger.rootfs.entries:
@@ -219,26 +232,22 @@ class _Choosing:
 
     def _listed(self, key: str) -> Callable[[str], bool]:
         """Return what tells whether a path in a list of the package is in the image."""
-        diverted = self.packages.diverted
-        return lambda path: self.spelling.canonical(undiverted(path, key, diverted)) in self.ledger.reasons
+        return lambda path: self._place(path, key) in self.ledger.reasons
+
+    def _changed(self, key: str, made: Made) -> Callable[[str], bytes | None]:
+        """Return what gives the content that is made of a file in a list of the package."""
+
+        def content(path: str) -> bytes | None:
+            place = self._place(path, key)
+            return None if place is None else made.get(place)
+
+        return content
+
+    def _place(self, path: str, key: str) -> RootPath | None:
+        return self.spelling.canonical(undiverted(path, key, self.packages.diverted))
 
     def _is_read(self, path: RootPath) -> bool:
-        """Tell whether the run has opened the file, or the user wants it."""
-        kinds = (ReasonKind.ACCESS, ReasonKind.REPAIR)
-        return any(
-            reason.kind is ReasonKind.KEEP or (reason.kind in kinds and reason.detail.startswith("open"))
-            for reason in self.ledger.reasons.get(path, ())
-        )
+        return is_read(self.ledger.reasons.get(path, ()))
 
-    def _is_wanted(self, path: RootPath, but: Iterable[ReasonKind] = ()) -> bool:
-        """Tell whether anybody wants the file for more than its name; reasons of the kinds in `but` do not count."""
-        return any(
-            reason.kind not in but
-            and reason.kind not in _GIVEN
-            and not (reason.kind is ReasonKind.ACCESS and not reason.detail.startswith(("open", "exec")))
-            and not (reason.kind is ReasonKind.HINT and reason.by == "listed")
-            for reason in self.ledger.reasons.get(path, ())
-        )
-
-    def _is_asked(self, path: RootPath, kinds: Iterable[ReasonKind]) -> bool:
-        return any(reason.kind in kinds for reason in self.ledger.reasons.get(path, ()))
+    def _is_wanted(self, path: RootPath) -> bool:
+        return is_wanted(self.ledger.reasons.get(path, ()))

@@ -6,6 +6,7 @@ installing, and stay out. On a base image, where files of both are in, so are th
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 
@@ -13,13 +14,15 @@ from docker_slim_plugin.resolve.packages import CONFFILE_END, CONFFILES
 
 INFO = "/var/lib/dpkg/info"
 CUT = (".list", ".md5sums", ".conffiles")
-NEEDLESS = (".md5sums", ".conffiles")
-"""When nothing is left in them."""
+NEEDLESS = (".conffiles",)
+"""When nothing is left in it; of sums, dpkg --audit misses even an empty file."""
 ALWAYS = ("/var/lib/dpkg/info/format", "/var/lib/dpkg/arch")
 """By which dpkg knows under what names it keeps the others."""
 _REMOVED = b"remove-on-upgrade "
 Keep = Callable[[str], bool]
 """Tells whether a path, as a list of the package writes it, is in the image."""
+Changed = Callable[[str], bytes | None]
+"""Gives the content of a file of the package that is in the image otherwise than it was."""
 
 
 def lines(content: bytes, keep: Keep) -> bytes:
@@ -28,9 +31,16 @@ def lines(content: bytes, keep: Keep) -> bytes:
     return b"".join(line + b"\n" for line in kept)
 
 
-def sums(content: bytes, keep: Keep) -> bytes:
-    """Return a .md5sums with the files alone that are in."""
-    return b"".join(line + b"\n" for line in _lines(content) if keep(summed(line)))
+def sums(content: bytes, keep: Keep, changed: Changed) -> bytes:
+    """Return a .md5sums with the files alone that are in, as they are there."""
+    kept = ((line, summed(line)) for line in _lines(content))
+    return b"".join(_sum(line, changed(path)) + b"\n" for line, path in kept if keep(path))
+
+
+def _sum(line: bytes, changed: bytes | None) -> bytes:
+    if changed is None:
+        return line
+    return hashlib.md5(changed, usedforsecurity=False).hexdigest().encode() + line[32:]
 
 
 def summed(line: bytes) -> str:

@@ -30,7 +30,7 @@ _LIBRARY = re.compile(r".*/ruby/(?P<version>\d+\.\d+\.\d+)/(?:[^/]*linux[^/]*/)?
 _EXTENSION = re.compile(r"(?P<home>.*)/extensions/[^/]+/[^/]+/(?P<full>[^/]+)/", re.DOTALL)
 _STUB = re.compile(r"^# stub: (\S+) ", re.MULTILINE)
 _STRING = re.compile(r'"([^"\\\n]*)"')
-_NEEDS = re.compile(r"\.(add_(?:runtime_)?dependency)\(? ?(?:%q<([^>\n]+)>|[\"']([^\"'\n]+)[\"'])")
+_NEEDS = re.compile(r"\.(add_(?:runtime_|development_)?dependency)\(? ?(?:%q<([^>\n]+)>|[\"']([^\"'\n]+)[\"'])")
 _LOCKED = re.compile(r"^    ([^\s(]+) \(([^()\s]+)\)\r?$", re.MULTILINE)
 _PLAIN = ("README", "LICENSE", "COPYING", "CHANGELOG", "Gemfile", "Rakefile")
 
@@ -108,20 +108,20 @@ class _Search:
         stub = _STUB.search(text)
         name = stub[1] if stub else full.rpartition("-")[0]
         gem = _Gem(path, name, full, _needs(text), present=False)
-        return replace(gem, present=self._is_present(gem, match["home"], text))
+        present = self._is_present(gem, match["home"], text, default=match["default"] is not None)
+        return replace(gem, present=present)
 
-    def _is_present(self, gem: _Gem, home: str, text: str) -> bool:
+    def _is_present(self, gem: _Gem, home: str, text: str, *, default: bool) -> bool:
         own = RootPath(f"{home}/gems/{gem.full}")
         if self._code.below(own) or (home, gem.full) in self._extended:
             return True
-        # A default gem may have an own directory for its programs alone.
-        files = _files(text)
-        version = home.rpartition("/")[2]
-        if any((version, name) in self._library for name in files):
-            return True
+        if default:
+            # It may have a directory of its own, for its programs alone.
+            version = home.rpartition("/")[2]
+            return any((version, name) in self._library for name in _files(text))
         owner = self._packages.owners.get(gem.path)
         has_own = any(entry.kind is not EntryKind.DIRECTORY for entry in self._rootfs.below(own))
-        if files or owner is None or has_own:
+        if owner is None or has_own:
             return False
         owned = self._owned.get(owner, [])
         mark = re.compile(rf"/{re.escape(gem.name.replace('-', '/'))}(?:/|\.rb$|\.so$)")
@@ -138,7 +138,7 @@ def _files(text: str) -> list[str]:
 
 
 def _needs(text: str) -> frozenset[str]:
-    """Return the gems that one needs to run; old specifications name those for developing among them besides."""
-    found = _NEEDS.findall(text)
-    run = [one for one in found if one[0] == "add_runtime_dependency"]
-    return frozenset(quoted or word for _, quoted, word in run or found)
+    """Return the gems that one needs to run; for an old RubyGems, those for developing are named among them besides."""
+    found = [(how, quoted or word) for how, quoted, word in _NEEDS.findall(text)]
+    developing = {name for how, name in found if how == "add_development_dependency"}
+    return frozenset(name for _, name in found if name not in developing)

@@ -18,12 +18,18 @@ from docker_slim_plugin.resolve.metadata.rpmheader import Header
 
 FILE = "rpmdb.sqlite"
 MAX_BYTES = 192 << 20
-MAX_STEPS = 20_000
+MAX_STEPS = 5_000
 """Of STEP instructions of sqlite's machine each."""
 STEP = 100_000
 ERRORS = (sqlite3.Error, ValueError, OSError, MemoryError, OverflowError)
 _MAGIC = b"SQLite format 3\0"
-_PLAIN = re.compile(r"CREATE (?:TABLE|(?:UNIQUE )?INDEX) ['\"]?\w+['\"]?(?: ON ['\"]?\w+['\"]?)? ?\([\w\s,()'\"]*\)")
+_NAME = r"['\"]?\w+['\"]?"
+_COLUMNS = r"[\w\s'\"]+(?:,[\w\s'\"]+)*"
+_REFERENCE = rf",\s*FOREIGN KEY\s*\(\w+\)\s*REFERENCES {_NAME}\s*\(\w+\)\s*"
+_PLAIN = re.compile(
+    rf"CREATE TABLE {_NAME}\s*\({_COLUMNS}(?:{_REFERENCE})?\)"
+    rf"|CREATE (?:UNIQUE )?INDEX {_NAME} ON {_NAME}\s*\({_COLUMNS}\)"
+)
 _MORE = re.compile(r"\b(?:CHECK|AS|DEFAULT|GENERATED|COLLATE)\b", re.IGNORECASE)
 _VERSION = slice(96, 100)
 
@@ -150,7 +156,7 @@ def _tables(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
     names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid").fetchall()
     found = {}
     for (name,) in names:
-        if re.fullmatch(r"\w+", name):
+        if re.fullmatch(r"\w+", str(name)):
             columns = tuple(row[1] for row in connection.execute(f'PRAGMA main.table_info("{name}")'))
             if "hnum" in columns:
                 found[name] = columns
