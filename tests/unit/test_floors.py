@@ -14,7 +14,7 @@ FLOORS = (
     {"__init__", "errors", "linux", "model", "mountinfo", "records"},
     {"cancel", "gate", "httpprobe", "inside", "linux_fanotify", "linux_inotify", "naming", "outfile", "permitted", "progress", "request", "rootfs", "rootmount"}
     | {"upper", "workspace"},
-    {"engine", "judge", "launch", "tracefile"},
+    {"engine", "judge", "launch", "redact", "tracefile"},
     {"beside", "doctor", "leftovers", "pristine", "trace", "trust"},
     {"image", "observe", "resolve"},
     {"shell"},
