@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 
 from docker_slim_plugin import trust
@@ -15,6 +16,7 @@ from docker_slim_plugin.model import Observations
 from docker_slim_plugin.observe.attached import observe_running
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.prove import prove
+from docker_slim_plugin.redact import Discreet, filled, hiding, secrets_of
 from docker_slim_plugin.replay import Replay
 from docker_slim_plugin.report import Report, report_file, save
 from docker_slim_plugin.request import Request
@@ -26,7 +28,8 @@ def slim(request: Request, progress: Progress) -> Report:
     """Write slim images of `request.image`, try each, and return what was seen, kept and proved."""
     files.check(request.outputs)
     given = loaded(request, progress)
-    with opened(request, progress) as job:
+    secrets = secrets_of(tuple(given_options(request, given)), os.environ)
+    with hiding(secrets), opened(request, Discreet(progress, secrets)) as job:
         traces = of_this_image(job, given) if request.traces else observed(job)
         with job.clock.step("resolve"):
             rootfs, notes = job.tree.wait()
@@ -46,7 +49,7 @@ def slim(request: Request, progress: Progress) -> Report:
             report = replace(report, warnings=(*report.warnings, note))
         if not request.dry_run:
             report = prove(job, report, rootfs, ways)
-        report = replace(report, seconds=job.clock.seconds(), phases=tuple(job.clock.phases))
+        report = replace(report, seconds=job.clock.seconds(), phases=tuple(job.clock.phases)).discreet(secrets)
     save(report)
     if not report.passed:
         for warning in dict.fromkeys(report.warnings):
@@ -57,7 +60,8 @@ def slim(request: Request, progress: Progress) -> Report:
 
 def trace(request: Request, progress: Progress) -> tuple[str, tuple[Trace, ...]]:
     """Observe `request.image`, write nothing; return the text of a trace file, and what is in it."""
-    with opened(request, progress) as job:
+    secrets = secrets_of(request.docker_options, os.environ)
+    with hiding(secrets), opened(request, Discreet(progress, secrets)) as job:
         traces = observed(job)
         rootfs, _ = job.tree.wait()
         small = tuple(replace(one, observations=of_the_image(rootfs, one.observations)) for one in traces)
@@ -107,11 +111,22 @@ def loaded(request: Request, progress: Progress) -> tuple[tuple[str, Trace], ...
     traces = tuple((name, one) for name in request.traces for one in load(name))
     if request.traces and not traces:
         raise SlimError("cannot build from traces without a run", hint="docker slim trace --output FILE IMAGE")
-    if request.verify and not request.dry_run:
-        exercises = (one.exercise for _, one in traces if one.exercise)
+    if not traces or not request.verify or request.dry_run:
+        return traces
+    given = {**os.environ, **dict(one.split("=", 1) for one in request.environment)}
+    traces = tuple((name, replace(one, exercise=one.exercise and filled(one.exercise, given))) for name, one in traces)
+    exercises = tuple(one.exercise for _, one in traces if one.exercise)
+    with hiding(secrets := secrets_of((option for one in exercises for option in one.docker_options), {})):
         for act in trust.require(exercises, allowed=request.host_exec, trusted=request.trust):
-            progress.warn(f"as a trace says: {act}")
+            progress.warn(f"as a trace says: {secrets.hidden_command(act)}")
     return traces
+
+
+def given_options(request: Request, given: tuple[tuple[str, Trace], ...]) -> Iterator[str]:
+    """Yield docker's options of the request and of the traces."""
+    yield from request.docker_options
+    for _, one in given:
+        yield from one.exercise.docker_options if one.exercise else ()
 
 
 def of_this_image(job: Job, given: tuple[tuple[str, Trace], ...]) -> tuple[Trace, ...]:

@@ -10,7 +10,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from docker_slim_plugin.model import (
     SlimImage,
     SourceImage,
 )
+from docker_slim_plugin.redact import Secrets
 from docker_slim_plugin.runs import state_directory
 from docker_slim_plugin.verify import Verdict
 
@@ -78,6 +79,28 @@ class Report:
     @property
     def kept_files(self) -> int:
         return len(self.plan.files())
+
+    def discreet(self, secrets: Secrets) -> Report:
+        """Return the report as it may be shown and kept: without the values that the run was given."""
+
+        def hidden(texts: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(map(secrets.hidden_command, texts))
+
+        def proved(one: Verdict) -> Verdict:
+            return replace(
+                one, behaviour=hidden(one.behaviour), figures=hidden(one.figures), warnings=hidden(one.warnings)
+            )
+
+        result = self.observations.result
+        probes = tuple(replace(probe, target=secrets.hidden_command(probe.target)) for probe in result.probes)
+        return replace(
+            self,
+            observations=replace(self.observations, result=replace(result, probes=probes)),
+            warnings=hidden(self.warnings),
+            notes=hidden(self.notes),
+            verdicts=tuple(map(proved, self.verdicts)),
+            repairs=tuple(replace(one, because=hidden(one.because)) for one in self.repairs),
+        )
 
     def to_json(self, *, files: bool = False) -> dict[str, Any]:
         """Return the report as JSON's types; with `files` every kept path and its reasons too."""

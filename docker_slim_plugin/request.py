@@ -39,6 +39,8 @@ class Request(Exercise):
     """How often the app is run and watched; what the runs show is united."""
     traces: tuple[str, ...] = ()
     """Files of traces to build from; with any, the app is not run to be watched."""
+    environment: tuple[str, ...] = ()
+    """NAME=VALUE for the variables of the traces, which keep no values; others are taken from our own environment."""
     trust: bool = False
     """Whether what the traces do on this host may be done; otherwise only the commands of `host_exec`, given again."""
     selection: Selection = field(default_factory=Selection)

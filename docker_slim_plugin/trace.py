@@ -7,6 +7,7 @@ owner alone, as the options of a run may hold secrets.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -23,6 +24,7 @@ from docker_slim_plugin.model import (
     SourceImage,
 )
 from docker_slim_plugin.records import Malformed, to_json
+from docker_slim_plugin.redact import kept
 from docker_slim_plugin.request import Exercise
 from docker_slim_plugin.rootfs import Rootfs
 
@@ -92,7 +94,7 @@ def dumps(source: SourceImage, traces: Sequence[Trace]) -> str:
 def _run(trace: Trace) -> tracefile.Run:
     seen = trace.observations
     return tracefile.Run(
-        Exercise=trace.exercise,
+        Exercise=trace.exercise and kept(trace.exercise, os.environ),
         Result=seen.result,
         Mode=seen.mode,
         Watch=seen.watch,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
 
 from docker_slim_plugin.cli import options, values
@@ -16,6 +18,8 @@ def build_image(
     context: typer.Context,
     image: options.Image,
     trace: options.Traces = None,
+    env: options.TraceEnv = None,
+    env_file: options.TraceEnvFile = None,
     host_exec: options.HostExecAgain = None,
     trust_trace: options.TrustTrace = False,  # noqa: FBT002
     tag: options.Tag = "",
@@ -51,6 +55,7 @@ def build_image(
         image=image,
         tag=tag,
         traces=tuple(trace),
+        environment=values.variables([*values.env_files(env_file), *(env or ())], os.environ),
         host_exec=tuple(host_exec or ()),
         trust=trust_trace,
         selection=values.selection(keep, keep_package, keep_all_of, drop, no_hint),

@@ -60,6 +60,20 @@ HostExec = Annotated[
         show_default=False,
     ),
 ]
+TraceEnv = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--env",
+        "-e",
+        metavar="NAME[=VALUE]",
+        help="Value of a variable that a trace names (repeat); without it the one of this environment is taken.",
+        show_default=False,
+    ),
+]
+TraceEnvFile = Annotated[
+    list[str] | None,
+    typer.Option("--env-file", metavar="FILE", help="File of such values (repeat).", show_default=False),
+]
 HostExecAgain = Annotated[
     list[str] | None,
     typer.Option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections import Counter
@@ -14,6 +15,8 @@ from docker_slim_plugin.cli.screen import Screen, Shown
 from docker_slim_plugin.cli.text import counted, printable, seconds, size, table
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model import FilePlan, Observations, SlimImage, SourceImage
+from docker_slim_plugin.redact import secrets_of
+from docker_slim_plugin.redact import shown as sayable
 
 STDOUT = "-"
 """As a report's outputs spell it."""
@@ -106,8 +109,10 @@ def result(report: Outcome, request: Asked, shown: Shown) -> str:
     lines += [f"wrote {printable(place)}" for place in report.outputs if place != STDOUT]
     lines += [f"report: {printable(str(report.file))}"] if report.file else []
     if report.images:
-        words = ["docker", *request.global_options, "run", *request.docker_options, main_image(report).reference]
-        lines.append(f"run it: {printable(shlex.join([*words, *request.command]))}")
+        options = sayable(request.docker_options)
+        words = ["docker", *request.global_options, "run", *options, main_image(report).reference]
+        secrets = secrets_of(request.docker_options, os.environ)
+        lines.append(f"run it: {printable(secrets.hidden_command(shlex.join([*words, *request.command])))}")
     elif request.dry_run:
         lines.append("nothing was written (--dry-run)")
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import sys
@@ -12,6 +13,7 @@ from docker_slim_plugin import outfile
 from docker_slim_plugin.base.kinds import NAMES
 from docker_slim_plugin.errors import SlimError, UsageError
 from docker_slim_plugin.model import Selection
+from docker_slim_plugin.redact import env_file
 from docker_slim_plugin.resolve.hints import HINTS
 from docker_slim_plugin.tracefile import MAX_SECONDS
 
@@ -156,6 +158,14 @@ def ports(values: list[str] | None) -> tuple[str, ...]:
             raise UsageError(f"cannot use --expose {value}", hint="--expose 80, --expose 53/udp, --expose 8000-8010")
         found += [f"{port}/{match[3] or 'tcp'}" for port in range(first, last + 1)]
     return tuple(dict.fromkeys(found))
+
+
+def env_files(names: list[str] | None) -> tuple[str, ...]:
+    """Return the variables of --env-file, as docker run reads such files; UsageError where one cannot be read."""
+    for name in names or ():
+        if not os.access(name, os.R_OK) or os.path.isdir(name):
+            raise UsageError(f"cannot read {name}", hint="--env-file FILE")
+    return tuple(line for name in names or () for line in env_file(name) if not line.startswith("="))
 
 
 def variables(values: list[str] | None, environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,6 +25,7 @@ from docker_slim_plugin.engine.border import Blocks, ImageMissing, advice_on_spa
 from docker_slim_plugin.engine.container import Container
 from docker_slim_plugin.engine.identity import LABEL, TEMPORARY
 from docker_slim_plugin.engine.platform import architecture, is_native, suits
+from docker_slim_plugin.engine.variables import given
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import GATE_PATH
 from docker_slim_plugin.model import SourceImage
@@ -52,8 +53,10 @@ class Engine:
         address = endpoint(global_options)
         return cls(reach(address), address, tuple(global_options))
 
-    def docker(self, *arguments: str, quiet: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run the user's own docker client."""
+    def docker(
+        self, *arguments: str, quiet: bool = True, more: Mapping[str, str] | None = None, inherited: Sequence[int] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the user's own docker client, with `more` in its environment and some of our descriptors."""
         client = os.environ.get("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND") or "docker"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_CLI_PLUGIN_")}
         return subprocess.run(
@@ -64,7 +67,8 @@ class Engine:
             stderr=subprocess.PIPE if quiet else None,
             text=True,
             errors="surrogateescape",
-            env=environment,
+            env=environment | dict(more or {}),
+            pass_fds=tuple(inherited),
         )
 
     @translated
@@ -142,10 +146,10 @@ class Engine:
 
     def create(self, options: Sequence[str], image: str, argv: Sequence[str]) -> Container:
         """Make a container with docker create's own options; nothing is started."""
-        with workspace(self.run_id) as directory:
+        with workspace(self.run_id) as directory, given(options) as said:
             file = directory / "cid"
-            arguments = ["--cidfile", str(file), "--label", f"{LABEL}={self.run_id}", *options, image, *argv]
-            answer = self.docker("create", *arguments)
+            arguments = ["--cidfile", str(file), "--label", f"{LABEL}={self.run_id}", *said.options, image, *argv]
+            answer = self.docker("create", *arguments, more=said.environment, inherited=said.descriptors)
             if answer.returncode:
                 reason = answer.stderr.strip().removeprefix("docker: ").removeprefix("Error response from daemon: ")
                 first = reason.splitlines()[0] if reason else "no reason given"

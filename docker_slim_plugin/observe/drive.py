@@ -24,6 +24,7 @@ from docker_slim_plugin.observe.probe import Execute, ProbePlan, run_probes
 from docker_slim_plugin.observe.ready import Target, processor_seconds, wait_ready
 from docker_slim_plugin.observe.watch import Watch
 from docker_slim_plugin.progress import Progress
+from docker_slim_plugin.redact import hidden_result, hiding, secrets_of
 
 STOP_SECONDS = 10.0
 """docker stop's own grace."""
@@ -96,7 +97,23 @@ def run(
     follow: Callable[[int], None] | None,
     progress: Progress,
 ) -> RunResult:
-    """Drive the app in a started container until `drive` says enough, then stop it; the same for source and slim."""
+    """Drive the app in a started container until `drive` says enough, then stop it; the same for source and slim.
+
+    What it says of the values that it was given is hidden.
+    """
+    secrets = secrets_of(drive.launch.options, os.environ)
+    with hiding(secrets):
+        return hidden_result(_run(container, init, drive, seen, follow, progress), secrets)
+
+
+def _run(
+    container: Container,
+    init: int,
+    drive: Drive,
+    seen: Seen,
+    follow: Callable[[int], None] | None,
+    progress: Progress,
+) -> RunResult:
     deadline = time.monotonic() + drive.timeout
     launch = drive.launch
 

@@ -19,7 +19,7 @@ FLOORS = (
     | {"request", "rootfs", "rootmount", "tree_channel", "tree_index", "tree_reader", "upper", "workspace"},
     {"tree_process"},
     {"sandbox"},
-    {"engine", "judge", "launch", "tracefile"},
+    {"engine", "judge", "launch", "redact", "tracefile"},
     {"beside", "doctor", "leftovers", "pristine", "trace", "trust"},
     {"image", "observe", "resolve"},
     {"shell"},

@@ -118,7 +118,7 @@ def test_a_sound_one_is_used(tmp_path: Path, document: Any) -> None:
     (tmp_path / "t").write_text(json.dumps(document))
     use(str(tmp_path / "t"))
     first, _ = load(str(tmp_path / "t"))
-    assert first.exercise == EXERCISE
+    assert first.exercise == replace(EXERCISE, docker_options=("--env=MODE", *EXERCISE.docker_options[1:]))
     assert set(first.observations.accesses) == set(ACCESSES)
 
 

@@ -198,7 +198,7 @@ def test_result_as_a_table() -> None:
     text = outcome.result(report("layered", "squashed"), REQUEST, screen.Shown())
     assert "kept 1 of 9,876 files; 10MB of 100MB, 90.0% less; 12 s" in text
     assert "report: /var/x.json" in text
-    assert "run it: docker run '--env=A=b c' nginx:layered x" in text
+    assert "run it: docker run -e A nginx:layered x" in text
     assert "aaaaaaaaaaaa   100MB   4        source" in text
 
 
