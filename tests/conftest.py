@@ -34,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # A job in a shell's background has SIGINT ignored, and so would have every run that a test interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # Runs of the tests are not the user's: they have a state folder of their own, which the next session knows too.
-    os.environ["XDG_STATE_HOME"] = str(config.cache.mkdir("state") if config.cache else Path(config.rootpath, "state"))
+    os.environ["XDG_STATE_HOME"] = str(config.rootpath / ".pytest_cache" / "state")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
