@@ -44,7 +44,7 @@ from docker_slim_plugin.linux import (
 from docker_slim_plugin.privileges import drop_privileges
 
 ATTRIBUTES = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC
-EVENTS = frozenset({"ctypes.get_errno", "socket.sendmsg"})
+EVENTS = frozenset({"ctypes.call_function", "ctypes.get_errno", "socket.sendmsg"})
 """What may happen after setns(2); see "Audit events table" in Python's documentation."""
 CALLS = ("setns", "open_tree", "mount_setattr", "sendmsg")
 REFUSED = 70

@@ -118,7 +118,9 @@ def test_what_it_is() -> None:
         assert fields["Groups"].strip() == ""
         assert (fields["NoNewPrivs"], fields["Seccomp"], fields["Threads"]) == ("1", "2", "1")
         held = [os.readlink(f"/proc/{sandbox._process.pid}/fd/{name}") for name in os.listdir(f"/proc/{sandbox._process.pid}/fd")]
-        assert sorted(re.sub(r"\d+", "N", one) for one in held) == ["/dev/null", "/dev/null", "pipe:[N]", "socket:[N]"]
+        # libffi keeps its own file open, to map its code from.
+        names = [re.sub(r"\d+", "N", one) for one in held if "/libffi.so" not in one]
+        assert sorted(names) == ["/dev/null", "/dev/null", "pipe:[N]", "socket:[N]"]
         assert Path(f"/proc/{sandbox._process.pid}/environ").read_bytes() == b""
 
 
