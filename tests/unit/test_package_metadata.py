@@ -281,7 +281,8 @@ def test_both_names_the_files_of_both() -> None:
 
 def test_garbage_is_kept_as_it_is_or_left_out_in_linear_time() -> None:
     chance = random.Random(7)
-    pieces = [b"\n", b"\n\n", b"F:", b"R:", b"Z:Q1", b"Conffiles:\n ", b"Package: a", b'"', b",", b"/", b"..", b"\0", b"\xff", b"a", b"  ", b"s.files = [", b"# stub: "]
+    pieces = [b"\n", b"\n\n", b"F:", b"R:", b"Z:Q1", b"Conffiles:\n ", b"Package: a", b'"', b",", b"/", b"..", b"\0", b"\xff", b"a", b"  ", b"s.files = [", b"# stub: ",
+              b".add_dependency(%q<", b".add_dependency('", b"../", b'""', b"    a (1)"]  # fmt: skip
     names = [
         "/var/lib/dpkg/status", f"{INFO}/a.list", f"{INFO}/a.md5sums", f"{INFO}/a.conffiles", "/var/lib/dpkg/diversions",
         "/s/x-1.dist-info/RECORD", "/s/x-1.egg-info/top_level.txt", "/s/x-1.egg-info/installed-files.txt", "/g/specifications/x-1.gemspec",
@@ -302,9 +303,9 @@ def test_garbage_is_kept_as_it_is_or_left_out_in_linear_time() -> None:
 def test_what_is_too_large_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     from docker_slim_plugin.resolve.metadata import texts
 
-    monkeypatch.setattr(texts, "MAX_TOTAL", 10)
+    monkeypatch.setattr(texts, "MAX_FILE", 10)
     found = plan(SITE, "/s/site-packages/flask/app.py", hints_off=WITH)
     assert found.by_path()[RootPath("/s/site-packages/flask-3.dist-info/RECORD")].content is None
     assert found.warnings == (
-        "1 files of package metadata cannot be read and stay as they are: '/s/site-packages/flask-3.dist-info/RECORD' ...",
+        "cannot read '/s/site-packages/flask-3.dist-info/RECORD': such metadata of packages stays as it is",
     )

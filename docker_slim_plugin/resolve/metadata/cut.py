@@ -59,7 +59,9 @@ def contents(ledger: Ledger, choice: Choice, texts: Texts) -> tuple[dict[RootPat
     found: dict[RootPath, bytes] = {}
     warnings: list[str] = []
     for path, make in choice.made.items():
-        before = texts.read(path, rpm.MAX_BYTES) if path in ledger.reasons else None
+        # The one file that holds a whole database is the largest by far.
+        limit = rpm.MAX_BYTES if path in choice.database and not path.startswith(f"{dpkg.INFO}/") else 0
+        before = texts.read(path, limit) if path in ledger.reasons else None
         if before is None:
             continue
         try:
