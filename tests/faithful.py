@@ -22,8 +22,11 @@ import docker
 
 from docker_slim_plugin import runs
 
-GENERATED = ("/var/lib/dpkg/status", "/lib/apk/db/installed", "/usr/lib/apk/db/installed")
-"""Package databases: filtered in a slim image, so their content is another."""
+GENERATED = re.compile(
+    r"/var/lib/dpkg/(?:status|diversions|info/.*\.(?:list|md5sums|conffiles)|status\.d/.*\.md5sums)"
+    r"|/(?:usr/)?lib/apk/db/installed|/.*/rpmdb\.sqlite|/.*\.(?:dist|egg)-info/(?:RECORD|installed-files\.txt)"
+)
+"""Metadata of packages: cut in a slim image, so its content is another."""
 LABELS = ("org.opencontainers.image.base.name", "org.opencontainers.image.base.digest")
 OF_A_CONTAINER = {"Hostname", "Domainname", "MacAddress", "Image", "AttachStdin", "AttachStdout", "AttachStderr"}
 """Fields that an image's Config only has because a container's has them."""
@@ -49,7 +52,7 @@ class Node:
     digest: str
 
 
-def differences(source: str, slim: str, *, generated: Collection[str] = GENERATED, built: bool = False) -> list[str]:
+def differences(source: str, slim: str, *, built: bool = False) -> list[str]:
     """Return a sentence for each way in which `slim` is not `source` with fewer files; [] means faithful.
 
     `built` allows for what `docker build` does to any context: times in whole seconds, no extended attributes but
@@ -58,6 +61,7 @@ def differences(source: str, slim: str, *, generated: Collection[str] = GENERATE
     found = config_differences(source, slim, built=built)
     ours = tree(slim)
     theirs = tree(source, hashed=ours)
+    generated = {path for path in ours if GENERATED.fullmatch(path)}
     for path, node in ours.items():
         if path not in theirs:
             found.append(f"{path!r} is not in the source")

@@ -7,6 +7,9 @@ import posixpath
 from docker_slim_plugin.model import EntryKind, RootPath
 from docker_slim_plugin.rootfs import Rootfs
 
+MAX_KNOWN = 200_000
+"""Directories remembered: lists may name any number that are not there."""
+
 
 class Spelling:
     """Finds the entries that lists name; walks to each directory once."""
@@ -28,6 +31,8 @@ class Spelling:
     def child(self, directory: str, name: str) -> RootPath | None:
         """Return the entry with this name in a directory."""
         if directory not in self._directories:
+            if len(self._directories) >= MAX_KNOWN:
+                self._directories.clear()
             end = self._rootfs.walk(directory).end if directory.startswith("/") else None
             self._directories[directory] = end
         above = self._directories[directory]

@@ -20,11 +20,12 @@ from docker_slim_plugin.image.layers import grouped
 from docker_slim_plugin.layering import Extras, complete, on_base
 from docker_slim_plugin.model import Entry, EntryKind, FilePlan, Group, ReasonKind, RootPath, SourceImage
 from docker_slim_plugin.rootfs import Rootfs
+from tests import rpmdb
 from tests.directly import DIRECTLY
 from tests.rootfs import rootfs
 from tests.unit.test_busybox import BUSYBOX
 from tests.unit.test_packages import DPKG
-from tests.unit.test_plan import Tree, plan
+from tests.unit.test_plan import NO_HINTS, Tree, plan
 
 IMAGE = SourceImage(
     reference="common:1", id="sha256:1", digests=(), tags=(), size=0, os="linux", architecture="amd64", variant="",
@@ -242,3 +243,36 @@ def test_hard_links_of_the_base_are_its_own() -> None:
     found = on_base(plan({"/a": "same"}, "/a"), source, Common(image=IMAGE, rootfs=base, blobs=(), history=()), DIRECTLY)
     inodes = {kept.entry.path: kept.entry.inode for kept in found.kept if kept.entry.kind is EntryKind.FILE}
     assert inodes == {"/a": 3, "/b": 3}
+
+
+def on(source: Tree, base: Tree, *kept: str) -> FilePlan:
+    return on_base(plan(source, *kept, hints_off=NO_HINTS - {"pkgdb"}), rootfs(source), common(base), DIRECTLY)
+
+
+def test_the_lists_of_a_package_in_both_name_the_files_of_both() -> None:
+    info = "/var/lib/dpkg/info"
+    base = {**DPKG, "/usr/bin/old": "x", f"{info}/bash.list": "/.\n/bin/bash\n/usr/bin/old\n", f"{info}/bash.md5sums": "0" * 32 + "  bin/bash\n"}
+    mine = {**DPKG, f"{info}/bash.list": "/.\n/etc/bash.bashrc\n/bin/bash\n", f"{info}/bash.md5sums": "1" * 32 + "  bin/bash\n"}
+    found = on(mine, base, "/bin/bash", "/etc/bash.bashrc").by_path()
+    assert found[RootPath(f"{info}/bash.list")].content == b"/.\n/bin/bash\n/usr/bin/old\n/etc/bash.bashrc\n"
+    assert found[RootPath(f"{info}/bash.md5sums")].content is None, "as it is in the image above"
+    assert found[RootPath(f"{info}/nginx.list")].group is Group.COMMON
+    status = found[RootPath("/var/lib/dpkg/status")].content or b""
+    assert [line for line in status.split(b"\n") if line.startswith(b"Package: ")] == [b"Package: bash", b"Package: libc6", b"Package: nginx"]
+
+
+def test_what_comes_out_as_the_base_has_it_is_not_written_again() -> None:
+    tree = {**DPKG, "/var/lib/dpkg/status": f"{str(DPKG['/var/lib/dpkg/status']).rstrip()}\n\n"}
+    assert written(on(tree, tree, "/bin/bash")) == set()
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_an_rpm_database_names_the_packages_of_both(damaged: bool) -> None:
+    place = "/var/lib/rpm/rpmdb.sqlite"
+    base: Tree = {"/usr/bin/b": "x", place: b"no database" if damaged else rpmdb.database({"b": ["/usr/bin/b"]})}
+    mine: Tree = {"/usr/bin/a": "x", "/usr/bin/c": "x", place: rpmdb.database({"a": ["/usr/bin/a"], "c": ["/usr/bin/c"]})}
+    found = on(mine, base, "/usr/bin/a")
+    content = found.by_path()[RootPath(place)].content
+    assert content is not None
+    assert rpmdb.rows(content)["Name"] == (["a"] if damaged else ["a", "b"])
+    assert [warning[:36] for warning in found.warnings] == (["the package databases of image and b"] if damaged else [])

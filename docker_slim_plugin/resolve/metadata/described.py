@@ -1,10 +1,15 @@
-"""The metadata of one package of a language."""
+"""The metadata of one package of a language, and how what is left of a file is made."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from docker_slim_plugin.model import RootPath
+
+Made = Mapping[RootPath, bytes]
+Content = Callable[[bytes, Made], bytes]
+"""Makes what is left of a file's content, given what is made of the files before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

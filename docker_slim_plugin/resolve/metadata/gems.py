@@ -22,15 +22,17 @@ from docker_slim_plugin.resolve.metadata.texts import Texts
 from docker_slim_plugin.resolve.packages import Packages
 from docker_slim_plugin.rootfs import Rootfs
 
-MAX_SPECIFICATION = 4 << 20
-MAX_LOCK = 4 << 20
+MAX_TOGETHER = 200
+"""Gems in one package of a distribution that its files are told apart for."""
 LOCKS = ("/Gemfile.lock", "/gems.locked")
 _PLACE = re.compile(r"(?P<home>.*)/specifications/(?P<default>default/)?(?P<full>[^/]+)\.gemspec", re.DOTALL)
 _LIBRARY = re.compile(r".*/ruby/(?P<version>\d+\.\d+\.\d+)/(?:[^/]*linux[^/]*/)?(?P<name>.+)", re.DOTALL)
 _EXTENSION = re.compile(r"(?P<home>.*)/extensions/[^/]+/[^/]+/(?P<full>[^/]+)/", re.DOTALL)
 _STUB = re.compile(r"^# stub: (\S+) ", re.MULTILINE)
 _STRING = re.compile(r'"([^"\\\n]*)"')
-_NEEDS = re.compile(r"\.(add_(?:runtime_|development_)?dependency)\(? ?(?:%q<([^>\n]+)>|[\"']([^\"'\n]+)[\"'])")
+_NEEDS = re.compile(
+    r"\.(add_(?:runtime_|development_)?dependency)\(? ?(?:%q<([^>\n]{1,255})>|[\"']([^\"'\n]{1,255})[\"'])"
+)
 _LOCKED = re.compile(r"^    ([^\s(]+) \(([^()\s]+)\)\r?$", re.MULTILINE)
 _PLAIN = ("README", "LICENSE", "COPYING", "CHANGELOG", "Gemfile", "Rakefile")
 
@@ -52,7 +54,7 @@ def find(
     search = _Search(rootfs, packages, code, texts, places)
     gems = [search.gem(match) for match in places if rootfs.entries[RootPath(match[0])].kind is EntryKind.FILE]
     locks = [path for path in code if path.endswith(LOCKS) and was_read(path)]
-    locked = {name for path in locks for name in _locked(texts.read(path, MAX_LOCK) or b"")}
+    locked = {name for path in locks for name in _locked(texts.read(path) or b"")}
     needed = _needed(gems, locked)
     for gem in gems:
         yield Described(
@@ -103,7 +105,7 @@ class _Search:
 
     def gem(self, match: re.Match[str]) -> _Gem:
         path = RootPath(match[0])
-        text = (self._texts.read(path, MAX_SPECIFICATION) or b"").decode(errors="surrogateescape")
+        text = (self._texts.read(path) or b"").decode(errors="surrogateescape")
         full = match["full"]
         stub = _STUB.search(text)
         name = stub[1] if stub else full.rpartition("-")[0]
@@ -125,8 +127,9 @@ class _Search:
             return False
         owned = self._owned.get(owner, [])
         mark = re.compile(rf"/{re.escape(gem.name.replace('-', '/'))}(?:/|\.rb$|\.so$)")
-        alone = self._having[owner] == 1 and owner in self._code.packages
-        return alone or any(mark.search(path) for path in owned)
+        if self._having[owner] == 1 or self._having[owner] > MAX_TOGETHER:
+            return owner in self._code.packages
+        return any(mark.search(path) for path in owned)
 
 
 def _files(text: str) -> list[str]:

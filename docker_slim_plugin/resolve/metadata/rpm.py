@@ -6,11 +6,11 @@ Headers stay as they are, as they are signed; rows are all that goes. Berkeley d
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
 
 from docker_slim_plugin.model import RootPath
 from docker_slim_plugin.resolve.metadata import rpmheader
@@ -22,6 +22,9 @@ MAX_STEPS = 5_000
 """Of STEP instructions of sqlite's machine each."""
 STEP = 100_000
 ERRORS = (sqlite3.Error, ValueError, OSError, MemoryError, OverflowError)
+# sqlite opens /dev/urandom when it first wants a random number: now, while files can be opened.
+with contextlib.closing(sqlite3.connect(":memory:")) as _seeded:
+    _seeded.execute("SELECT random()").fetchall()
 _MAGIC = b"SQLite format 3\0"
 _NAME = r"['\"]?\w+['\"]?"
 _COLUMNS = r"[\w\s'\"]+(?:,[\w\s'\"]+)*"
@@ -42,7 +45,7 @@ def place(database: Iterable[RootPath]) -> RootPath | None:
     return next((path for path in files if path.endswith(f"/{FILE}")), None)
 
 
-@contextmanager
+@contextlib.contextmanager
 def opened(raw: bytes) -> Iterator[sqlite3.Connection]:
     """Yield a copy of the database; one of `ERRORS` when it is none, damaged, or more than a plain database of rpm."""
     if not raw.startswith(_MAGIC) or len(raw) > MAX_BYTES:

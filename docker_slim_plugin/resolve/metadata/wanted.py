@@ -6,6 +6,9 @@ from collections.abc import Collection, Iterable
 
 from docker_slim_plugin.model import Reason, ReasonKind
 
+PACKAGES = Reason(ReasonKind.HINT, "pkgdb", "package database")
+FILTERED = Reason(ReasonKind.GENERATED, "pkgdb", "only packages that own a kept file")
+CUT = Reason(ReasonKind.GENERATED, "pkgdb", "only files that are kept")
 _BY_A_RUN = frozenset({ReasonKind.ACCESS, ReasonKind.REPAIR})
 _GIVEN = frozenset({ReasonKind.DIRECTORY, ReasonKind.SYMLINK})
 NONE: frozenset[ReasonKind] = frozenset()
