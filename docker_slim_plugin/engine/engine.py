@@ -28,7 +28,7 @@ from docker_slim_plugin.engine.variables import given
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import GATE_PATH
 from docker_slim_plugin.model import SourceImage
-from docker_slim_plugin.workspace import workspace
+from docker_slim_plugin.workspace import check, workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +276,7 @@ class Engine:
 
         One of those may have been made by a `docker create` that we cut off.
         """
+        check()
         try:
             yield
             for removal in self.removals:

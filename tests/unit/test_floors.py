@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "docker_slim_plugin"
 FLOORS = (
     {"__init__", "errors", "linux", "model", "mountinfo", "records"},
-    {"cancel", "gate", "httpprobe", "inside", "linux_fanotify", "linux_inotify", "naming", "outfile", "permitted", "progress", "request", "rootfs", "rootmount"}
+    {"cancel", "gate", "httpprobe", "inside", "linux_fanotify", "linux_inotify", "naming", "outfile", "permitted", "progress", "request", "rootfs", "rootmount", "streams"}
     | {"upper", "workspace"},
     {"engine", "judge", "launch", "redact", "tracefile"},
     {"beside", "doctor", "leftovers", "pristine", "trace", "trust"},
