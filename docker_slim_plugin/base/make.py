@@ -66,6 +66,8 @@ def make(request: BaseRequest, progress: Progress) -> BaseReport:
             hint = "make a base of what it was made from"
             raise SlimError(f"cannot make a base of {request.image}: docker slim has slimmed it", hint=hint)
         called = base_name(source, request.tag)
+        if not request.dry_run:
+            engine.claim(called)
     with engine.nothing_left(), purged(engine, source, request, clock) as (content, left, instead):
         rules = _unwanted(rules, left.rootfs, progress)
         whole, division = (divide(one.rootfs, rules, source.config) for one in (content, left))

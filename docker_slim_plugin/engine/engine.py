@@ -21,6 +21,7 @@ from docker.errors import APIError, ImageNotFound, NotFound
 
 from docker_slim_plugin.engine.address import TIMEOUT, endpoint, reach
 from docker_slim_plugin.engine.border import Blocks, ImageMissing, advice_on_space, translated
+from docker_slim_plugin.engine.claims import Claim
 from docker_slim_plugin.engine.container import Container
 from docker_slim_plugin.engine.identity import LABEL, TEMPORARY, run_identity
 from docker_slim_plugin.engine.platform import architecture, is_native, suits
@@ -41,6 +42,7 @@ class Engine:
     run_id: str = field(default_factory=lambda: run_identity(os.getpid()))
     remover: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "remover"))
     removals: list[Future[None]] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
 
     @property
     def api(self) -> Any:
@@ -288,6 +290,13 @@ class Engine:
             for image in self.nameless(f"{LABEL}={self.run_id}"):
                 self.unname(image["Id"])
             raise
+        finally:
+            while self.claims:
+                self.claims.pop().close()
+
+    def claim(self, reference: str) -> None:
+        """Keep other runs from writing this name until `nothing_left` is left; SlimError where one is about to."""
+        self.claims.append(Claim(reference))
 
     @translated
     def nameless(self, label: str = LABEL) -> list[dict[str, Any]]:

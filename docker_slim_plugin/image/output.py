@@ -200,7 +200,7 @@ def _into_engine(
 
 
 def claim(engine: Engine, references: Iterable[str], *, force: bool) -> None:
-    """Raise SlimError when one of the names is that of an image which docker slim did not write."""
+    """Keep the names for this run; SlimError for one of an image that docker slim did not write, or of another run."""
     for reference in references:
         found = None if force else engine.find(reference)
         if found and not is_ours(found):
@@ -208,3 +208,4 @@ def claim(engine: Engine, references: Iterable[str], *, force: bool) -> None:
                 f"cannot write to {reference}: another image has that name, and docker slim did not write it",
                 hint="--tag OTHER-NAME, or --force to take the name away from it",
             )
+        engine.claim(reference)
