@@ -40,7 +40,7 @@ class Cancel:
 
     def __call__(self, number: int, _: FrameType | None) -> None:
         if self.asked:
-            _say(b"docker slim: still removing what was started\n")
+            _say(b"docker slim: still cleaning up\n")
             return
         self.asked = True
         if not self._said:
