@@ -20,13 +20,27 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command line (sys.argv's by default) and return the exit status."""
     arguments = sys.argv[1:] if argv is None else argv
     if arguments[:1] == ["docker-cli-plugin-metadata"]:
-        sys.stdout.write(METADATA % __version__ + "\n")
-        return 0
+        return metadata()
     if sys.flags.no_site:  # the installed launcher leaves it out, for the sake of the answer above
         import site  # noqa: PLC0415
 
         site.main()
     return bounded(arguments)
+
+
+def metadata() -> int:
+    """Answer docker's question; who cannot be answered gets a status."""
+    try:
+        if sys.stdout is None:
+            return 1
+        sys.stdout.write(METADATA % __version__ + "\n")
+        sys.stdout.flush()
+    except OSError:
+        from docker_slim_plugin import streams  # noqa: PLC0415
+
+        streams.silence(sys.stdout)
+        return 1
+    return 0
 
 
 def bounded(arguments: list[str]) -> int:
@@ -37,9 +51,10 @@ def bounded(arguments: list[str]) -> int:
     # To look for garbage among all that is imported is a quarter of the time that it takes.
     gc.set_threshold(GARBAGE)
 
-    from docker_slim_plugin import cancel  # noqa: PLC0415
+    from docker_slim_plugin import cancel, streams  # noqa: PLC0415
     from docker_slim_plugin.errors import Interrupted, SlimError  # noqa: PLC0415
 
+    out, err = streams.guard()
     try:
         cancel.install()
         if address := os.environ.pop(cancel.SOCKET, ""):
@@ -47,7 +62,7 @@ def bounded(arguments: list[str]) -> int:
         from docker_slim_plugin.cli.app import run  # noqa: PLC0415
 
         status = run(arguments)
-        # Here, where a pipe that nobody reads any more can still be answered for.
+        # Here, where a pipe that nobody reads any more, and a full disk, can still be answered for.
         sys.stdout.flush()
     except (SlimError, Interrupted) as error:
         from docker_slim_plugin.cli.text import printable  # noqa: PLC0415
@@ -56,14 +71,13 @@ def bounded(arguments: list[str]) -> int:
         sys.stderr.write("docker slim: " + "\n".join(lines) + "\n")
         if error.hint:
             sys.stderr.write(f"  try: {printable(error.hint)}\n")
-        return error.status
+        status = error.status
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # What is left in the buffer would raise again when the interpreter flushes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.silence(sys.stdout)
         return 1
-    return status
+    return streams.closing(status, out, err)
 
 
 if __name__ == "__main__":

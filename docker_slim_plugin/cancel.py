@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType
 
 from docker_slim_plugin.errors import Interrupted
@@ -25,6 +26,7 @@ class Cancel:
 
     def __init__(self) -> None:
         self.asked = False
+        self._said = False
 
     def lost(self, what: sys.UnraisableHookArgs) -> None:
         """Ask again where a finalizer had the request: exceptions go nowhere from there (sys.unraisablehook)."""
@@ -38,10 +40,19 @@ class Cancel:
 
     def __call__(self, number: int, _: FrameType | None) -> None:
         if self.asked:
-            os.write(2, b"docker slim: still cleaning up\n")
+            _say(b"docker slim: still cleaning up\n")
             return
         self.asked = True
+        if not self._said:
+            self._said = True
+            _say(b"docker slim: stopping: removing what was started ...\n")
         raise Interrupted(f"cannot go on: interrupted by {signal.Signals(number).name}")
+
+
+def _say(text: bytes) -> None:
+    """Say it at once, past all buffers: this is a signal handler."""
+    with suppress(OSError):
+        os.write(2, text)
 
 
 def install() -> Cancel:

@@ -23,6 +23,8 @@ class HttpProbe:
     path: str
     status: int | None = None
     """What the answer has to be; None: anything below 400."""
+    seconds: float = 0.0
+    """What the source took to answer; 0 where that is not known."""
 
     def is_answered_by(self, status: int) -> bool:
         """Tell whether an answer of this status is the one that is wanted; -1 is no answer."""

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import GATE_NAME
+from docker_slim_plugin.httpprobe import HttpProbe, parse_http_probe
 from docker_slim_plugin.model import AccessKind, Observations, ProbeResult, SourceImage
 from docker_slim_plugin.request import Exercise
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "fish"})
-_LOG_LINES = 10
+_LOG_LINES, _LINE = 10, 300
 
 
 def judge(source: SourceImage, exercise: Exercise, observations: Observations) -> tuple[str, ...]:
@@ -34,6 +35,7 @@ def judge(source: SourceImage, exercise: Exercise, observations: Observations) -
             f"cannot slim {source.reference}: nothing but a shell was seen, so it looks like a base image",
             hint=f"say what it is to run: docker slim run {source.reference} COMMAND",
         )
+    refuse_wrong_answers(exercise, result.probes)
     failed = [probe for probe in result.probes if not probe.ok and probe.kind != "http-skip"]
     asked = [probe for probe in result.probes if probe.kind != "http-skip"]
     if asked and len(failed) == len(asked):
@@ -62,6 +64,36 @@ def judge(source: SourceImage, exercise: Exercise, observations: Observations) -
             "--until exit waits for its end"
         )
     return tuple(warnings)
+
+
+def refuse_wrong_answers(exercise: Exercise, probes: Sequence[ProbeResult]) -> None:
+    """Raise SlimError where a request that the user has asked for is not answered as it should be."""
+    for asked in map(parse_http_probe, exercise.http):
+        answers = [probe for probe in probes if probe.kind == "http" and _is_of(asked, probe)]
+        wrong = [probe for probe in answers if not probe.ok]
+        # Without a port it is asked wherever HTTP is spoken, and one of these is meant.
+        if not wrong or (asked.port is None and len(wrong) < len(answers)):
+            continue
+        first = wrong[0]
+        wanted = f", not {asked.status}" if asked.status and first.status != -1 else ""
+        said = [line[:_LINE] for line in first.output.strip().splitlines()[:_LOG_LINES]]
+        raise SlimError(
+            "\n    ".join([f"cannot go on: --http {first.target}: {first.detail}{wanted}", *said]),
+            hint=f"ask for what the app has, or say that this is right: --http {_right(asked, first)}"
+            if first.status != -1
+            else "ask for what the app answers, or give it more time: --timeout SECONDS",
+        )
+
+
+def _is_of(asked: HttpProbe, probe: ProbeResult) -> bool:
+    method, _, rest = probe.target.partition(" ")
+    port, slash, path = rest.partition("/")
+    return (asked.method, asked.path) == (method, slash + path) and asked.port in (None, int(port or 0))
+
+
+def _right(asked: HttpProbe, probe: ProbeResult) -> str:
+    method = "" if asked.method == "GET" else f"{asked.method}:"
+    return f"{method}{probe.status}:{asked.port or ''}{asked.path}"
 
 
 def refused(exercise: Exercise, probes: Sequence[ProbeResult]) -> tuple[str, ...]:

@@ -78,6 +78,8 @@ class ProbeResult:
     """Standard output and error of a command, or the body of an answer; bounded."""
     detail: str = ""
     """Why it is not ok, in words."""
+    seconds: float = 0.0
+    """That an HTTP answer took, up to its last byte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.prove import prove
 from docker_slim_plugin.redact import Discreet, filled, hiding, secrets_of
 from docker_slim_plugin.replay import Replay
-from docker_slim_plugin.report import Report, report_file, save
+from docker_slim_plugin.report import Report, foresee, keep, report_file
 from docker_slim_plugin.request import Request
 from docker_slim_plugin.trace import Trace, differing, dumps, load, of_the_image, united
 from docker_slim_plugin.verify import shortened
@@ -28,6 +28,7 @@ def slim(request: Request, progress: Progress) -> Report:
     """Write slim images of `request.image`, try each, and return what was seen, kept and proved."""
     files.check(request.outputs)
     given = loaded(request, progress)
+    foresee(os.environ, progress)
     secrets = secrets_of(tuple(given_options(request, given)), os.environ)
     with hiding(secrets), opened(request, Discreet(progress, secrets)) as job:
         traces = of_this_image(job, given) if request.traces else observed(job)
@@ -50,7 +51,7 @@ def slim(request: Request, progress: Progress) -> Report:
         if not request.dry_run:
             report = prove(job, report, rootfs, ways)
         report = replace(report, seconds=job.clock.seconds(), phases=tuple(job.clock.phases)).discreet(secrets)
-    save(report)
+    report = keep(report, progress)
     if not report.passed:
         for warning in dict.fromkeys(report.warnings):
             progress.warn(warning)
@@ -173,5 +174,6 @@ def refuse(report: Report) -> None:
     what = "\n    ".join(shortened(failed.differences))
     raise VerificationFailed(
         f"cannot vouch for the {failed.form} image, so it was not named:\n    {what}",
-        hint=f"--keep, --exec and --http reach what the run missed; all details: {report.file}",
+        hint="--keep, --exec and --http reach what the run missed"
+        + (f"; all details: {report.file}" if report.file else ""),
     )

@@ -25,7 +25,7 @@ class Replay:
             drive,
             known_ports=frozenset(original.ports),
             known_ready=original.ready,
-            probes=replace(drive.probes, http=http, crawl=False, foreign=foreign),
+            probes=replace(drive.probes, http=http, crawl=False, follow=False, foreign=foreign),
             # A job that ended by itself is waited for; whether it idles meanwhile does not matter any more.
             until="exit" if original.exit_status is not None and not original.probes else drive.until,
         )

@@ -10,6 +10,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from docker_slim_plugin.model import (
     SlimImage,
     SourceImage,
 )
+from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.redact import Secrets
 from docker_slim_plugin.runs import state_directory
 from docker_slim_plugin.verify import Verdict
@@ -201,6 +203,29 @@ def report_file(reference: str, environment: Mapping[str, str]) -> Path:
     return Path(
         state_directory(environment), f"{name}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}.json"
     )
+
+
+def foresee(environment: Mapping[str, str], progress: Progress) -> None:
+    """Say before the work begins that its report cannot be kept, where that can be seen."""
+    place = report_file("", environment).parent
+    there = next(path for path in (place, *place.parents) if os.path.lexists(path))
+    with suppress(OSError):
+        status = os.statvfs(there)
+        why = "it is no directory" if not there.is_dir() else ""
+        why = why or ("it is read-only" if status.f_flag & os.ST_RDONLY or not os.access(there, os.W_OK) else "")
+        why = why or ("the disk is full" if not status.f_bavail else "")
+        if why:
+            progress.warn(f"the report cannot be kept in {there}: {why}; XDG_STATE_HOME=DIRECTORY names another place")
+
+
+def keep(report: Report, progress: Progress) -> Report:
+    """Save the full report; where that cannot be it is a warning, as the work is done, and names no file then."""
+    try:
+        save(report)
+    except SlimError as error:
+        progress.warn(f"{error}: {error.hint} names another place")
+        return replace(report, file="")
+    return report
 
 
 def save(report: Report) -> None:

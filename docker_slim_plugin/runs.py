@@ -11,6 +11,7 @@ import re
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from docker_slim_plugin.errors import SlimError
@@ -19,6 +20,8 @@ RUN_ID = r"\d+-(?:\d+|gone)-[0-9a-f]{16}"
 """What a run is called: PID-STARTTIME-TOKEN."""
 REMEMBERED_SECONDS = 3600.0
 """How long a run that was killed is remembered at least: the engine may still be at what it was asked for last."""
+UNTIL_BOOT = Path("/run/docker-slim/runs")
+"""Where runs are remembered when the state folder cannot be written to."""
 _NAME = re.compile(RUN_ID)
 _ENDED = (b"Z", b"X", b"x")
 
@@ -55,38 +58,45 @@ def is_alive(run_id: str) -> bool:
 
 
 def write_down(run_id: str) -> None:
-    """Remember a run; SlimError when that cannot be."""
-    path = _directory() / run_id
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    except OSError as error:
-        text = f"cannot write to the state folder {path.parent}: {error.strerror}"
-        raise SlimError(text, hint="XDG_STATE_HOME=DIRECTORY names another one") from error
+    """Remember a run in the state folder, where that cannot be written to until the next boot; else SlimError."""
+    failed: list[tuple[Path, OSError]] = []
+    for directory in _directories():
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(directory / run_id, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            failed.append((directory, error))
+        else:
+            return
+    place, error = failed[0]
+    raise SlimError(
+        f"cannot write to the state folder {place}: {error.strerror}", hint="XDG_STATE_HOME=DIRECTORY names another one"
+    ) from error
 
 
 def forget(run_id: str) -> None:
     """Forget a run of which nothing is left."""
-    (_directory() / run_id).unlink(missing_ok=True)
+    for directory in _directories():
+        with suppress(OSError):
+            (directory / run_id).unlink()
 
 
 def written_down() -> tuple[str, ...]:
     """Return the runs that are remembered, those that go on and those that were killed."""
-    try:
-        return tuple(sorted(path.name for path in _directory().iterdir() if _NAME.fullmatch(path.name)))
-    except OSError:
-        return ()
+    names: set[str] = set()
+    for directory in _directories():
+        with suppress(OSError):
+            names.update(name for name in os.listdir(directory) if _NAME.fullmatch(name))
+    return tuple(sorted(names))
 
 
 def forget_old(run_id: str) -> None:
     """Forget a run that was killed a while ago."""
-    path = _directory() / run_id
-    try:
-        if time.time() - path.stat().st_mtime > REMEMBERED_SECONDS:
-            path.unlink()
-    except FileNotFoundError:
-        pass
+    for directory in _directories():
+        with suppress(OSError):
+            if time.time() - (directory / run_id).stat().st_mtime > REMEMBERED_SECONDS:
+                (directory / run_id).unlink()
 
 
-def _directory() -> Path:
-    return state_directory(os.environ) / "runs"
+def _directories() -> tuple[Path, Path]:
+    return state_directory(os.environ) / "runs", UNTIL_BOOT

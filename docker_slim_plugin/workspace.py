@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.runs import RUN_ID
 
 _PREFIX = "docker-slim-"
@@ -22,9 +23,27 @@ def place() -> Path:
 
 @contextmanager
 def workspace(run_id: str) -> Iterator[Path]:
-    """Yield a temporary directory of this run."""
-    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{run_id}-", dir=place()) as name:
+    """Yield a temporary directory of this run; SlimError when none can be made."""
+    try:
+        directory = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{run_id}-", dir=place())
+    except OSError as error:
+        raise _unfit(error) from error
+    with directory as name:
         yield Path(name)
+
+
+def check() -> None:
+    """Raise SlimError when no temporary files can be made."""
+    try:
+        with tempfile.TemporaryFile(dir=place()):
+            pass
+    except OSError as error:
+        raise _unfit(error) from error
+
+
+def _unfit(error: OSError) -> SlimError:
+    text = f"cannot make temporary files in {place()}: {error.strerror}"
+    return SlimError(text, hint="TMPDIR=DIRECTORY docker slim ..., with some GB of space")
 
 
 def workspaces() -> Iterator[tuple[Path, str]]:
@@ -32,7 +51,7 @@ def workspaces() -> Iterator[tuple[Path, str]]:
 
     The place is world-writable: only directories of our own user, and no links.
     """
-    for path in sorted(place().iterdir()):
+    for path in sorted(place().iterdir()) if place().is_dir() else ():
         match = _NAME.fullmatch(path.name)
         if match and path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.geteuid():
             yield path, match[1]

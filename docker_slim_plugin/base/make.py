@@ -67,6 +67,8 @@ def make(request: BaseRequest, progress: Progress) -> BaseReport:
             hint = "make a base of what it was made from"
             raise SlimError(f"cannot make a base of {request.image}: docker slim has slimmed it", hint=hint)
         called = base_name(source, request.tag)
+        if not request.dry_run:
+            engine.claim(called)
     with (
         engine.nothing_left(),
         Sandbox() as sandbox,

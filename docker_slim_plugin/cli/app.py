@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -52,11 +53,9 @@ def run(argv: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):  # a name the terminal's charset lacks is no reason to fail
             stream.reconfigure(errors="backslashreplace")
     if argv[:1] in (["__complete"], ["__completeNoDesc"]):
-        sys.stdout.write(
-            completion.complete(
-                argv[1:], completion.Ours(verbs(), own_flags, own_help), described=argv[0] == "__complete"
-            )
-        )
+        described = argv[0] == "__complete" and not os.environ.get(completion.UNDESCRIBED)
+        ours = completion.Ours(verbs(), own_flags, own_help)
+        sys.stdout.write(completion.complete(argv[1:], ours, described=described))
         return 0
     asked = invocation(argv)
     if asked.words == ("--version",):

@@ -13,6 +13,8 @@ from docker_slim_plugin.cli import client, values
 from docker_slim_plugin.cli.arguments import DOCKER_OPTIONS, GLOBAL, IMAGES, Flag, docker_flags, flags, take, token
 from docker_slim_plugin.errors import SlimError, UsageError
 
+UNDESCRIBED = "DOCKER_CLI_DISABLE_COMPLETION_DESCRIPTION"
+"""Of docker's own (cmd/docker/docker.go): with any value, candidates come without descriptions."""
 DEFAULT, NO_SPACE, NO_FILES = 0, 2, 4
 _PATIENCE = 3.0
 """Seconds for an answer of the engine; who presses tab does not wait longer."""

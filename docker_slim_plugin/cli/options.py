@@ -32,8 +32,9 @@ Http = Annotated[
     list[str] | None,
     typer.Option(
         "--http",
-        metavar="[METHOD:][PORT]/PATH",
-        help="Ask the app this while it is watched (repeat): /health, 8080/api, POST:8080/login. "
+        metavar="[METHOD:][STATUS:][PORT]/PATH",
+        help="Ask the app this while it is watched (repeat): /health, 8080/api, POST:8080/login; it has to answer "
+        "below 400, or with STATUS: 404:/none, POST:401:/login. "
         "Default: / and the links from there, on each exposed port that speaks HTTP.",
         show_default=False,
     ),

@@ -34,6 +34,8 @@ LISTS: dict[tuple[str, str], tuple[str, ...]] = {
 }
 """What a command's option may be several of, with commas between, as completion offers it."""
 FILES = frozenset({"--iidfile", "--trace"})
+STDOUT = frozenset({"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
+"""Names of standard output, which is spelled "-" here."""
 FILE_FORMS = ("tar", "oci", "context")
 
 
@@ -119,6 +121,9 @@ def outputs(values: list[str] | None, default: str = "layered,squashed") -> tupl
         name, _, target = form.partition("=")
         if name not in ("layered", "squashed", *FILE_FORMS) or bool(target) != (name in FILE_FORMS):
             raise UsageError(f"cannot write {form}", hint="--output layered,squashed,tar=FILE,oci=FILE,context=DIR")
+    # The result is not to be written behind a tar.
+    named = (form.partition("=") for form in forms)
+    forms = tuple(f"{name}=-" if target in STDOUT else f"{name}{equals}{target}" for name, equals, target in named)
     return tuple(dict.fromkeys(forms))
 
 

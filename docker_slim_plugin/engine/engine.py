@@ -22,6 +22,7 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker_slim_plugin import runs
 from docker_slim_plugin.engine.address import TIMEOUT, endpoint, reach
 from docker_slim_plugin.engine.border import Blocks, ImageMissing, advice_on_space, translated
+from docker_slim_plugin.engine.claims import Claim
 from docker_slim_plugin.engine.container import Container
 from docker_slim_plugin.engine.identity import LABEL, TEMPORARY
 from docker_slim_plugin.engine.platform import architecture, is_native, suits
@@ -29,7 +30,7 @@ from docker_slim_plugin.engine.variables import given
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import GATE_PATH
 from docker_slim_plugin.model import SourceImage
-from docker_slim_plugin.workspace import workspace
+from docker_slim_plugin.workspace import check, workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Engine:
     run_id: str = field(default_factory=runs.new_run)
     remover: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "remover"))
     removals: list[Future[None]] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
 
     @property
     def api(self) -> Any:
@@ -290,6 +292,7 @@ class Engine:
         One of those may have been made by a `docker create` that we cut off. A run of which something may be left stays
         written down.
         """
+        check()
         runs.write_down(self.run_id)
         try:
             yield
@@ -303,7 +306,15 @@ class Engine:
                 self.unname(image["Id"])
             runs.forget(self.run_id)
             raise
-        runs.forget(self.run_id)
+        else:
+            runs.forget(self.run_id)
+        finally:
+            while self.claims:
+                self.claims.pop().close()
+
+    def claim(self, reference: str) -> None:
+        """Keep other runs from writing this name until `nothing_left` is left; SlimError where one is about to."""
+        self.claims.append(Claim(reference))
 
     @translated
     def nameless(self, label: str = LABEL) -> list[dict[str, Any]]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model import LayerBlob, SourceImage
 from docker_slim_plugin.request import ConfigChanges
 
 _SHOWN = 500
+EPOCH = "SOURCE_DATE_EPOCH"
 CREATED_BY = "docker slim:"
 """How the history of our layers begins; a slim image is known by it."""
 BASED_BY = "docker slim base:"
@@ -52,6 +56,16 @@ def changed(config: Mapping[str, Any], changes: ConfigChanges) -> dict[str, Any]
         kept = [new.pop(variable.partition("=")[0], variable) for variable in old]
         given["Env"] = [*kept, *new.values()]
     return {**config, **given}
+
+
+def creation(source: SourceImage, environment: Mapping[str, str]) -> str:
+    """Return when the image was made: when its source was, or at SOURCE_DATE_EPOCH (reproducible-builds.org/specs)."""
+    given = environment.get(EPOCH, "")
+    if not given:
+        return source.created
+    if not re.fullmatch(r"[0-9]{1,11}", given):
+        raise SlimError(f"cannot use {EPOCH}={given!r}", hint=f"{EPOCH}=SECONDS since 1970, or unset it")
+    return datetime.fromtimestamp(int(given), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def image_config(

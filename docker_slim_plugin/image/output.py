@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,16 @@ from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.archive import image_id, write_archive
 from docker_slim_plugin.image.common import GROUP, Common
-from docker_slim_plugin.image.config import BASED_BY, CREATED_BY, differences, image_config, is_ours, slim_config
+from docker_slim_plugin.image.config import (
+    BASED_BY,
+    CREATED_BY,
+    EPOCH,
+    creation,
+    differences,
+    image_config,
+    is_ours,
+    slim_config,
+)
 from docker_slim_plugin.image.layers import grouped, single
 from docker_slim_plugin.image.squash import UNSAYABLE, changes, rewrite_export
 from docker_slim_plugin.image.tar import write_layer, write_tar
@@ -65,7 +75,8 @@ def written(
     common = common if plan.base else None
     layers = [write_layer(rootfs, kept, group.value, directory / f"{group.value}.tar") for group, kept in grouped(plan)]
     blobs = (*(common.blobs if common else ()), *(layer.blob for layer in layers))
-    config = image_config(source, blobs, "layered", source.created, below=common.history if common else ())
+    below = common.history if common else ()
+    config = image_config(source, blobs, "layered", creation(source, os.environ), below=below)
     hashes = {path: digest for layer in layers for path, digest in layer.hashes.items()}
     return Draft(
         form="layered",
@@ -139,7 +150,8 @@ def _squashed(
     with engine.plain(image, ["-"]) as container, container.export() as stream:
         one = rewrite_export(stream, plan, directory / "squashed.tar")
     draft: Draft | None = None
-    if not any(wanted.get(field) for field in UNSAYABLE):
+    # What is imported is made now, whatever the time is to be.
+    if not any(wanted.get(field) for field in UNSAYABLE) and not os.environ.get(EPOCH):
         # What the engine itself says of an import ("Imported from ...") stands for CREATED_BY: config.is_slim.
         message = f"{by} {source.reference}" if by != CREATED_BY else ""
         with open(one.blob.file, "rb") as tar:
@@ -153,7 +165,7 @@ def _squashed(
                 size=imported.size,
                 blobs=(one.blob,),
                 hashes=one.hashes,
-                config=image_config(source, (one.blob,), "squashed", source.created, by),
+                config=image_config(source, (one.blob,), "squashed", creation(source, os.environ), by),
             )
         else:
             engine.unname(engine.temporary("squashed"))
@@ -170,7 +182,7 @@ def _loaded(
     directory: Path,
     by: str = CREATED_BY,
 ) -> Draft:
-    config = image_config(source, blobs, form, source.created, by)
+    config = image_config(source, blobs, form, creation(source, os.environ), by)
     image = _into_engine(engine, form, blobs, config, directory)
     return Draft(
         form=form,
@@ -200,7 +212,7 @@ def _into_engine(
 
 
 def claim(engine: Engine, references: Iterable[str], *, force: bool) -> None:
-    """Raise SlimError when one of the names is that of an image which docker slim did not write."""
+    """Keep the names for this run; SlimError for one of an image that docker slim did not write, or of another run."""
     for reference in references:
         found = None if force else engine.find(reference)
         if found and not is_ours(found):
@@ -208,3 +220,4 @@ def claim(engine: Engine, references: Iterable[str], *, force: bool) -> None:
                 f"cannot write to {reference}: another image has that name, and docker slim did not write it",
                 hint="--tag OTHER-NAME, or --force to take the name away from it",
             )
+        engine.claim(reference)

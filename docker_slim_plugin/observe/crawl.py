@@ -11,6 +11,7 @@ from functools import partial
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from docker_slim_plugin.gate import GATE_PATH
+from docker_slim_plugin.httpprobe import HttpProbe
 from docker_slim_plugin.model import ProbeResult
 from docker_slim_plugin.observe import links as document
 from docker_slim_plugin.observe.http import ANSWER_SECONDS, Answer, Server, ask
@@ -22,6 +23,8 @@ SAME_PATH = 5
 MAX_SHOWN = 2000
 """Bytes of a body that are kept as text."""
 CRAWL_SECONDS, UNREADY_SECONDS, UNREADY_PAUSE = 10.0, 10.0, 0.3
+LEAST_SECONDS, SLOWER = 5.0, 4.0
+"""What is known to answer is waited for as much longer, and at least so long."""
 UNREADY = (502, 503, 504)
 """What a server says for an app behind it that is not up yet."""
 USUAL = ("/favicon.ico", "/robots.txt")
@@ -33,20 +36,25 @@ LinkReader = Callable[[str, bytes], Links]
 
 def visit(
     server: Server,
-    asked: Sequence[tuple[str, str]],
+    asked: Sequence[HttpProbe],
     deadline: float,
     *,
     crawl: bool,
+    follow: bool = True,
+    patience: float | None = None,
     ask: Ask = ask,
     read: LinkReader = document.links,
 ) -> tuple[tuple[ProbeResult, ...], int]:
-    """Ask `server` for (method, path) pairs and follow redirects; with `crawl` links too, from / on.
+    """Ask `server` what is asked of it, and `follow` redirects; with `crawl` links too, from / on.
 
-    Return what came back, and how many links were left for want of time or because there are too many.
+    An app that is not up yet is waited for until `patience` ends (time.monotonic()). Return what came back, and how
+    many links were left for want of time or because there are too many.
     """
-    pending = deque([*asked, *([("GET", "/")] if crawl else [])])
+    given = {(one.method, one.path): one for one in asked}
+    pending = deque([*given, *([("GET", "/")] if crawl else [])])
     seen = set(pending)
     wanted = len(pending)
+    patience = time.monotonic() + UNREADY_SECONDS if patience is None else patience
     variants = Counter(_name(path) for _, path in pending)
     end = min(deadline, time.monotonic() + CRAWL_SECONDS)
     results: list[ProbeResult] = []
@@ -56,9 +64,11 @@ def visit(
             left += len(pending)
             break
         method, path = pending.popleft()
-        answer = _settled(partial(ask, server, method, path), deadline, patient=not results)
-        results.append(_result(f"{method} {server.port}{path}", answer))
-        for link in links(server, path, answer, read) if crawl else redirect(server, path, answer):
+        probe = given.get((method, path))
+        begun = time.monotonic()
+        answer = _settled(partial(ask, server, method, path), deadline, patience if not results else 0.0, probe)
+        results.append(_result(f"{method} {server.port}{path}", answer, probe, time.monotonic() - begun))
+        for link in links(server, path, answer, read) if crawl else redirect(server, path, answer) if follow else ():
             if ("GET", link) in seen:
                 continue
             seen.add(("GET", link))
@@ -70,12 +80,16 @@ def visit(
     return tuple(results), left
 
 
-def _settled(once: Callable[[float], Answer], deadline: float, *, patient: bool) -> Answer:
-    """Return the answer; if `patient` it is waited for where a server says that its app is not up yet."""
-    end = min(deadline, time.monotonic() + UNREADY_SECONDS)
+def _settled(once: Callable[[float], Answer], deadline: float, patience: float, probe: HttpProbe | None) -> Answer:
+    """Return the answer; where a server says that its app is not up yet, the one that it gives when patience ends."""
+    end = min(deadline, patience)
+    known = probe.seconds if probe else 0.0
+    most = min(ANSWER_SECONDS, max(LEAST_SECONDS, SLOWER * known)) if known else ANSWER_SECONDS
     while True:
-        answer = once(max(1.0, min(ANSWER_SECONDS, deadline - time.monotonic())))
-        if not patient or answer.status not in UNREADY or time.monotonic() > end:
+        answer = once(max(1.0, min(most, deadline - time.monotonic())))
+        # What is the right answer is not waited for to change.
+        right = probe is not None and answer.status == probe.status
+        if right or answer.status not in UNREADY or time.monotonic() > end:
             return answer
         time.sleep(UNREADY_PAUSE)
 
@@ -84,15 +98,17 @@ def _name(path: str) -> str:
     return path.partition("?")[0]
 
 
-def _result(target: str, answer: Answer) -> ProbeResult:
-    """Return an answer as a result; any below 500 is a good one."""
+def _result(target: str, answer: Answer, probe: HttpProbe | None, seconds: float) -> ProbeResult:
+    """Return an answer as a result; where nobody has said what it is to be, any below 500 is a good one."""
+    good = probe.is_answered_by(answer.status) if probe else 0 < answer.status < 500
     return ProbeResult(
         kind="http",
         target=target,
-        ok=0 < answer.status < 500,
+        ok=good,
         status=answer.status,
-        detail=answer.problem or (f"HTTP {answer.status}" if answer.status >= 500 else ""),
+        detail=answer.problem or ("" if good else f"HTTP {answer.status}"),
         output=_said(answer.body),
+        seconds=round(seconds, 3),
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from docker_slim_plugin.httpprobe import HttpProbe
 from docker_slim_plugin.model import ProbeResult
-from docker_slim_plugin.observe.crawl import LinkReader, visit
+from docker_slim_plugin.observe.crawl import UNREADY_SECONDS, LinkReader, visit
 from docker_slim_plugin.observe.http import spoken
 from docker_slim_plugin.observe.links import links
 from docker_slim_plugin.observe.ready import Target, container_pids, is_secluded, listening
@@ -35,6 +35,8 @@ class ProbePlan:
 
     http: tuple[HttpProbe, ...] = ()
     crawl: bool = True
+    follow: bool = True
+    """Whether redirects are followed; where all that they lead to is asked itself, they need not be."""
     exec_: tuple[str, ...] = ()
     host_exec: tuple[str, ...] = ()
     healthcheck: tuple[str, ...] | None = None
@@ -61,18 +63,22 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
     if not plan.crawl and not plan.http:
         return
     open_ports = listening(container_pids(target.pid))
+    patience = time.monotonic() + UNREADY_SECONDS
+    reached: set[HttpProbe] = set()
     for port, (host, host_port) in sorted(target.ports.items()):
-        asked = [(request.method, request.path) for request in plan.http if request.port in (None, port)]
+        asked = [request for request in plan.http if request.port in (None, port)]
         if port not in open_ports or port in plan.foreign or not (plan.crawl or asked):
             continue
         server, problem = spoken(host, host_port, port)
         if server is None:
-            why = f"does not speak HTTP ({problem})" if problem else "does not speak HTTP"
-            if problem and is_secluded(target.pid, port):
-                why = "listens on the container's loopback address alone"
+            why = _mute(target, port, problem)
             yield _skipped(str(port), f"port {port} {why}: not probed")
+            yield from (_unanswered(request, port, why) for request in asked if request.port == port)
             continue
-        results, left = visit(server, list(dict.fromkeys(asked)), deadline, crawl=plan.crawl, read=plan.links)
+        results, left = visit(
+            server, asked, deadline, crawl=plan.crawl, follow=plan.follow, patience=patience, read=plan.links
+        )
+        reached.update(asked)
         yield from results
         if left:
             detail = f"port {port}: {len(results)} pages were asked, {left} or more links were not followed"
@@ -80,14 +86,26 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
     for port in sorted(open_ports.intersection(target.exposed) - set(target.ports)):
         yield _skipped(str(port), f"port {port} cannot be reached from the host: not probed")
     for request in plan.http:
-        if request.port is not None and (request.port not in target.ports or request.port not in open_ports):
-            name = f"{request.method} {request.port}{request.path}"
-            detail = f"nothing listens on {request.port}"
-            yield ProbeResult(kind="http", target=name, ok=False, status=-1, detail=detail)
+        if request.port is None and request not in reached:
+            yield _unanswered(request, None, "nothing that speaks HTTP listens")
+        elif request.port is not None and request.port not in open_ports.intersection(target.ports):
+            yield _unanswered(request, request.port, f"nothing listens on {request.port}")
+
+
+def _mute(target: Target, port: int, problem: str) -> str:
+    """Return why a port is not asked anything."""
+    if problem and is_secluded(target.pid, port):
+        return "listens on the container's loopback address alone"
+    return f"does not speak HTTP ({problem})" if problem else "does not speak HTTP"
 
 
 def _skipped(target: str, detail: str) -> ProbeResult:
     return ProbeResult(kind=SKIPPED, target=target, ok=True, status=-1, detail=detail)
+
+
+def _unanswered(request: HttpProbe, port: int | None, detail: str) -> ProbeResult:
+    name = f"{request.method} {'' if port is None else port}{request.path}"
+    return ProbeResult(kind="http", target=name, ok=False, status=-1, detail=detail)
 
 
 def answered(results: Iterable[ProbeResult], *, ended: bool) -> tuple[tuple[HttpProbe, ...], frozenset[int]]:
@@ -103,7 +121,8 @@ def answered(results: Iterable[ProbeResult], *, ended: bool) -> tuple[tuple[Http
         if result.kind == SKIPPED and _PORT.fullmatch(result.target):
             foreign.add(int(result.target))
         elif result.kind == "http" and (deadly or result.status != -1) and (match := _ASKED.fullmatch(result.target)):
-            requests.append(HttpProbe(match[1], int(match[2]), match[3]))
+            status = None if deadly else result.status
+            requests.append(HttpProbe(match[1], int(match[2]), match[3], status, result.seconds))
     return tuple(requests), frozenset(foreign)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.server
 import json
 import os
@@ -9,11 +10,13 @@ import socket
 import socketserver
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from docker_slim_plugin.engine.claims import PLACE
 from tests.archives import reload
 from tests.cases.harness import SLIM
 from tests.faithful import left_behind
@@ -51,7 +54,12 @@ def slim(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
         (("run", "--tag", SHELL, IMAGE), 1, "another image has that name"),
         (("run", "--until", "5x", IMAGE), 2, "--until"),
         (("run", "--http", "nonsense", IMAGE), 2, "cannot read the probe"),
+        (("run", "--http", "/none", IMAGE), 1, "--http GET 80/none: HTTP 404"),
+        (("run", "--http", "404:/", IMAGE), 1, "--http GET 80/: HTTP 200, not 404"),
+        (("run", "--http", "81/", IMAGE), 1, "nothing listens on 81"),
         (("run", "--output", "layered,oci=/none/such/file", IMAGE), 1, "there is no such directory"),
+        (("run", "--output", "oci=/dev/full", IMAGE), 1, "cannot write /dev/full: No space left on device"),
+        (("trace", "-o", "/dev/full", IMAGE), 1, "cannot write /dev/full: No space left on device"),
         (("run", "--entrypoint", "sh", IMAGE, "-c", "echo last words; exit 3"), 1, "status 3:\n    last words"),
         (("run", "--entrypoint", "none-such", IMAGE), 1, "none-such: No such file or directory"),
         (("run", "--no-http", "--exec", "false", SHELL, "sleep", "600"), 1, "no probe succeeded"),
@@ -73,6 +81,37 @@ def test_an_error(arguments: tuple[str, ...], status: int, said: str) -> None:
     assert "Traceback" not in answer.stderr
     assert (answer.returncode, answer.stdout) == (status, "")
     assert left_behind() == []
+
+
+def test_no_place_for_temporary_files() -> None:
+    answer = slim("run", IMAGE, TMPDIR="/none/such")
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert "cannot make temporary files in /none/such: No such file or directory" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize("place", ["/proc/none", "/dev/null"])
+def test_no_place_for_the_report_is_a_warning(place: str) -> None:
+    answer = slim("run", "--output=layered", IMAGE, XDG_STATE_HOME=place)
+    assert answer.returncode == 0, answer.stderr
+    assert "warning: the report cannot be kept" in answer.stderr
+    assert f"{IMAGE}:latest-slim" in answer.stdout
+    assert "report:" not in answer.stdout
+
+
+def test_the_later_of_two_runs_with_one_tag_is_refused() -> None:
+    tag = "docker-slim-test/twice:1"
+    command = [*SLIM, "run", "-q", "--output=layered", "--tag", tag, "--until", "6", IMAGE]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as first:
+        until = time.monotonic() + 60
+        lock = PLACE / f"{hashlib.sha256(tag.encode()).hexdigest()[:32]}.lock"
+        while not lock.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        second = slim("run", "-q", "--tag", tag, IMAGE)
+        assert (second.returncode, second.stdout) == (1, "")
+        assert f"cannot write to {tag}: another docker slim is about to" in second.stderr
+        assert first.wait(100) == 0
+    remove(tag)
 
 
 def test_without_root() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from docker_slim_plugin.cli import client
-from docker_slim_plugin.cli.app import own_flags, own_help, verbs
-from docker_slim_plugin.cli.completion import Ours, complete
+from docker_slim_plugin.cli.app import own_flags, own_help, run, verbs
+from docker_slim_plugin.cli.completion import UNDESCRIBED, Ours, complete
 
 HELP = (Path(__file__).parents[1] / "data" / "docker-create-help-28.2.txt").read_text()
 ANSWERS = {
@@ -68,3 +68,14 @@ def test_options_are_ours_and_dockers() -> None:
 )
 def test_words(words: list[str], expected: list[str]) -> None:
     assert completed(*words) == expected
+
+
+@pytest.mark.parametrize(("value", "described"), [(None, True), ("", True), ("1", False)])
+def test_docker_s_switch_for_descriptions(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], value: str | None, described: bool
+) -> None:
+    monkeypatch.delenv(UNDESCRIBED, raising=False)
+    if value is not None:
+        monkeypatch.setenv(UNDESCRIBED, value)
+    assert run(["__complete", "slim", "ru"]) == 0
+    assert ("\t" in capsys.readouterr().out) is described

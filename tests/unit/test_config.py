@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from docker_slim_plugin.image.config import BASE_DIGEST, BASE_NAME, BASED_BY, differences, image_config, is_slim
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.image.config import (
+    BASE_DIGEST,
+    BASE_NAME,
+    BASED_BY,
+    creation,
+    differences,
+    image_config,
+    is_slim,
+)
 from docker_slim_plugin.model import LayerBlob, SourceImage
 
 ID = f"sha256:{'1' * 64}"
@@ -123,3 +132,17 @@ def test_a_difference_of_megabytes_is_said_shortly() -> None:
 )
 def test_is_slim(history: tuple[dict[str, Any], ...], labels: dict[str, str], slim: bool) -> None:
     assert is_slim(replace(SOURCE, history=history, config={"Labels": labels})) is slim
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [({}, "2024-05-06T07:08:09Z"), ({"SOURCE_DATE_EPOCH": ""}, "2024-05-06T07:08:09Z"), ({"SOURCE_DATE_EPOCH": "86400"}, "1970-01-02T00:00:00Z")],
+)
+def test_when_an_image_was_made(given: dict[str, str], made: str) -> None:
+    assert creation(replace(SOURCE, created="2024-05-06T07:08:09Z"), given) == made
+
+
+@pytest.mark.parametrize("given", ["x", "-1", "1.5", "9" * 12, " 1"])
+def test_what_is_no_time(given: str) -> None:
+    with pytest.raises(SlimError, match="SOURCE_DATE_EPOCH"):
+        creation(SOURCE, {"SOURCE_DATE_EPOCH": given})

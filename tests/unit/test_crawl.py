@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
+from docker_slim_plugin.httpprobe import HttpProbe
+from docker_slim_plugin.httpprobe import parse_http_probe as probe
 from docker_slim_plugin.observe import crawl
 from docker_slim_plugin.observe.crawl import links, visit
 from docker_slim_plugin.observe.http import Answer, Server
@@ -122,7 +124,7 @@ def test_a_crawl_follows_its_own_links_and_no_others() -> None:
 
 def test_what_was_asked_for_comes_first_and_redirects_are_followed() -> None:
     site = Site({"/login": moved("/login/"), "/login/": html('<a href="/other">')})
-    results, _ = visit(SERVER, [("POST", "/api"), ("GET", "/login")], soon(), crawl=False, ask=site)
+    results, _ = visit(SERVER, [probe("POST:/api"), probe("/login")], soon(), crawl=False, ask=site)
     assert site.asked == ["POST /api", "/login", "/login/"]
     assert results[0].target == "POST 8080/api"
 
@@ -147,7 +149,7 @@ def test_a_big_site_is_not_asked_for_all_of_it(monkeypatch: pytest.MonkeyPatch) 
 def test_what_was_asked_for_is_asked_however_much_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crawl, "MAX_PAGES", 1)
     monkeypatch.setattr(crawl, "CRAWL_SECONDS", 0.0)
-    results, left = visit(SERVER, [("GET", "/a"), ("GET", "/b")], soon(), crawl=False, ask=Site({}))
+    results, left = visit(SERVER, [probe("/a"), probe("/b")], soon(), crawl=False, ask=Site({}))
     assert (len(results), left) == (2, 0)
 
 
@@ -182,9 +184,55 @@ def test_no_answer_says_why() -> None:
 
 def test_a_long_body_is_told_from_others_by_its_sum() -> None:
     first, second = (
-        visit(SERVER, [("GET", "/")], soon(), crawl=False, ask=Site({"/": Answer(200, body=b"x" * 5000 + end)}))[0][0].output
+        visit(SERVER, [probe("/")], soon(), crawl=False, ask=Site({"/": Answer(200, body=b"x" * 5000 + end)}))[0][0].output
         for end in (b"a", b"b")
     )
     assert first[:2000] == second[:2000]
     assert first != second
     assert len(first) < 2200
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "ok"),
+    [
+        ("/x", 200, True),
+        ("/x", 302, True),
+        ("/x", 404, False),
+        ("/x", 500, False),
+        ("/x", -1, False),
+        ("404:/x", 404, True),
+        ("404:/x", 200, False),
+        ("500:/x", 500, True),
+        ("POST:401:8080/x", 401, True),
+    ],
+)
+def test_what_is_asked_for_has_to_be_answered(asked: str, status: int, ok: bool) -> None:
+    (result,), _ = visit(SERVER, [probe(asked)], soon(), crawl=False, ask=Site({"/x": Answer(status, problem="gone" if status < 0 else "")}))
+    assert (result.ok, result.status) == (ok, status)
+    assert result.detail == ("" if ok else "gone" if status < 0 else f"HTTP {status}")
+
+
+def test_what_is_known_to_be_unavailable_is_not_waited_for() -> None:
+    site = Site({"/": Answer(503)})
+    (result,), _ = visit(SERVER, [HttpProbe("GET", 8080, "/", 503)], soon(), crawl=False, follow=False, ask=site)
+    assert (result.ok, site.asked) == (True, ["/"])
+    visit(SERVER, [HttpProbe("GET", 8080, "/", 200)], soon(), crawl=False, patience=0.0, ask=site)
+    assert site.asked == ["/", "/"]
+
+
+@pytest.mark.parametrize(("took", "waits"), [(0.0, 20.0), (0.1, 5.0), (2.0, 8.0), (19.0, 20.0)])
+def test_an_answer_is_waited_for_as_long_as_the_source_s_own_suggests(took: float, waits: float) -> None:
+    seconds = []
+
+    def ask(_: Server, __: str, ___: str, most: float) -> Answer:
+        seconds.append(most)
+        return Answer(200)
+
+    visit(SERVER, [HttpProbe("GET", 8080, "/", 200, took)], soon(), crawl=False, ask=ask)
+    assert seconds == [waits]
+
+
+def test_where_all_is_asked_itself_redirects_are_not_followed() -> None:
+    site = Site({"/": moved("/never-answers")})
+    visit(SERVER, [HttpProbe("GET", 8080, "/", 301)], soon(), crawl=False, follow=False, ask=site)
+    assert site.asked == ["/"]

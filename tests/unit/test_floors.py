@@ -16,7 +16,7 @@ FLOORS = (
     {"confinement"},
     {"clone_root"},
     {"cancel", "gate", "httpprobe", "linux_fanotify", "linux_inotify", "naming", "outfile", "permitted", "progress"}
-    | {"request", "rootfs", "rootmount", "tree_channel", "tree_index", "tree_reader", "upper", "workspace"},
+    | {"request", "rootfs", "rootmount", "tree_channel", "tree_index", "tree_reader", "streams", "upper", "workspace"},
     {"tree_process"},
     {"sandbox"},
     {"engine", "judge", "launch", "redact", "tracefile"},

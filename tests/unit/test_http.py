@@ -336,3 +336,22 @@ def test_parse(text: str, probe: HttpProbe) -> None:
 def test_parse_refuses(text: str) -> None:
     with pytest.raises(UsageError, match="cannot read the probe"):
         parse_http_probe(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "probe"),
+    [
+        ("404:/none", HttpProbe("GET", None, "/none", 404)),
+        ("404:8080/none", HttpProbe("GET", 8080, "/none", 404)),
+        ("POST:401:8080/login", HttpProbe("POST", 8080, "/login", 401)),
+        ("404/none", HttpProbe("GET", 404, "/none")),
+    ],
+)
+def test_parse_a_status(text: str, probe: HttpProbe) -> None:
+    assert parse_http_probe(text) == probe
+
+
+@pytest.mark.parametrize("text", ["99:/", "600:/", "4040:/", "401:POST:/login", "404:404:/"])
+def test_parse_refuses_what_is_no_status(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot read the probe"):
+        parse_http_probe(text)

@@ -149,3 +149,45 @@ def test_a_lone_shell(config: dict[str, Any], command: tuple[str, ...], executed
             run()
     else:
         run()
+
+
+def asked(*http: str) -> Exercise:
+    return Exercise(http=http)
+
+
+@pytest.mark.parametrize(
+    ("http", "answers", "said", "hint"),
+    [
+        ("/x", [probe("http", "GET 80/x", 404, ok=False, detail="HTTP 404")], "--http GET 80/x: HTTP 404$", "--http 404:/x"),
+        (
+            "POST:200:80/x",
+            [PAGE, probe("http", "POST 80/x", 401, ok=False, detail="HTTP 401")],
+            "--http POST 80/x: HTTP 401, not 200$",
+            "--http POST:401:80/x",
+        ),
+        ("/x", [PAGE, probe("http", "GET 80/x", -1, ok=False, detail="no answer within 20 s")], "no answer within 20 s$", "--timeout"),
+        ("81/x", [PAGE, probe("http", "GET 81/x", -1, ok=False, detail="nothing listens on 81")], "nothing listens on 81$", "--timeout"),
+    ],
+)
+def test_what_is_asked_for_and_fails_ends_the_run(http: str, answers: list[ProbeResult], said: str, hint: str) -> None:
+    with pytest.raises(SlimError, match=said) as raised:
+        judged(*answers, exercise=asked(http), ports=(80,), **WEB)
+    assert hint in raised.value.hint
+    assert raised.value.status == 1
+
+
+def test_its_answer_is_told() -> None:
+    wrong = ProbeResult(kind="http", target="GET 80/x", ok=False, status=500, detail="HTTP 500", output="Oops\nline two\n")
+    with pytest.raises(SlimError, match=r"HTTP 500\n    Oops\n    line two$"):
+        judged(wrong, exercise=asked("/x"))
+
+
+def test_without_a_port_one_server_has_to_answer() -> None:
+    right = probe("http", "GET 80/x", 200)
+    wrong = probe("http", "GET 81/x", 404, ok=False, detail="HTTP 404")
+    assert judged(right, wrong, exercise=asked("/x"), ports=(80, 81)) == ("http GET 81/x failed on the original too: HTTP 404",)
+
+
+def test_where_it_leads_may_fail() -> None:
+    wrong = probe("http", "GET 80/elsewhere", 404, ok=False, detail="HTTP 404")
+    assert len(judged(probe("http", "GET 80/x", 302), wrong, exercise=asked("/x"), ports=(80,))) == 1

@@ -191,6 +191,6 @@ def test_what_was_answered_is_what_is_asked_again() -> None:
         ProbeResult(kind=SKIPPED, target="80/...", ok=True, status=-1),
         ProbeResult(kind="exec", target="GET 1/", ok=True, status=0),
     )
-    good = HttpProbe("GET", 80, "/"), HttpProbe("POST", 8080, "/a?b=/c d")
+    good = HttpProbe("GET", 80, "/", 200), HttpProbe("POST", 8080, "/a?b=/c d", 500)
     assert answered(results, ended=False) == (good, frozenset({25}))
     assert answered(results, ended=True)[0] == (*good, HttpProbe("GET", 81, "/"))

@@ -1,0 +1,62 @@
+"""Names that a run is going to write: two runs with one name would each undo what the other does.
+
+A claim is a lock on a file, so it ends with its process, however that ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from pathlib import Path
+
+from docker_slim_plugin.errors import SlimError
+
+PLACE = Path("/run/docker-slim")
+
+
+class Claim:
+    """The claim on one name of an image, until it is closed."""
+
+    def __init__(self, reference: str, place: Path = PLACE) -> None:
+        self._descriptor = -1
+        self._file = place / f"{hashlib.sha256(os.fsencode(reference)).hexdigest()[:32]}.lock"
+        self._descriptor = _locked(self._file, reference)
+
+    def close(self) -> None:
+        """Give the name up; the file goes before the lock does, so that who waits for it knows."""
+        if self._descriptor >= 0:
+            self._file.unlink(missing_ok=True)
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _locked(file: Path, reference: str) -> int:
+    """Return a descriptor that holds the lock; -1 where there is no place for locks. SlimError when it is taken."""
+    try:
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        while True:
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            if _holds(descriptor, file, reference):
+                return descriptor
+            os.close(descriptor)
+    except OSError:
+        return -1
+
+
+def _holds(descriptor: int, file: Path, reference: str) -> bool:
+    """Lock it, and tell whether it is still the file of that name: who had it may have removed it meanwhile."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise SlimError(
+            f"cannot write to {reference}: another docker slim is about to", hint="wait for it, or --tag OTHER-NAME"
+        ) from error
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(file))
+    except FileNotFoundError:
+        return False
