@@ -59,19 +59,20 @@ def is_alive(run_id: str) -> bool:
 
 def write_down(run_id: str) -> None:
     """Remember a run in the state folder, where that cannot be written to until the next boot; else SlimError."""
-    failed: list[tuple[Path, OSError]] = []
-    for directory in _directories():
-        try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(directory / run_id, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        except OSError as error:
-            failed.append((directory, error))
-        else:
-            return
-    place, error = failed[0]
-    raise SlimError(
-        f"cannot write to the state folder {place}: {error.strerror}", hint="XDG_STATE_HOME=DIRECTORY names another one"
-    ) from error
+    place, until_boot = _directories()
+    if (why := _written(place / run_id)) and _written(until_boot / run_id):
+        text = f"cannot write to the state folder {place}: {why}"
+        raise SlimError(text, hint="XDG_STATE_HOME=DIRECTORY names another one")
+
+
+def _written(path: Path) -> str:
+    """Write an empty file of the user's own; return why that cannot be, or ""."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def forget(run_id: str) -> None:

@@ -146,7 +146,7 @@ def test_a_run_is_remembered_until_the_next_boot_where_there_is_no_other_place(
     runs.forget(DEAD)
     assert runs.written_down() == ()
     monkeypatch.setattr(runs, "UNTIL_BOOT", tmp_path / "file" / "too")
-    with pytest.raises(SlimError, match="cannot write to the state folder .*/file/docker-slim/runs"):
+    with pytest.raises(SlimError, match=r"cannot write to the state folder .*/file/docker-slim/runs"):
         runs.write_down(DEAD)
 
 
