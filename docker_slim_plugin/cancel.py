@@ -11,10 +11,11 @@ import signal
 import socket
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
-from docker_slim_plugin.errors import Interrupted
+from docker_slim_plugin.errors import Interrupted, Overdue
 
 SOCKET = "DOCKER_CLI_PLUGIN_SOCKET"
 AGAIN_SECONDS = 0.05
@@ -27,6 +28,8 @@ class Cancel:
     def __init__(self) -> None:
         self.asked = False
         self._said = False
+        self.overdue = ""
+        """What takes too long, when that is why we stop."""
 
     def lost(self, what: sys.UnraisableHookArgs) -> None:
         """Ask again where a finalizer had the request: exceptions go nowhere from there (sys.unraisablehook)."""
@@ -40,12 +43,15 @@ class Cancel:
 
     def __call__(self, number: int, _: FrameType | None) -> None:
         if self.asked:
-            _say(b"docker slim: still cleaning up\n")
+            if number != signal.SIGALRM:
+                _say(b"docker slim: still cleaning up\n")
             return
         self.asked = True
         if not self._said:
             self._said = True
             _say(b"docker slim: stopping: removing what was started ...\n")
+        if number == signal.SIGALRM:
+            raise Overdue(f"cannot go on: {self.overdue}")
         raise Interrupted(f"cannot go on: interrupted by {signal.Signals(number).name}")
 
 
@@ -61,8 +67,34 @@ def install() -> Cancel:
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, cancel)
+    signal.signal(signal.SIGALRM, cancel)
     sys.unraisablehook = cancel.lost
     return cancel
+
+
+@contextmanager
+def watchdog(what: str, seconds: float) -> Iterator[None]:
+    """End the block when it takes longer: Overdue is raised in the main thread, whichever thread the block is in.
+
+    Only where `install` was called; `seconds` may be infinite.
+    """
+    handler = signal.getsignal(signal.SIGALRM)
+    if not isinstance(handler, Cancel) or seconds >= threading.TIMEOUT_MAX:
+        yield
+        return
+
+    def bark() -> None:
+        handler.overdue = f"{what} takes more than {seconds:.0f} s"
+        # To the main thread itself: it may wait for another thread, and only a signal of its own wakes it.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGALRM)
+
+    timer = threading.Timer(seconds, bark)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def listen(address: str) -> threading.Thread | None:

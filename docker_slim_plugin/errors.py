@@ -4,6 +4,7 @@
     +-- UsageError           2    the command line itself is wrong
     +-- VerificationFailed   3    the slim image does not behave like its source
     Interrupted            130    Ctrl-C, SIGTERM, or docker's own cancel
+    +-- Overdue              1    a step takes longer than it may
 
 Anything else that is raised is a bug and keeps its traceback.
 """
@@ -41,3 +42,10 @@ class Interrupted(BaseException):
 
     status = 130
     hint = "docker slim prune removes what may be left"
+
+
+class Overdue(Interrupted):
+    """A step takes longer than it may; like an interrupt it ends whatever the main thread waits for."""
+
+    status = 1
+    hint = "--timeout SECONDS gives it more time"

@@ -76,6 +76,8 @@ def opened(request: Request, progress: Progress) -> Iterator[Job]:
         source = find_source(engine, request)
         called = names(source, request.tag)
         output.claim(engine, (called.of(form) for form in request.forms()), force=request.force)
+    # Not before: how long a pull takes is the registry's business.
+    clock.limit = request.timeout
     with (
         engine.nothing_left(),
         Sandbox(request.timeout) as sandbox,

@@ -33,7 +33,7 @@ def prove(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Replay, ...])
                 return named(job, tried, layered, rootfs)
             if not repairable(job, tried) or round_ == ROUNDS:
                 return tried
-            with job.clock.step("repair"):
+            with job.clock.step("repair", times=6 * (1 + len(replays))):
                 asked, sound = asked_for(job, layered, replays)
                 if round_ == 0 and not sound:
                     asked += shown_again(job, replays)
@@ -74,19 +74,20 @@ def mended(
 def write_and_verify(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Replay, ...]) -> tuple[Draft, Report]:
     """Write both forms under temporary names and try them; return the layered one, and the report on both."""
     engine, source, plan, request = job.engine, job.source, report.plan, job.request
+    size = sum(entry.size for entry in plan.files())
 
     def tried(draft: Draft) -> tuple[SlimImage, tuple[Verdict, ...]]:
         image = draft.image(job.called.of(draft.form))
         if not request.verify:
             return image, ()
-        with job.clock.step(f"verify {draft.form}"):
+        with job.clock.step(f"verify {draft.form}", times=4 * (1 + len(replays)), size=size):
             return image, (verify(engine, source, image, plan, draft.hashes, replays, job.progress),)
 
     def squash() -> Draft:
-        with job.clock.step("write squashed"):
+        with job.clock.step("write squashed", size=size):
             return output.squashed(engine, source, plan, layered, job.directory)
 
-    with job.clock.step("write layered"):
+    with job.clock.step("write layered", size=size):
         layered = output.layered(engine, source, rootfs, plan, job.directory, job.extras.common)
     # The squashed image is written while the layered one is tried, and tried beside it where nothing forbids that.
     with background(engine) as beside:
