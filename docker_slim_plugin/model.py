@@ -293,6 +293,7 @@ class SourceImage:
     """RepoDigests."""
     tags: tuple[str, ...]
     size: int
+    """Bytes of the files in its layers, one by one and uncompressed; see engine/size.py."""
     os: str
     architecture: str
     """GOARCH, e.g. amd64."""
@@ -321,6 +322,8 @@ class LayerBlob:
     """Bytes of the tar."""
     files: int
     """Entries that are not directories."""
+    content: int = 0
+    """Bytes of its files: what an image's size is counted by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

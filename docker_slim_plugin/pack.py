@@ -62,7 +62,7 @@ def pack(request: PackRequest, progress: Progress) -> Report:
         # A tar has no configuration to be fit or unfit.
         wants_config = any(files.split(one)[0] != "tar" for one in request.outputs)
         report = Report(
-            source=source,
+            source=tree.measured(),
             observations=NOTHING,
             plan=plan,
             warnings=(*notes, *plan.warnings, *(unfit(rootfs, plan, wanted, sandbox) if wants_config else ())),

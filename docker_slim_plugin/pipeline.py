@@ -37,7 +37,7 @@ def slim(request: Request, progress: Progress) -> Report:
             observations = united(traces)
             plan = job.planned(rootfs, observations)
         report = Report(
-            source=job.source,
+            source=job.tree.measured(),
             observations=observations,
             plan=plan,
             warnings=(*observations.warnings, *unlike(job, traces), *notes, *plan.warnings),

@@ -19,6 +19,7 @@ from typing import Self
 from docker_slim_plugin.engine import Container, Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import find_gate
+from docker_slim_plugin.layerfiles import layers_bytes
 from docker_slim_plugin.model import Entry, EntryKind, RootPath, SourceImage
 from docker_slim_plugin.rootfs import Rootfs
 from docker_slim_plugin.rootmount import lower_directories
@@ -88,12 +89,28 @@ class PristineTree:
                 hint="build the image without them",
             )
         # The containerd image store does not tell where its layers are, the kernel does.
-        layers = _layers_on_disk(self._source) or lower_directories(pid)[1:]
+        told = _layers_on_disk(self._source)
+        layers = told or lower_directories(pid)[1:]
+        unmeasured = () if told else self._measure(layers)
         corrections, warnings = docker_own(entries, layers, container.changes())
         rootfs = Rootfs.of(corrections.applied(entries), self._process)
         if self._sandbox:
             self._sandbox.add_tree(rootfs, self._process, (index, size), corrections)
-        return rootfs, warnings
+        return rootfs, (*unmeasured, *warnings)
+
+    def _measure(self, layers: Sequence[Path]) -> tuple[str, ...]:
+        """Take the size from the layers on disk; return a warning when they cannot be read."""
+        size = layers_bytes(layers)
+        if layers and size is None:
+            return (f"the size of {self._source.reference} is the engine's count: whole blocks, directories included",)
+        if layers and size is not None:
+            self._source = replace(self._source, size=size)
+        return ()
+
+    def measured(self) -> SourceImage:
+        """Return the image, its size counted where the engine does not tell it, once the tree is there."""
+        self.wait()
+        return self._source
 
     def wait(self) -> tuple[Rootfs, tuple[str, ...]]:
         """Return the tree, and warnings about it."""

@@ -107,9 +107,9 @@ def write_and_verify(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Re
 def named(job: Job, report: Report, layered: Draft, rootfs: Rootfs) -> Report:
     """Give the images their names, and write what else was asked for; SlimError when nothing is gained by it all."""
     smallest = min((image.size for image in report.images), default=0)
-    if smallest > job.source.size and not job.request.force:
+    if smallest > report.source.size and not job.request.force:
         raise SlimError(
-            f"cannot make {job.source.reference} smaller: it has {job.source.size:,} bytes, "
+            f"cannot make {job.source.reference} smaller: it has {report.source.size:,} bytes, "
             f"and what the app needs of it {smallest:,}",
             hint="--force writes the image all the same",
         )
@@ -117,7 +117,7 @@ def named(job: Job, report: Report, layered: Draft, rootfs: Rootfs) -> Report:
     warnings += layered.warnings
     warnings += files.shortcomings(job.request.outputs, layered)
     warnings += [repair.sentence() for repair in report.repairs]
-    if smallest == job.source.size:
+    if smallest == report.source.size:
         warnings.append(f"the app needs all of {job.source.reference}: there is nothing to leave out")
     for image in report.images:
         job.engine.name(image.id, image.reference)

@@ -78,7 +78,7 @@ def make(request: BaseRequest, progress: Progress) -> BaseReport:
         whole, division = (divide(one.rootfs, rules, source.config) for one in (content, left))
         kept = Rootfs.of([one.entry for one in division.plan.kept], left.rootfs.reader)
         report = BaseReport(
-            source=source,
+            source=content.image,
             dropped=whole.dropped,
             left=divide(kept, others, source.config).dropped,
             purged=request.purge,
@@ -137,7 +137,7 @@ def read(engine: Engine, source: SourceImage, sandbox: Sandbox) -> Content:
             f"cannot make a base of {source.reference}: {_WHY.get(database.system, _WHY[''])}",
             hint="docker slim run IMAGE slims an app, whatever it is built on",
         )
-    return Content(image=source, rootfs=rootfs, packages=database, selections=found, notes=notes)
+    return Content(image=tree.measured(), rootfs=rootfs, packages=database, selections=found, notes=notes)
 
 
 _WHY = {

@@ -20,6 +20,7 @@ from docker import DockerClient
 from docker.errors import APIError, ImageNotFound, NotFound
 
 from docker_slim_plugin import runs
+from docker_slim_plugin.engine import size
 from docker_slim_plugin.engine.address import TIMEOUT, endpoint, reach
 from docker_slim_plugin.engine.border import Blocks, ImageMissing, advice_on_space, translated
 from docker_slim_plugin.engine.claims import Claim
@@ -86,19 +87,20 @@ class Engine:
             raise SlimError(
                 f"cannot read {reference!r} as an image's name: {error.explanation}", hint="NAME[:TAG], lower case"
             ) from error
+        history = tuple(self.api.history(found["Id"]))
         return SourceImage(
             reference=reference,
             id=found["Id"],
             digests=tuple(found.get("RepoDigests") or ()),
             tags=tuple(found.get("RepoTags") or ()),
-            size=int(found["Size"]),
+            size=size.said(found, history),
             os=found.get("Os", "linux"),
             architecture=found.get("Architecture", ""),
             variant=found.get("Variant", ""),
             created=found.get("Created", ""),
             config=found.get("Config") or {},
             layers=tuple((found.get("RootFS") or {}).get("Layers") or ()),
-            history=tuple(self.api.history(found["Id"])),
+            history=history,
             graph=found.get("GraphDriver") or {},
         )
 
@@ -220,14 +222,14 @@ class Engine:
                 raise SlimError(f"cannot load the slim image: {said}", hint=advice_on_space(said))
 
     @translated
-    def import_tar(self, stream: BinaryIO, changes: Sequence[str], message: str = "", *, form: str = "squashed") -> str:
-        """Import a tar as `docker import` does, under the temporary name of `form`; return the new image's id."""
+    def import_tar(self, stream: BinaryIO, changes: Sequence[str] = (), *, form: str) -> None:
+        """Import a tar as `docker import` does, under the temporary name of `form`."""
         asked = {"fromSrc": "-", "repo": TEMPORARY, "tag": self.tag(form), "changes": list(changes)}
-        # The SDK's import_image knows no message.
+        # The SDK's own import waits for ever.
         answer = self.api.post(
             f"{self.api.base_url}/v{self.api.api_version}/images/create",
             data=stream,
-            params={**asked, "message": message},
+            params=asked,
             headers={"Content-Type": "application/tar"},
             timeout=TIMEOUT,
         )
@@ -236,7 +238,6 @@ class Engine:
         for line in answer.text.splitlines():
             if '"error"' in line:
                 raise SlimError(f"cannot import the slim image: {line}", hint=advice_on_space(line))
-        return str(self.api.inspect_image(self.temporary(form))["Id"])
 
     def tag(self, form: str) -> str:
         return f"{self.run_id}-{form}"

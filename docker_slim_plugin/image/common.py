@@ -78,7 +78,7 @@ def opened(engine: Engine, reference: str, source: SourceImage, directory: Path,
         with engine.saved(image.id) as stream:
             blobs, history = read_saved(stream, directory, image)
         rootfs, _ = tree.wait()
-        yield Common(image=image, rootfs=rootfs, blobs=blobs, history=history)
+        yield Common(image=tree.measured(), rootfs=rootfs, blobs=blobs, history=history)
 
 
 def read_saved(

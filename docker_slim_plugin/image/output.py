@@ -1,4 +1,7 @@
-"""Slim images into the engine: layered by docker load, squashed by docker export and docker import."""
+"""Slim images into the engine: layered by docker load, squashed by docker export and docker import.
+
+Both get their configuration by docker load: the same plan gives the same image, id included, whenever it is written.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
@@ -15,18 +18,18 @@ from docker_slim_plugin.image.common import GROUP, Common
 from docker_slim_plugin.image.config import (
     BASED_BY,
     CREATED_BY,
-    EPOCH,
     creation,
-    differences,
     image_config,
     is_ours,
-    slim_config,
 )
 from docker_slim_plugin.image.layers import grouped, single
-from docker_slim_plugin.image.squash import UNSAYABLE, changes, rewrite_export
+from docker_slim_plugin.image.squash import rewrite_export
 from docker_slim_plugin.image.tar import write_layer, write_tar
 from docker_slim_plugin.model import FilePlan, Group, LayerBlob, RootPath, SlimImage, SourceImage
 from docker_slim_plugin.rootfs import Rootfs
+
+IMPORTED = "imported"
+"""Form of the temporary image that docker import makes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +85,7 @@ def written(
         form="layered",
         reference="",
         id=image_id(config),
-        size=sum(blob.size for blob in blobs),
+        size=(common.image.size if common else 0) + sum(layer.blob.content for layer in layers),
         blobs=blobs,
         hashes=common.hashes() | hashes if common else hashes,
         config=config,
@@ -103,7 +106,7 @@ def layered(
 def load(engine: Engine, draft: Draft, directory: Path) -> Draft:
     """Load what has been written."""
     image = _into_engine(engine, draft.form, draft.blobs, draft.config, directory)
-    return replace(draft, reference=engine.temporary(draft.form), id=image.id, size=image.size)
+    return replace(draft, reference=engine.temporary(draft.form), id=image.id)
 
 
 def based(engine: Engine, source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path) -> Draft:
@@ -125,51 +128,26 @@ def flat(rootfs: Rootfs, plan: FilePlan, directory: Path, common: Common | None 
 
 
 def squashed(engine: Engine, source: SourceImage, plan: FilePlan, base: Draft, directory: Path) -> Draft:
-    """Export a container of the layered image, and import it as one layer with the source's configuration.
-
-    Where the import cannot say all of the configuration (SHELL, values with newlines), the same layer is loaded with
-    the exact one instead.
-    """
-    return _squashed(engine, source, base.id, plan, directory, engine.image(base.id).config)
+    """Export a container of the layered image, and import it as one layer with the source's configuration."""
+    return _squashed(engine, source, base.id, plan, directory, CREATED_BY)
 
 
 def exported(engine: Engine, source: SourceImage, image: str, plan: FilePlan, directory: Path) -> Draft:
     """Export a container of `image`, and import what the plan names of it as a base image made of `source`."""
-    return _squashed(engine, source, image, plan, directory, slim_config(source), BASED_BY)
+    return _squashed(engine, source, image, plan, directory, BASED_BY)
 
 
-def _squashed(
-    engine: Engine,
-    source: SourceImage,
-    image: str,
-    plan: FilePlan,
-    directory: Path,
-    wanted: Mapping[str, Any],
-    by: str = CREATED_BY,
-) -> Draft:
+def _squashed(engine: Engine, source: SourceImage, image: str, plan: FilePlan, directory: Path, by: str) -> Draft:
     with engine.plain(image, ["-"]) as container, container.export() as stream:
         one = rewrite_export(stream, plan, directory / "squashed.tar")
-    draft: Draft | None = None
-    # What is imported is made now, whatever the time is to be.
-    if not any(wanted.get(field) for field in UNSAYABLE) and not os.environ.get(EPOCH):
-        # What the engine itself says of an import ("Imported from ...") stands for CREATED_BY: config.is_slim.
-        message = f"{by} {source.reference}" if by != CREATED_BY else ""
+    # What is imported is dated now, and has only as much of a configuration as a Dockerfile can say. Of it we take the
+    # layer, and load the exact configuration on that.
+    try:
         with open(one.blob.file, "rb") as tar:
-            engine.import_tar(tar, changes(wanted), message)
-        imported = engine.image(engine.temporary("squashed"))
-        if not differences(wanted, imported.config):
-            draft = Draft(
-                form="squashed",
-                reference=engine.temporary("squashed"),
-                id=imported.id,
-                size=imported.size,
-                blobs=(one.blob,),
-                hashes=one.hashes,
-                config=image_config(source, (one.blob,), "squashed", creation(source, os.environ), by),
-            )
-        else:
-            engine.unname(engine.temporary("squashed"))
-    draft = draft or _loaded(engine, source, "squashed", (one.blob,), one.hashes, directory, by)
+            engine.import_tar(tar, form=IMPORTED)
+        draft = _loaded(engine, source, "squashed", (one.blob,), one.hashes, directory, by)
+    finally:
+        engine.unname(engine.temporary(IMPORTED))
     return replace(draft, skipped=one.skipped)
 
 
@@ -188,7 +166,7 @@ def _loaded(
         form=form,
         reference=engine.temporary(form),
         id=image.id,
-        size=image.size,
+        size=sum(blob.content for blob in blobs),
         blobs=blobs,
         hashes=hashes,
         config=config,

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
-from urllib.parse import quote
 
 from docker_slim_plugin.errors import SlimError, VerificationFailed
 from docker_slim_plugin.image.tar import WrittenLayer, can_hold, write_tar
@@ -24,12 +23,8 @@ from docker_slim_plugin.model import FilePlan, ReasonKind, RootPath
 from docker_slim_plugin.rootfs import ROOT
 
 FORM = "squashed"
-UNSAYABLE = ("Shell", "StopSignal", "StopTimeout")
-"""Fields of a configuration that no instruction of `docker import --change` can say."""
 _MOST = 5
 _LINE = 60_000
-_ROOM = 300_000
-"""Bytes of all changes: they travel in the request's address, and the engine's server takes 1 MiB of that."""
 _PLAIN = re.compile(r"[A-Za-z0-9_./:][A-Za-z0-9_./:@%+,-]*")
 _PORT = re.compile(r"[0-9]+(/(tcp|udp|sctp))?")
 _TRIGGER = re.compile(r"(?i)(?!(onbuild|from|maintainer)\b)[a-z]+\s")
@@ -139,25 +134,6 @@ def member_path(name: str) -> RootPath:
     """Return the path that a tar's name, decoded as UTF-8, stands for."""
     inside = "" if name == "." else name.removeprefix("./").strip("/")
     return RootPath("/" + os.fsdecode(inside.encode("utf-8", "surrogateescape")))
-
-
-def changes(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the instructions for `docker import --change` that make `config`, as far as they can.
-
-    One that the engine refuses would make the whole import fail, so these are left out: SHELL and STOPSIGNAL (which
-    Docker Engine 20.10 does not take), values with newlines, lines too long. Who calls compares, and loads the exact
-    configuration where it differs.
-    """
-    lines: list[str] = []
-    room = _ROOM
-    for instruction in instructions(config):
-        if not instruction.sayable or instruction.word in ("SHELL", "STOPSIGNAL"):
-            continue
-        size = len(quote(instruction.line, errors="replace"))
-        if size <= room:
-            lines.append(instruction.line)
-            room -= size
-    return tuple(lines)
 
 
 class Instruction(NamedTuple):

@@ -59,6 +59,7 @@ class _Hashed:
         self._file = file
         self.digest = hashlib.sha256()
         self.size = 0
+        self.content = 0
 
     def write(self, data: bytes) -> None:
         self._file.write(data)
@@ -91,6 +92,7 @@ def write_tar(open_content: Open, kept: Iterable[Kept], group: str, file: Path) 
         diff_id=f"sha256:{out.digest.hexdigest()}",
         size=out.size,
         files=sum(one.entry.kind is not EntryKind.DIRECTORY for one in held),
+        content=out.content,
     )
     skipped = tuple(one.entry.path for one in ordered if not can_hold(one.entry))
     lessened = tuple(one.entry.path for one in held if not _holds_all_of(one.entry))
@@ -146,6 +148,7 @@ def _entries(held: Iterable[Kept], open_content: Open, out: _Hashed) -> dict[Roo
         out.write(header(entry))
         if entry.kind is EntryKind.FILE:
             hashes[entry.path] = _content(one, open_content, out)
+            out.content += entry.size
     return hashes
 
 

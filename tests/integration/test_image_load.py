@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import stat
 import struct
@@ -19,10 +18,10 @@ from docker import DockerClient
 
 from docker_slim_plugin.errors import VerificationFailed
 from docker_slim_plugin.image.archive import image_id, write_archive
-from docker_slim_plugin.image.config import differences, image_config, is_slim
+from docker_slim_plugin.image.config import differences, image_config
 from docker_slim_plugin.image.context import write_context
 from docker_slim_plugin.image.layers import grouped, single
-from docker_slim_plugin.image.squash import changes, rewrite_export
+from docker_slim_plugin.image.squash import rewrite_export
 from docker_slim_plugin.image.tar import WrittenLayer, write_layer
 from docker_slim_plugin.model import Entry, EntryKind, FilePlan, Group, Kept, Reason, ReasonKind, RootPath, SourceImage
 from docker_slim_plugin.rootfs import Rootfs
@@ -293,16 +292,9 @@ def test_imported_export_is_the_tree(
     squashed = rewrite_export(exported(image, removed), tree[1], tmp_path / "squashed.tar")
     ((group, kept),) = single(tree[1])
     assert squashed.blob.diff_id == write_layer(tree[0], kept, group.value, tmp_path / "one.tar").blob.diff_id
-    lines = [f"--change={line}" for line in changes(inspected(image)["Config"])]
-    docker("import", *lines, "-", removed(f"{NAME}:imported"), data=Path(squashed.blob.file).read_bytes())
+    docker("import", "-", removed(f"{NAME}:imported"), data=Path(squashed.blob.file).read_bytes())
     found = inspected(f"{NAME}:imported")
     assert found["RootFS"]["Layers"] == [squashed.blob.diff_id]
-    said = [text.split()[1] for text in differences(EXACT, found["Config"])]
-    # Docker Engine 20.10 cannot say these; ArgsEscaped has no instruction.
-    assert said == ["ArgsEscaped", "Shell", "StopSignal"]
-    history = json.loads(docker("image", "inspect", "-f", "{{json .Comment}}", f"{NAME}:imported"))
-    steps = ({"CreatedBy": "", "Comment": history},)
-    assert is_slim(replace(source(found["Config"]), history=steps))
     same_tree(in_engine(f"{NAME}:imported", removed), tree[1])
 
 

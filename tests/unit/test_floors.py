@@ -15,7 +15,7 @@ FLOORS = (
     {"privileges", "runs"},
     {"confinement"},
     {"clone_root"},
-    {"cancel", "gate", "httpprobe", "linux_fanotify", "linux_inotify", "naming", "outfile", "permitted", "progress"}
+    {"cancel", "gate", "httpprobe", "linux_fanotify", "layerfiles", "linux_inotify", "naming", "outfile", "permitted", "progress"}
     | {"request", "rootfs", "rootmount", "tree_channel", "tree_index", "tree_reader", "streams", "upper", "workspace"},
     {"tree_process"},
     {"sandbox"},
