@@ -14,7 +14,7 @@ from typing import BinaryIO
 from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.archive import image_id, write_archive
-from docker_slim_plugin.image.common import GROUP, Common
+from docker_slim_plugin.image.common import Common
 from docker_slim_plugin.image.config import (
     BASED_BY,
     CREATED_BY,
@@ -23,6 +23,7 @@ from docker_slim_plugin.image.config import (
     is_ours,
 )
 from docker_slim_plugin.image.layers import grouped, single
+from docker_slim_plugin.image.saved import GROUP
 from docker_slim_plugin.image.squash import rewrite_export
 from docker_slim_plugin.image.tar import write_layer, write_tar
 from docker_slim_plugin.model import FilePlan, Group, LayerBlob, RootPath, SlimImage, SourceImage

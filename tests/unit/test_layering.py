@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import io
-import json
-import tarfile
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.image.common import Common, read_saved
+from docker_slim_plugin.image.common import Common
 from docker_slim_plugin.image.context import Base, dockerfile
 from docker_slim_plugin.image.layers import grouped
 from docker_slim_plugin.layering import Extras, complete, on_base
@@ -169,60 +162,6 @@ def test_a_shell_lies_over_nothing_of_the_base() -> None:
     found = complete(plan(SOURCE, "/opt/app"), rootfs(SOURCE), Extras(common(base), BUSYBOX), DIRECTLY)
     assert found.by_path()[RootPath("/bin/sh")].group is Group.COMMON
     assert found.by_path()[RootPath("/bin/ls")].group is Group.SHELL
-
-
-def saved(layers: list[bytes], history: list[dict[str, Any]], *, linked: bool = False) -> io.BytesIO:
-    """Return what docker save gives, the second layer a link to the first if `linked`."""
-    out = io.BytesIO()
-    names = [f"{number}/layer.tar" for number in range(len(layers))]
-    config = {"history": history}
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        for number, (name, data) in enumerate(zip(names, layers, strict=True)):
-            member = tarfile.TarInfo(name)
-            if linked and number:
-                member.type, member.linkname = tarfile.SYMTYPE, f"../{names[0]}"
-                tar.addfile(member)
-            else:
-                member.size = len(data)
-                tar.addfile(member, io.BytesIO(data))
-        manifest = [{"Config": "config.json", "Layers": names}]
-        for name, document in (("config.json", config), ("manifest.json", manifest)):
-            data = json.dumps(document).encode()
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    out.seek(0)
-    return out
-
-
-def digests(*layers: bytes) -> tuple[str, ...]:
-    return tuple(f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers)
-
-
-HISTORY = [{"created_by": "one"}, {"created_by": "ENV", "empty_layer": True}, {"created_by": "two"}]
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_layers_come_as_they_are(tmp_path: Path, packed: bool) -> None:
-    layers = [b"one", b"two"]
-    stream = saved([gzip.compress(layer) if packed else layer for layer in layers], HISTORY)
-    blobs, history = read_saved(stream, tmp_path, replace(IMAGE, layers=digests(*layers)))
-    assert [Path(blob.file).read_bytes() for blob in blobs] == layers
-    assert [blob.size for blob in blobs] == [3, 3]
-    assert list(history) == HISTORY
-
-
-def test_a_layer_that_comes_twice_is_a_link(tmp_path: Path) -> None:
-    blobs, history = read_saved(
-        saved([b"one", b"one"], [], linked=True), tmp_path, replace(IMAGE, layers=digests(b"one", b"one"))
-    )
-    assert blobs[0].diff_id == blobs[1].diff_id
-    assert [step["created_by"] for step in history] == ["layer of common:1"] * 2
-
-
-def test_another_layer_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SlimError, match="gave another layer"):
-        read_saved(saved([b"one"], []), tmp_path, replace(IMAGE, layers=digests(b"two")))
 
 
 def test_a_dockerfile_takes_back_what_the_base_says() -> None:

@@ -1,0 +1,74 @@
+"""A layer without its compression: plain, by gzip, or by zstd where Python knows that (3.14 and later)."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+_BLOCK = 1 << 20
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+
+
+class Unreadable(Exception):
+    """What is in an archive cannot be used; the text is the reason."""
+
+
+class Plain(NamedTuple):
+    """A layer's tar."""
+
+    file: Path
+    diff_id: str
+    """sha256:... of the tar."""
+    size: int
+
+
+def unpacked(file: Path, most: int) -> Plain:
+    """Return the layer in `file` as a plain tar, beside it if it is compressed; Unreadable when it is broken.
+
+    A tar of more than `most` bytes is none that an engine has unpacked.
+    """
+    with open(file, "rb") as raw:
+        magic = raw.read(4)
+        raw.seek(0)
+        if magic[:2] == _GZIP:
+            return _written(_blocks(gzip.GzipFile(fileobj=raw), (EOFError, gzip.BadGzipFile, zlib.error)), file, most)
+        if magic == _ZSTD:
+            zstd = _zstd()
+            return _written(_blocks(zstd.ZstdFile(raw), (EOFError, zstd.ZstdError)), file, most)
+        digest = hashlib.file_digest(raw, "sha256")
+        return Plain(file, f"sha256:{digest.hexdigest()}", raw.tell())
+
+
+def _blocks(packed: BinaryIO | gzip.GzipFile, broken: tuple[type[Exception], ...]) -> Iterator[bytes]:
+    try:
+        while block := packed.read(_BLOCK):
+            yield block
+    except broken as error:
+        raise Unreadable(f"a layer in it is broken: {error}") from error
+
+
+def _written(blocks: Iterator[bytes], file: Path, most: int) -> Plain:
+    plain = file.with_suffix(".tar")
+    digest, size = hashlib.sha256(), 0
+    with open(plain, "wb") as out:
+        for block in blocks:
+            size += len(block)
+            if size > most:
+                raise Unreadable("a layer in it is far larger than what the engine has made of it")
+            digest.update(block)
+            out.write(block)
+    file.unlink()
+    return Plain(plain, f"sha256:{digest.hexdigest()}", size)
+
+
+def _zstd() -> Any:
+    try:
+        return importlib.import_module("compression.zstd")
+    except ImportError as error:
+        raise Unreadable("a layer in it is compressed by zstd, which Python reads since 3.14") from error
