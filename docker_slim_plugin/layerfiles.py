@@ -9,7 +9,10 @@ from pathlib import Path
 
 
 def layers_bytes(layers: Iterable[Path]) -> int | None:
-    """Return the bytes of all files in the layers' directories, hard links once; None when one cannot be read."""
+    """Return the bytes of all files in the layers' directories; None when one cannot be read.
+
+    As an engine with overlay2 counts them: hard links once, a symbolic link as long as its target.
+    """
     try:
         return sum(map(_bytes, layers))
     except OSError:
@@ -29,6 +32,6 @@ def _bytes(layer: Path) -> int:
                     pending.append(entry.path)
                 elif stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
                     linked[status.st_ino] = status.st_size
-                elif stat.S_ISREG(status.st_mode):
+                elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
                     total += status.st_size
     return total + sum(linked.values())

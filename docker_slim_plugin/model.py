@@ -323,7 +323,7 @@ class LayerBlob:
     files: int
     """Entries that are not directories."""
     content: int = 0
-    """Bytes of its files: what an image's size is counted by."""
+    """Bytes of its files and links: what an image's size is counted by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
 """The size of an image: the bytes of the files in its layers, as they are in a container, layer by layer.
 
-That is what an engine with a storage driver (overlay2) says. One with the containerd image store says something else:
-the bytes of the blobs that it keeps, compressed or not, as they came. What it keeps unpacked, it counts in whole
-blocks, directories among them: a few percent more. `PristineTree.measured` counts the files themselves.
+That is what an engine with a storage driver (overlay2) says; a symbolic link counts as long as its target. One with
+the containerd image store says something else: the bytes of the blobs that it keeps, compressed or not, as they came.
+What it keeps unpacked, it counts in whole blocks, directories among them: a few percent more. There
+`PristineTree.measured` counts the files themselves.
 """
 
 from __future__ import annotations

@@ -146,9 +146,9 @@ def _entries(held: Iterable[Kept], open_content: Open, out: _Hashed) -> dict[Roo
                 hashes[entry.path] = hashes[first]
             continue
         out.write(header(entry))
+        out.content += entry.size or len(os.fsencode(entry.target))
         if entry.kind is EntryKind.FILE:
             hashes[entry.path] = _content(one, open_content, out)
-            out.content += entry.size
     return hashes
 
 

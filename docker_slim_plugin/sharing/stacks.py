@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import tarfile
 from collections import Counter
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ _LEVEL = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bytes:
-    """On disk, as docker counts an image's size, and on the wire, compressed."""
+    """On disk, as an image's size is counted (engine/size.py), and on the wire, compressed."""
 
     disk: int = 0
     wire: int = 0
@@ -59,8 +60,15 @@ def stacks(images: Sequence[Common]) -> tuple[Stack, ...]:
 
 
 def _content(blob: LayerBlob) -> int:
+    total = 0
     with tarfile.open(blob.file, mode="r|") as tar:
-        return sum(member.size for member in tar if member.isreg())
+        for member in tar:
+            tar.members.clear()  # type: ignore[attr-defined]
+            if member.isreg():
+                total += member.size
+            elif member.issym():
+                total += len(os.fsencode(member.linkname))
+    return total
 
 
 def _compressed(blob: LayerBlob) -> int:
