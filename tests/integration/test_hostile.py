@@ -151,7 +151,8 @@ def test_every_path_leads_to_the_host(image: str, secret: Path, tmp_path: Path) 
 
 def test_a_terminal_gets_no_escapes_of_the_image(image: str) -> None:
     ours, theirs = pty.openpty()
-    argv = [*SLIM, "run", f"--env=X={ESCAPE}", "--entrypoint=sh", image, "-c", f"echo '{ESCAPE}' $X [b]x[/b] >&2; exit 3"]
+    script = f"X='{ESCAPE}'; echo '{ESCAPE}' $X [b]x[/b] >&2; exit 3"
+    argv = [*SLIM, "run", "--entrypoint=sh", image, "-c", script]
     with subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}) as process:
         os.close(theirs)
         said = b"".join(iter(lambda: read(ours), b""))
