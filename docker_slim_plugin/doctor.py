@@ -116,9 +116,8 @@ def _kernel() -> Iterator[Check]:
     scope = _read("/proc/sys/kernel/yama/ptrace_scope") or "absent"
     yama = "sysctl kernel.yama.ptrace_scope=1 (3 lasts until the next boot)" if scope == "3" else _ROOT_ADVICE
     yield _tried("ptrace", permitted.seize_a_child, f"allowed (yama: {scope})", yama)
-    yield _tried(
-        "mount namespaces", permitted.enter_a_mount_namespace, "setns, open_tree and chroot allowed", _ROOT_ADVICE
-    )
+    newer = f"Linux 5.12 or later; {_ROOT_ADVICE}"
+    yield _tried("mounts", permitted.clone_a_mount, "open_tree, mount_setattr and openat2 allowed", newer)
     slower = "works without, but slower: --tracer syscall"
     yield _tried("seccomp", permitted.trace_by_seccomp, "SECCOMP_RET_TRACE known", slower, required=False)
     lesser = f"{_ROOT_ADVICE}; inotify is used instead"
@@ -135,9 +134,7 @@ def _tried(name: str, attempt: Callable[[], None], detail: str, fix: str, *, req
 
 def _libseccomp() -> Check:
     library = ctypes.util.find_library("seccomp")
-    return _found(
-        "libseccomp", library is not None, library or "not found", "apt-get install libseccomp2", required=False
-    )
+    return _found("libseccomp", library is not None, library or "not found", "apt-get install libseccomp2")
 
 
 def _watches() -> Check:

@@ -49,13 +49,18 @@ class GateCode:
         return start <= address <= start + len(self.code)
 
     def elf(self) -> bytes:
-        """Return the whole program: ELF header, one program header (PT_LOAD, read and execute), the code (elf(5))."""
-        size = _HEADERS + len(self.code)
-        identity = b"\x7fELF\x02\x01\x01" + bytes(9)
-        entry = _LOAD_ADDRESS + _HEADERS
-        header = struct.pack("<HHIQQQIHHHHHH", 2, self.elf_machine, 1, entry, 64, 0, 0, 64, 56, 1, 0, 0, 0)
-        load = struct.pack("<IIQQQQQQ", 1, 5, 0, _LOAD_ADDRESS, _LOAD_ADDRESS, size, size, _ALIGNMENT)
-        return identity + header + load + self.code
+        """Return the whole program."""
+        return static_program(self.elf_machine, self.code)
+
+
+def static_program(elf_machine: int, code: bytes) -> bytes:
+    """Return `code` as a program: ELF header, one program header (PT_LOAD, read and execute), the code (elf(5))."""
+    size = _HEADERS + len(code)
+    identity = b"\x7fELF\x02\x01\x01" + bytes(9)
+    entry = _LOAD_ADDRESS + _HEADERS
+    header = struct.pack("<HHIQQQIHHHHHH", 2, elf_machine, 1, entry, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    load = struct.pack("<IIQQQQQQ", 1, 5, 0, _LOAD_ADDRESS, _LOAD_ADDRESS, size, size, _ALIGNMENT)
+    return identity + header + load + code
 
 
 _PAUSE = """
@@ -80,9 +85,7 @@ call:
 """
 
 GATES = {
-    "x86_64": GateCode(
-        elf_machine=62, assembly=_PAUSE, code=bytes.fromhex("b822000000 0f05 ebf7"), syscall_offset=5
-    ),
+    "x86_64": GateCode(elf_machine=62, assembly=_PAUSE, code=bytes.fromhex("b822000000 0f05 ebf7"), syscall_offset=5),
     "aarch64": GateCode(
         elf_machine=183,
         assembly=_PPOLL,

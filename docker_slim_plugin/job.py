@@ -21,13 +21,15 @@ from docker_slim_plugin.layering import Extras, complete, extras_of
 from docker_slim_plugin.model import Access, FilePlan, Observations, SourceImage
 from docker_slim_plugin.naming import Names, names
 from docker_slim_plugin.observe.drive import Drive
+from docker_slim_plugin.observe.links import links
 from docker_slim_plugin.observe.probe import ProbePlan
 from docker_slim_plugin.observe.session import Observer
 from docker_slim_plugin.pristine import PristineTree
 from docker_slim_plugin.progress import Clock, Progress
 from docker_slim_plugin.request import Exercise, Request
-from docker_slim_plugin.resolve.plan import resolve
+from docker_slim_plugin.resolve.resolution import expand, resolution
 from docker_slim_plugin.rootfs import Rootfs
+from docker_slim_plugin.sandbox import Caller, Sandbox
 from docker_slim_plugin.workspace import workspace
 
 
@@ -44,11 +46,12 @@ class Job:
     """For files of this job alone; gone afterwards."""
     clock: Clock
     extras: Extras
+    sandbox: Sandbox
 
     def planned(self, rootfs: Rootfs, observations: Observations, missed: tuple[Access, ...] = ()) -> FilePlan:
         """Return the whole tree of the slim image."""
-        plan = resolve(rootfs, observations, self.request.selection, self.source, missed)
-        return complete(plan, rootfs, self.extras)
+        found = self.sandbox.call(resolution, rootfs, observations, self.request.selection, self.source, missed)
+        return complete(expand(found, rootfs), rootfs, self.extras, self.sandbox)
 
     @property
     def progress(self) -> Progress:
@@ -75,9 +78,10 @@ def opened(request: Request, progress: Progress) -> Iterator[Job]:
         output.claim(engine, (called.of(form) for form in request.forms()), force=request.force)
     with (
         engine.nothing_left(),
-        PristineTree(engine, source) as tree,
+        Sandbox(request.timeout) as sandbox,
+        PristineTree(engine, source, sandbox) as tree,
         workspace(engine.run_id) as directory,
-        extras_of(engine, source, request, directory) as extras,
+        extras_of(engine, source, request, directory, sandbox) as extras,
     ):
         yield Job(
             request=request,
@@ -88,6 +92,7 @@ def opened(request: Request, progress: Progress) -> Iterator[Job]:
             directory=directory,
             clock=clock,
             extras=extras,
+            sandbox=sandbox,
         )
 
 
@@ -102,8 +107,8 @@ def find_source(engine: Engine, request: Request) -> SourceImage:
     return source
 
 
-def drive_of(source: SourceImage, exercise: Exercise) -> Drive:
-    """Return how the app is started and what is done to it."""
+def drive_of(source: SourceImage, exercise: Exercise, sandbox: Caller) -> Drive:
+    """Return how the app is started and what is done to it; pages that it serves are parsed in the sandbox."""
     requests = tuple(parse_http_probe(text) for text in exercise.http)
     asked = {request.port for request in requests if request.port is not None}
     start = launch(source, exercise.docker_options, exercise.command, asked)
@@ -113,5 +118,6 @@ def drive_of(source: SourceImage, exercise: Exercise) -> Drive:
         exec_=exercise.exec_,
         host_exec=exercise.host_exec,
         healthcheck=start.healthcheck,
+        links=lambda kind, body: sandbox.call(links, kind, body),
     )
     return Drive(launch=start, probes=probes, until=exercise.until, timeout=exercise.timeout)

@@ -16,13 +16,46 @@ from docker_slim_plugin.model import SourceImage
 _ALIASES = {"-p": "--publish", "-P": "--publish-all", "-v": "--volume", "-h": "--hostname", "--net": "--network"}
 _NOT_FOR_CREATE = frozenset({"--entrypoint", "--pull", "--platform", "--quiet", "--rm"})
 """Said otherwise, or done already: the image is here, and named by its id."""
-_OF_THE_CONTAINER = frozenset((
-    "--add-host", "--cap-add", "--cap-drop", "--cpu-shares", "--cpus", "--dns", "--dns-option",
-    "--dns-search", "--entrypoint", "--env", "--env-file", "--expose", "--group-add", "--hostname", "--init",
-    "--interactive", "--label", "--label-file", "--memory", "--memory-swap", "--no-healthcheck",
-    "--pids-limit", "--platform", "--publish-all", "--pull", "--quiet", "--read-only", "--security-opt",
-    "--shm-size", "--stop-signal", "--stop-timeout", "--tmpfs", "--tty", "--ulimit", "--user", "--workdir",
-))
+_OF_THE_CONTAINER = frozenset(
+    (
+        "--add-host",
+        "--cap-add",
+        "--cap-drop",
+        "--cpu-shares",
+        "--cpus",
+        "--dns",
+        "--dns-option",
+        "--dns-search",
+        "--entrypoint",
+        "--env",
+        "--env-file",
+        "--expose",
+        "--group-add",
+        "--hostname",
+        "--init",
+        "--interactive",
+        "--label",
+        "--label-file",
+        "--memory",
+        "--memory-swap",
+        "--no-healthcheck",
+        "--pids-limit",
+        "--platform",
+        "--publish-all",
+        "--pull",
+        "--quiet",
+        "--read-only",
+        "--security-opt",
+        "--shm-size",
+        "--stop-signal",
+        "--stop-timeout",
+        "--tmpfs",
+        "--tty",
+        "--ulimit",
+        "--user",
+        "--workdir",
+    )
+)
 """Options that concern the one container alone."""
 MOST_PORTS = 50
 _PUBLISHED = re.compile(r"(?:.*:)?([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(\w+))?$")
@@ -74,9 +107,7 @@ class Launch:
         return (*self.options, "--entrypoint", self.entrypoint[0] if self.entrypoint else ""), self.command
 
 
-def launch(
-    source: SourceImage, options: Sequence[str], command: Sequence[str], asked: Iterable[int] = ()
-) -> Launch:
+def launch(source: SourceImage, options: Sequence[str], command: Sequence[str], asked: Iterable[int] = ()) -> Launch:
     """Return how `docker run OPTIONS IMAGE COMMAND` starts the image; SlimError when it has nothing to run.
 
     The `asked` ports are taken for exposed.

@@ -25,11 +25,11 @@ from docker_slim_plugin.model import (
     RootPath,
     SourceImage,
 )
-from docker_slim_plugin.resolve import packages
 from docker_slim_plugin.resolve.busybox import with_shell
+from docker_slim_plugin.resolve.metadata.unite import united
+from docker_slim_plugin.resolve.os_release import distribution
 from docker_slim_plugin.rootfs import Rootfs, parents
-
-OS_RELEASE = "/etc/os-release"
+from docker_slim_plugin.sandbox import Caller, Sandbox
 
 
 class Wishes(Protocol):
@@ -50,35 +50,30 @@ class Extras:
 
 
 @contextmanager
-def extras_of(engine: Engine, source: SourceImage, wishes: Wishes, directory: Path) -> Iterator[Extras]:
+def extras_of(
+    engine: Engine, source: SourceImage, wishes: Wishes, directory: Path, sandbox: Sandbox
+) -> Iterator[Extras]:
     """Yield what the request wants below and above its files; the base can be read meanwhile."""
-    busybox = shell.find(engine, source, wishes.shell) if wishes.shell else None
+    busybox = shell.find(engine, source, wishes.shell, sandbox) if wishes.shell else None
     if not wishes.base:
         yield Extras(None, busybox)
         return
-    with opened(engine, wishes.base, source, directory) as common:
+    with opened(engine, wishes.base, source, directory, sandbox) as common:
         yield Extras(common, busybox)
 
 
-def complete(plan: FilePlan, rootfs: Rootfs, extras: Extras) -> FilePlan:
+def complete(plan: FilePlan, rootfs: Rootfs, extras: Extras, sandbox: Caller) -> FilePlan:
     """Return the whole tree of the image: what is needed of the source, on the base, below the shell."""
-    return with_shell(on_base(plan, rootfs, extras.common) if extras.common else plan, extras.shell)
+    return with_shell(on_base(plan, rootfs, extras.common, sandbox) if extras.common else plan, extras.shell)
 
 
-def distribution(rootfs: Rootfs) -> tuple[str, str]:
-    """Return ID and VERSION_ID of an image; empty when it does not say."""
-    lines = rootfs.text(OS_RELEASE, 1 << 16).split("\n")
-    fields = {name: value.strip("\"'") for name, _, value in (line.partition("=") for line in lines)}
-    return fields.get("ID", ""), fields.get("VERSION_ID", "")
-
-
-def on_base(plan: FilePlan, rootfs: Rootfs, common: Common) -> FilePlan:
+def on_base(plan: FilePlan, rootfs: Rootfs, common: Common, sandbox: Caller) -> FilePlan:
     """Return the plan's tree on that of the base.
 
     What the base holds bit for bit is taken from there, and what it holds besides stays. A base of another
     distribution holds nothing of use: then the plan stands alone, with a warning.
     """
-    ours, theirs = distribution(rootfs), distribution(common.rootfs)
+    ours, theirs = (sandbox.call(distribution, one) for one in (rootfs, common.rootfs))
     if all(theirs) and ours != theirs:
         names = " ".join(theirs), " ".join(ours).strip() or "of no known distribution"
         warning = f"the base {common.reference} is {names[0]}, the image {names[1]}: nothing is shared, it is not used"
@@ -86,7 +81,8 @@ def on_base(plan: FilePlan, rootfs: Rootfs, common: Common) -> FilePlan:
     base = common.rootfs.entries
     reason = Reason(ReasonKind.BASE, common.reference, "bit for bit")
     planned = plan.by_path()
-    merged = {path: _merged(kept, rootfs, common) for path, kept in planned.items()}
+    contents, warnings = sandbox.call(united, plan.kept, rootfs, common.rootfs)
+    merged = {path: _with(kept, contents.get(path)) for path, kept in planned.items()}
     shared = {path for path, kept in merged.items() if _is_shared(kept, rootfs, common)}
     needed = {parent for path in planned if path not in shared for parent in parents(path)}
     result: dict[RootPath, Kept] = {}
@@ -102,7 +98,15 @@ def on_base(plan: FilePlan, rootfs: Rootfs, common: Common) -> FilePlan:
     for path, entry in base.items():
         if path not in result and not any(parent in hidden for parent in parents(path)):
             result[path] = Kept(entry=entry, reasons=(stays,), group=Group.COMMON)
-    return replace(plan, kept=tuple(result[path] for path in sorted(result)), base=common.reference)
+    tree = tuple(result[path] for path in sorted(result))
+    return replace(plan, kept=tree, base=common.reference, warnings=(*plan.warnings, *warnings))
+
+
+def _with(kept: Kept, content: bytes | None) -> Kept:
+    """Return what is kept with this content, if any."""
+    if content is None:
+        return kept
+    return replace(kept, content=content, entry=replace(kept.entry, size=len(content), inode=0, links=1))
 
 
 def _is_directory(kept: Kept) -> bool:
@@ -126,14 +130,3 @@ def _is_shared(kept: Kept, rootfs: Rootfs, common: Common) -> bool:
 def _metadata(entry: Entry) -> tuple[object, ...]:
     size = entry.size if entry.kind is EntryKind.FILE else 0
     return (entry.kind, entry.mode, entry.uid, entry.gid, size, entry.target, entry.device, held_xattrs(entry))
-
-
-def _merged(kept: Kept, rootfs: Rootfs, common: Common) -> Kept:
-    """Return a package database with the base's packages in it, too: they are in the image; others as they are."""
-    if kept.content is None:
-        return kept
-    ours, theirs = packages.read(rootfs), packages.read(common.rootfs)
-    if kept.entry.path not in ours.database or ours.system != theirs.system or not theirs.stanzas:
-        return kept
-    content = packages.united(theirs, kept.content)
-    return replace(kept, content=content, entry=replace(kept.entry, size=len(content)))

@@ -2,45 +2,100 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
-from docker_slim_plugin.engine import LABEL, TEMPORARY, Container, Engine, run_identity
-from docker_slim_plugin.workspace import RUN_ID, workspaces
+from docker_slim_plugin import runs
+from docker_slim_plugin.engine import LABEL, TEMPORARY, Container, Engine
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.workspace import workspaces
 
-_IMAGE = re.compile(rf"{TEMPORARY}:({RUN_ID})-\w+")
+SETTLE_SECONDS, LONGEST_SECONDS = 1.0, 30.0
+"""A run that was killed may have asked the engine for something: looked for until nothing has come for so long."""
+_PAUSE = 0.25
+_IMAGE = re.compile(rf"{TEMPORARY}:({runs.RUN_ID})-[\w-]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class Leftovers:
-    """What has been removed."""
+    """What has been removed, in the order of its removal, and what has not."""
 
-    containers: tuple[str, ...]
-    images: tuple[str, ...]
-    files: tuple[str, ...]
+    containers: list[str] = field(default_factory=list)
+    images: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    """What bears our marks, and the id of no run that is written down: it may be anybody's, and stays."""
+    failures: list[str] = field(default_factory=list)
+    """Why something is still there."""
+
+    def count(self) -> int:
+        return len(self.containers) + len(self.images) + len(self.files)
 
 
 def prune(engine: Engine) -> Leftovers:
-    """Remove what runs that are no more have left behind; runs that still go on keep theirs."""
+    """Remove what runs that are no more have left behind; runs that still go on keep theirs.
+
+    Containers go first, then images, then files: an image cannot go before its containers. What cannot be removed is
+    said, and the rest goes all the same.
+    """
+    found = Leftovers()
+    dead = frozenset(run for run in runs.written_down() if not runs.is_alive(run))
+    deadline, quiet_until = time.monotonic() + LONGEST_SECONDS, time.monotonic() + SETTLE_SECONDS
+    while True:
+        before = found.count()
+        found.failures.clear()
+        _remove_all(engine, dead, found)
+        now = time.monotonic()
+        quiet_until = now + SETTLE_SECONDS if found.count() > before else quiet_until
+        if not dead or now >= deadline or (now >= quiet_until and not found.failures):
+            break
+        time.sleep(_PAUSE)
+    found.unknown += _unknown(engine, frozenset(runs.written_down()))
+    if not found.failures:
+        for run in dead:
+            runs.forget_old(run)
+    return found
+
+
+def _remove_all(engine: Engine, dead: frozenset[str], found: Leftovers) -> None:
+    """Remove what is there of dead runs."""
     containers, images = engine.ours()
-    dead_containers = [item["Id"] for item in containers if not alive(item["Labels"][LABEL])]
-    names = [name for item in images for name in item.get("RepoTags") or ()]
-    dead_images = [name for name in names if (match := _IMAGE.fullmatch(name)) and not alive(match[1])]
-    dead_images += [item["Id"] for item in engine.nameless() if not alive(item["Labels"][LABEL])]
-    for identity in dead_containers:
-        Container(engine, identity).remove()
-    for name in dead_images:
-        engine.unname(name)
-    files = []
+    for item in containers:
+        if item["Labels"][LABEL] in dead:
+            _removed(found.containers, item["Id"], Container(engine, item["Id"]).remove, found)
+    for name in _names(images):
+        if (match := _IMAGE.fullmatch(name)) and match[1] in dead:
+            _removed(found.images, name, lambda name=name: engine.unname(name), found)  # type: ignore[misc]
+    for item in engine.nameless():
+        if item["Labels"][LABEL] in dead:
+            _removed(found.images, item["Id"], lambda item=item: engine.unname(item["Id"]), found)  # type: ignore[misc]
     for path, owner in workspaces():
-        if not alive(owner):
-            shutil.rmtree(path, ignore_errors=True)
-            files.append(str(path))
-    return Leftovers(containers=tuple(dead_containers), images=tuple(dead_images), files=tuple(files))
+        if owner in dead:
+            _removed(found.files, str(path), lambda path=path: shutil.rmtree(path), found)  # type: ignore[misc]
 
 
-def alive(run_id: str) -> bool:
-    """Tell whether the process that the run id names is still there."""
-    pid, _, _ = run_id.partition("-")
-    return pid.isdigit() and run_identity(int(pid)) == run_id
+def _removed(those: list[str], name: str, remove: Callable[[], None], found: Leftovers) -> None:
+    try:
+        remove()
+    except (SlimError, OSError) as error:
+        found.failures.append(f"{name}: {error}")
+    else:
+        those.append(name)
+
+
+def _names(images: Iterable[dict[str, list[str] | None]]) -> list[str]:
+    return [name for item in images for name in item.get("RepoTags") or ()]
+
+
+def _unknown(engine: Engine, known: frozenset[str]) -> list[str]:
+    containers, images = engine.ours()
+    theirs = [f"container {item['Id'][:12]}" for item in containers if item["Labels"][LABEL] not in known]
+    theirs += [
+        f"image {name}" for name in _names(images) if not (match := _IMAGE.fullmatch(name)) or match[1] not in known
+    ]
+    theirs += [f"image {item['Id']}" for item in engine.nameless() if item["Labels"][LABEL] not in known]
+    return [*theirs, *(f"directory {os.fspath(path)}" for path, owner in workspaces() if owner not in known)]

@@ -4,20 +4,46 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 
 # The following constants are taken from the Linux kernel headers.
 AT_FDCWD = -100
+AT_EMPTY_PATH = 0x1000
 CLONE_NEWNS = 0x00020000
 OPEN_TREE_CLONE = 1
 OPEN_TREE_CLOEXEC = os.O_CLOEXEC
-PR_SET_PDEATHSIG = 1
+MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC = 1, 2, 4, 8
+RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH, RESOLVE_IN_ROOT = 0x02, 0x04, 0x08, 0x10
+PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 8, 24, 38
+CAP_DAC_READ_SEARCH, CAP_SYS_CHROOT, CAP_SYS_ADMIN = 2, 18, 21
+_CAPABILITY_VERSION_3 = 0x20080522
 
-_SYS_OPEN_TREE = 428
-"""The same on every architecture; glibc wraps open_tree(2) only since 2.36."""
+_SYS_OPEN_TREE, _SYS_OPENAT2, _SYS_MOUNT_SETATTR = 428, 437, 442
+"""The same on every architecture; glibc wraps the first and the last only since 2.36, openat2(2) not at all."""
+
+
+class open_how(ctypes.Structure):  # noqa: N801 (the kernel's own name)
+    """See openat2(2)."""
+
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+class mount_attr(ctypes.Structure):  # noqa: N801 (the kernel's own name)
+    """See mount_setattr(2)."""
+
+    _fields_ = (
+        ("attr_set", ctypes.c_uint64),
+        ("attr_clr", ctypes.c_uint64),
+        ("propagation", ctypes.c_uint64),
+        ("userns_fd", ctypes.c_uint64),
+    )
+
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.setns.argtypes = (ctypes.c_int, ctypes.c_int)
 _libc.prctl.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 4)
+_libc.capset.argtypes = (ctypes.c_char_p, ctypes.c_char_p)
+_libc.capget.argtypes = (ctypes.c_char_p, ctypes.c_char_p)
 _libc.signalfd.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int)
 _libc.syscall.restype = ctypes.c_long
 
@@ -41,9 +67,54 @@ def open_tree(directory: int, path: bytes, flags: int) -> int:
     return checked(_libc.syscall(*arguments), "open_tree")
 
 
+def mount_setattr(tree: int, attributes: int) -> None:
+    """Set MOUNT_ATTR_* on the mount that the descriptor `tree` stands for. See mount_setattr(2); since Linux 5.12."""
+    wanted = mount_attr(attr_set=attributes)
+    number, flags = ctypes.c_long(_SYS_MOUNT_SETATTR), ctypes.c_uint(AT_EMPTY_PATH)
+    size = ctypes.c_size_t(ctypes.sizeof(wanted))
+    result = _libc.syscall(number, ctypes.c_int(tree), ctypes.c_char_p(b""), flags, ctypes.byref(wanted), size)
+    checked(result, "mount_setattr")
+
+
+def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:
+    """Open `path` below the descriptor `directory` as RESOLVE_* in `resolve` allow. See openat2(2); since Linux 5.6.
+
+    EAGAIN (something was renamed meanwhile, and ".." or a root could not be told apart) is retried by the caller.
+    """
+    how = open_how(flags=flags | os.O_CLOEXEC, resolve=resolve)
+    arguments = (ctypes.c_long(_SYS_OPENAT2), ctypes.c_int(directory), ctypes.c_char_p(path))
+    size = ctypes.c_size_t(ctypes.sizeof(how))
+    return checked(_libc.syscall(*arguments, ctypes.byref(how), size), "openat2")
+
+
+def capabilities() -> int:
+    """Return the calling thread's permitted capabilities, bit N for capability N. See capget(2)."""
+    header, data = _capability_header(), ctypes.create_string_buffer(24)
+    checked(_libc.capget(header, data), "capget")
+    words = memoryview(data).cast("B").cast("I")
+    return words[1] | words[4] << 32
+
+
+def set_capabilities(permitted: int) -> None:
+    """Make `permitted` the calling thread's permitted and effective capabilities, none inheritable. See capset(2)."""
+    low, high = permitted & 0xFFFFFFFF, permitted >> 32
+    words = (low, low, 0, high, high, 0)
+    data = b"".join(word.to_bytes(4, sys.byteorder) for word in words)
+    checked(_libc.capset(_capability_header(), data), "capset")
+
+
+def _capability_header() -> bytes:
+    return _CAPABILITY_VERSION_3.to_bytes(4, sys.byteorder) + bytes(4)
+
+
+def prctl(option: int, value: int) -> int:
+    """Call prctl(2) with one argument."""
+    return checked(_libc.prctl(option, value, 0, 0, 0), "prctl")
+
+
 def set_parent_death_signal(number: int) -> None:
     """Have the kernel send us signal `number` when the thread that started us ends. See prctl(2)."""
-    checked(_libc.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0), "prctl")
+    prctl(PR_SET_PDEATHSIG, number)
 
 
 def signalfd(number: int) -> int:

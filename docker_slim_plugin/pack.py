@@ -18,11 +18,13 @@ from docker_slim_plugin.model import FilePlan, Group, Kept, Observations, RootPa
 from docker_slim_plugin.naming import Names, names
 from docker_slim_plugin.pristine import PristineTree
 from docker_slim_plugin.progress import Clock, Progress
-from docker_slim_plugin.report import Report, foresee, keep, report_file
+from docker_slim_plugin.report import Report, keep, report_file
 from docker_slim_plugin.request import PackRequest
-from docker_slim_plugin.resolve.plan import resolve
+from docker_slim_plugin.resolve.declared import USERS, has_user
+from docker_slim_plugin.resolve.resolution import expand, resolution
 from docker_slim_plugin.resolve.scripts import DEFAULT_PATH
 from docker_slim_plugin.rootfs import Rootfs
+from docker_slim_plugin.sandbox import Sandbox
 from docker_slim_plugin.verify import compare_layers, shortened, verify
 from docker_slim_plugin.workspace import workspace
 
@@ -36,7 +38,6 @@ def pack(request: PackRequest, progress: Progress) -> Report:
     if os.geteuid() != 0:
         raise SlimError("cannot read an image's files without root", hint="sudo docker slim pack ...")
     files.check(request.outputs)
-    foresee(os.environ, progress)
     with clock.step("inspect"):
         engine = Engine.connect(request.global_options)
         source = engine.source(request.image, pull=request.pull, platform=request.platform, foreign=True)
@@ -47,21 +48,23 @@ def pack(request: PackRequest, progress: Progress) -> Report:
         wanted = replace(source, config=changed(source.config, request.changes))
     with (
         engine.nothing_left(),
-        PristineTree(engine, source) as tree,
+        Sandbox() as sandbox,
+        PristineTree(engine, source, sandbox) as tree,
         workspace(engine.run_id) as directory,
-        extras_of(engine, source, request, directory) as extras,
+        extras_of(engine, source, request, directory, sandbox) as extras,
     ):
         with clock.step("read the image"):
             rootfs, notes = tree.wait()
         with clock.step("resolve"):
-            plan = complete(resolve(rootfs, NOTHING, request.selection, wanted), rootfs, extras)
+            found = sandbox.call(resolution, rootfs, NOTHING, request.selection, wanted)
+            plan = complete(expand(found, rootfs), rootfs, extras, sandbox)
         # A tar has no configuration to be fit or unfit.
         wants_config = any(files.split(one)[0] != "tar" for one in request.outputs)
         report = Report(
             source=source,
             observations=NOTHING,
             plan=plan,
-            warnings=(*notes, *plan.warnings, *(unfit(rootfs, plan, wanted) if wants_config else ())),
+            warnings=(*notes, *plan.warnings, *(unfit(rootfs, plan, wanted, sandbox) if wants_config else ())),
             notes=(*plan.notes, *foreign(source)),
             file=str(report_file(source.reference, os.environ)),
         )
@@ -77,7 +80,7 @@ def foreign(source: SourceImage) -> tuple[str, ...]:
     return (f"the image is for {source.os}/{source.architecture}: packed all the same, nothing of it is run",)
 
 
-def unfit(rootfs: Rootfs, plan: FilePlan, wanted: SourceImage) -> Iterator[str]:
+def unfit(rootfs: Rootfs, plan: FilePlan, wanted: SourceImage, sandbox: Sandbox) -> Iterator[str]:
     """Yield what the configuration names that is not in the plan: docker could not start such an image."""
     kept = plan.by_path()
     config = wanted.config
@@ -87,10 +90,9 @@ def unfit(rootfs: Rootfs, plan: FilePlan, wanted: SourceImage) -> Iterator[str]:
     elif not _is_there(rootfs, kept, argv[0], config.get("Env") or (), str(config.get("WorkingDir") or "/")):
         yield f"the image's command, {argv[0]!r}, is not in it: --cmd or --entrypoint names another one"
     user = str(config.get("User") or "").partition(":")[0]
-    if user and not user.isdigit():
-        lines = rootfs.text("/etc/passwd", 1 << 20).split("\n") if RootPath("/etc/passwd") in kept else []
-        if not any(line.startswith(f"{user}:") for line in lines):
-            yield f"the image's user, {user!r}, is in no /etc/passwd of it: --user names another one, or a number"
+    known = not user or user.isdigit() or (RootPath(USERS) in kept and sandbox.call(has_user, rootfs, user))
+    if not known:
+        yield f"the image's user, {user!r}, is in no /etc/passwd of it: --user names another one, or a number"
 
 
 def _is_there(rootfs: Rootfs, kept: Mapping[RootPath, Kept], program: str, env: Sequence[str], workdir: str) -> bool:

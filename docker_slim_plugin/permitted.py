@@ -8,12 +8,15 @@ import subprocess
 
 from docker_slim_plugin.linux import (
     AT_FDCWD,
-    CLONE_NEWNS,
+    MOUNT_ATTR_RDONLY,
     OPEN_TREE_CLOEXEC,
     OPEN_TREE_CLONE,
+    RESOLVE_BENEATH,
+    RESOLVE_NO_SYMLINKS,
     checked,
+    mount_setattr,
     open_tree,
-    setns,
+    openat2,
 )
 
 # The following constants are taken from the Linux kernel headers.
@@ -62,20 +65,11 @@ def mark_a_filesystem() -> None:
         os.close(group)
 
 
-def enter_a_mount_namespace() -> None:
-    """Clone the root mount and enter our own mount namespace, in a child: needs CAP_SYS_ADMIN and CAP_SYS_CHROOT."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.close(open_tree(AT_FDCWD, b"/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC))
-            setns(os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC), CLONE_NEWNS)
-            os.chroot("/")
-            status = 0
-        except OSError as error:
-            status = error.errno or 1
-        finally:
-            os._exit(status)
-    number = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if number:
-        raise OSError(number, f"open_tree, setns or chroot: {os.strerror(number)}")
+def clone_a_mount() -> None:
+    """Clone the root mount, read-only, and look a name up in it. See open_tree(2), mount_setattr(2), openat2(2)."""
+    clone = open_tree(AT_FDCWD, b"/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+    try:
+        mount_setattr(clone, MOUNT_ATTR_RDONLY)
+        os.close(openat2(clone, b".", os.O_PATH, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS))
+    finally:
+        os.close(clone)

@@ -18,7 +18,7 @@ from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.prove import prove
 from docker_slim_plugin.redact import Discreet, filled, hiding, secrets_of
 from docker_slim_plugin.replay import Replay
-from docker_slim_plugin.report import Report, foresee, keep, report_file
+from docker_slim_plugin.report import Report, keep, report_file
 from docker_slim_plugin.request import Request
 from docker_slim_plugin.trace import Trace, differing, dumps, load, of_the_image, united
 from docker_slim_plugin.verify import shortened
@@ -28,7 +28,6 @@ def slim(request: Request, progress: Progress) -> Report:
     """Write slim images of `request.image`, try each, and return what was seen, kept and proved."""
     files.check(request.outputs)
     given = loaded(request, progress)
-    foresee(os.environ, progress)
     secrets = secrets_of(tuple(given_options(request, given)), os.environ)
     with hiding(secrets), opened(request, Discreet(progress, secrets)) as job:
         traces = of_this_image(job, given) if request.traces else observed(job)
@@ -74,7 +73,7 @@ def attach(container: str, request: Request, progress: Progress) -> tuple[str, s
     found = Engine.connect(request.global_options).existing(container)
     image = str(found.attributes()["Image"])
     with opened(replace(request, image=image, force=True), progress) as job:
-        probes = replace(drive_of(job.source, request.exercise()).probes, crawl=False, healthcheck=None)
+        probes = replace(drive_of(job.source, request.exercise(), job.sandbox).probes, crawl=False, healthcheck=None)
         with job.clock.step("observe"):
             seen = observe_running(
                 found,
@@ -96,7 +95,7 @@ def observed(job: Job) -> tuple[Trace, ...]:
     """Run the app as often as was asked for, and return what each run showed."""
     request = job.request
     exercise = request.exercise()
-    drive = drive_of(job.source, exercise)
+    drive = drive_of(job.source, exercise, job.sandbox)
     traces = []
     for number in range(1, request.runs + 1):
         with job.clock.step("observe" if request.runs == 1 else f"observe, run {number} of {request.runs}"):
@@ -156,7 +155,7 @@ def replays(job: Job, traces: tuple[Trace, ...]) -> tuple[Replay, ...]:
     """Return the different ways in which the traces were made: each is to be gone again with the slim images."""
     firsts = {repr(one.exercise): one for one in reversed(traces) if one.exercise}
     return tuple(
-        Replay(job.engine, job.source, drive_of(job.source, one.exercise), one.observations.result)
+        Replay(job.engine, job.source, drive_of(job.source, one.exercise, job.sandbox), one.observations.result)
         for one in reversed(firsts.values())
         if one.exercise
     )

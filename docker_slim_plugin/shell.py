@@ -11,8 +11,9 @@ from docker_slim_plugin.engine import Engine, is_native
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model import Busybox, EntryKind, RootPath, SourceImage
 from docker_slim_plugin.pristine import PristineTree
-from docker_slim_plugin.resolve import elf
+from docker_slim_plugin.resolve.programs import is_static, static_program
 from docker_slim_plugin.rootfs import Rootfs
+from docker_slim_plugin.sandbox import Sandbox
 
 MACHINES = {
     "386": "EM_386",
@@ -31,12 +32,12 @@ _LARGEST = 64 << 20
 _NS = 10**9
 
 
-def find(engine: Engine, source: SourceImage, shell: str) -> Busybox:
+def find(engine: Engine, source: SourceImage, shell: str, sandbox: Sandbox) -> Busybox:
     """Return a static busybox for the machine of `source`: an image's, if there is one of the name `shell`."""
     machine = MACHINES.get(source.architecture, "")
     image = engine.find(shell)
     if image:
-        found = _in_image(engine, image, machine)
+        found = _in_image(engine, image, machine, sandbox)
         if found is None:
             raise SlimError(
                 f"cannot add a shell: the image {shell} has no static busybox for {source.architecture}",
@@ -54,22 +55,18 @@ def find(engine: Engine, source: SourceImage, shell: str) -> Busybox:
     return host
 
 
-def _in_image(engine: Engine, image: SourceImage, machine: str) -> Busybox | None:
-    with PristineTree(engine, image) as tree:
+def _in_image(engine: Engine, image: SourceImage, machine: str, sandbox: Sandbox) -> Busybox | None:
+    with PristineTree(engine, image, sandbox) as tree:
         rootfs, _ = tree.wait()
-        for entry in rootfs.entries.values():
-            if entry.kind is not EntryKind.FILE or not entry.path.endswith(f"/{NAME}") or entry.size > _LARGEST:
-                continue
-            content = rootfs.read(entry.path)
-            if _is_fit(content, machine):
-                mtime = entry.mtime_ns // _NS * _NS
-                return Busybox(
-                    content=content,
-                    mtime_ns=mtime,
-                    applets=_names(rootfs, entry.path),
-                    origin=f"image {image.reference}",
-                )
-    return None
+        path = sandbox.call(static_program, rootfs, NAME, machine, _LARGEST)
+        if path is None:
+            return None
+        return Busybox(
+            content=rootfs.read(path),
+            mtime_ns=rootfs.entries[path].mtime_ns // _NS * _NS,
+            applets=_names(rootfs, path),
+            origin=f"image {image.reference}",
+        )
 
 
 def _names(rootfs: Rootfs, path: RootPath) -> tuple[str, ...]:
@@ -93,19 +90,11 @@ def _on_host(machine: str) -> Busybox | None:
         except OSError:
             continue
         # It is asked for its applets, so it must be the administrator's own.
-        if not _is_fit(content, machine) or status.st_uid != 0 or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        is_own = status.st_uid == 0 and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if not is_own or not is_static(io.BytesIO(content), machine):
             continue
         listed = subprocess.run([path, "--list-full"], check=False, capture_output=True, text=True, timeout=20)
         applets = tuple(sorted(f"/{name}" for name in listed.stdout.split()))
         mtime = status.st_mtime_ns // _NS * _NS
         return Busybox(content=content, mtime_ns=mtime, applets=applets, origin=f"this host's {path}")
     return None
-
-
-def _is_fit(content: bytes, machine: str) -> bool:
-    """Tell whether it is a static program for the machine."""
-    try:
-        found = elf.read(io.BytesIO(content))
-    except elf.MalformedElf:
-        return False
-    return found.is_static and found.machine == machine

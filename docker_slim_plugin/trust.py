@@ -52,9 +52,7 @@ def _is_of_the_container(name: str, value: str | None) -> bool:
     return name in VALUES
 
 
-def require(
-    exercises: Iterable[Exercise], *, allowed: Collection[str] = (), trusted: bool = False
-) -> tuple[str, ...]:
+def require(exercises: Iterable[Exercise], *, allowed: Collection[str] = (), trusted: bool = False) -> tuple[str, ...]:
     """Return what the exercises will do to the host, for the user to see; SlimError when they may not.
 
     `allowed` are the texts of host commands that the user has given again; `trusted` is whether all may be done.

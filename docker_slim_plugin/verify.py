@@ -17,9 +17,9 @@ from docker_slim_plugin.image.squash import member_path
 from docker_slim_plugin.image.tar import can_hold, has_docker_time, held_xattrs
 from docker_slim_plugin.model import EntryKind, FilePlan, Group, Kept, RootPath, SlimImage, SourceImage
 from docker_slim_plugin.observe.compare import Findings
-from docker_slim_plugin.pristine import Inside
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.replay import Replay
+from docker_slim_plugin.tree_process import TreeProcess
 
 _TYPES = {
     EntryKind.FILE: tarfile.REGTYPE,
@@ -196,9 +196,9 @@ def _same(path: RootPath, what: str, found: object, wanted: object) -> Iterator[
 
 def compare_xattrs(init: int, plan: FilePlan) -> list[str]:
     """Return a sentence for each file whose extended attributes differ; asks the tree itself, as exports drop some."""
-    with Inside() as inside:
-        inside.enter(init)
-        found = {entry.path: entry for entry in inside.entries()}
+    with TreeProcess() as process:
+        process.mount(init)
+        found = {entry.path: entry for entry in process.entries()}
     sentences = []
     for kept in plan.kept:
         entry = found.get(kept.entry.path)

@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.runs import RUN_ID
 
 _PREFIX = "docker-slim-"
-RUN_ID = r"\d+-(?:\d+|gone)"
-"""What a run is called: PID-STARTTIME."""
 _NAME = re.compile(rf"{_PREFIX}({RUN_ID})-\w+")
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import faithful
+
 
 @functools.cache
 def engine_version() -> str:
@@ -28,9 +30,11 @@ def engine_version() -> str:
     return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     # A job in a shell's background has SIGINT ignored, and so would have every run that a test interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Runs of the tests are not the user's: they have a state folder of their own, which the next session knows too.
+    os.environ["XDG_STATE_HOME"] = str(config.rootpath / ".pytest_cache" / "state")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -54,6 +58,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         found = subprocess.run(["docker", *listed], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
         if found:
             subprocess.run(["docker", *removed, *found], check=True, stdout=subprocess.DEVNULL)
+    faithful.BEFORE.update(name for name, _ in faithful.marked())
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

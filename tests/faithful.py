@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import subprocess
 import tempfile
@@ -19,8 +20,13 @@ from typing import Any
 
 import docker
 
-GENERATED = ("/var/lib/dpkg/status", "/lib/apk/db/installed", "/usr/lib/apk/db/installed")
-"""Package databases: filtered in a slim image, so their content is another."""
+from docker_slim_plugin import runs
+
+GENERATED = re.compile(
+    r"/var/lib/dpkg/(?:status|diversions|info/.*\.(?:list|md5sums|conffiles)|status\.d/.*\.md5sums)"
+    r"|/(?:usr/)?lib/apk/db/installed|/.*/rpmdb\.sqlite|/.*\.(?:dist|egg)-info/(?:RECORD|installed-files\.txt)"
+)
+"""Metadata of packages: cut in a slim image, so its content is another."""
 LABELS = ("org.opencontainers.image.base.name", "org.opencontainers.image.base.digest")
 OF_A_CONTAINER = {"Hostname", "Domainname", "MacAddress", "Image", "AttachStdin", "AttachStdout", "AttachStderr"}
 """Fields that an image's Config only has because a container's has them."""
@@ -46,7 +52,7 @@ class Node:
     digest: str
 
 
-def differences(source: str, slim: str, *, generated: Collection[str] = GENERATED, built: bool = False) -> list[str]:
+def differences(source: str, slim: str, *, built: bool = False) -> list[str]:
     """Return a sentence for each way in which `slim` is not `source` with fewer files; [] means faithful.
 
     `built` allows for what `docker build` does to any context: times in whole seconds, no extended attributes but
@@ -55,6 +61,7 @@ def differences(source: str, slim: str, *, generated: Collection[str] = GENERATE
     found = config_differences(source, slim, built=built)
     ours = tree(slim)
     theirs = tree(source, hashed=ours)
+    generated = {path for path in ours if GENERATED.fullmatch(path)}
     for path, node in ours.items():
         if path not in theirs:
             found.append(f"{path!r} is not in the source")
@@ -92,7 +99,7 @@ def tree(image: str, *, hashed: Collection[str] | None = None) -> dict[str, Node
 @contextmanager
 def untouched(source: str) -> Iterator[None]:
     """Assert that `source` is the same image afterwards, its tree untouched, and that nothing is left behind."""
-    image, nodes, lying_about = _identity(source), tree(source, hashed=()), _lying_about()
+    image, nodes, lying_about = _identity(source), tree(source, hashed=()), _lying_about(source)
     yield
     assert _identity(source) == image
     after = tree(source, hashed=())
@@ -100,17 +107,36 @@ def untouched(source: str) -> Iterator[None]:
     # The device is the overlay's own, another each time.
     changed = [path for path, node in nodes.items() if replace(node, inode=after[path].inode) != after[path]]
     assert changed == []
-    assert sorted(_lying_about() - lying_about) == []
+    assert sorted(_lying_about(source) - lying_about) == []
     assert left_behind() == []
 
 
 def left_behind() -> list[str]:
-    """Return containers, temporary images and directories of runs of docker slim."""
-    containers = _lines("ps", "-aq", "--filter", "label=docker-slim.run")
-    images = _lines("images", "-q", "docker-slim-run")
-    images += _lines("images", "-q", "--filter", "dangling=true", "--filter", "label=docker-slim.run")
+    """Return containers, temporary images and directories of runs of docker slim that this session's runs have left.
+
+    Those of runs that are no more, and were not there when the session began, or that the session's state folder knows.
+    """
+    own = f"{os.getpid()}-"  # of this process, for as long as a fixture holds it
+    ours = frozenset(run for run in runs.written_down() if not run.startswith(own))
+    return [name for name, run in marked() if name not in BEFORE and (run in ours or not runs.is_alive(run))]
+
+
+def marked() -> list[tuple[str, str]]:
+    """Return all that bears docker slim's marks in the engine and among temporary files, with the run's id."""
+    labelled = (
+        ("ps", "-a", "--format", '{{.ID}} {{.Label "docker-slim.run"}}', "--filter", "label=docker-slim.run"),
+        ("images", "--format", "{{.ID}} {{.Tag}}", "docker-slim-run"),
+    )
+    found = [tuple(line.split(" ", 1)) for command in labelled for line in _lines(*command)]
+    for image in _lines("images", "-q", "--filter", "dangling=true", "--filter", "label=docker-slim.run"):
+        found += [(image, *_lines("image", "inspect", "--format", '{{index .Config.Labels "docker-slim.run"}}', image))]
     places = {Path(os.environ.get("TMPDIR") or "/var/tmp"), Path(tempfile.gettempdir())}
-    return [*containers, *images, *(str(path) for place in places for path in place.glob("docker-slim-*"))]
+    found += [(str(path), path.name.removeprefix("docker-slim-")) for place in places for path in place.glob("docker-slim-*")]
+    return [(name, match[0]) for name, text in found if (match := re.search(runs.RUN_ID, text))]
+
+
+BEFORE: set[str] = set()
+"""What was there when the session began: somebody else's."""
 
 
 def _node_differences(path: str, wanted: Node, given: Node, *, generated: Collection[str], built: bool) -> list[str]:
@@ -269,11 +295,14 @@ def _identity(image: str) -> tuple[object, ...]:
     return found["Id"], found["RepoTags"], found["RootFS"]["Layers"]
 
 
-def _lying_about() -> set[str]:
-    """Return all containers and volumes there are, and the images without a name."""
-    found = ("container", _lines("ps", "-aq")), ("volume", _lines("volume", "ls", "-q"))
-    nameless = ("image", _lines("images", "-q", "--filter", "dangling=true"))
-    return {f"{kind} {name}" for kind, names in (*found, nameless) for name in names}
+def _lying_about(source: str) -> set[str]:
+    """Return the containers of an image, volumes of no container, and images of ours without a name."""
+    found = (
+        ("container", _lines("ps", "-aq", "--filter", f"ancestor={source}")),
+        ("volume", _lines("volume", "ls", "-q", "--filter", "dangling=true")),
+        ("image", _lines("images", "-q", "--filter", "dangling=true", "--filter", "label=docker-slim.run")),
+    )
+    return {f"{kind} {name}" for kind, names in found for name in names}
 
 
 def _lines(*command: str) -> list[str]:

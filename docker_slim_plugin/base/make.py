@@ -22,6 +22,7 @@ from docker_slim_plugin.progress import Clock, Progress
 from docker_slim_plugin.resolve import packages
 from docker_slim_plugin.resolve.packages import Packages, plain
 from docker_slim_plugin.rootfs import Rootfs
+from docker_slim_plugin.sandbox import Sandbox
 from docker_slim_plugin.workspace import workspace
 
 
@@ -68,7 +69,11 @@ def make(request: BaseRequest, progress: Progress) -> BaseReport:
         called = base_name(source, request.tag)
         if not request.dry_run:
             engine.claim(called)
-    with engine.nothing_left(), purged(engine, source, request, clock) as (content, left, instead):
+    with (
+        engine.nothing_left(),
+        Sandbox() as sandbox,
+        purged(engine, source, request, clock, sandbox) as (content, left, instead),
+    ):
         rules = _unwanted(rules, left.rootfs, progress)
         whole, division = (divide(one.rootfs, rules, source.config) for one in (content, left))
         kept = Rootfs.of([one.entry for one in division.plan.kept], left.rootfs.reader)
@@ -99,14 +104,14 @@ def _unwanted(rules: Sequence[kinds.Rule], rootfs: Rootfs, progress: Progress) -
 
 @contextmanager
 def purged(
-    engine: Engine, source: SourceImage, request: BaseRequest, clock: Clock
+    engine: Engine, source: SourceImage, request: BaseRequest, clock: Clock, sandbox: Sandbox
 ) -> Iterator[tuple[Content, Content, tuple[str, ...]]]:
     """Yield what is in the image, what without the packages that are to go, and what comes in their place.
 
     The temporary image that the latter is read from is gone afterwards.
     """
     with clock.step("read"):
-        content = read(engine, source)
+        content = read(engine, source, sandbox)
     wanted = manager.allowed(content.selections, request.purge, request.image)
     if request.dry_run or not wanted.names:
         yield content, without(content, wanted.names), wanted.instead
@@ -115,23 +120,24 @@ def purged(
         with clock.step("purge"):
             instead = manager.purge(engine, source.id, wanted)
         with clock.step("read again"):
-            left = read(engine, engine.image(engine.temporary(manager.FORM)))
+            left = read(engine, engine.image(engine.temporary(manager.FORM)), sandbox)
         yield content, left, instead
     finally:
         engine.unname(engine.temporary(manager.FORM))
 
 
-def read(engine: Engine, source: SourceImage) -> Content:
+def read(engine: Engine, source: SourceImage, sandbox: Sandbox) -> Content:
     """Return what is in the image; SlimError when it is no distribution's whose packages we know to handle."""
-    with PristineTree(engine, source) as tree:
+    with PristineTree(engine, source, sandbox) as tree:
         rootfs, notes = tree.wait()
-        database = packages.read(rootfs)
+        database = sandbox.call(packages.read, rootfs)
+        found = sandbox.call(installed, database.stanzas)
     if database.system != "dpkg" or rootfs.find("/usr/bin/apt-get") is None:
         raise SlimError(
             f"cannot make a base of {source.reference}: {_WHY.get(database.system, _WHY[''])}",
             hint="docker slim run IMAGE slims an app, whatever it is built on",
         )
-    return Content(image=source, rootfs=rootfs, packages=database, selections=installed(database.stanzas), notes=notes)
+    return Content(image=source, rootfs=rootfs, packages=database, selections=found, notes=notes)
 
 
 _WHY = {

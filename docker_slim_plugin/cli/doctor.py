@@ -14,7 +14,10 @@ from docker_slim_plugin.cli.session import Session, app, form_of, spelled
 
 @app.command(cls=spelled("[OPTIONS]"), short_help="Tell whether this host can do it")
 def doctor(context: typer.Context, form: options.Format = "table") -> None:
-    """Tell whether this host can do it, and what to do where it cannot."""
+    """Tell whether this host can do it, and what to do where it cannot.
+
+    Each thing that a run needs is tried; in the end a tiny image of its own is slimmed, and removed again.
+    """
     session: Session = context.obj
     shown = form_of(form)
     session.work = lambda: _doctor(session.global_options, shown)
@@ -24,5 +27,9 @@ def _doctor(global_options: Sequence[str], form: str) -> int:
     from docker_slim_plugin.doctor import examine  # noqa: PLC0415
 
     checks = examine(global_options)
+    if all(check.ok for check in checks if check.required):
+        from docker_slim_plugin.trial import attempt  # noqa: PLC0415 (the SDK: where a run can work at all)
+
+        checks = (*checks, attempt(global_options))
     print(json.dumps([asdict(check) for check in checks]) if form == "json" else screen.checks(checks))  # noqa: T201
     return 1 if any(check.required and not check.ok for check in checks) else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import typer
 
@@ -13,7 +14,10 @@ from docker_slim_plugin.cli.session import Session, app, form_of, spelled
 
 @app.command(cls=spelled("[OPTIONS]"), short_help="Remove what killed runs have left behind")
 def prune(context: typer.Context, form: options.Format = "table") -> None:
-    """Remove what runs of docker slim that were killed have left behind; running ones are left alone."""
+    """Remove what runs of docker slim that were killed have left behind; running ones are left alone.
+
+    What bears docker slim's marks, but is of no run that you have started, is listed, and stays.
+    """
     session: Session = context.obj
     shown = form_of(form)
     session.work = lambda: _prune(session.global_options, shown)
@@ -24,6 +28,5 @@ def _prune(global_options: Sequence[str], form: str) -> int:
     from docker_slim_plugin.engine import Engine  # noqa: PLC0415
 
     found = leftovers.prune(Engine.connect(global_options))
-    kinds = {kind: list(getattr(found, kind)) for kind in ("containers", "images", "files")}
-    print(json.dumps(kinds) if form == "json" else screen.removed(kinds))  # noqa: T201
-    return 0
+    print(json.dumps(asdict(found)) if form == "json" else screen.removed(asdict(found)))  # noqa: T201
+    return 1 if found.failures else 0

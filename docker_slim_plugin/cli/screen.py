@@ -153,6 +153,11 @@ def checks(found: Sequence[Check]) -> str:
 
 
 def removed(kinds: Mapping[str, Sequence[str]]) -> str:
-    """Return what prune removed, one line each."""
-    lines = [f"removed {kind[:-1]} {printable(name)}" for kind, names in kinds.items() for name in names]
-    return "\n".join(lines or ["nothing to remove"])
+    """Return what prune removed and what it did not, one line each."""
+    gone = [f"removed {kind[:-1]} {printable(name)}" for kind in _REMOVED for name in kinds[kind]]
+    failed = [f"cannot remove {printable(text)}" for text in kinds["failures"]]
+    left = [f"left alone, as no run of yours is known to have made it: {printable(name)}" for name in kinds["unknown"]]
+    return "\n".join([*(gone if gone or failed else ["nothing to remove"]), *failed, *left])
+
+
+_REMOVED = ("containers", "images", "files")

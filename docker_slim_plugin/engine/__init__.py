@@ -3,7 +3,7 @@
 from docker_slim_plugin.engine.border import translated
 from docker_slim_plugin.engine.container import INIT_LAYER, Container
 from docker_slim_plugin.engine.engine import Engine
-from docker_slim_plugin.engine.identity import LABEL, TEMPORARY, run_identity
+from docker_slim_plugin.engine.identity import LABEL, TEMPORARY
 from docker_slim_plugin.engine.platform import is_native
 
-__all__ = ["INIT_LAYER", "LABEL", "TEMPORARY", "Container", "Engine", "is_native", "run_identity", "translated"]
+__all__ = ["INIT_LAYER", "LABEL", "TEMPORARY", "Container", "Engine", "is_native", "translated"]

@@ -19,11 +19,12 @@ import requests
 from docker import DockerClient
 from docker.errors import APIError, ImageNotFound, NotFound
 
+from docker_slim_plugin import runs
 from docker_slim_plugin.engine.address import TIMEOUT, endpoint, reach
 from docker_slim_plugin.engine.border import Blocks, ImageMissing, advice_on_space, translated
 from docker_slim_plugin.engine.claims import Claim
 from docker_slim_plugin.engine.container import Container
-from docker_slim_plugin.engine.identity import LABEL, TEMPORARY, run_identity
+from docker_slim_plugin.engine.identity import LABEL, TEMPORARY
 from docker_slim_plugin.engine.platform import architecture, is_native, suits
 from docker_slim_plugin.engine.variables import given
 from docker_slim_plugin.errors import SlimError
@@ -39,7 +40,7 @@ class Engine:
     client: DockerClient
     address: str
     global_options: tuple[str, ...] = ()
-    run_id: str = field(default_factory=lambda: run_identity(os.getpid()))
+    run_id: str = field(default_factory=runs.new_run)
     remover: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "remover"))
     removals: list[Future[None]] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
@@ -219,9 +220,9 @@ class Engine:
                 raise SlimError(f"cannot load the slim image: {said}", hint=advice_on_space(said))
 
     @translated
-    def import_tar(self, stream: BinaryIO, changes: Sequence[str], message: str = "") -> str:
-        """Import a tar as `docker import` does; return the new image's id."""
-        asked = {"fromSrc": "-", "repo": TEMPORARY, "tag": self.tag("squashed"), "changes": list(changes)}
+    def import_tar(self, stream: BinaryIO, changes: Sequence[str], message: str = "", *, form: str = "squashed") -> str:
+        """Import a tar as `docker import` does, under the temporary name of `form`; return the new image's id."""
+        asked = {"fromSrc": "-", "repo": TEMPORARY, "tag": self.tag(form), "changes": list(changes)}
         # The SDK's import_image knows no message.
         answer = self.api.post(
             f"{self.api.base_url}/v{self.api.api_version}/images/create",
@@ -235,7 +236,7 @@ class Engine:
         for line in answer.text.splitlines():
             if '"error"' in line:
                 raise SlimError(f"cannot import the slim image: {line}", hint=advice_on_space(line))
-        return str(self.api.inspect_image(self.temporary("squashed"))["Id"])
+        return str(self.api.inspect_image(self.temporary(form))["Id"])
 
     def tag(self, form: str) -> str:
         return f"{self.run_id}-{form}"
@@ -266,19 +267,33 @@ class Engine:
         except APIError as error:
             raise SlimError(f"cannot remove {reference}: {error}", hint="docker slim prune") from error
 
-    @translated
     def abandon(self) -> None:
-        """Remove every container of this run, so that whatever waits for one of them stops waiting."""
-        for item in self.api.containers(all=True, filters={"label": f"{LABEL}={self.run_id}"}):
-            Container(self, item["Id"]).remove()
+        """Remove every container of this run, so that whatever waits for one of them stops waiting.
+
+        One that cannot be removed keeps none of the others; SlimError says so in the end.
+        """
+        failed: list[SlimError] = []
+        for item in self._labelled():
+            try:
+                Container(self, item["Id"]).remove()
+            except SlimError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
+
+    @translated
+    def _labelled(self) -> list[dict[str, Any]]:
+        return list(self.api.containers(all=True, filters={"label": f"{LABEL}={self.run_id}"}))
 
     @contextmanager
     def nothing_left(self) -> Iterator[None]:
-        """Wait for removals, and remove all of this run's containers when it fails.
+        """Write this run down; wait for removals, and remove all of this run's containers when it fails.
 
-        One of those may have been made by a `docker create` that we cut off.
+        One of those may have been made by a `docker create` that we cut off. A run of which something may be left stays
+        written down.
         """
         check()
+        runs.write_down(self.run_id)
         try:
             yield
             for removal in self.removals:
@@ -289,10 +304,12 @@ class Engine:
             wait(self.removals)
             for image in self.nameless(f"{LABEL}={self.run_id}"):
                 self.unname(image["Id"])
+            runs.forget(self.run_id)
             raise
         finally:
             while self.claims:
                 self.claims.pop().close()
+        runs.forget(self.run_id)
 
     def claim(self, reference: str) -> None:
         """Keep other runs from writing this name until `nothing_left` is left; SlimError where one is about to."""
@@ -310,13 +327,4 @@ class Engine:
     def ours(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Return the API's records of all containers and temporary images that runs of docker slim own or left."""
         labelled = self.api.containers(all=True, filters={"label": LABEL})
-        images = self.api.images(name=TEMPORARY)
-        return [item for item in labelled if not self._inherited(item)], list(images)
-
-    def _inherited(self, item: dict[str, Any]) -> bool:
-        """Tell whether a container has our label from its image: then it is somebody else's."""
-        try:
-            labels = self.api.inspect_image(item["ImageID"])["Config"].get("Labels") or {}
-        except (ImageNotFound, NotFound):
-            return False
-        return bool(labels.get(LABEL) == item["Labels"][LABEL])
+        return list(labelled), list(self.api.images(name=TEMPORARY))

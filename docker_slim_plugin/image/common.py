@@ -24,6 +24,7 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model import EntryKind, LayerBlob, RootPath, SourceImage
 from docker_slim_plugin.pristine import PristineTree
 from docker_slim_plugin.rootfs import Rootfs
+from docker_slim_plugin.sandbox import Sandbox
 
 GROUP = "common"
 """What layers of the base are called."""
@@ -63,7 +64,7 @@ def digest(rootfs: Rootfs, path: RootPath) -> str:
 
 
 @contextmanager
-def opened(engine: Engine, reference: str, source: SourceImage, directory: Path) -> Iterator[Common]:
+def opened(engine: Engine, reference: str, source: SourceImage, directory: Path, sandbox: Sandbox) -> Iterator[Common]:
     """Yield the local image `reference`, to write on top of it; its layers are put into `directory`."""
     image = engine.image(reference)
     if (image.os, image.architecture) != (source.os, source.architecture):
@@ -72,7 +73,7 @@ def opened(engine: Engine, reference: str, source: SourceImage, directory: Path)
             f"{source.reference} for {source.os}/{source.architecture}",
             hint=f"docker pull --platform {source.os}/{source.architecture} {reference}",
         )
-    with PristineTree(engine, image) as tree:
+    with PristineTree(engine, image, sandbox) as tree:
         # By its id: a name without a tag has docker save give all images of that name.
         with engine.saved(image.id) as stream:
             blobs, history = read_saved(stream, directory, image)

@@ -15,7 +15,7 @@ from docker_slim_plugin.httpprobe import HttpProbe
 from docker_slim_plugin.model import ProbeResult
 from docker_slim_plugin.observe import links as document
 from docker_slim_plugin.observe.http import ANSWER_SECONDS, Answer, Server, ask
-from docker_slim_plugin.observe.links import MAX_LINK
+from docker_slim_plugin.observe.links import MAX_LINK, Links
 
 MAX_PAGES = 100
 SAME_PATH = 5
@@ -30,6 +30,8 @@ UNREADY = (502, 503, 504)
 USUAL = ("/favicon.ico", "/robots.txt")
 """What every browser and every crawler asks a site for, linked or not."""
 Ask = Callable[[Server, str, str, float], Answer]
+LinkReader = Callable[[str, bytes], Links]
+"""Given a content type and a body, returns its links; where it does so is its own business."""
 
 
 def visit(
@@ -41,6 +43,7 @@ def visit(
     follow: bool = True,
     patience: float | None = None,
     ask: Ask = ask,
+    read: LinkReader = document.links,
 ) -> tuple[tuple[ProbeResult, ...], int]:
     """Ask `server` what is asked of it, and `follow` redirects; with `crawl` links too, from / on.
 
@@ -65,7 +68,7 @@ def visit(
         begun = time.monotonic()
         answer = _settled(partial(ask, server, method, path), deadline, patience if not results else 0.0, probe)
         results.append(_result(f"{method} {server.port}{path}", answer, probe, time.monotonic() - begun))
-        for link in links(server, path, answer) if crawl else redirect(server, path, answer) if follow else ():
+        for link in links(server, path, answer, read) if crawl else redirect(server, path, answer) if follow else ():
             if ("GET", link) in seen:
                 continue
             seen.add(("GET", link))
@@ -121,9 +124,9 @@ def redirect(server: Server, path: str, answer: Answer) -> list[str]:
     return list(_own(server, path, [answer.location] if answer.location else []))
 
 
-def links(server: Server, path: str, answer: Answer) -> list[str]:
+def links(server: Server, path: str, answer: Answer, read: LinkReader = document.links) -> list[str]:
     """Return the paths on the same server that an answer leads to: what it needs first, and each once."""
-    found = document.links(answer.kind, answer.body)
+    found = read(answer.kind, answer.body)
     try:
         base = urljoin(_url(server, path), found.base) if found.base else path
     except ValueError:

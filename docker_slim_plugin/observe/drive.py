@@ -274,5 +274,3 @@ def last_words(container: Container) -> str:
     """Return the last log lines of a container, for an error message."""
     words = container.logs(lines=10).strip()
     return words or "it wrote nothing"
-
-

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from docker_slim_plugin.httpprobe import HttpProbe
 from docker_slim_plugin.model import ProbeResult
-from docker_slim_plugin.observe.crawl import UNREADY_SECONDS, visit
+from docker_slim_plugin.observe.crawl import UNREADY_SECONDS, LinkReader, visit
 from docker_slim_plugin.observe.http import spoken
+from docker_slim_plugin.observe.links import links
 from docker_slim_plugin.observe.ready import Target, container_pids, is_secluded, listening
 
 MAX_OUTPUT = 64 * 1024
@@ -39,6 +40,8 @@ class ProbePlan:
     exec_: tuple[str, ...] = ()
     host_exec: tuple[str, ...] = ()
     healthcheck: tuple[str, ...] | None = None
+    links: LinkReader = links
+    """Reads the links of what a crawl meets."""
     foreign: frozenset[int] = frozenset()
     """Ports that are known to speak something else."""
 
@@ -72,7 +75,9 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
             yield _skipped(str(port), f"port {port} {why}: not probed")
             yield from (_unanswered(request, port, why) for request in asked if request.port == port)
             continue
-        results, left = visit(server, asked, deadline, crawl=plan.crawl, follow=plan.follow, patience=patience)
+        results, left = visit(
+            server, asked, deadline, crawl=plan.crawl, follow=plan.follow, patience=patience, read=plan.links
+        )
         reached.update(asked)
         yield from results
         if left:

@@ -288,9 +288,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     os.set_blocking(0, False)
     options = sys.argv[1:]
-    tracer = Tracer(
-        machine=os.uname().machine, use_filter="--no-filter" not in options, detach="--detach" in options
-    )
+    tracer = Tracer(machine=os.uname().machine, use_filter="--no-filter" not in options, detach="--detach" in options)
     # Nothing here is ever in a cycle, and the app waits while garbage is looked for.
     gc.disable()
     # Nobody listens any more: the end, and with it that of every tracee.

@@ -131,7 +131,5 @@ def open_watch(pid: int, choice: str, *, alone: bool = False) -> Watch:
     warnings = [] if choice == "inotify" else [f"fanotify is refused ({reason}): inotify watches instead"]
     source = Inotify(pid)
     if source.refused:
-        warnings.append(
-            f"{source.refused} directories are not watched: raise the sysctl fs.inotify.max_user_watches"
-        )
+        warnings.append(f"{source.refused} directories are not watched: raise the sysctl fs.inotify.max_user_watches")
     return Watch(source, tuple(warnings))

@@ -10,6 +10,7 @@ from docker_slim_plugin.model import EntryKind, Reason, ReasonKind, RootPath, So
 from docker_slim_plugin.resolve.ledger import Need
 from docker_slim_plugin.rootfs import Rootfs
 
+USERS = "/etc/passwd"
 MAX_PASSWD = 1 << 20
 LARGE_VOLUME = 16 << 20
 
@@ -32,11 +33,16 @@ def directories(rootfs: Rootfs, source: SourceImage) -> Iterator[Need]:
 
 def _home(rootfs: Rootfs, user: str) -> str:
     name = user.partition(":")[0]
-    for line in rootfs.text("/etc/passwd", MAX_PASSWD).split("\n"):
+    for line in rootfs.text(USERS, MAX_PASSWD).split("\n"):
         fields = line.split(":")
         if len(fields) > 5 and name in (fields[0], fields[2]):
             return fields[5]
     return ""
+
+
+def has_user(rootfs: Rootfs, name: str) -> bool:
+    """Tell whether the image's /etc/passwd has a user of that name."""
+    return any(line.startswith(f"{name}:") for line in rootfs.text(USERS, MAX_PASSWD).split("\n"))
 
 
 def _names(ordered: list[str], top: str) -> bool:

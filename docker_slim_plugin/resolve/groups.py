@@ -43,7 +43,7 @@ def _owned(path: RootPath, packages: Packages) -> Group:
         return Group.CONFIG
     owner = packages.owners.get(path) or packages.owners.get(_source(path))
     if owner is None:
-        rpm = packages.system == "rpm" and path.startswith(RPM_TREES) and not path.startswith("/usr/local/")
+        rpm = bool(packages.unread) and path.startswith(RPM_TREES) and not path.startswith("/usr/local/")
         return Group.RUNTIME if rpm else Group.APP
     return Group.BASE if owner in packages.base else Group.RUNTIME
 

@@ -177,6 +177,6 @@ HINTS: Mapping[str, Hint] = {
     "listed": Hint("names that the app listed", _listed),
     "scripts": Hint("programs that the app's own shell scripts mention", _scripts),
     "os-release": Hint("which distribution this is", _os_release),
-    "pkgdb": Hint("package database, filtered", _pkgdb),
+    "pkgdb": Hint("metadata of the packages that are in", _pkgdb),
 }
-"""The presets by name; pkgdb is done last, when all that is kept is known (pkgdb.py)."""
+"""The presets by name; pkgdb is done last, when all that is kept is known (metadata/cut.py)."""

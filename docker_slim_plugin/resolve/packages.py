@@ -1,4 +1,4 @@
-"""Which package each file of the image belongs to: dpkg, distroless, apk; rpm is only recognised.
+"""Which package each file of the image belongs to: dpkg, distroless, apk, rpm.
 
 Databases are read in one pass, as bytes or lines: an image has 100,000s of lines in them, and they come from strangers.
 """
@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from docker_slim_plugin.model import EntryKind, RootPath
+from docker_slim_plugin.resolve.metadata import rpm
+from docker_slim_plugin.resolve.owners import Owners
 from docker_slim_plugin.rootfs import Rootfs
 
 DPKG_STATUS = "/var/lib/dpkg/status"
@@ -19,6 +21,7 @@ DISTROLESS = RootPath("/var/lib/dpkg/status.d")
 APK = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
 RPM = ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
 APK_BASE = ("alpine-baselayout", "alpine-baselayout-data", "musl", "busybox", "libc-utils", "apk-tools")
+DIVERSIONS = "/var/lib/dpkg/diversions"
 MAX_LIST = 64 << 20
 BASE_FIELD = re.compile(rb"^(?:Essential: yes|Priority: (?:required|important))$", re.MULTILINE)
 CONFFILES = re.compile(rb"^Conffiles:\n((?: .*\n?)+)", re.MULTILINE)
@@ -37,6 +40,10 @@ class Packages:
     """dpkg, distroless, apk, rpm, or empty when the image has none."""
     owners: Mapping[RootPath, str] = field(default_factory=dict)
     """Package of each file that is not a directory."""
+    also: Mapping[RootPath, tuple[str, ...]] = field(default_factory=dict)
+    """Further packages of files that several own."""
+    diverted: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Where a path of a list really is, and the package for which it is not so (dpkg-divert(1))."""
     base: frozenset[str] = frozenset()
     """Packages of the distribution's own base set."""
     conffiles: frozenset[RootPath] = frozenset()
@@ -44,18 +51,26 @@ class Packages:
     """The file that `stanzas` came from; several for rpm and distroless."""
     stanzas: tuple[tuple[str, bytes], ...] = ()
     """Each package's entry in that file, verbatim, in its order."""
+    unread: str = ""
+    """Why an rpm database does not say who owns what."""
+
+    def of(self, path: RootPath) -> tuple[str, ...]:
+        """Return the packages that own a file."""
+        owner = self.owners.get(path)
+        return () if owner is None else (owner, *self.also.get(path, ()))
 
     def files(self, name: str) -> list[RootPath]:
         """Return what the package owns; [] when it owns nothing or is not installed."""
         return sorted(path for path, key in self.owners.items() if name in (key, plain(key)))
 
-    def filtered(self, keys: Collection[str]) -> bytes:
-        """Return the database file with only these packages in it, and of their descriptions the synopsis.
 
-        The long ones are a third of the file. Queries and scanners need none of them (deb-control(5): a description
-        may be a synopsis alone).
-        """
-        return b"".join(LONG.sub(rb"\1", stanza) for key, stanza in self.stanzas if key in keys)
+def shortened(stanza: bytes) -> bytes:
+    """Return a dpkg entry with the synopsis alone of its description.
+
+    The long ones are a third of the file. Queries and scanners need none of them (deb-control(5): a description may be
+    a synopsis alone).
+    """
+    return LONG.sub(rb"\1", stanza)
 
 
 def plain(key: str) -> str:
@@ -76,83 +91,51 @@ def read(rootfs: Rootfs) -> Packages:
         if installed is not None:
             return _apk(rootfs, installed)
     kinds = (EntryKind.FILE, EntryKind.SYMLINK)
-    rpm = tuple(entry.path for top in RPM for entry in rootfs.below(RootPath(top)) if entry.kind in kinds)
-    return Packages(system="rpm", database=rpm) if rpm else Packages()
-
-
-def united(below: Packages, above: bytes) -> bytes:
-    """Return the database of an image on another: all packages of both, those that both have once.
-
-    Of these the one above counts where the versions differ; the one below says as much, or more, where they do not.
-    """
-    ours = {_identity(stanza): stanza for stanza in _stanzas(above)}
-    theirs = {_identity(stanza): stanza for _, stanza in below.stanzas}
-    same = {key for key in theirs if key in ours and _version(ours[key]) == _version(theirs[key])}
-    return b"".join({**theirs, **{key: stanza for key, stanza in ours.items() if key not in same}}.values())
-
-
-def _identity(stanza: bytes) -> tuple[str, str]:
-    """Return name and architecture of a package of which several can be there, otherwise its name alone."""
-    name = _field(stanza, b"(?:Package|P)")
-    return name, _field(stanza, b"Architecture") if _field(stanza, b"Multi-Arch") == "same" else ""
-
-
-def _version(stanza: bytes) -> str:
-    return _field(stanza, b"(?:Version|V)")
-
-
-class _Owners:
-    """Owner of each file, the paths of a list brought into the image's own spelling (merged /usr)."""
-
-    def __init__(self, rootfs: Rootfs) -> None:
-        self.rootfs = rootfs
-        self.parents: dict[str, RootPath | None] = {}
-        self.owners: dict[RootPath, str] = {}
-
-    def own(self, key: str, paths: Iterable[str]) -> None:
-        for path in paths:
-            if (canonical := self.canonical(path)) is not None:
-                self.owners[canonical] = key
-
-    def canonical(self, path: str) -> RootPath | None:
-        found = RootPath(path)
-        entry = self.rootfs.entries.get(found)
-        if entry is None:
-            parent, _, name = path.rpartition("/")
-            if parent not in self.parents:
-                self.parents[parent] = self.rootfs.walk(parent or "/").end if path.startswith("/") else None
-            above = self.parents[parent]
-            found = RootPath(f"{'' if above == '/' else above}/{name}")
-            entry = None if above is None else self.rootfs.entries.get(found)
-        return None if entry is None or entry.kind is EntryKind.DIRECTORY else found
+    found = tuple(entry.path for top in RPM for entry in rootfs.below(RootPath(top)) if entry.kind in kinds)
+    return _rpm(rootfs, found) if found else Packages()
 
 
 def _dpkg(rootfs: Rootfs, status: RootPath, listed: list[str]) -> Packages:
-    owners = _Owners(rootfs)
+    owners = Owners(rootfs)
+    diverted = _diversions(rootfs)
     for key in listed:
-        owners.own(key, rootfs.text(f"{DPKG_INFO}/{key}.list", MAX_LIST).split("\n"))
+        paths = rootfs.text(f"{DPKG_INFO}/{key}.list", MAX_LIST).split("\n")
+        owners.own(key, (undiverted(path, key, diverted) for path in paths))
     known = set(listed)
     stanzas: list[tuple[str, bytes]] = []
     base: list[str] = []
     conffiles: set[RootPath] = set()
-    for stanza in _stanzas(rootfs.read(status, MAX_LIST)):
-        name = _field(stanza, b"Package")
-        key = name if name in known else f"{name}:{_field(stanza, b'Architecture')}"
+    for stanza in stanzas_of(rootfs.read(status, MAX_LIST)):
+        name = field_of(stanza, b"Package")
+        key = name if name in known else f"{name}:{field_of(stanza, b'Architecture')}"
         stanzas.append((key, stanza))
         if BASE_FIELD.search(stanza):
             base.append(name)
         for block in CONFFILES.findall(stanza):
             lines = (CONFFILE_END.sub("", line[1:]) for line in _lines(block))
-            conffiles.update(path for line in lines if (path := owners.canonical(line)) is not None)
+            conffiles.update(path for line in lines if (path := owners.spelling.file(line)) is not None)
     chosen = _closure(base, {plain(key): stanza for key, stanza in stanzas})
     return Packages(
         system="dpkg",
         owners=owners.owners,
+        also=owners.also,
+        diverted=diverted,
         base=frozenset(key for key, _ in stanzas if plain(key) in chosen),
         conffiles=frozenset(conffiles),
         database=(status,),
         stanzas=tuple(stanzas),
     )
+
+
+def _diversions(rootfs: Rootfs) -> dict[str, tuple[str, str]]:
+    lines = rootfs.text(DIVERSIONS, MAX_LIST).split("\n")
+    return {path: (other, package) for path, other, package in zip(lines[::3], lines[1::3], lines[2::3], strict=False)}
+
+
+def undiverted(path: str, key: str, diverted: Mapping[str, tuple[str, str]]) -> str:
+    """Return where the file really is that the list of the package `key` calls so."""
+    other, package = diverted.get(path, (path, ""))
+    return path if package == plain(key) else other
 
 
 def _closure(base: list[str], installed: Mapping[str, bytes]) -> set[str]:
@@ -169,7 +152,7 @@ def _closure(base: list[str], installed: Mapping[str, bytes]) -> set[str]:
 
 def _distroless(rootfs: Rootfs) -> Packages:
     """Return what /var/lib/dpkg/status.d says: a control file for each package, and its md5sums beside it."""
-    owners = _Owners(rootfs)
+    owners = Owners(rootfs)
     base: set[str] = set()
     names = [name for name in rootfs.children[DISTROLESS] if not name.endswith(".md5sums")]
     for key in names:
@@ -178,15 +161,15 @@ def _distroless(rootfs: Rootfs) -> Packages:
         if BASE_FIELD.search(rootfs.read(f"{DISTROLESS}/{key}", MAX_LIST)):
             base.add(key)
     files = tuple(entry.path for entry in rootfs.below(DISTROLESS) if entry.kind is EntryKind.FILE)
-    return Packages(system="distroless", owners=owners.owners, base=frozenset(base), database=files)
+    return Packages(system="distroless", owners=owners.owners, also=owners.also, base=frozenset(base), database=files)
 
 
 def _apk(rootfs: Rootfs, installed: RootPath) -> Packages:
-    owners = _Owners(rootfs)
+    owners = Owners(rootfs)
     stanzas: list[tuple[str, bytes]] = []
     provided: dict[str, str] = {}
     wanted: dict[str, list[str]] = {}
-    for stanza in _stanzas(rootfs.read(installed, MAX_LIST)):
+    for stanza in stanzas_of(rootfs.read(installed, MAX_LIST)):
         key, directory, paths = "", "", []
         for line in _lines(stanza):
             tag, value = line[:2], line[2:]
@@ -211,22 +194,47 @@ def _apk(rootfs: Rootfs, installed: RootPath) -> Packages:
             base.add(key)
             pending += wanted.get(key, [])
     return Packages(
-        system="apk", owners=owners.owners, base=frozenset(base), database=(installed,), stanzas=tuple(stanzas)
+        system="apk",
+        owners=owners.owners,
+        also=owners.also,
+        base=frozenset(base),
+        database=(installed,),
+        stanzas=tuple(stanzas),
     )
+
+
+def _rpm(rootfs: Rootfs, database: tuple[RootPath, ...]) -> Packages:
+    owners = Owners(rootfs)
+    place = rpm.place(database)
+    if place is None:
+        return Packages(system="rpm", database=database, unread="it is of an older form")
+    journal = rootfs.entries.get(RootPath(f"{place}-wal"))
+    if journal is not None and journal.size:
+        return Packages(system="rpm", database=database, unread="it has a journal that is not written back")
+    try:
+        with rpm.opened(rootfs.read(place, rpm.MAX_BYTES + 1)) as connection:
+            for key, header in rpm.headers(connection):
+                files = (owners.spelling.file_in(directory, name) for directory, name in header.files())
+                owners.have(key, files)
+    except rpm.ERRORS as error:
+        return Packages(system="rpm", database=database, unread=str(error))
+    return Packages(system="rpm", owners=owners.owners, also=owners.also, database=database)
 
 
 def _apk_name(word: str) -> str:
     return re.split(r"[<>=~]", word, maxsplit=1)[0]
 
 
-def _stanzas(raw: bytes) -> Iterator[bytes]:
+def stanzas_of(raw: bytes) -> Iterator[bytes]:
+    """Yield the entries of dpkg's or apk's database, each with the empty line behind it."""
     for part in raw.split(b"\n\n"):
         text = part.strip(b"\n")
         if text:
             yield text + b"\n\n"
 
 
-def _field(stanza: bytes, name: bytes) -> str:
+def field_of(stanza: bytes, name: bytes) -> str:
+    """Return the field's value, "" without one; `name` is a pattern."""
     match = re.search(rb"^" + name + rb": *(.*)$", stanza, re.MULTILINE)
     return os.fsdecode(match[1]) if match else ""
 

@@ -75,7 +75,7 @@ def resolve(
         said, notes = asks.words(ledger.reasons, chosen.tops, selection.hints_off)
         warnings += said
     plan = tree.plan(ledger, database, selection, tuple(warnings))
-    return replace(plan, notes=tuple(notes))
+    return replace(plan, notes=(*notes, *plan.notes))
 
 
 def _path(source: SourceImage) -> tuple[str, ...]:

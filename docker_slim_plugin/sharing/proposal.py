@@ -9,10 +9,11 @@ from typing import BinaryIO
 
 from docker_slim_plugin.image.common import Common
 from docker_slim_plugin.image.tar import held_xattrs
-from docker_slim_plugin.layering import distribution
 from docker_slim_plugin.model import EntryKind, FilePlan, Group, Kept, Reason, ReasonKind, RootPath
 from docker_slim_plugin.resolve import packages
+from docker_slim_plugin.resolve.os_release import distribution
 from docker_slim_plugin.rootfs import ROOT, Rootfs, parents
+from docker_slim_plugin.sandbox import Caller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class _Reader:
         return self.homes[path].rootfs.reader.open(path)
 
 
-def propose(images: Sequence[Common], least: int) -> CommonBase:
+def propose(images: Sequence[Common], least: int, sandbox: Caller) -> CommonBase:
     """Return the base of all that at least `least` of the images have bit for bit."""
     wanted = least or len(images) // 2 + 1
     homes: dict[RootPath, Common] = {}
@@ -68,9 +69,9 @@ def propose(images: Sequence[Common], least: int) -> CommonBase:
     reason = Reason(ReasonKind.KEEP, "layers", f"in {wanted} of {len(images)} images at least")
     entries = {path: home.rootfs.entries[path] for path, home in homes.items()}
     kept = {path: Kept(entry=entry, reasons=(reason,), group=Group.BASE) for path, entry in entries.items()}
-    kept |= _database(images, wanted, kept)
+    kept |= _database(images, wanted, kept, sandbox)
     plan = FilePlan(kept=tuple(kept[path] for path in sorted(kept)), total_files=len(kept), total_bytes=0)
-    proposal = _proposal(images, wanted, homes, plan)
+    proposal = _proposal(images, wanted, homes, plan, sandbox.call(distribution, images[0].rootfs))
     return CommonBase(proposal, plan, Rootfs.of(entries.values(), _Reader(homes)), tuple(images))
 
 
@@ -86,9 +87,11 @@ def _key(image: Common, path: RootPath) -> tuple[object, ...]:
     return (entry.kind, entry.mode, entry.uid, entry.gid, entry.mtime_ns, entry.device, attributes, content)
 
 
-def _database(images: Sequence[Common], wanted: int, kept: Mapping[RootPath, Kept]) -> Iterator[tuple[RootPath, Kept]]:
+def _database(
+    images: Sequence[Common], wanted: int, kept: Mapping[RootPath, Kept], sandbox: Caller
+) -> Iterator[tuple[RootPath, Kept]]:
     """Yield the package database, with the packages that enough of the images have."""
-    found = [packages.read(image.rootfs) for image in images]
+    found = [sandbox.call(packages.read, image.rootfs) for image in images]
     first = found[0]
     if len(first.database) != 1 or any(one.system != first.system for one in found) or not first.stanzas:
         return
@@ -104,7 +107,9 @@ def _database(images: Sequence[Common], wanted: int, kept: Mapping[RootPath, Kep
             yield parent, Kept(entry=images[0].rootfs.entries[parent], reasons=(reason,), group=Group.BASE)
 
 
-def _proposal(images: Sequence[Common], wanted: int, homes: Mapping[RootPath, Common], plan: FilePlan) -> Proposal:
+def _proposal(
+    images: Sequence[Common], wanted: int, homes: Mapping[RootPath, Common], plan: FilePlan, release: tuple[str, str]
+) -> Proposal:
     size = sum(one.entry.size for one in plan.kept)
     before = after = 0
     for image in images:
@@ -116,7 +121,7 @@ def _proposal(images: Sequence[Common], wanted: int, homes: Mapping[RootPath, Co
             if entry.path not in homes or _key(image, entry.path) != _key(homes[entry.path], entry.path)
         )
     return Proposal(
-        distribution=" ".join(distribution(images[0].rootfs)).strip(),
+        distribution=" ".join(release).strip(),
         images=tuple(image.reference for image in images),
         least=wanted,
         files=len(plan.files()),

@@ -13,10 +13,11 @@ from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image import output
 from docker_slim_plugin.image.common import Common, opened
-from docker_slim_plugin.layering import distribution
 from docker_slim_plugin.naming import base_name
 from docker_slim_plugin.progress import Progress
+from docker_slim_plugin.resolve.os_release import distribution
 from docker_slim_plugin.resolve.scripts import DEFAULT_PATH
+from docker_slim_plugin.sandbox import Sandbox
 from docker_slim_plugin.sharing.proposal import CommonBase, Proposal, propose
 from docker_slim_plugin.sharing.stacks import Bytes, Stack, stacks, together
 from docker_slim_plugin.workspace import workspace
@@ -58,13 +59,14 @@ def share(request: LayersRequest, progress: Progress) -> Sharing:
     engine = Engine.connect(request.global_options)
     with engine.nothing_left(), ExitStack() as stack:
         directory = stack.enter_context(workspace(engine.run_id))
+        sandbox = stack.enter_context(Sandbox())
         with progress.step("read"):
-            images = [_open(engine, name, directory, stack) for name in dict.fromkeys(request.images)]
+            images = [_open(engine, name, directory, stack, sandbox) for name in dict.fromkeys(request.images)]
         with progress.step("measure"):
             measured = stacks(images)
         with progress.step("compare"):
-            groups = _by_distribution(images)
-            bases = [propose(group, request.least) for group in groups if len(group) > 1]
+            groups = _by_distribution(images, sandbox)
+            bases = [propose(group, request.least, sandbox) for group in groups if len(group) > 1]
         written = None
         if request.tag:
             written = _write(engine, request.tag, bases, directory)
@@ -80,16 +82,16 @@ def share(request: LayersRequest, progress: Progress) -> Sharing:
     )
 
 
-def _open(engine: Engine, name: str, directory: Path, stack: ExitStack) -> Common:
+def _open(engine: Engine, name: str, directory: Path, stack: ExitStack, sandbox: Sandbox) -> Common:
     own = directory / hashlib.sha256(name.encode()).hexdigest()[:16]
     own.mkdir()
-    return stack.enter_context(opened(engine, name, engine.image(name), own))
+    return stack.enter_context(opened(engine, name, engine.image(name), own, sandbox))
 
 
-def _by_distribution(images: Sequence[Common]) -> list[list[Common]]:
+def _by_distribution(images: Sequence[Common], sandbox: Sandbox) -> list[list[Common]]:
     found: dict[tuple[str, ...], list[Common]] = {}
     for image in images:
-        key = (*distribution(image.rootfs), image.image.os, image.image.architecture)
+        key = (*sandbox.call(distribution, image.rootfs), image.image.os, image.image.architecture)
         found.setdefault(key, []).append(image)
     return list(found.values())
 

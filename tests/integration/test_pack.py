@@ -166,7 +166,8 @@ def test_the_tree_is_what_was_named_and_what_it_needs(flat: Listing) -> None:
 def test_the_files_are_those_of_the_source(flat: Listing) -> None:
     source = in_engine(FAT, flat)
     wrong = {path for path in flat if flat[path] != source[path]}
-    assert wrong == {"/var/lib/dpkg/status"}, "filtered, everything else as it was"
+    assert "/var/lib/dpkg/status" in wrong
+    assert {path for path in wrong if not path.startswith("/var/lib/dpkg/")} == set(), "cut, everything else as it was"
 
 
 @pytest.mark.parametrize("form", ["all", "all-squashed"])
@@ -335,7 +336,7 @@ def test_an_image_on_a_base_repeats_nothing_of_it(outputs: Path, base: str, tmp_
     assert "/usr/lib/x86_64-linux-gnu/libc.so.6" not in mine
     found = in_engine(tag, flat)
     # The database names the packages of both, and only the time of a directory may be the base's.
-    differs = {path for path in flat if found[path] != flat[path] and path != "/var/lib/dpkg/status"}
+    differs = {path for path in flat if found[path] != flat[path] and not path.startswith("/var/lib/dpkg/")}
     assert {path for path in differs if found[path][:4] != flat[path][:4] or flat[path][0] != tarfile.DIRTYPE} == set()
     assert {path for path in found if path not in flat} == {path for path in theirs if path not in flat}
     whole = listing((tmp_path / "t").read_bytes())

@@ -11,9 +11,14 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "docker_slim_plugin"
 FLOORS = (
-    {"__init__", "errors", "linux", "model", "mountinfo", "records"},
-    {"cancel", "gate", "httpprobe", "inside", "linux_fanotify", "linux_inotify", "naming", "outfile", "permitted", "progress", "request", "rootfs", "rootmount", "streams"}
-    | {"upper", "workspace"},
+    {"__init__", "children", "descriptors", "errors", "linux", "model", "mountinfo", "records"},
+    {"privileges", "runs"},
+    {"confinement"},
+    {"clone_root"},
+    {"cancel", "gate", "httpprobe", "linux_fanotify", "linux_inotify", "naming", "outfile", "permitted", "progress"}
+    | {"request", "rootfs", "rootmount", "streams", "tree_channel", "tree_index", "tree_reader", "upper", "workspace"},
+    {"tree_process"},
+    {"sandbox"},
     {"engine", "judge", "launch", "redact", "tracefile"},
     {"beside", "doctor", "leftovers", "pristine", "trace", "trust"},
     {"image", "observe", "resolve"},
@@ -24,14 +29,15 @@ FLOORS = (
     {"report"},
     {"prove"},
     {"base", "pack", "pipeline", "sharing"},
-    {"cli"},
+    {"trial"},
+    {"cli", "sandboxed"},
     {"__main__"},
 )
 HOMES = {
     "docker": {"engine/"},
     "requests": {"engine/", "observe/"},
     "ptrace": {"observe/"},
-    "pyseccomp": {"observe/"},
+    "pyseccomp": {"observe/", "confinement.py"},
     "elftools": {"resolve/"},
     "typer": {"cli/"},
     "rich": {"cli/"},

@@ -26,8 +26,18 @@ from docker_slim_plugin.base import manager, selections
 from docker_slim_plugin.cli.text import printable
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.launch import launch
-from docker_slim_plugin.layering import distribution
-from docker_slim_plugin.model import Access, AccessKind, Origin, ProbeResult, Process, RootPath, RunResult, SourceImage
+from docker_slim_plugin.model import (
+    Access,
+    AccessKind,
+    Observations,
+    Origin,
+    ProbeResult,
+    Process,
+    RootPath,
+    RunResult,
+    Selection,
+    SourceImage,
+)
 from docker_slim_plugin.mountinfo import mounts
 from docker_slim_plugin.observe import compare, guests, rights
 from docker_slim_plugin.observe.crawl import links
@@ -35,6 +45,8 @@ from docker_slim_plugin.observe.http import Answer, Server
 from docker_slim_plugin.resolve import declared, elf, hints, mentioned, packages, patterns, scripts
 from docker_slim_plugin.resolve.directories import Directories, Mapped
 from docker_slim_plugin.resolve.loader import Loader
+from docker_slim_plugin.resolve.os_release import distribution
+from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.resolve.units import Units
 from docker_slim_plugin.rootfs import Rootfs
 from docker_slim_plugin.trace import load
@@ -124,6 +136,12 @@ def started(text: bytes) -> object:
     return list(declared.directories(tree, image)), declared.volumes(tree, image, [word], [])
 
 
+def planned(tree: Rootfs) -> object:
+    """Plan an image of all that is there: the metadata of each package is read, and cut."""
+    nothing = Observations(accesses=(), result=RunResult(), mode="off", watch="off")
+    return resolve(tree, nothing, Selection(keep=("/**",), drop=("/usr/share/x/y",)), source())
+
+
 def hinted(tree: Rootfs) -> object:
     said = [Access("/entry.sh", AccessKind.EXEC, Origin.PTRACE, Process(1, "sh"))]
     return list(hints.needs(hints.facts(tree, tuple(said), {"LANG": "de_DE.UTF-8"}), frozenset()))
@@ -167,7 +185,7 @@ READERS: Mapping[str, Reader] = {
         (b"include ", b"/", b"*", b"?", b"[", b"]", b"**/", b"/**/", b"#", b":", b",", b"/lib\n", b"include /usr/**/*\n", b"hwcap ", b"=", b"!"),
     ),
     "dpkg": Reader(
-        of_files(lambda tree: (found := packages.read(tree), found.filtered(found.base), selections.installed(found.stanzas)),
+        of_files(lambda tree: (found := packages.read(tree), selections.installed(found.stanzas)),
                  "/var/lib/dpkg/status", "/var/lib/dpkg/info/a.list"),
         (*DPKG, b"\n\n", b", ", b"| ", b"Description: x\n", b" .\n", b"/usr/share/x/y\n", b"/..", b"/usr", b":", b"Priority: required\n"),
     ),
@@ -178,6 +196,22 @@ READERS: Mapping[str, Reader] = {
     "apk": Reader(
         of_files(packages.read, "/lib/apk/db/installed"),
         (b"P:", b"F:", b"R:", b"p:", b"D:", b"\n\n", b"\nP:a\n", b"a=", b"!a ", b"so:x ", b"<", b"~", b"/"),
+    ),
+    "dpkg, cut": Reader(
+        of_files(planned, "/var/lib/dpkg/status", "/var/lib/dpkg/info/a.list", "/var/lib/dpkg/info/a.md5sums",
+                 "/var/lib/dpkg/info/a.conffiles", "/var/lib/dpkg/diversions"),
+        (*DPKG, b"\n\n", b"Conffiles:\n", b" /etc/a 0123456789abcdef0123456789abcdef\n", b"/usr/share/x/y\n", b"  usr/x\n"),
+    ),
+    "apk, cut": Reader(
+        of_files(planned, "/lib/apk/db/installed"), (b"P:a\n", b"F:usr\n", b"R:x\n", b"a:0:0:755\n", b"Z:Q1\n", b"M:", b"\n\n", b"F:", b"R:"),
+    ),
+    "rpm, cut": Reader(of_files(planned, "/var/lib/rpm/rpmdb.sqlite"), (b"SQLite format 3\0", b"\x10\0\1\1", b"\xff")),
+    "languages, cut": Reader(
+        of_files(planned, *(f"/usr/lib/python3/dist-packages/{name}" for name in ("x-1.dist-info/RECORD", "x-1.dist-info/METADATA",
+                 "x-1.egg-info/PKG-INFO", "y.egg-info", "x.py")), "/app/node_modules/x/package.json",
+                 "/app/node_modules/.package-lock.json", "/app/node_modules/x/index.js",
+                 "/var/lib/gems/specifications/x-1.gemspec", "/var/lib/gems/gems/x-1/lib/x.rb"),
+        (b"Name: x\n", b"Version: 1\n", b"x.py,sha256=0,1\n", b'{"packages":', b"{", b"}", b"[", b'"a":', b",", b'"', b"\n", b"Gem::"),
     ),
     "records": Reader(records, (b"x.py,", b'"', b",", b"sha256=", b"../", b"/", b"x.py\n", b'""')),
     "units": Reader(units, (b"/gems/", b"x-1", b"-1", b"/node_modules/", b"@a/", b"/site-packages/", b"/", b"/dist-packages", b".")),

@@ -22,6 +22,7 @@ from docker_slim_plugin.progress import Silent
 from docker_slim_plugin.request import Exercise, Request
 from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.trace import Trace, dumps, load, of_the_image, united
+from tests.directly import DIRECTLY
 from tests.rootfs import rootfs
 from tests.unit.test_trace import SOURCE
 
@@ -104,7 +105,7 @@ def use(name: str) -> None:
         return
     for one in traces:
         if one.exercise:
-            drive_of(IMAGE, one.exercise)
+            drive_of(IMAGE, one.exercise, DIRECTLY)
             list(trust.acts(one.exercise))
         answered(one.observations.result.probes, ended=one.observations.result.exit_status is not None)
         compare(one.observations.result, traces[0].observations.result)

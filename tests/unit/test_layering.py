@@ -20,10 +20,12 @@ from docker_slim_plugin.image.layers import grouped
 from docker_slim_plugin.layering import Extras, complete, on_base
 from docker_slim_plugin.model import Entry, EntryKind, FilePlan, Group, ReasonKind, RootPath, SourceImage
 from docker_slim_plugin.rootfs import Rootfs
+from tests import rpmdb
+from tests.directly import DIRECTLY
 from tests.rootfs import rootfs
 from tests.unit.test_busybox import BUSYBOX
 from tests.unit.test_packages import DPKG
-from tests.unit.test_plan import Tree, plan
+from tests.unit.test_plan import NO_HINTS, Tree, plan
 
 IMAGE = SourceImage(
     reference="common:1", id="sha256:1", digests=(), tags=(), size=0, os="linux", architecture="amd64", variant="",
@@ -40,7 +42,7 @@ def common(tree: Tree) -> Common:
 
 def based(source: Tree, base: Tree, **selection: Any) -> FilePlan:
     every = [path.rstrip("/") for path in source]
-    return on_base(plan(source, keep=tuple(every), **selection), rootfs(source), common(base))
+    return on_base(plan(source, keep=tuple(every), **selection), rootfs(source), common(base), DIRECTLY)
 
 
 def written(found: FilePlan) -> set[str]:
@@ -73,7 +75,7 @@ def test_metadata_counts(change: dict[str, Any], again: bool) -> None:
     tree = rootfs({"/f": "same"})
     entry = replace(tree.entries[RootPath("/f")], **change)
     other = Rootfs.of([tree.entries[RootPath("/")], entry], tree.reader)
-    found = on_base(plan({"/f": "same"}, "/f"), tree, Common(image=IMAGE, rootfs=other, blobs=(), history=()))
+    found = on_base(plan({"/f": "same"}, "/f"), tree, Common(image=IMAGE, rootfs=other, blobs=(), history=()), DIRECTLY)
     assert ("/f" in written(found)) is again
 
 
@@ -84,7 +86,7 @@ def test_a_directory_s_time_alone_is_not_worth_a_layer() -> None:
     entries[1] = replace(entries[1], mode=0o700)
     other = Common(image=IMAGE, rootfs=Rootfs.of(entries, base.reader), blobs=(), history=())
     # With its parent, which else would get the time of the day.
-    assert written(on_base(plan(tree), rootfs(tree), other)) == {"/", entries[1].path}
+    assert written(on_base(plan(tree), rootfs(tree), other, DIRECTLY)) == {"/", entries[1].path}
 
 
 def test_a_new_directory_is_written_with_its_parents() -> None:
@@ -112,7 +114,7 @@ def test_the_package_database_names_the_base_s_packages_too() -> None:
     text = str(DPKG[status])
     mine = {**base, status: text.rstrip() + "\n\nPackage: mine\nStatus: install ok installed\nArchitecture: amd64\n\n",
             "/var/lib/dpkg/info/mine.list": "/opt/app\n", "/opt/app": "app"}  # fmt: skip
-    found = on_base(plan(mine, "/opt/app", hints_off=frozenset()), rootfs(mine), common(base))
+    found = on_base(plan(mine, "/opt/app", hints_off=frozenset()), rootfs(mine), common(base), DIRECTLY)
     content = found.by_path()[RootPath(status)].content
     assert content is not None
     assert b"Package: mine\n" in content
@@ -144,7 +146,7 @@ def test_no_package_is_in_the_database_twice(version: str, *, lists: bool, expec
     texts = stanza("libc6", version, *LIBC), stanza("tzdata", version, "Architecture: all"), stanza("mine", "1")
     source: Tree = {**files, **listing, status: "".join(texts)}
     base: Tree = {**files, **(listing if lists else {}), status: FULL}
-    found = on_base(plan(source, *files, hints_off=frozenset()), rootfs(source), common(base))
+    found = on_base(plan(source, *files, hints_off=frozenset()), rootfs(source), common(base), DIRECTLY)
     content = found.by_path()[RootPath(status)].content
     assert content is not None
     said = [part.splitlines() for part in content.decode().split("\n\n") if part]
@@ -156,7 +158,7 @@ def test_no_package_is_in_the_database_twice(version: str, *, lists: bool, expec
 def test_a_database_that_the_base_has_already_is_the_base_s() -> None:
     status = "/var/lib/dpkg/status"
     base = {**DPKG, "/etc/os-release": DEBIAN, status: f"{DPKG[status]}\n"}
-    found = on_base(plan(base, "/lib/libc.so.6", hints_off=frozenset()), rootfs(base), common(base))
+    found = on_base(plan(base, "/lib/libc.so.6", hints_off=frozenset()), rootfs(base), common(base), DIRECTLY)
     kept = found.by_path()[RootPath(status)]
     assert (kept.group, kept.content) == (Group.COMMON, None)
     assert written(found) == set()
@@ -164,7 +166,7 @@ def test_a_database_that_the_base_has_already_is_the_base_s() -> None:
 
 def test_a_shell_lies_over_nothing_of_the_base() -> None:
     base = {**BASE, "/bin/sh": "its own"}
-    found = complete(plan(SOURCE, "/opt/app"), rootfs(SOURCE), Extras(common(base), BUSYBOX))
+    found = complete(plan(SOURCE, "/opt/app"), rootfs(SOURCE), Extras(common(base), BUSYBOX), DIRECTLY)
     assert found.by_path()[RootPath("/bin/sh")].group is Group.COMMON
     assert found.by_path()[RootPath("/bin/ls")].group is Group.SHELL
 
@@ -238,6 +240,39 @@ def test_hard_links_of_the_base_are_its_own() -> None:
     tree = rootfs({"/a": "same", "/b": "same"})
     source = Rootfs.of([tree.entries[RootPath("/")], one, two], tree.reader)
     base = Rootfs.of([tree.entries[RootPath("/")], replace(one, inode=3), replace(two, inode=3)], tree.reader)
-    found = on_base(plan({"/a": "same"}, "/a"), source, Common(image=IMAGE, rootfs=base, blobs=(), history=()))
+    found = on_base(plan({"/a": "same"}, "/a"), source, Common(image=IMAGE, rootfs=base, blobs=(), history=()), DIRECTLY)
     inodes = {kept.entry.path: kept.entry.inode for kept in found.kept if kept.entry.kind is EntryKind.FILE}
     assert inodes == {"/a": 3, "/b": 3}
+
+
+def on(source: Tree, base: Tree, *kept: str) -> FilePlan:
+    return on_base(plan(source, *kept, hints_off=NO_HINTS - {"pkgdb"}), rootfs(source), common(base), DIRECTLY)
+
+
+def test_the_lists_of_a_package_in_both_name_the_files_of_both() -> None:
+    info = "/var/lib/dpkg/info"
+    base = {**DPKG, "/usr/bin/old": "x", f"{info}/bash.list": "/.\n/bin/bash\n/usr/bin/old\n", f"{info}/bash.md5sums": "0" * 32 + "  bin/bash\n"}
+    mine = {**DPKG, f"{info}/bash.list": "/.\n/etc/bash.bashrc\n/bin/bash\n", f"{info}/bash.md5sums": "1" * 32 + "  bin/bash\n"}
+    found = on(mine, base, "/bin/bash", "/etc/bash.bashrc").by_path()
+    assert found[RootPath(f"{info}/bash.list")].content == b"/.\n/bin/bash\n/usr/bin/old\n/etc/bash.bashrc\n"
+    assert found[RootPath(f"{info}/bash.md5sums")].content is None, "as it is in the image above"
+    assert found[RootPath(f"{info}/nginx.list")].group is Group.COMMON
+    status = found[RootPath("/var/lib/dpkg/status")].content or b""
+    assert [line for line in status.split(b"\n") if line.startswith(b"Package: ")] == [b"Package: bash", b"Package: libc6", b"Package: nginx"]
+
+
+def test_what_comes_out_as_the_base_has_it_is_not_written_again() -> None:
+    tree = {**DPKG, "/var/lib/dpkg/status": f"{str(DPKG['/var/lib/dpkg/status']).rstrip()}\n\n"}
+    assert written(on(tree, tree, "/bin/bash")) == set()
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_an_rpm_database_names_the_packages_of_both(damaged: bool) -> None:
+    place = "/var/lib/rpm/rpmdb.sqlite"
+    base: Tree = {"/usr/bin/b": "x", place: b"no database" if damaged else rpmdb.database({"b": ["/usr/bin/b"]})}
+    mine: Tree = {"/usr/bin/a": "x", "/usr/bin/c": "x", place: rpmdb.database({"a": ["/usr/bin/a"], "c": ["/usr/bin/c"]})}
+    found = on(mine, base, "/usr/bin/a")
+    content = found.by_path()[RootPath(place)].content
+    assert content is not None
+    assert rpmdb.rows(content)["Name"] == (["a"] if damaged else ["a", "b"])
+    assert [warning[:36] for warning in found.warnings] == (["the package databases of image and b"] if damaged else [])

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from docker_slim_plugin.model import Entry, EntryKind, RootPath
-from docker_slim_plugin.pristine import image_tree
-from tests.rootfs import Contents
+from docker_slim_plugin.pristine import docker_own
 
 
 def entry(path: str, kind: EntryKind = EntryKind.DIRECTORY) -> Entry:
@@ -36,8 +35,8 @@ def tree(
     entries: Sequence[Entry], changes: dict[str, int], *layers: Path
 ) -> tuple[dict[str, tuple[int, int]], tuple[str, ...]]:
     """Return {path: (mode, mtime_ns)} and the warnings."""
-    rootfs, warnings = image_tree(entries, Contents({}), layers, changes)
-    return {str(path): (one.mode, one.mtime_ns) for path, one in rootfs.entries.items()}, warnings
+    corrections, warnings = docker_own(entries, layers, changes)
+    return {str(one.path): (one.mode, one.mtime_ns) for one in corrections.applied(entries)}, warnings
 
 
 def test_what_docker_added_is_not_the_image_s(layers: tuple[Path, Path]) -> None:

@@ -1,0 +1,40 @@
+"""Descriptors handed over between processes of ours (SCM_RIGHTS, unix(7)), without what Python would import for it.
+
+socket.send_fds imports `array` when it is called; sendmsg(2) itself needs no import.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+
+_INT = struct.Struct("i")
+MOST = 2
+"""Descriptors in one packet."""
+
+
+def send(channel: socket.socket, text: bytes, *descriptors: int) -> None:
+    """Send one packet, and `descriptors` with it."""
+    packed = b"".join(map(_INT.pack, descriptors))
+    channel.sendmsg([text], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)] if packed else [])
+
+
+def receive(channel: socket.socket, size: int = 1 << 16) -> tuple[bytes, tuple[int, ...]]:
+    """Return one packet and the descriptors that came with it, close-on-exec; (b"", ()) at the end of the channel."""
+    space = socket.CMSG_SPACE(MOST * _INT.size)
+    data, ancillary, _, _ = channel.recvmsg(size, space, socket.MSG_CMSG_CLOEXEC)
+    found: list[int] = []
+    for level, kind, content in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            whole = len(content) // _INT.size * _INT.size
+            found += (number for (number,) in _INT.iter_unpack(content[:whole]))
+    return data, tuple(found)
+
+
+def receive_one(channel: socket.socket) -> tuple[bytes, int | None]:
+    """Return one packet and the first descriptor that came with it; others are closed."""
+    data, found = receive(channel)
+    for more in found[1:]:
+        os.close(more)
+    return data, found[0] if found else None

@@ -1,0 +1,70 @@
+"""A package's entry in apk's `installed`, cut to the files that are in.
+
+F: names a directory and R: a file in it; the lines after them say more of it (M: and a: owner and mode, Z: the sum).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator
+
+_OF_A_FILE = (b"a:", b"Z:")
+
+
+def stanza(content: bytes, keep: Callable[[str], bool], changed: Callable[[str], bytes | None]) -> bytes:
+    """Return the entry with the directories and files alone that `keep` says are in; the order stays.
+
+    `changed` gives the content of a file that is in the image otherwise than it was: its sum is another one.
+    """
+    return b"".join(line + b"\n" for line in _kept(content, keep, changed)) + b"\n"
+
+
+def _kept(content: bytes, keep: Callable[[str], bool], changed: Callable[[str], bytes | None]) -> Iterator[bytes]:
+    directory, inside, after = b"", True, True
+    now: bytes | None = None
+    for line in filter(None, content.split(b"\n")):
+        tag = line[:2]
+        if tag == b"F:":
+            directory = line[2:]
+            inside = after = keep("/" + _text(directory))
+        elif tag == b"R:":
+            name = b"/".join(filter(None, (directory, line[2:])))
+            after = keep("/" + _text(name))
+            now = changed("/" + _text(name)) if after else None
+        elif line.startswith(b"Z:Q1") and now is not None:
+            line = b"Z:Q1" + base64.b64encode(hashlib.sha1(now, usedforsecurity=False).digest())  # noqa: PLW2901
+        if after if tag == b"R:" or tag in _OF_A_FILE else inside or tag not in (b"F:", b"M:"):
+            yield line
+
+
+def united(ours: bytes, theirs: bytes) -> bytes:
+    """Return the base's entry for a package of the same version, with the files of both."""
+    _, mine = _parts(ours)
+    head, its = _parts(theirs)
+    for directory, files in mine.items():
+        there = its.setdefault(directory, {b"": files[b""]})
+        for name, rows in files.items():
+            there.setdefault(name, rows)
+    return head + b"".join(row + b"\n" for files in its.values() for rows in files.values() for row in rows) + b"\n"
+
+
+def _parts(content: bytes) -> tuple[bytes, dict[bytes, dict[bytes, list[bytes]]]]:
+    """Return what stands before the first directory, and each directory's files with their lines; its own by b""."""
+    head: list[bytes] = []
+    found: dict[bytes, dict[bytes, list[bytes]]] = {}
+    rows = head
+    files: dict[bytes, list[bytes]] = {}
+    for line in filter(None, content.split(b"\n")):
+        if line.startswith(b"F:"):
+            files = found.setdefault(line[2:], {})
+            rows = files.setdefault(b"", [])
+            rows[:] = []
+        elif line.startswith(b"R:") and found:
+            rows = files[line[2:]] = []
+        rows.append(line)
+    return b"".join(line + b"\n" for line in head), found
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="surrogateescape")

@@ -1,0 +1,28 @@
+"""Static programs in an image, found by their name."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from docker_slim_plugin.model import EntryKind, RootPath
+from docker_slim_plugin.resolve import elf
+from docker_slim_plugin.rootfs import Rootfs
+
+
+def static_program(rootfs: Rootfs, name: str, machine: str, largest: int) -> RootPath | None:
+    """Return the first file called `name` that is a static program for the machine, of `largest` bytes at most."""
+    for path, entry in rootfs.entries.items():
+        if entry.kind is EntryKind.FILE and path.endswith(f"/{name}") and entry.size <= largest:
+            with rootfs.reader.open(path) as file:
+                if is_static(file, machine):
+                    return path
+    return None
+
+
+def is_static(file: BinaryIO, machine: str) -> bool:
+    """Tell whether a file is a static program for the machine, as ELF names it: EM_X86_64."""
+    try:
+        found = elf.read(file)
+    except elf.MalformedElf:
+        return False
+    return found.is_static and found.machine == machine

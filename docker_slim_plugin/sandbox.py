@@ -1,0 +1,178 @@
+"""The process in which foreign bytes are parsed, seen from our side: started, given trees, asked, ended.
+
+What is sent there is pickled: it is ours. What comes back is JSON, and each value is checked (records.py): a process
+that has read a hostile file may say anything.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+import typing
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, ParamSpec, Protocol, Self, TypeVar
+
+from docker_slim_plugin import children, descriptors, records
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.rootfs import Rootfs
+from docker_slim_plugin.tree_index import Corrections
+from docker_slim_plugin.tree_process import TreeProcess, ending
+
+MAX_ANSWER = 1 << 30
+"""Bytes of one answer; the plan of an image of 1,000,000 files takes about 200 MB."""
+MAX_SAID = 4000
+"""Bytes of its standard error of which the last line is shown when the process fails."""
+LENGTH = struct.Struct("<Q")
+"""Before each message."""
+SECONDS = 300.0
+_BLOCK = 1 << 20
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Caller(Protocol):
+    """Calls functions that parse foreign bytes, wherever they run."""
+
+    def call(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Return what the function returns."""
+        ...
+
+
+class SandboxFailed(RuntimeError):
+    """A bug showed in the process; the text is its traceback."""
+
+
+class Answer(typing.NamedTuple):
+    """What comes back of one call."""
+
+    value: Any
+    error: str
+    """Empty, "cannot" (for the user to put right) or "bug"."""
+    text: str
+    hint: str
+
+
+class Sandbox:
+    """A process that parses foreign bytes (sandboxed.py); a context manager.
+
+    Its functions are called as if they were here; trees that were given to it are named, not sent.
+    """
+
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self.seconds = seconds
+        """How long one call may take, and how much processor time all calls together."""
+        self._lock = threading.Lock()
+        self._trees: list[Rootfs] = []
+
+    def __enter__(self) -> Self:
+        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        arguments = [theirs.fileno(), int(self.seconds) + 1, os.getpid()]
+        self._process = children.start("sandboxed", arguments, descriptors=[theirs.fileno()], stderr=subprocess.PIPE)
+        theirs.close()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._channel.close()
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+
+    def add_tree(self, rootfs: Rootfs, process: TreeProcess, index: tuple[int, int], corrections: Corrections) -> None:
+        """Let the process know the tree `rootfs`, by a descriptor and the size of its index, and the corrections."""
+        with self._lock:
+            memory, size = index
+            self._send(("tree", size, corrections), memory, process.files.fileno())
+            self._trees.append(rootfs)
+
+    def call(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Return what `function` returns there; SlimError when it raises one, fails, or takes too long."""
+        name = f"{function.__module__}:{function.__qualname__}"
+        with self._lock:
+            deadline = time.monotonic() + self.seconds
+            self._send(("call", name, arguments, named))
+            try:
+                found = records.from_json(Answer, self._received(deadline))
+                if found.error == "cannot":
+                    raise SlimError(found.text, hint=found.hint)
+                if found.error:
+                    raise SandboxFailed(found.text)
+                wanted: type[T] = typing.get_type_hints(function)["return"]
+                return records.from_plain(wanted, found.value)
+            except records.Malformed as error:
+                raise SlimError(f"cannot use what the process that reads the image says: {error}") from error
+
+    def _send(self, request: object, *handed: int) -> None:
+        buffer = io.BytesIO()
+        _Pickler(buffer, self._trees).dump(request)
+        data = buffer.getbuffer()
+        try:
+            descriptors.send(self._channel, LENGTH.pack(len(data)), *handed)
+            self._channel.sendall(data)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise self._failed() from error
+
+    def _received(self, deadline: float) -> bytes:
+        """Return one message; SlimError at the deadline, or when the process ends."""
+        (size,) = LENGTH.unpack(self._block(LENGTH.size, deadline))
+        if size > MAX_ANSWER:
+            raise SlimError("cannot use what the process that reads the image says: it is too long")
+        data = bytearray()
+        while len(data) < size:
+            data += self._block(min(_BLOCK, size - len(data)), deadline)
+        return bytes(data)
+
+    def _block(self, size: int, deadline: float) -> bytes:
+        data = b""
+        try:
+            while len(data) < size:
+                self._channel.settimeout(max(0.001, deadline - time.monotonic()))
+                block = self._channel.recv(size - len(data))
+                if not block:
+                    raise self._failed()
+                data += block
+        except TimeoutError as error:
+            self._process.kill()
+            raise self._too_long() from error
+        except ConnectionResetError as error:
+            raise self._failed() from error
+        finally:
+            self._channel.settimeout(None)
+        return data
+
+    def _too_long(self) -> SlimError:
+        text = f"cannot finish reading the image: it takes more than {self.seconds:.0f} s"
+        return SlimError(text, hint="--timeout SECONDS")
+
+    def _failed(self) -> SlimError:
+        """Return why the process is no more."""
+        how = ending(self._process)
+        if self._process.returncode == -signal.SIGXCPU:
+            return self._too_long()
+        assert self._process.stderr is not None
+        said = os.read(self._process.stderr.fileno(), MAX_SAID).decode("utf-8", "replace").strip().splitlines()
+        words = f": {said[-1]}" if said else ""
+        return SlimError(f"cannot read the image: the process that parses its files {how}{words}")
+
+
+class _Pickler(pickle.Pickler):
+    """Names the trees that are known there."""
+
+    def __init__(self, file: io.BytesIO, trees: list[Rootfs]) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self._trees = trees
+
+    def persistent_id(self, item: Any) -> int | None:
+        if not isinstance(item, Rootfs):
+            return None
+        return next(number for number, tree in enumerate(self._trees) if tree is item)

@@ -1,0 +1,112 @@
+"""The processes by which an image's tree is read, seen from our side: started, asked, ended."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from docker_slim_plugin import children, descriptors
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.model import Entry, RootPath
+from docker_slim_plugin.tree_channel import Ended, TreeChannel
+from docker_slim_plugin.tree_index import read_index
+
+_SECONDS = 20.0
+"""Within which a process that clones a mount answers."""
+
+
+class TreeProcess:
+    """A process that reads one tree (tree_reader.py); a context manager, and the `Reader` of a `Rootfs`."""
+
+    def __enter__(self) -> Self:
+        ours, trusted = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel = TreeChannel(ours)
+        self.files, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        """A channel on which regular files can be opened and nothing else: to be handed over."""
+        self._clone_channel, clone = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        numbers = [trusted.fileno(), other.fileno()]
+        # Both begin now, so that they are there when the container is.
+        self._reader = children.start("tree_reader", numbers, descriptors=numbers)
+        self._clone = children.start("clone_root", [clone.fileno()], descriptors=[clone.fileno()])
+        for theirs in (trusted, other, clone):
+            theirs.close()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for channel in (self._channel.socket, self.files, self._clone_channel):
+            channel.close()
+        for process in (self._reader, self._clone):
+            process.kill()
+            process.wait()
+
+    def mount(self, pid: int) -> None:
+        """Read from now on the root mount of `pid`'s mount namespace, and nothing that is mounted on it; once only."""
+        namespace = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if os.path.samestat(os.fstat(namespace), os.stat("/proc/self/ns/mnt")):
+                raise SlimError("cannot read the image's file system: its container is in the host's mount namespace")
+            clone = self._cloned(namespace)
+        finally:
+            os.close(namespace)
+        try:
+            self._ask(b"root", clone)
+        finally:
+            os.close(clone)
+
+    def _cloned(self, namespace: int) -> int:
+        self._clone_channel.settimeout(_SECONDS)
+        try:
+            descriptors.send(self._clone_channel, b"namespace", namespace)
+            data, clone = descriptors.receive_one(self._clone_channel)
+        except OSError:
+            data, clone = b"", None
+        if clone is None:
+            number = int(data) if data.isdigit() else 0
+            why = os.strerror(number) if number else f"the process that clones its mount {ending(self._clone)}"
+            raise SlimError(f"cannot read the image's file system: {why}", hint="docker slim doctor")
+        return clone
+
+    def index(self) -> tuple[int, int]:
+        """Return a descriptor of the index of the tree, and its size in bytes; the caller closes it."""
+        text, index = self._ask(b"index")
+        assert index is not None
+        return index, int(text.split()[1])
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return every name of the tree, as it stands."""
+        index, size = self.index()
+        try:
+            return read_index(index, size)
+        finally:
+            os.close(index)
+
+    def open(self, path: RootPath) -> BinaryIO:
+        try:
+            return self._channel.open(path)
+        except Ended as error:
+            raise self._gone() from error
+
+    def _ask(self, request: bytes, *descriptor: int) -> tuple[str, int | None]:
+        try:
+            return self._channel.ask(request, *descriptor)
+        except Ended as error:
+            raise self._gone() from error
+
+    def _gone(self) -> SlimError:
+        return SlimError(f"cannot read the image's files: the process that reads them {ending(self._reader)}")
+
+
+def ending(process: subprocess.Popen[bytes]) -> str:
+    """Return how a process of ours has ended, in words; it is ended if it has not."""
+    try:
+        status = process.wait(1.0)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return "does not answer"
+    return f"was killed by signal {-status}" if status < 0 else f"has ended with status {status}"

@@ -1,0 +1,119 @@
+"""Each verb, ended at a moment of chance: SIGINT and SIGTERM leave nothing, SIGKILL nothing once `prune` has run.
+
+A few moments in every run of the tests; DOCKER_SLIM_MOMENTS=30 tries as many for each verb and signal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from docker_slim_plugin import runs
+from tests.cases.harness import SLIM, docker
+from tests.faithful import left_behind
+from tests.integration.test_base import PERL
+from tests.integration.test_run import SERVER, build, remove
+
+pytestmark = pytest.mark.integration
+
+MOMENTS = int(os.environ.get("DOCKER_SLIM_MOMENTS", "2"))
+IMAGE, BASE = "docker-slim-killed/server", "debian:bookworm"
+TAG = "docker-slim-killed/made"
+CONTAINER = "docker-slim-killed"
+VERBS = {
+    "run": ("run", f"--tag={TAG}", IMAGE),
+    "run read-only": ("run", f"--tag={TAG}", "--read-only", "--tmpfs=/tmp", IMAGE),
+    "run on a base": ("run", f"--tag={TAG}", f"--base={BASE}", IMAGE),
+    "trace": ("trace", "--output=/dev/null", IMAGE),
+    "attach": ("attach", "--output=/dev/null", "--until=2", CONTAINER),
+    "pack": ("pack", f"--tag={TAG}", "--output=layered,squashed", IMAGE, "/bin/busybox", "/www"),
+    "base": ("base", f"--tag={TAG}", BASE),
+    "base --purge": ("base", f"--tag={TAG}", f"--purge={PERL}", BASE),
+    "layers": ("layers", f"--tag={TAG}", BASE, IMAGE),
+    "doctor": ("doctor",),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    build(tmp_path_factory.mktemp("image"), IMAGE, SERVER)
+    docker("rm", "-fv", CONTAINER) if docker("ps", "-aq", "--filter", f"name=^{CONTAINER}$") else None
+    docker("run", "-d", "--name", CONTAINER, IMAGE)
+    yield
+    docker("rm", "-fv", CONTAINER)
+    remove(IMAGE, TAG, f"{TAG}:latest-squashed")
+
+
+@pytest.fixture(scope="module")
+def seconds() -> dict[str, float]:
+    """Return how long each verb takes when it is left alone; measured at its first use."""
+    return {}
+
+
+def whole(verb: str, seconds: dict[str, float]) -> float:
+    if verb not in seconds:
+        begun = time.monotonic()
+        subprocess.run([*SLIM, *VERBS[verb]], check=True, capture_output=True, timeout=250)
+        seconds[verb] = time.monotonic() - begun
+        assert left_behind() == []
+    return seconds[verb]
+
+
+def ended(verb: str, after: float, number: signal.Signals) -> tuple[int, str]:
+    """Start a verb and send it a signal after so many seconds; return its status, and what it said."""
+    argv = [*SLIM, *VERBS[verb]]
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True) as one:
+        try:
+            one.wait(after)
+        except subprocess.TimeoutExpired:
+            one.send_signal(number)
+        return one.wait(100), one.stderr.read() if one.stderr else ""
+
+
+def moments(verb: str, number: signal.Signals, whole: float) -> Iterator[float]:
+    """Yield moments of chance, the same in each run of the tests: from when Python has started until the end."""
+    chance = random.Random(f"{verb} {number}")
+    for _ in range(MOMENTS):
+        yield chance.uniform(0.15, whole)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda one: one.name)
+@pytest.mark.parametrize("verb", VERBS)
+def test_asked_to_stop(verb: str, number: signal.Signals, seconds: dict[str, float]) -> None:
+    for after in moments(verb, number, whole(verb, seconds)):
+        status, said = ended(verb, after, number)
+        assert status in (0, 130), (after, said)
+        assert "Traceback" not in said, after
+        assert left_behind() == [], after
+        assert all(map(runs.is_alive, runs.written_down())), after
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("verb", VERBS)
+def test_killed(verb: str, seconds: dict[str, float]) -> None:
+    for after in moments(verb, signal.SIGKILL, whole(verb, seconds)):
+        ended(verb, after, signal.SIGKILL)
+        answer = subprocess.run([*SLIM, "prune", "--format=json"], check=False, stdout=subprocess.PIPE)
+        found = json.loads(answer.stdout)
+        assert (answer.returncode, found["failures"]) == (0, []), (after, found)
+        assert left_behind() == [], (after, found)
+
+
+def test_the_attached_container_has_outlived_all_that() -> None:
+    assert docker("ps", "-q", "--filter", f"name=^{CONTAINER}$")
+
+
+def test_a_file_of_nobody_stays(tmp_path: Path) -> None:
+    """What a run has written down is removed by its id, and by nothing else."""
+    answer = subprocess.run([*SLIM, "prune", "--format=json"], check=True, stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)})
+    (tmp_path / "docker-slim-1-1-0123456789abcdef-x").mkdir()
+    assert json.loads(answer.stdout)["files"] == []
+    assert (tmp_path / "docker-slim-1-1-0123456789abcdef-x").is_dir()

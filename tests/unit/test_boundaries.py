@@ -1,0 +1,42 @@
+"""Where the boundary around an image is crossed: the places are few, and this is the list of them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "docker_slim_plugin"
+SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text() for path in PACKAGE.rglob("*.py")}
+PLACES = {
+    r"\bsetns\(": {"linux.py", "clone_root.py"},
+    r"\bchroot\((?!2\))": set(),
+    r"\bpivot_root\(|\bunshare\(": set(),
+    r"\bopen_tree\(": {"clone_root.py", "permitted.py"},
+    r"/ns/mnt": {"tree_process.py", "observe/door.py", "observe/mounts.py"},
+    r"/ns/net": set(),
+    r"\bfork\(": set(),
+    r"pickle\.loads?\(|pickle\.Unpickler\b": {"sandboxed.py"},
+    r"\bmarshal\.loads\(": {"tree_index.py"},
+    r"\b(eval|exec)\(": set(),
+    r"shell=True|os\.system\(": set(),
+}
+"""What may stand where, comments and strings of documentation aside."""
+DOCSTRING = re.compile(r'""".*?"""', re.DOTALL)
+
+
+def code(text: str) -> str:
+    """Return source without documentation and comments."""
+    lines = (line.partition("  # ")[0] for line in DOCSTRING.sub("", text).split("\n"))
+    return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+
+
+@pytest.mark.parametrize("pattern", PLACES)
+def test_it_stands_nowhere_else(pattern: str) -> None:
+    found = {
+        name
+        for name, text in SOURCES.items()
+        if any(re.search(pattern, line) for line in code(text).split("\n") if not line.startswith("def "))
+    }
+    assert found == PLACES[pattern]
