@@ -18,7 +18,7 @@ from docker_slim_plugin.model import FilePlan, Group, Kept, Observations, RootPa
 from docker_slim_plugin.naming import Names, names
 from docker_slim_plugin.pristine import PristineTree
 from docker_slim_plugin.progress import Clock, Progress
-from docker_slim_plugin.report import Report, foresee, keep, report_file
+from docker_slim_plugin.report import Report, keep, report_file
 from docker_slim_plugin.request import PackRequest
 from docker_slim_plugin.resolve.declared import USERS, has_user
 from docker_slim_plugin.resolve.resolution import expand, resolution
@@ -38,7 +38,6 @@ def pack(request: PackRequest, progress: Progress) -> Report:
     if os.geteuid() != 0:
         raise SlimError("cannot read an image's files without root", hint="sudo docker slim pack ...")
     files.check(request.outputs)
-    foresee(os.environ, progress)
     with clock.step("inspect"):
         engine = Engine.connect(request.global_options)
         source = engine.source(request.image, pull=request.pull, platform=request.platform, foreign=True)

@@ -18,7 +18,7 @@ from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.prove import prove
 from docker_slim_plugin.redact import Discreet, filled, hiding, secrets_of
 from docker_slim_plugin.replay import Replay
-from docker_slim_plugin.report import Report, foresee, keep, report_file
+from docker_slim_plugin.report import Report, keep, report_file
 from docker_slim_plugin.request import Request
 from docker_slim_plugin.trace import Trace, differing, dumps, load, of_the_image, united
 from docker_slim_plugin.verify import shortened
@@ -28,7 +28,6 @@ def slim(request: Request, progress: Progress) -> Report:
     """Write slim images of `request.image`, try each, and return what was seen, kept and proved."""
     files.check(request.outputs)
     given = loaded(request, progress)
-    foresee(os.environ, progress)
     secrets = secrets_of(tuple(given_options(request, given)), os.environ)
     with hiding(secrets), opened(request, Discreet(progress, secrets)) as job:
         traces = of_this_image(job, given) if request.traces else observed(job)

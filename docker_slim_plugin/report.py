@@ -10,7 +10,6 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -203,19 +202,6 @@ def report_file(reference: str, environment: Mapping[str, str]) -> Path:
     return Path(
         state_directory(environment), f"{name}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}.json"
     )
-
-
-def foresee(environment: Mapping[str, str], progress: Progress) -> None:
-    """Say before the work begins that its report cannot be kept, where that can be seen."""
-    place = report_file("", environment).parent
-    there = next(path for path in (place, *place.parents) if os.path.lexists(path))
-    with suppress(OSError):
-        status = os.statvfs(there)
-        why = "it is no directory" if not there.is_dir() else ""
-        why = why or ("it is read-only" if status.f_flag & os.ST_RDONLY or not os.access(there, os.W_OK) else "")
-        why = why or ("the disk is full" if not status.f_bavail else "")
-        if why:
-            progress.warn(f"the report cannot be kept in {there}: {why}; XDG_STATE_HOME=DIRECTORY names another place")
 
 
 def keep(report: Report, progress: Progress) -> Report:

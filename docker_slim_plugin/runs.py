@@ -20,8 +20,6 @@ RUN_ID = r"\d+-(?:\d+|gone)-[0-9a-f]{16}"
 """What a run is called: PID-STARTTIME-TOKEN."""
 REMEMBERED_SECONDS = 3600.0
 """How long a run that was killed is remembered at least: the engine may still be at what it was asked for last."""
-UNTIL_BOOT = Path("/run/docker-slim/runs")
-"""Where runs are remembered when the state folder cannot be written to."""
 _NAME = re.compile(RUN_ID)
 _ENDED = (b"Z", b"X", b"x")
 
@@ -58,46 +56,39 @@ def is_alive(run_id: str) -> bool:
 
 
 def write_down(run_id: str) -> None:
-    """Remember a run in the state folder, where that cannot be written to until the next boot; else SlimError."""
-    place, until_boot = _directories()
-    if (why := _written(place / run_id)) and _written(until_boot / run_id):
-        text = f"cannot write to the state folder {place}: {why}"
-        raise SlimError(text, hint="XDG_STATE_HOME=DIRECTORY names another one")
-
-
-def _written(path: Path) -> str:
-    """Write an empty file of the user's own; return why that cannot be, or ""."""
+    """Remember a run; SlimError when that cannot be."""
+    path = _directory() / run_id
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError as error:
-        return error.strerror or str(error)
-    return ""
+        text = f"cannot write to the state folder {path.parent}: {error.strerror}"
+        raise SlimError(text, hint="XDG_STATE_HOME=DIRECTORY names another one") from error
 
 
 def forget(run_id: str) -> None:
-    """Forget a run of which nothing is left."""
-    for directory in _directories():
-        with suppress(OSError):
-            (directory / run_id).unlink()
+    """Forget a run of which nothing is left; where that cannot be, the work is done all the same."""
+    with suppress(OSError):
+        (_directory() / run_id).unlink(missing_ok=True)
 
 
 def written_down() -> tuple[str, ...]:
     """Return the runs that are remembered, those that go on and those that were killed."""
-    names: set[str] = set()
-    for directory in _directories():
-        with suppress(OSError):
-            names.update(name for name in os.listdir(directory) if _NAME.fullmatch(name))
-    return tuple(sorted(names))
+    try:
+        return tuple(sorted(path.name for path in _directory().iterdir() if _NAME.fullmatch(path.name)))
+    except OSError:
+        return ()
 
 
 def forget_old(run_id: str) -> None:
     """Forget a run that was killed a while ago."""
-    for directory in _directories():
-        with suppress(OSError):
-            if time.time() - (directory / run_id).stat().st_mtime > REMEMBERED_SECONDS:
-                (directory / run_id).unlink()
+    path = _directory() / run_id
+    try:
+        if time.time() - path.stat().st_mtime > REMEMBERED_SECONDS:
+            path.unlink()
+    except FileNotFoundError:
+        pass
 
 
-def _directories() -> tuple[Path, Path]:
-    return state_directory(os.environ) / "runs", UNTIL_BOOT
+def _directory() -> Path:
+    return state_directory(os.environ) / "runs"

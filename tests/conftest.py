@@ -58,7 +58,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         found = subprocess.run(["docker", *listed], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
         if found:
             subprocess.run(["docker", *removed, *found], check=True, stdout=subprocess.DEVNULL)
-    faithful.BEFORE.update(name for name, _ in faithful.marked())
+    faithful.SESSION.begin()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

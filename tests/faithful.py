@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+from inotify_simple import INotify, flags
 
 from docker_slim_plugin import runs
 
@@ -112,13 +113,34 @@ def untouched(source: str) -> Iterator[None]:
 
 
 def left_behind() -> list[str]:
-    """Return containers, temporary images and directories of runs of docker slim that this session's runs have left.
-
-    Those of runs that are no more, and were not there when the session began, or that the session's state folder knows.
-    """
+    """Return containers, temporary images and directories that runs of this session have left: those that it started."""
     own = f"{os.getpid()}-"  # of this process, for as long as a fixture holds it
-    ours = frozenset(run for run in runs.written_down() if not run.startswith(own))
-    return [name for name, run in marked() if name not in BEFORE and (run in ours or not runs.is_alive(run))]
+    ours = {run for run in SESSION.runs() if not run.startswith(own)}
+    return [name for name, run in marked() if run in ours]
+
+
+class Session:
+    """What has been started since the tests began: each run writes itself down before it makes anything."""
+
+    def __init__(self) -> None:
+        self._watch: INotify | None = None
+        self._runs: set[str] = set()
+
+    def begin(self) -> None:
+        """Remember all runs that are written down from now on."""
+        directory = runs.state_directory(os.environ) / "runs"
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._watch = INotify()
+        self._watch.add_watch(directory, flags.CREATE)
+
+    def runs(self) -> frozenset[str]:
+        """Return the ids of the runs of this session, past and present."""
+        if self._watch:
+            self._runs.update(event.name for event in self._watch.read(timeout=0))
+        return frozenset(self._runs)
+
+
+SESSION = Session()
 
 
 def marked() -> list[tuple[str, str]]:
@@ -133,10 +155,6 @@ def marked() -> list[tuple[str, str]]:
     places = {Path(os.environ.get("TMPDIR") or "/var/tmp"), Path(tempfile.gettempdir())}
     found += [(str(path), path.name.removeprefix("docker-slim-")) for place in places for path in place.glob("docker-slim-*")]
     return [(name, match[0]) for name, text in found if (match := re.search(runs.RUN_ID, text))]
-
-
-BEFORE: set[str] = set()
-"""What was there when the session began: somebody else's."""
 
 
 def _node_differences(path: str, wanted: Node, given: Node, *, generated: Collection[str], built: bool) -> list[str]:

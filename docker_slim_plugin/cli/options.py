@@ -100,7 +100,9 @@ Until = Annotated[
         "or for that long: --until 60.",
     ),
 ]
-Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="End a run of the app, and each step of ours, after this long.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", help="End a run of the app, and each step, after this long.")
+]
 Keep = Annotated[
     list[str] | None,
     typer.Option(

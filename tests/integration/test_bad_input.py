@@ -91,10 +91,30 @@ def test_no_place_for_temporary_files() -> None:
 
 
 @pytest.mark.parametrize("place", ["/proc/none", "/dev/null"])
-def test_no_place_for_the_report_is_a_warning(place: str) -> None:
+def test_no_state_folder(place: str) -> None:
     answer = slim("run", "--output=layered", IMAGE, XDG_STATE_HOME=place)
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert "cannot write to the state folder" in answer.stderr
+    assert "observe" not in answer.stderr
+
+
+def test_a_report_that_cannot_be_kept_is_a_warning(tmp_path: Path) -> None:
+    """The folder is gone by then: what is done is done, and said."""
+    state = tmp_path / "state"
+    lose = f"rm -r {state}; touch {state}"
+    answer = slim("run", "--output=layered", "--no-verify", "--host-exec", lose, IMAGE, XDG_STATE_HOME=str(state))
     assert answer.returncode == 0, answer.stderr
-    assert "warning: the report cannot be kept" in answer.stderr
+    assert "warning: cannot write the report" in answer.stderr
+    assert f"{IMAGE}:latest-slim" in answer.stdout
+    assert "report:" not in answer.stdout
+
+
+def test_a_report_whose_place_is_gone_in_the_end(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    lose = f"rm -r {state}; touch {state}"
+    answer = slim("run", "--output=layered", "--no-verify", "--host-exec", lose, IMAGE, XDG_STATE_HOME=str(state))
+    assert answer.returncode == 0, answer.stderr
+    assert "warning: cannot write the report" in answer.stderr
     assert f"{IMAGE}:latest-slim" in answer.stdout
     assert "report:" not in answer.stdout
 

@@ -14,8 +14,8 @@ FLOORS = (
     {"__init__", "children", "descriptors", "errors", "linux", "model", "mountinfo", "records"},
     {"privileges", "runs"},
     {"confinement"},
-    {"clone_root"},
-    {"cancel", "gate", "httpprobe", "linux_fanotify", "layerfiles", "linux_inotify", "naming", "outfile", "permitted", "progress"}
+    {"cancel", "clone_root"},
+    {"gate", "httpprobe", "layerfiles", "linux_fanotify", "linux_inotify", "naming", "outfile", "permitted", "progress"}
     | {"request", "rootfs", "rootmount", "tree_channel", "tree_index", "tree_reader", "streams", "upper", "workspace"},
     {"tree_process"},
     {"sandbox"},

@@ -59,7 +59,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(runs, "UNTIL_BOOT", tmp_path / "run")
     monkeypatch.setattr(leftovers, "SETTLE_SECONDS", 0.0)
     monkeypatch.setattr(leftovers, "_PAUSE", 0.0)
     for run in (DEAD, OURS):
@@ -133,21 +132,6 @@ def test_what_cannot_be_removed_at_once_is_tried_again(monkeypatch: pytest.Monke
     found, removed = pruned(monkeypatch, {"first": DEAD}, (), {"first": 2})
     assert removed == [f"nameless of {DEAD}", "first"]
     assert found.failures == []
-
-
-def test_a_run_is_remembered_until_the_next_boot_where_there_is_no_other_place(
-    monkeypatch: pytest.MonkeyPatch, place: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    runs.write_down(DEAD)
-    assert runs.written_down() == (DEAD,)
-    assert (tmp_path / "run" / DEAD).stat().st_mode & 0o777 == 0o600
-    runs.forget(DEAD)
-    assert runs.written_down() == ()
-    monkeypatch.setattr(runs, "UNTIL_BOOT", tmp_path / "file" / "too")
-    with pytest.raises(SlimError, match=r"cannot write to the state folder .*/file/docker-slim/runs"):
-        runs.write_down(DEAD)
 
 
 def test_a_run_is_remembered_for_a_while(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:

@@ -30,7 +30,8 @@ from docker_slim_plugin.model import (
     SlimImage,
     SourceImage,
 )
-from docker_slim_plugin.report import Repair, Report, report_file, save
+from docker_slim_plugin.progress import Silent
+from docker_slim_plugin.report import Repair, Report, keep, report_file, save
 from docker_slim_plugin.verify import Verdict
 from tests.schema import SCHEMA, violations
 
@@ -211,3 +212,19 @@ def test_a_report_that_cannot_be_saved(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SlimError, match="cannot write the report"):
         save(replace(REPORT, file=str(tmp_path / "file" / "x.json")))
+
+
+def test_a_report_that_cannot_be_kept_is_a_warning(tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    class Heard(Silent):
+        def warn(self, text: str) -> None:
+            heard.append(text)
+
+    (tmp_path / "file").touch()
+    lost = keep(replace(REPORT, file=str(tmp_path / "file" / "x.json")), Heard())
+    assert lost == replace(REPORT, file="")
+    assert "cannot write the report" in heard[0]
+    kept_one = replace(REPORT, file=str(tmp_path / "x.json"))
+    assert keep(kept_one, Heard()) == kept_one
+    assert len(heard) == 1

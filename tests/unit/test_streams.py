@@ -9,8 +9,6 @@ import pytest
 
 from docker_slim_plugin import workspace
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.progress import Silent
-from docker_slim_plugin.report import foresee
 
 FULL, CLOSED = "No space left on device", "Bad file descriptor"
 METADATA = "docker-cli-plugin-metadata"
@@ -58,19 +56,3 @@ def test_no_place_for_temporary_files(monkeypatch: pytest.MonkeyPatch, place: st
             attempt()
         assert "TMPDIR=" in raised.value.hint
     list(workspace.workspaces())
-
-
-class Heard(Silent):
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
-
-
-@pytest.mark.parametrize(("place", "why"), [("/dev/null/x", "no directory"), ("/proc/x", ""), ("/tmp/new/x", None)])
-def test_no_place_for_the_report(place: str, why: str | None) -> None:
-    heard = Heard()
-    foresee({"XDG_STATE_HOME": place}, heard)
-    assert len(heard.warnings) == (0 if why is None else 1)
-    assert (why or "") in "".join(heard.warnings)
