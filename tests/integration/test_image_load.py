@@ -292,7 +292,8 @@ def test_imported_export_is_the_tree(
     squashed = rewrite_export(exported(image, removed), tree[1], tmp_path / "squashed.tar")
     ((group, kept),) = single(tree[1])
     assert squashed.blob.diff_id == write_layer(tree[0], kept, group.value, tmp_path / "one.tar").blob.diff_id
-    docker("import", f"--change=ENTRYPOINT {json.dumps(EXACT['Entrypoint'])}", "-", removed(f"{NAME}:imported"), data=Path(squashed.blob.file).read_bytes())
+    command = '--change=CMD ["/bin/busybox","sleep","1000"]'
+    docker("import", command, "-", removed(f"{NAME}:imported"), data=Path(squashed.blob.file).read_bytes())
     found = inspected(f"{NAME}:imported")
     assert found["RootFS"]["Layers"] == [squashed.blob.diff_id]
     same_tree(in_engine(f"{NAME}:imported", removed), tree[1])
