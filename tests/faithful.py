@@ -1,6 +1,6 @@
 """Whether a slim image is faithful to its source, told by nothing of the program's own.
 
-The trees are the images' own: their layers as the engine keeps them on disk (overlay2), put together by an overlay of
+The trees are the images' own: their layers as the engine keeps them on disk, put together by an overlay of
 ours, read-only. So there is no container in between, and nothing that docker makes in every container.
 """
 
@@ -22,6 +22,7 @@ import docker
 from inotify_simple import INotify, flags
 
 from docker_slim_plugin import runs
+from docker_slim_plugin.rootmount import lower_directories
 
 GENERATED = re.compile(
     r"/var/lib/dpkg/(?:status|diversions|info/.*\.(?:list|md5sums|conffiles)|status\.d/.*\.md5sums)"
@@ -268,12 +269,9 @@ def _node(name: str, here: int, *, wants_digest: bool) -> Node:
 @contextmanager
 def _mounted(image: str) -> Iterator[Path]:
     """Yield a directory at which the image's tree is mounted, read-only."""
-    graph = _inspected(image).get("GraphDriver") or {}
-    assert graph.get("Name") == "overlay2", f"images can be read of overlay2 alone, not of {graph.get('Name')!r}"
-    upper, lower = graph["Data"]["UpperDir"], graph["Data"].get("LowerDir", "")
-    layers = [Path(name).parent for name in (upper, *lower.split(":")) if name]
-    # The links that the engine has for this very purpose: mount(2) takes 4,096 bytes of options.
-    short = [f"l/{(layer / 'link').read_text(encoding='ascii')}" for layer in layers]
+    found = layers(image)
+    above = found[0].parents[1]
+    short = [_short(layer) for layer in found]
     with tempfile.TemporaryDirectory(prefix="faithful-") as name:
         root, nothing = Path(name, "root"), Path(name, "nothing")
         root.mkdir()
@@ -283,11 +281,44 @@ def _mounted(image: str) -> Iterator[Path]:
         mount = ["mount", "-t", "overlay", "-o", f"ro,lowerdir={options}", "overlay", str(root)]
         # The newer calls of mount(8) take 256 bytes.
         old_call = {**os.environ, "LIBMOUNT_FORCE_MOUNT2": "always"}
-        subprocess.run(mount, check=True, cwd=layers[0].parent, env=old_call)
+        subprocess.run(mount, check=True, cwd=above, env=old_call)
         try:
             yield root
         finally:
             subprocess.run(["umount", root], check=True)
+
+
+def _short(layer: Path) -> str:
+    """Return a layer's name from where the engine keeps all of them: mount(2) takes 4,096 bytes of options."""
+    link = layer.parent / "link"
+    # overlay2 has links for this very purpose, the containerd image store has short names.
+    return f"l/{link.read_text(encoding='ascii')}" if link.exists() else f"{layer.parent.name}/{layer.name}"
+
+
+_SNAPSHOTS: dict[str, list[Path]] = {}
+"""Layers of the containerd image store, by an image's id."""
+
+
+def layers(image: str) -> list[Path]:
+    """Return the directories of an image's layers, uppermost first.
+
+    The containerd image store does not tell them: a container has them below what the engine puts there itself.
+    """
+    found = _inspected(image)
+    data = (found.get("GraphDriver") or {}).get("Data")
+    if data:
+        return [Path(name) for name in (data["UpperDir"], *data.get("LowerDir", "").split(":")) if name]
+    if not all(layer.exists() for layer in _SNAPSHOTS.get(found["Id"]) or [Path("/none")]):
+        # A program of ours, so that nothing of the image runs.
+        program = "/.docker-slim-test/busybox"
+        waits = (f"--volume=/bin/busybox:{program}:ro", f"--entrypoint={program}", found["Id"], "sleep", "99")
+        (container,) = _lines("run", "-d", "--network=none", "--user=0", "--workdir=/", "--no-healthcheck", *waits)
+        try:
+            (pid,) = _lines("inspect", "-f", "{{.State.Pid}}", container)
+            _SNAPSHOTS[found["Id"]] = list(lower_directories(int(pid))[1:])
+        finally:
+            _lines("rm", "-fv", container)
+    return _SNAPSHOTS[found["Id"]]
 
 
 def _plain(field: str, value: Any) -> Any:

@@ -24,7 +24,7 @@ from docker_slim_plugin.model import LayerBlob, SourceImage
 
 GROUP = "common"
 """What layers of a base are called."""
-MOST_MEMBERS = 10_000
+MOST_MEMBERS = 4_000
 MOST_MANIFESTS = 200
 DOCUMENT = 8 << 20
 """Bytes of a manifest, index or configuration."""

@@ -15,9 +15,9 @@ from inotify_simple import INotify, flags
 
 from docker_slim_plugin.gate import GATE_NAME
 from tests.archives import add, imported
-from tests.cases.harness import SLIM, docker, slim_names
+from tests.cases.harness import SLIM, slim_names
 from tests.elves import elf
-from tests.faithful import differences, left_behind, tree, untouched
+from tests.faithful import differences, layers, left_behind, tree, untouched
 from tests.integration.test_run import remove
 
 pytestmark = pytest.mark.integration
@@ -184,8 +184,7 @@ def test_an_image_with_the_name_of_our_gate_is_refused(tmp_path: Path, kind: byt
 
 def test_a_tree_deeper_than_any_path_is_refused(tmp_path: Path) -> None:
     name = small("docker-slim-test/deep", tmp_path, lambda tar: add(tar, "top", type=tarfile.DIRTYPE, mode=0o755))
-    layer = docker("image", "inspect", "--format", "{{.GraphDriver.Data.UpperDir}}", name)
-    here = os.open(f"{layer}/top", os.O_RDONLY)
+    here = os.open(layers(name)[0] / "top", os.O_RDONLY)
     for _ in range(2100):
         os.mkdir("d", dir_fd=here)
         below = os.open("d", os.O_RDONLY, dir_fd=here)
