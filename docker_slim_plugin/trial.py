@@ -52,7 +52,7 @@ _start:
     mov rsi, rsp
     mov edx, 64
     syscall
-    mov edx, eax
+    mov rdx, rax                # no bytes, but EINVAL, when nothing was read: as an error it is negative
     mov eax, 1                  # write(1, stack, what was read)
     mov edi, 1
     syscall
@@ -90,7 +90,7 @@ path:
 """
 SHOWS = {
     "x86_64": Show(62, _X86_64, bytes.fromhex(
-        "b801010000bf9cffffff488d353400000031d20f0589c731c04883ec404889e6ba400000000f0589"
+        "b801010000bf9cffffff488d353500000031d20f0589c731c04883ec404889e6ba400000000f054889"
         "c2b801000000bf010000000f0531ff83f801400f9cc7b8e70000000f052f6d65737361676500"
     )),
     "aarch64": Show(183, _AARCH64, bytes.fromhex(
