@@ -59,7 +59,7 @@ def test_what_the_image_has_not_gets_into_no_plan(row: ResolvedPath) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [('"app"', '"root"'), (',[1],', ',["1"],'), ('"total_files"', '"files"'), ("null", "7"), ('"kind"', '"by"')],
+    [('"app"', '"root"'), (",[1],", ',["1"],'), ('"total_files"', '"files"'), ("null", "7"), ('"kind"', '"by"')],
 )
 def test_what_is_no_plan_is_refused(old: str, new: str) -> None:
     text = records.to_json(found())
