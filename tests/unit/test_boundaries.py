@@ -42,7 +42,7 @@ def test_it_stands_nowhere_else(pattern: str) -> None:
     assert found == PLACES[pattern]
 
 
-PARSERS = ("packages.read", "installed", "distribution", "has_user", "static_program", "united", "resolution", "resolve")
+PARSERS = ("packages.read", "installed", "distribution", "has_user", "find_static_program", "unite", "resolution", "resolve")
 
 
 @pytest.mark.parametrize("name", PARSERS)
