@@ -26,7 +26,7 @@ from docker_slim_plugin.model import (
     SourceImage,
 )
 from docker_slim_plugin.resolve.busybox import with_shell
-from docker_slim_plugin.resolve.metadata.unite import united
+from docker_slim_plugin.resolve.metadata.unite import unite
 from docker_slim_plugin.resolve.os_release import distribution
 from docker_slim_plugin.rootfs import Rootfs, parents
 from docker_slim_plugin.sandbox import Caller, Sandbox
@@ -81,7 +81,7 @@ def on_base(plan: FilePlan, rootfs: Rootfs, common: Common, sandbox: Caller) -> 
     base = common.rootfs.entries
     reason = Reason(ReasonKind.BASE, common.reference, "bit for bit")
     planned = plan.by_path()
-    contents, warnings = sandbox.call(united, plan.kept, rootfs, common.rootfs)
+    contents, warnings = sandbox.call(unite, plan.kept, rootfs, common.rootfs)
     merged = {path: _with(kept, contents.get(path)) for path, kept in planned.items()}
     shared = {path for path, kept in merged.items() if _is_shared(kept, rootfs, common)}
     needed = {parent for path in planned if path not in shared for parent in parents(path)}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from docker_slim_plugin import runs
-from docker_slim_plugin.engine import LABEL, TEMPORARY, Container, Engine
+from docker_slim_plugin.engine import LABEL, TEMPORARY, Container, Engine, claims
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.workspace import workspaces
 
@@ -54,6 +54,7 @@ def prune(engine: Engine) -> Leftovers:
         if not dead or now >= deadline or (now >= quiet_until and not found.failures):
             break
         time.sleep(_PAUSE)
+    found.files += claims.remove_stale(claims.PLACE)
     found.unknown += _unknown(engine, frozenset(runs.written_down()))
     if not found.failures:
         for run in dead:

@@ -30,9 +30,9 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.observe.links import links
 from docker_slim_plugin.resolve import packages
 from docker_slim_plugin.resolve.declared import has_user
-from docker_slim_plugin.resolve.metadata.unite import united
+from docker_slim_plugin.resolve.metadata.unite import unite
 from docker_slim_plugin.resolve.os_release import distribution
-from docker_slim_plugin.resolve.programs import static_program
+from docker_slim_plugin.resolve.programs import find_static_program
 from docker_slim_plugin.resolve.resolution import resolution
 from docker_slim_plugin.rootfs import Rootfs
 from docker_slim_plugin.sandbox import LENGTH, Answer
@@ -46,8 +46,8 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
     installed,
     links,
     packages.read,
-    static_program,
-    united,
+    find_static_program,
+    unite,
 )
 """What can be called."""
 FORBIDDEN = ("import", "open", "os.", "subprocess.", "socket.connect", "socket.bind", "ctypes.dlopen", "shutil.")

@@ -11,7 +11,7 @@ from docker_slim_plugin.engine import Engine, is_native
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model import Busybox, EntryKind, RootPath, SourceImage
 from docker_slim_plugin.pristine import PristineTree
-from docker_slim_plugin.resolve.programs import is_static, static_program
+from docker_slim_plugin.resolve.programs import find_static_program, is_static
 from docker_slim_plugin.rootfs import Rootfs
 from docker_slim_plugin.sandbox import Sandbox
 
@@ -58,7 +58,7 @@ def find(engine: Engine, source: SourceImage, shell: str, sandbox: Sandbox) -> B
 def _in_image(engine: Engine, image: SourceImage, machine: str, sandbox: Sandbox) -> Busybox | None:
     with PristineTree(engine, image, sandbox) as tree:
         rootfs, _ = tree.wait()
-        path = sandbox.call(static_program, rootfs, NAME, machine, _LARGEST)
+        path = sandbox.call(find_static_program, rootfs, NAME, machine, _LARGEST)
         if path is None:
             return None
         return Busybox(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from docker_slim_plugin.errors import SlimError
@@ -60,3 +61,14 @@ def _holds(descriptor: int, file: Path, reference: str) -> bool:
         return os.path.samestat(os.fstat(descriptor), os.stat(file))
     except FileNotFoundError:
         return False
+
+
+def remove_stale(place: Path) -> tuple[str, ...]:
+    """Remove the files of claims whose process has been killed; return their names."""
+    removed = []
+    for file in sorted(place.glob("*.lock")):
+        with suppress(OSError), open(file, "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file.unlink()
+            removed.append(str(file))
+    return tuple(removed)

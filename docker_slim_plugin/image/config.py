@@ -114,7 +114,9 @@ def is_slim(source: SourceImage) -> bool:
 def is_ours(source: SourceImage) -> bool:
     """Tell whether docker slim wrote an image, be it a slim one or a base."""
     newest = source.history[0] if source.history else {}
-    return is_slim(source) or str(newest.get("CreatedBy") or "").startswith(BASED_BY)
+    # An import's message is its comment.
+    said = (str(newest.get(field) or "") for field in ("CreatedBy", "Comment"))
+    return is_slim(source) or any(text.startswith(BASED_BY) for text in said)
 
 
 def differences(source: Mapping[str, Any], slim: Mapping[str, Any]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from docker_slim_plugin.resolve import elf
 from docker_slim_plugin.rootfs import Rootfs
 
 
-def static_program(rootfs: Rootfs, name: str, machine: str, largest: int) -> RootPath | None:
+def find_static_program(rootfs: Rootfs, name: str, machine: str, largest: int) -> RootPath | None:
     """Return the first file called `name` that is a static program for the machine, of `largest` bytes at most."""
     for path, entry in rootfs.entries.items():
         if entry.kind is EntryKind.FILE and path.endswith(f"/{name}") and entry.size <= largest:

@@ -5,7 +5,7 @@ The entries are looked up on this side, so that nothing gets into an image that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -85,9 +85,10 @@ def compact(plan: FilePlan) -> Resolution:
 
 def expand(found: Resolution, rootfs: Rootfs) -> FilePlan:
     """Return the plan, with entries of `rootfs`; SlimError when it names what is not there."""
+    reasons = dict(enumerate(found.reasons))
     try:
-        kept = tuple(_kept(one, found.reasons, rootfs) for one in found.kept)
-    except (KeyError, IndexError) as error:
+        kept = tuple(_kept(one, reasons, rootfs) for one in found.kept)
+    except KeyError as error:
         raise SlimError(f"cannot use what was worked out of the image: it has no {error}") from error
     return FilePlan(
         kept=kept,
@@ -98,7 +99,7 @@ def expand(found: Resolution, rootfs: Rootfs) -> FilePlan:
     )
 
 
-def _kept(one: ResolvedPath, reasons: tuple[Reason, ...], rootfs: Rootfs) -> Kept:
+def _kept(one: ResolvedPath, reasons: Mapping[int, Reason], rootfs: Rootfs) -> Kept:
     entry = rootfs.entries[RootPath(one.path)]
     if one.content is not None:
         entry = replace(entry, size=len(one.content), inode=0, links=1)

@@ -1,6 +1,6 @@
 """Each verb, ended at a moment of chance: SIGINT and SIGTERM leave nothing, SIGKILL nothing once `prune` has run.
 
-A few moments in every run of the tests; DOCKER_SLIM_MOMENTS=30 tries as many for each verb and signal.
+One moment of each in every run of the tests; DOCKER_SLIM_MOMENTS=30 tries as many for each verb and signal.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.integration.test_run import SERVER, build, remove
 
 pytestmark = pytest.mark.integration
 
-MOMENTS = int(os.environ.get("DOCKER_SLIM_MOMENTS", "2"))
+MOMENTS = int(os.environ.get("DOCKER_SLIM_MOMENTS", "1"))
 IMAGE, BASE = "docker-slim-killed/server", "debian:bookworm"
 TAG = "docker-slim-killed/made"
 CONTAINER = "docker-slim-killed"

@@ -40,3 +40,19 @@ def test_it_stands_nowhere_else(pattern: str) -> None:
         if any(re.search(pattern, line) for line in code(text).split("\n") if not line.startswith("def "))
     }
     assert found == PLACES[pattern]
+
+
+PARSERS = ("packages.read", "installed", "distribution", "has_user", "find_static_program", "unite", "resolution", "resolve")
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_foreign_bytes_are_parsed_in_the_sandbox(name: str) -> None:
+    """What reads an image's files is handed to the process that may do nothing else, and is called nowhere else."""
+    called = re.compile(rf"(?<![\w.]){re.escape(name)}\(")
+    callers = {
+        file
+        for file, text in SOURCES.items()
+        if not file.startswith("resolve/")
+        and any(called.search(line) for line in code(text).split("\n") if not line.startswith("def "))
+    }
+    assert callers == set()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin.engine.claims import Claim
+from docker_slim_plugin.engine.claims import Claim, remove_stale
 from docker_slim_plugin.errors import SlimError
 
 HOLD = "import sys, pathlib; from docker_slim_plugin.engine.claims import Claim; one = Claim('app:slim', pathlib.Path(sys.argv[1])); print(flush=True); input()"
@@ -48,3 +48,13 @@ def test_without_a_place_for_locks_there_are_none(tmp_path: Path) -> None:
     first, second = (Claim("app:slim", Path("/proc/none")) for _ in range(2))
     first.close()
     second.close()
+
+
+def test_what_killed_runs_have_claimed_goes_and_what_others_hold_stays(tmp_path: Path) -> None:
+    (tmp_path / "dead.lock").touch()
+    held = Claim("app:slim", tmp_path)
+    assert remove_stale(tmp_path) == (str(tmp_path / "dead.lock"),)
+    with pytest.raises(SlimError):
+        Claim("app:slim", tmp_path)
+    held.close()
+    assert remove_stale(tmp_path / "none") == ()

@@ -13,9 +13,11 @@ from docker_slim_plugin.image.config import (
     BASE_DIGEST,
     BASE_NAME,
     BASED_BY,
+    CREATED_BY,
     creation,
     differences,
     image_config,
+    is_ours,
     is_slim,
 )
 from docker_slim_plugin.model import LayerBlob, SourceImage
@@ -146,3 +148,17 @@ def test_when_an_image_was_made(given: dict[str, str], made: str) -> None:
 def test_what_is_no_time(given: str) -> None:
     with pytest.raises(SlimError, match="SOURCE_DATE_EPOCH"):
         creation(SOURCE, {"SOURCE_DATE_EPOCH": given})
+
+
+@pytest.mark.parametrize(
+    ("newest", "ours"),
+    [
+        ({"CreatedBy": f"{BASED_BY} squashed"}, True),
+        ({"CreatedBy": "", "Comment": f"{BASED_BY} debian:12"}, True),
+        ({"CreatedBy": f"{CREATED_BY} app"}, True),
+        ({"CreatedBy": "RUN true", "Comment": "buildkit"}, False),
+        ({}, False),
+    ],
+)
+def test_is_ours(newest: dict[str, Any], ours: bool) -> None:
+    assert is_ours(replace(SOURCE, history=(newest,), config={})) is ours

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from docker_slim_plugin import leftovers, runs
-from docker_slim_plugin.engine import LABEL, Engine
+from docker_slim_plugin.engine import LABEL, Engine, claims
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.leftovers import Leftovers, prune
 from docker_slim_plugin.runs import is_alive, new_run, run_identity
@@ -59,6 +59,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(claims, "PLACE", tmp_path / "claims")
     monkeypatch.setattr(leftovers, "SETTLE_SECONDS", 0.0)
     monkeypatch.setattr(leftovers, "_PAUSE", 0.0)
     for run in (DEAD, OURS):

@@ -16,7 +16,7 @@ from docker_slim_plugin.resolve.packages import Packages
 from docker_slim_plugin.rootfs import Rootfs
 
 
-def united(kept: Iterable[Kept], rootfs: Rootfs, base: Rootfs) -> tuple[Mapping[RootPath, bytes], tuple[str, ...]]:
+def unite(kept: Iterable[Kept], rootfs: Rootfs, base: Rootfs) -> tuple[Mapping[RootPath, bytes], tuple[str, ...]]:
     """Return the contents of metadata that the base has, too, where they differ from the image's; and warnings."""
     both = [one for one in kept if _is_metadata(one) and _is_file(base, one.entry.path)]
     if not both:
