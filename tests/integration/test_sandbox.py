@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import marshal
 import os
 import re
 import signal
@@ -26,6 +25,7 @@ from docker_slim_plugin.rootfs import Rootfs
 from docker_slim_plugin.sandbox import Sandbox, SandboxFailed
 from docker_slim_plugin.tree_index import Corrections
 from docker_slim_plugin.tree_process import TreeProcess
+from docker_slim_plugin.tree_records import Record, packed
 
 pytestmark = pytest.mark.integration
 
@@ -87,8 +87,8 @@ def known(sandbox: Sandbox, shop: Shop) -> Rootfs:
     entries.append(Entry(path=RootPath(OS_RELEASE), kind=EntryKind.FILE, mode=0o644, size=9))
     rootfs = Rootfs.of(entries, cast("TreeProcess", shop))  # type: ignore[arg-type]
     memory = os.memfd_create("index")
-    index = [(os.fsencode(one.path), _mode(one), 0, 0, one.size, 0, 0, b"", 1, 1, {}) for one in entries]
-    data = marshal.dumps(index)
+    index = [Record(os.fsencode(one.path), _mode(one), 0, 0, one.size, 0, 0, b"", 1, 1, {}) for one in entries]
+    data = packed(index)
     os.write(memory, data)
     sandbox.add_tree(rootfs, cast("TreeProcess", shop), (memory, len(data)), Corrections(frozenset(), ()))
     os.close(memory)
