@@ -146,3 +146,10 @@ def test_changes_fit_into_an_address() -> None:
 def test_a_dockerfile_can_say_more() -> None:
     found = [one.line for one in instructions({"StopSignal": "SIGQUIT", "Shell": ["sh", "-c"]})]
     assert found == ["STOPSIGNAL SIGQUIT", 'SHELL ["sh", "-c"]']
+
+
+def test_a_health_check_that_nests() -> None:
+    """What would be read as JSON without end is a command line that no Dockerfile can hold."""
+    for text in ("[" * 20_000, '{"a":' * 5000, "[" * 20_000 + "]" * 20_000):
+        lines = changes({"Healthcheck": {"Test": ["CMD-SHELL", text]}})
+        assert len(lines) == (0 if text.startswith("[") else 1)
