@@ -76,7 +76,10 @@ class TreeProcess:
 
     def index(self) -> tuple[int, int]:
         """Return a descriptor of the index of the tree, and its size in bytes; the caller closes it."""
-        text, index = self._ask(b"index")
+        try:
+            text, index = self._ask(b"index")
+        except OSError as error:
+            raise SlimError(f"cannot read the image's file system: {error.strerror}", hint="docker info") from error
         size = text.removeprefix("size ")
         if index is None or not size.isdecimal():
             raise self._gone()

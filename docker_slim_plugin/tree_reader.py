@@ -58,7 +58,11 @@ def index(root: int) -> list[Record]:
             continue
         name = os.fsencode(names.pop())
         path = prefix + b"/" + name
-        found = record(path, directory, name)
+        try:
+            found = record(path, directory, name)
+        except FileNotFoundError:
+            # A directory of one layer lists its whiteouts, too; nothing is there.
+            continue
         records.append(found)
         if stat.S_ISDIR(found.mode) and len(path) < PATH_MAX:
             below = os.open(name, DIRECTORY, dir_fd=directory)

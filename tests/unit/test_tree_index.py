@@ -227,3 +227,11 @@ def test_no_directory_is_too_deep(tmp_path: Path) -> None:
     os.close(top)
     assert 4096 <= max(len(one.path) for one in found) < 4096 + 256
     shutil.rmtree(tmp_path / ("d" * 200))
+
+
+def test_a_name_that_is_listed_and_not_there(tree: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An overlay lists the whiteouts of a directory that one layer alone has, and denies them when they are asked for."""
+    listed = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda directory: [*listed(directory), "whiteout"])
+    assert "/fifo" in entries(tree)
+    assert "/whiteout" not in entries(tree)
