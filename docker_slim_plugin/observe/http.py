@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
+import re
 import socket
 import ssl
 import threading
@@ -33,6 +34,8 @@ MAX_FIELD = 4000
 _FIELDS = frozenset(
     {b"content-type", b"content-encoding", b"content-length", b"transfer-encoding", b"connection", b"location"}
 )
+_INTERIM = re.compile(rb"HTTP/\S*+ ++1(?!01)[0-9]{2}\b")
+"""The status line of an answer after which another one comes: all of 1xx but 101."""
 _ENDLESS = ("text/event-stream", "multipart/x-mixed-replace")
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
 _HEADERS = {
@@ -128,7 +131,7 @@ def _head(stream: BinaryIO) -> bytes:
                 fields.append(line)
         else:
             raise http.client.HTTPException(f"got more than {MAX_LINES} headers")
-        if first.split(None, 2)[1:2] != [b"100"]:
+        if not _INTERIM.match(first):
             fields = [one for one in fields if len(one) <= MAX_FIELD and one.partition(b":")[0].lower() in _FIELDS]
             return b"".join((first, *fields, b"\r\n"))
     raise http.client.HTTPException("the answer never comes")

@@ -385,6 +385,8 @@ def test_a_field_that_goes_on_in_the_next_line() -> None:
 def test_answers_before_the_answer() -> None:
     early = b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\n"
     assert asked(says(early * 3 + b"HTTP/1.1 204 No Content\r\n\r\n")).status == 204
+    assert asked(says(early + b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\nbody")).body == b"body"
+    assert asked(says(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")).status == 101
     assert asked(says(early * 1000)).problem == "the answer is not HTTP"
 
 
