@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from docker_slim_plugin.model import (
 from docker_slim_plugin.resolve.busybox import with_shell
 from docker_slim_plugin.resolve.metadata.unite import unite
 from docker_slim_plugin.resolve.os_release import distribution
+from docker_slim_plugin.resolve.resolution import refused, said, written, written_places
 from docker_slim_plugin.rootfs import Rootfs, parents
 from docker_slim_plugin.sandbox import Caller, Sandbox
 
@@ -82,7 +83,7 @@ def on_base(plan: FilePlan, rootfs: Rootfs, common: Common, sandbox: Caller) -> 
     reason = Reason(ReasonKind.BASE, common.reference, "bit for bit")
     planned = plan.by_path()
     contents, warnings = sandbox.call(unite, plan.kept, rootfs, common.rootfs)
-    merged = {path: _with(kept, contents.get(path)) for path, kept in planned.items()}
+    merged = {**planned, **dict(_written(contents, planned, common.rootfs))}
     shared = {path for path, kept in merged.items() if _is_shared(kept, rootfs, common)}
     needed = {parent for path in planned if path not in shared for parent in parents(path)}
     result: dict[RootPath, Kept] = {}
@@ -99,14 +100,20 @@ def on_base(plan: FilePlan, rootfs: Rootfs, common: Common, sandbox: Caller) -> 
         if path not in result and not any(parent in hidden for parent in parents(path)):
             result[path] = Kept(entry=entry, reasons=(stays,), group=Group.COMMON)
     tree = tuple(result[path] for path in sorted(result))
-    return replace(plan, kept=tree, base=common.reference, warnings=(*plan.warnings, *warnings))
+    return replace(plan, kept=tree, base=common.reference, warnings=(*plan.warnings, *said(warnings)))
 
 
-def _with(kept: Kept, content: bytes | None) -> Kept:
-    """Return what is kept with this content, if any."""
-    if content is None:
-        return kept
-    return replace(kept, content=content, entry=replace(kept.entry, size=len(content), inode=0, links=1))
+def _written(
+    contents: Mapping[RootPath, bytes], planned: Mapping[RootPath, Kept], base: Rootfs
+) -> Iterator[tuple[RootPath, Kept]]:
+    """Yield what is kept with its new content; SlimError when that is content of anything else."""
+    places = written_places(base)
+    for path, content in contents.items():
+        kept, below = planned.get(path), base.entries.get(path)
+        if kept is None or below is None:
+            raise refused(f"{path!r} is not in both")
+        entry = written(kept.entry, content, places, below.size)
+        yield path, replace(kept, content=content, entry=entry)
 
 
 def _is_directory(kept: Kept) -> bool:

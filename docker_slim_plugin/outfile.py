@@ -144,12 +144,27 @@ def opened(name: str, *, mode: int = 0o666) -> Iterator[BinaryIO]:
             with open(os.dup(there.descriptor), "wb") as stream:
                 yield stream
         elif not there.is_replaced:
-            descriptor = os.open(there.name, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY, dir_fd=there.directory)
-            with open(descriptor, "wb") as stream:
+            with open(_what_was_found(there), "wb") as stream:
                 yield stream
         else:
             with _beside(there, mode) as stream:
                 yield stream
+
+
+def _what_was_found(there: Place) -> int:
+    """Open what is written to as it stands; OSError when it is another thing by now, or was put there by somebody."""
+    assert there.found is not None
+    flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY
+    if stat.S_ISLNK(there.found.st_mode):
+        # The kernel's own link to a file that another process has open.
+        return os.open(there.name, flags, dir_fd=there.directory)
+    if there.is_foreign:
+        raise PermissionError(errno.EACCES, "it is another user's")
+    descriptor = os.open(there.name, flags | os.O_NOFOLLOW, dir_fd=there.directory)
+    if not os.path.samestat(os.fstat(descriptor), there.found):
+        os.close(descriptor)
+        raise OSError(errno.EAGAIN, "something else is there meanwhile")
+    return descriptor
 
 
 @contextmanager

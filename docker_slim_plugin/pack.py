@@ -22,12 +22,14 @@ from docker_slim_plugin.report import Report, keep, report_file
 from docker_slim_plugin.request import PackRequest
 from docker_slim_plugin.resolve.declared import USERS, has_user
 from docker_slim_plugin.resolve.resolution import expand, resolution
-from docker_slim_plugin.resolve.scripts import DEFAULT_PATH
+from docker_slim_plugin.resolve.scripts import DEFAULT_PATH, MAX_PATH
 from docker_slim_plugin.rootfs import Rootfs
 from docker_slim_plugin.sandbox import Sandbox
 from docker_slim_plugin.verify import compare_layers, shortened, verify
 from docker_slim_plugin.workspace import workspace
 
+LONGEST = 4096
+"""Characters of a program's name that could be one."""
 ENGINE_FORMS = frozenset({"layered", "squashed"})
 NOTHING = Observations(accesses=(), result=RunResult(), mode="off", watch="off")
 
@@ -96,8 +98,11 @@ def unfit(rootfs: Rootfs, plan: FilePlan, wanted: SourceImage, sandbox: Sandbox)
 
 
 def _is_there(rootfs: Rootfs, kept: Mapping[RootPath, Kept], program: str, env: Sequence[str], workdir: str) -> bool:
+    if len(program) > LONGEST:
+        return False
     path = next((item.partition("=")[2] for item in reversed(env) if item.startswith("PATH=")), DEFAULT_PATH)
-    places = [os.path.join(workdir, program)] if "/" in program else [f"{part}/{program}" for part in path.split(":")]
+    parts = path.split(":", MAX_PATH)[:MAX_PATH]
+    places = [os.path.join(workdir, program)] if "/" in program else [f"{part}/{program}" for part in parts]
     return any(rootfs.walk(place).end in kept for place in places if place.startswith("/"))
 
 

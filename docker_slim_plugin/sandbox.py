@@ -28,6 +28,12 @@ from docker_slim_plugin.tree_process import TreeProcess, ending
 
 MAX_ANSWER = 1 << 30
 """Bytes of one answer; the plan of an image of 1,000,000 files takes about 200 MB."""
+LEAST_ANSWER, ANSWER_OF_A_NAME = 64 << 20, 4096
+"""Bytes that an answer may have whatever trees are known, and more for each name in one, beside twice its content."""
+LEAST_VALUES, VALUES_OF_A_NAME = 1_000_000, 64
+"""Values of JSON in one answer, likewise: three bytes of text make an object of 64."""
+MAX_TEXT = 10_000
+"""Characters of an error."""
 MAX_SAID = 4000
 """Bytes of its standard error of which the last line is shown when the process fails."""
 LENGTH = struct.Struct("<Q")
@@ -71,6 +77,8 @@ class Sandbox:
         """How long one call may take, and how much processor time all calls together."""
         self._lock = threading.Lock()
         self._trees: list[Rootfs] = []
+        self._most = LEAST_ANSWER
+        self._values = LEAST_VALUES
 
     def __enter__(self) -> Self:
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -92,45 +100,61 @@ class Sandbox:
         """Let the process know the tree `rootfs`, by a descriptor and the size of its index, and the corrections."""
         with self._lock:
             memory, size = index
-            self._send(("tree", size, corrections), memory, process.files.fileno())
+            deadline = time.monotonic() + self.seconds
+            self._send(deadline, ("tree", size, corrections), memory, process.files.fileno())
             self._trees.append(rootfs)
+            names = rootfs.entries.values()
+            self._most = min(MAX_ANSWER, self._most + sum(ANSWER_OF_A_NAME + 2 * one.size for one in names))
+            self._values += VALUES_OF_A_NAME * len(names)
 
     def call(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Return what `function` returns there; SlimError when it raises one, fails, or takes too long."""
         name = f"{function.__module__}:{function.__qualname__}"
         with self._lock:
             deadline = time.monotonic() + self.seconds
-            self._send(("call", name, arguments, named))
+            self._send(deadline, ("call", name, arguments, named))
             try:
                 found = records.from_json(Answer, self._received(deadline))
                 if found.error == "cannot":
-                    raise SlimError(found.text, hint=found.hint)
+                    raise SlimError(_harmless(found.text), hint=_harmless(found.hint))
                 if found.error:
-                    raise SandboxFailed(found.text)
+                    raise SandboxFailed("\n".join(map(_harmless, found.text[-MAX_TEXT:].split("\n"))))
                 wanted: type[T] = typing.get_type_hints(function)["return"]
                 return records.from_plain(wanted, found.value)
             except records.Malformed as error:
                 raise SlimError(f"cannot use what the process that reads the image says: {error}") from error
 
-    def _send(self, request: object, *handed: int) -> None:
+    def _send(self, deadline: float, request: object, *handed: int) -> None:
         buffer = io.BytesIO()
         _Pickler(buffer, self._trees).dump(request)
         data = buffer.getbuffer()
         try:
+            # It need not take what we send.
+            self._channel.settimeout(max(0.001, deadline - time.monotonic()))
             descriptors.send(self._channel, LENGTH.pack(len(data)), *handed)
             self._channel.sendall(data)
+        except TimeoutError as error:
+            self._process.kill()
+            raise self._too_long() from error
         except (BrokenPipeError, ConnectionResetError) as error:
             raise self._failed() from error
+        finally:
+            self._channel.settimeout(None)
 
-    def _received(self, deadline: float) -> bytes:
-        """Return one message; SlimError at the deadline, or when the process ends."""
+    def _received(self, deadline: float) -> str:
+        """Return one message; SlimError at the deadline, or when the process ends. Malformed where it is too much."""
         (size,) = LENGTH.unpack(self._block(LENGTH.size, deadline))
-        if size > MAX_ANSWER:
-            raise SlimError("cannot use what the process that reads the image says: it is too long")
+        if size > self._most:
+            raise records.Malformed("it is too long")
         data = bytearray()
         while len(data) < size:
             data += self._block(min(_BLOCK, size - len(data)), deadline)
-        return bytes(data)
+        if sum(map(data.count, (b",", b"[", b"{"))) > self._values:
+            raise records.Malformed("it holds too much")
+        try:
+            return data.decode("ascii")
+        except UnicodeDecodeError as error:
+            raise records.Malformed("it is not JSON") from error
 
     def _block(self, size: int, deadline: float) -> bytes:
         data = b""
@@ -161,8 +185,14 @@ class Sandbox:
             return self._too_long()
         assert self._process.stderr is not None
         said = os.read(self._process.stderr.fileno(), MAX_SAID).decode("utf-8", "replace").strip().splitlines()
-        words = f": {said[-1]}" if said else ""
+        words = f": {_harmless(said[-1])}" if said else ""
         return SlimError(f"cannot read the image: the process that parses its files {how}{words}")
+
+
+def _harmless(text: str) -> str:
+    """Return text on one line, of limited length, and nothing in it that a terminal would obey."""
+    text = text[:MAX_TEXT]
+    return text if text.isprintable() else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 class _Pickler(pickle.Pickler):

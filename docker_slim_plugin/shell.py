@@ -59,7 +59,7 @@ def _in_image(engine: Engine, image: SourceImage, machine: str, sandbox: Sandbox
     with PristineTree(engine, image, sandbox) as tree:
         rootfs, _ = tree.wait()
         path = sandbox.call(find_static_program, rootfs, NAME, machine, _LARGEST)
-        if path is None:
+        if path is None or path not in rootfs.entries:
             return None
         return Busybox(
             content=rootfs.read(path),

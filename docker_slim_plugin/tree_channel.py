@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from docker_slim_plugin.model import RootPath
 
 
 class Ended(EOFError):
-    """The process at the other end is no more."""
+    """The process at the other end is no more, or does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class TreeChannel:
     def open(self, path: RootPath) -> BinaryIO:
         """Return the regular file at `path`, open to be read; OSError when it cannot be, Ended."""
         _, file = self.ask(b"open " + os.fsencode(path))
-        assert file is not None
+        if file is None:
+            raise Ended
         return open(file, "rb")
 
     def ask(self, request: bytes, *descriptor: int) -> tuple[str, int | None]:
@@ -32,12 +34,12 @@ class TreeChannel:
         try:
             descriptors.send(self.socket, request, *descriptor)
             data, found = descriptors.receive_one(self.socket)
-        except (BrokenPipeError, ConnectionResetError) as error:
+        except (BrokenPipeError, ConnectionResetError, TimeoutError) as error:
             raise Ended from error
         if not data:
             raise Ended
         text = data.decode("utf-8", "replace")
         if text.startswith("error "):
             number, _, message = text.removeprefix("error ").partition(" ")
-            raise OSError(int(number), message)
+            raise OSError(int(number) if number.isdecimal() else errno.EIO, message)
         return text, found

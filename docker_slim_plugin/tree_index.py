@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import marshal
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
+from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model import Entry, EntryKind, RootPath
+from docker_slim_plugin.tree_records import MAX_INDEX, Record, unpacked
 
 _KINDS = {
     stat.S_IFREG: EntryKind.FILE,
@@ -38,24 +38,46 @@ class Corrections:
 def read_index(memory: int, size: int) -> tuple[Entry, ...]:
     """Return the entries of an index of `size` bytes, in its order: parents before what is in them.
 
-    `memory` is a descriptor that others may have too, so its file offset is left alone.
+    SlimError when it is no index, or not of a tree. `memory` is a descriptor that others may have too, so its file
+    offset is left alone.
     """
-    data = b"".join(_blocks(memory, size))
-    # From a process of ours, which looks into no file of the image.
-    return tuple(entry(record) for record in marshal.loads(data))  # noqa: S302
+    try:
+        entries = tuple(map(entry, unpacked(b"".join(_blocks(memory, size)))))
+        _check(entries)
+    except (OSError, ValueError) as error:
+        raise SlimError(f"cannot use what the process that reads the image's files says: {error}") from error
+    return entries
+
+
+def _check(entries: Iterable[Entry]) -> None:
+    """Raise ValueError where it is no tree: each name is in a directory that came before, and there once."""
+    seen: set[str] = set()
+    directories: set[str] = set()
+    for one in entries:
+        parent, slash, name = one.path.rpartition("/")
+        fits = parent in directories and name not in ("", ".", "..") if seen else one.path == "/"
+        if not (slash and fits) or one.path in seen:
+            raise ValueError("it is of no tree")
+        seen.add(one.path)
+        if one.kind is EntryKind.DIRECTORY:
+            directories.add("" if one.path == "/" else one.path)
 
 
 def _blocks(memory: int, size: int) -> Iterator[bytes]:
+    if size > MAX_INDEX:
+        raise ValueError("it is too long")
     at = 0
     while at < size and (block := os.pread(memory, size - at, at)):
         yield block
         at += len(block)
 
 
-def entry(record: tuple[Any, ...]) -> Entry:
-    """Return one record of tree_reader.py as an entry."""
+def entry(record: Record) -> Entry:
+    """Return one record as an entry; ValueError when it is of no kind that there is."""
     path, mode, uid, gid, size, mtime_ns, rdev, target, inode, links, xattrs = record
-    kind = _KINDS[stat.S_IFMT(mode)]
+    kind = _KINDS.get(stat.S_IFMT(mode))
+    if kind is None:
+        raise ValueError("it has a file of no known kind")
     return Entry(
         path=RootPath(os.fsdecode(path)),
         kind=kind,
@@ -68,5 +90,5 @@ def entry(record: tuple[Any, ...]) -> Entry:
         device=(os.major(rdev), os.minor(rdev)) if kind in (EntryKind.CHARACTER, EntryKind.BLOCK) else (0, 0),
         inode=inode if links > 1 and kind is not EntryKind.DIRECTORY else 0,
         links=links if kind is not EntryKind.DIRECTORY else 1,
-        xattrs=tuple(sorted((os.fsdecode(name), value) for name, value in xattrs.items())),
+        xattrs=tuple(sorted((os.fsdecode(name), value) for name, value in xattrs.items())) if xattrs else (),
     )

@@ -16,6 +16,8 @@ from docker_slim_plugin.tree_index import read_index
 
 _SECONDS = 20.0
 """Within which a process that clones a mount answers."""
+_READ_SECONDS = 600.0
+"""Within which one that reads a tree does: it may have millions of names."""
 
 
 class TreeProcess:
@@ -23,6 +25,7 @@ class TreeProcess:
 
     def __enter__(self) -> Self:
         ours, trusted = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(_READ_SECONDS)
         self._channel = TreeChannel(ours)
         self.files, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         """A channel on which regular files can be opened and nothing else: to be handed over."""
@@ -73,9 +76,14 @@ class TreeProcess:
 
     def index(self) -> tuple[int, int]:
         """Return a descriptor of the index of the tree, and its size in bytes; the caller closes it."""
-        text, index = self._ask(b"index")
-        assert index is not None
-        return index, int(text.split()[1])
+        try:
+            text, index = self._ask(b"index")
+        except OSError as error:
+            raise SlimError(f"cannot read the image's file system: {error.strerror}", hint="docker info") from error
+        size = text.removeprefix("size ")
+        if index is None or not size.isdecimal():
+            raise self._gone()
+        return index, int(size)
 
     def entries(self) -> tuple[Entry, ...]:
         """Return every name of the tree, as it stands."""

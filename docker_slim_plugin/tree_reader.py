@@ -8,7 +8,7 @@ below that by openat2(2), with no link followed. It is an unprivileged user that
 
 Requests and answers, one packet each; on OTHER files are opened and nothing else:
     b"root" with a descriptor  -> b"ok"
-    b"index"                   -> b"size N", and the index (marshal) in a memfd that comes with it
+    b"index"                   -> b"size N", and the index (tree_records.py) in a memfd that comes with it
     b"open PATH"               -> b"ok" with the file's descriptor
     and to any of them         -> b"error ERRNO text"
 """
@@ -16,7 +16,6 @@ Requests and answers, one packet each; on OTHER files are opened and nothing els
 from __future__ import annotations
 
 import errno
-import marshal
 import os
 import resource
 import select
@@ -33,16 +32,16 @@ from docker_slim_plugin.linux import (
     openat2,
 )
 from docker_slim_plugin.privileges import drop_privileges
+from docker_slim_plugin.tree_records import Record, packed
 
 LONGEST = 4000
 """Bytes of a path that one openat2(2) takes; longer ones are walked."""
+PATH_MAX = 4096
+"""Bytes of a path that nobody can name any more: what is below it is not looked for, however deep it goes."""
 OTHERS_XATTRS = ("security.selinux", "trusted.", "system.nfs4_acl", "security.ima", "security.evm")
 """Belong to the host's file system or policy, not to the image."""
 STRICT = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-Record = tuple[bytes, int, int, int, int, int, int, bytes, int, int, dict[bytes, bytes]]
-"""path, st_mode, uid, gid, size, mtime_ns, rdev, link target, inode, links, xattrs"""
 
 
 def index(root: int) -> list[Record]:
@@ -59,9 +58,13 @@ def index(root: int) -> list[Record]:
             continue
         name = os.fsencode(names.pop())
         path = prefix + b"/" + name
-        found = record(path, directory, name)
+        try:
+            found = record(path, directory, name)
+        except FileNotFoundError:
+            # A directory of one layer lists its whiteouts, too; nothing is there.
+            continue
         records.append(found)
-        if stat.S_ISDIR(found[1]):
+        if stat.S_ISDIR(found.mode) and len(path) < PATH_MAX:
             below = os.open(name, DIRECTORY, dir_fd=directory)
             pending.append((path, below, sorted(os.listdir(below))))
     return records
@@ -82,7 +85,7 @@ def record(path: bytes, directory: int, name: bytes) -> Record:
         if error.errno not in (errno.ENOTSUP, errno.ENODATA):
             raise
         xattrs = {}
-    return (
+    return Record(
         path,
         status.st_mode,
         status.st_uid,
@@ -145,7 +148,7 @@ class TreeReader:
             self.root = os.dup(descriptor)
             return b"ok", None
         if verb == b"index" and trusted:
-            data = marshal.dumps(index(self.root))
+            data = packed(index(self.root))
             memory = os.memfd_create("index", os.MFD_CLOEXEC)
             with open(memory, "wb", closefd=False) as file:
                 file.write(data)
@@ -178,6 +181,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     drop_privileges({CAP_DAC_READ_SEARCH})
     trusted, other = (socket.socket(fileno=int(word)) for word in sys.argv[1:3])
+    # Who asks and does not take the answers is not waited for: others ask, too.
+    other.setblocking(False)
     channels = {trusted.fileno(): trusted, other.fileno(): other}
     poll = select.poll()
     for number in channels:
@@ -187,12 +192,13 @@ def main() -> None:
         for number, _ in poll.poll():
             try:
                 lives = reader.serve(channels[number], trusted=channels[number] is trusted)
-            except (BrokenPipeError, ConnectionResetError):
+            except (BrokenPipeError, ConnectionResetError, BlockingIOError):
                 lives = False
             if not lives and channels[number] is trusted:
                 return
             if not lives:
                 poll.unregister(number)
+                channels[number].close()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -28,10 +29,13 @@ from docker_slim_plugin.engine.container import Container
 from docker_slim_plugin.engine.identity import LABEL, TEMPORARY
 from docker_slim_plugin.engine.platform import architecture, is_native, suits
 from docker_slim_plugin.engine.variables import given
-from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.errors import Interrupted, SlimError
 from docker_slim_plugin.gate import GATE_PATH
 from docker_slim_plugin.model import SourceImage
 from docker_slim_plugin.workspace import check, workspace
+
+CUT_OFF_SECONDS, CUT_OFF_PAUSE = 3.0, 0.1
+"""How long we wait for what the engine was asked for when we were interrupted; and between two looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class Engine:
     remover: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "remover"))
     removals: list[Future[None]] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
+    making: list[object] = field(default_factory=list)
+    """Requests to make something that the engine has not answered; it goes on with one that we cut off."""
 
     @property
     def api(self) -> Any:
@@ -153,7 +159,8 @@ class Engine:
         with workspace(self.run_id) as directory, given(options) as said:
             file = directory / "cid"
             arguments = ["--cidfile", str(file), "--label", f"{LABEL}={self.run_id}", *said.options, image, *argv]
-            answer = self.docker("create", *arguments, more=said.environment, inherited=said.descriptors)
+            with self.asked():
+                answer = self.docker("create", *arguments, more=said.environment, inherited=said.descriptors)
             if answer.returncode:
                 reason = answer.stderr.strip().removeprefix("docker: ").removeprefix("Error response from daemon: ")
                 first = reason.splitlines()[0] if reason else "no reason given"
@@ -191,15 +198,16 @@ class Engine:
     @contextmanager
     def plain(self, image: str, entrypoint: Sequence[str]) -> Iterator[Container]:
         """Yield a container without network or options, made but not started; it is removed while we go on."""
-        made = translated(self.api.create_container)(
-            image,
-            entrypoint=list(entrypoint),
-            command=["-"],
-            labels={LABEL: self.run_id},
-            network_disabled=True,
-            healthcheck={"Test": ["NONE"]},
-            host_config=self.api.create_host_config(network_mode="none"),
-        )
+        with self.asked():
+            made = translated(self.api.create_container)(
+                image,
+                entrypoint=list(entrypoint),
+                command=["-"],
+                labels={LABEL: self.run_id},
+                network_disabled=True,
+                healthcheck={"Test": ["NONE"]},
+                host_config=self.api.create_host_config(network_mode="none"),
+            )
         container = Container(self, made["Id"])
         try:
             yield container
@@ -268,19 +276,47 @@ class Engine:
         except APIError as error:
             raise SlimError(f"cannot remove {reference}: {error}", hint="docker slim prune") from error
 
-    def abandon(self) -> None:
-        """Remove every container of this run, so that whatever waits for one of them stops waiting.
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """Note that the engine is asked to make something, until it has answered."""
+        request = object()
+        self.making.append(request)
+        try:
+            yield
+        except Interrupted:
+            raise
+        except BaseException:
+            self.making.remove(request)
+            raise
+        self.making.remove(request)
+
+    def abandon(self) -> int:
+        """Remove every container of this run, so that whatever waits for one of them stops waiting; return how many.
 
         One that cannot be removed keeps none of the others; SlimError says so in the end.
         """
         failed: list[SlimError] = []
-        for item in self._labelled():
+        found = self._labelled()
+        for item in found:
             try:
                 Container(self, item["Id"]).remove()
             except SlimError as error:
                 failed.append(error)
         if failed:
             raise failed[0]
+        return len(found)
+
+    def _abandon_all(self) -> None:
+        """Remove every container of this run, and what the engine was still asked for, once it is there."""
+        self.abandon()
+        deadline = time.monotonic() + CUT_OFF_SECONDS
+        while self.making and time.monotonic() < deadline:
+            time.sleep(CUT_OFF_PAUSE)
+            del self.making[: self.abandon()]
+        # What is being removed already, `abandon` does not wait for.
+        wait(self.removals)
+        for image in self.nameless(f"{LABEL}={self.run_id}"):
+            self.unname(image["Id"])
 
     @translated
     def _labelled(self) -> list[dict[str, Any]]:
@@ -300,12 +336,10 @@ class Engine:
             for removal in self.removals:
                 removal.result()
         except BaseException:
-            self.abandon()
-            # What is being removed already, `abandon` does not wait for.
-            wait(self.removals)
-            for image in self.nameless(f"{LABEL}={self.run_id}"):
-                self.unname(image["Id"])
-            runs.forget(self.run_id)
+            self._abandon_all()
+            # What comes later than that is for `prune`, which must know whose it is.
+            if not self.making:
+                runs.forget(self.run_id)
             raise
         else:
             runs.forget(self.run_id)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from docker_slim_plugin import outfile
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.squash import instructions
 
@@ -40,6 +41,9 @@ def check_context(directory: Path) -> None:
             raise SlimError(f"cannot write a context to {directory}: {there} is no directory", hint=_OTHER)
         if not os.access(there, os.W_OK):
             raise SlimError(f"cannot write a context to {directory}: {there} is not writable", hint=_OTHER)
+        if directory.is_dir() and _is_foreign(directory):
+            # Who owns it can change what is in it, and put a link in its place at any time.
+            raise SlimError(f"cannot write a context to {directory}: it is another user's", hint=_OTHER)
         if directory.is_dir() and any(directory.iterdir()) and not _ours(directory / _DOCKERFILE):
             raise SlimError(f"cannot write a context to {directory}: it is not empty", hint="name a new directory")
     except OSError as error:
@@ -66,6 +70,8 @@ def write_context(
     check_context(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        # Somebody else may have been faster.
+        check_context(directory)
         for group in {*_MEANING} - {group for group, _ in layers}:
             (directory / f"{group}.tar").unlink(missing_ok=True)
         # The Dockerfile comes first: a context that broke off half way is still known as ours.
@@ -185,6 +191,11 @@ def _place(file: Path, content: str | Path) -> None:
         except BaseException:
             os.unlink(new.name)
             raise
+
+
+def _is_foreign(directory: Path) -> bool:
+    with outfile.place(str(directory)) as there:
+        return there.is_foreign
 
 
 def _ours(file: Path) -> bool:

@@ -206,6 +206,9 @@ def _is_array(text: str) -> bool:
         return isinstance(json.loads(text), list)
     except ValueError:
         return False
+    except RecursionError:
+        # Only what begins as one nests.
+        return text.startswith("[")
 
 
 def _word(text: str) -> str:

@@ -8,6 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from docker_slim_plugin.gate import GATE_PATH
@@ -15,9 +16,11 @@ from docker_slim_plugin.httpprobe import HttpProbe
 from docker_slim_plugin.model import ProbeResult
 from docker_slim_plugin.observe import links as document
 from docker_slim_plugin.observe.http import ANSWER_SECONDS, Answer, Server, ask
-from docker_slim_plugin.observe.links import MAX_LINK, Links
+from docker_slim_plugin.observe.links import MAX_LINK, MAX_LINKS, Links
 
 MAX_PAGES = 100
+MOST_LINKS = 2 * MAX_LINKS
+"""Of one answer."""
 SAME_PATH = 5
 """Links to one path that differ in their query only: calendars and sorted tables have no end."""
 MAX_SHOWN = 2000
@@ -128,7 +131,7 @@ def links(server: Server, path: str, answer: Answer, read: LinkReader = document
     """Return the paths on the same server that an answer leads to: what it needs first, and each once."""
     found = read(answer.kind, answer.body)
     try:
-        base = urljoin(_url(server, path), found.base) if found.base else path
+        base = urljoin(_url(server, path), found.base) if 0 < len(found.base) <= MAX_LINK else path
     except ValueError:
         base = path
     usual = USUAL if "html" in answer.kind and path == "/" else ()
@@ -145,7 +148,8 @@ def _own(server: Server, base: str, found: Iterable[str]) -> Iterator[str]:
     hosts = {"localhost", "127.0.0.1", "::1", server.host}
     ports = {None, server.port, server.host_port}
     start = base if "://" in base.partition("?")[0] else _url(server, base)
-    for link in found:
+    # Bounded once more: who has read them has read a hostile page.
+    for link in islice(found, MOST_LINKS):
         if len(link) > MAX_LINK:
             continue
         try:

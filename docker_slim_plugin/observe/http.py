@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
+import re
 import socket
 import ssl
 import threading
@@ -15,6 +17,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 from urllib.parse import quote
 
 MAX_BODY = 1 << 20
@@ -24,6 +27,15 @@ STREAM_SECONDS = 1.0
 SPEAK_SECONDS, TLS_SECONDS, PAUSE_SECONDS = 10.0, 3.0, 0.5
 _ALERT = "\x15\x03"
 """How a TLS alert begins: RFC 8446, section 6."""
+MAX_LINES, MAX_LINE, MAX_INTERIM = 100, 1 << 16, 10
+"""Header lines of an answer, bytes of each, and answers before the answer (RFC 9110, section 15.2)."""
+MAX_FIELD = 4000
+"""Bytes of a header field that is looked at; longer ones are left out."""
+_FIELDS = frozenset(
+    {b"content-type", b"content-encoding", b"content-length", b"transfer-encoding", b"connection", b"location"}
+)
+_INTERIM = re.compile(rb"HTTP/\S*+ ++1(?!01)[0-9]{2}\b")
+"""The status line of an answer after which another one comes: all of 1xx but 101."""
 _ENDLESS = ("text/event-stream", "multipart/x-mixed-replace")
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
 _HEADERS = {
@@ -65,6 +77,18 @@ class Answer:
     """Something answered, in another protocol."""
 
 
+class _Response(http.client.HTTPResponse):
+    """An answer whose head is read by us: http.client takes it for a mail, and is slow by the square of its length."""
+
+    def begin(self) -> None:
+        stream = self.fp
+        self.fp = io.BufferedReader(io.BytesIO(_head(stream)))
+        try:
+            super().begin()
+        finally:
+            self.fp = stream
+
+
 def ask(server: Server, method: str, path: str, seconds: float = ANSWER_SECONDS) -> Answer:
     """Make one request, redirects not followed; the answer must begin within `seconds`, and is read in part at most."""
     try:
@@ -89,10 +113,42 @@ def ask(server: Server, method: str, path: str, seconds: float = ANSWER_SECONDS)
         return Answer(-1, problem=_problem(error, seconds), foreign=_speaks_otherwise(error))
 
 
+def _head(stream: BinaryIO) -> bytes:
+    """Return the head of an answer: its status line, and those fields that are looked at."""
+    for _ in range(MAX_INTERIM):
+        first = _line(stream)
+        fields: list[bytes] = []
+        if not first.startswith(b"HTTP/"):
+            return first
+        for _ in range(MAX_LINES):
+            line = _line(stream)
+            if line in (b"\r\n", b"\n", b""):
+                break
+            # A line that begins with a blank goes on with the one before (RFC 9112, section 5.2).
+            if line[:1] in b" \t" and fields:
+                fields[-1] = (fields[-1].rstrip() + b" " + line.strip() + b"\r\n")[: MAX_FIELD + 1]
+            else:
+                fields.append(line)
+        else:
+            raise http.client.HTTPException(f"got more than {MAX_LINES} headers")
+        if not _INTERIM.match(first):
+            fields = [one for one in fields if len(one) <= MAX_FIELD and one.partition(b":")[0].lower() in _FIELDS]
+            return b"".join((first, *fields, b"\r\n"))
+    raise http.client.HTTPException("the answer never comes")
+
+
+def _line(stream: BinaryIO) -> bytes:
+    line = stream.readline(MAX_LINE + 1)
+    if len(line) > MAX_LINE:
+        raise http.client.LineTooLong("header line")
+    return line
+
+
 @contextlib.contextmanager
 def _connected(server: Server, seconds: float) -> Iterator[http.client.HTTPConnection]:
     """Yield a connection that ends soon after `seconds`, whatever trickles in until then."""
     connection = http.client.HTTPConnection(server.host, server.host_port)
+    connection.response_class = _Response
     with contextlib.closing(connection), socket.create_connection((server.host, server.host_port), seconds) as plain:
         with plain.dup() as same:
             # A timeout of the socket bounds one read only; who sends a byte now and then would hold us for ever.

@@ -20,6 +20,7 @@ from docker_slim_plugin.linux_inotify import (
 from docker_slim_plugin.model import Access, AccessKind, Origin, Process
 
 _BUFFER = 1 << 16
+_PATH_MAX = 4096
 
 
 class Inotify:
@@ -95,7 +96,9 @@ def directories(root: int) -> Iterator[tuple[str, int]]:
             name = names.pop()
             here = _moved(here, name)
             yield f"{path}/{name}", here
-            pending.append((f"{path}/{name}", _below(here, device)))
+            # No process names what lies deeper than a path can be long.
+            deeper = len(path) + len(name) < _PATH_MAX
+            pending.append((f"{path}/{name}", _below(here, device) if deeper else []))
     finally:
         os.close(here)
 

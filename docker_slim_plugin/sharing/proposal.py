@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from docker_slim_plugin.image.common import Common
@@ -12,6 +12,7 @@ from docker_slim_plugin.image.tar import held_xattrs
 from docker_slim_plugin.model import EntryKind, FilePlan, Group, Kept, Reason, ReasonKind, RootPath
 from docker_slim_plugin.resolve import packages
 from docker_slim_plugin.resolve.os_release import distribution
+from docker_slim_plugin.resolve.resolution import refused, written, written_places
 from docker_slim_plugin.rootfs import ROOT, Rootfs, parents
 from docker_slim_plugin.sandbox import Caller
 
@@ -99,7 +100,12 @@ def _database(
     counts = Counter(stanza for one in found for _, stanza in set(one.stanzas))
     stanzas = dict.fromkeys(stanza for one in found for _, stanza in one.stanzas if counts[stanza] >= wanted)
     content = b"".join(stanzas)
-    entry = replace(images[0].rootfs.entries[path], size=len(content), inode=0, links=1)
+    below = images[0].rootfs.entries.get(path)
+    if below is None:
+        raise refused(f"it has no {path!r}")
+    # Each stanza is one of an image's.
+    others = sum(entry.size for image in images[1:] if (entry := image.rootfs.entries.get(path)))
+    entry = written(below, content, written_places(images[0].rootfs), others)
     reason = Reason(ReasonKind.GENERATED, "pkgdb", "packages that enough of the images have")
     yield path, Kept(entry=entry, reasons=(reason,), group=Group.BASE, content=content)
     for parent in parents(path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import marshal
+import json
 import os
 import re
 import signal
@@ -23,9 +23,10 @@ from docker_slim_plugin.model import Entry, EntryKind, RootPath
 from docker_slim_plugin.resolve.named import is_program
 from docker_slim_plugin.resolve.os_release import OS_RELEASE, distribution
 from docker_slim_plugin.rootfs import Rootfs
-from docker_slim_plugin.sandbox import Sandbox, SandboxFailed
+from docker_slim_plugin.sandbox import MAX_TEXT, Sandbox, SandboxFailed
 from docker_slim_plugin.tree_index import Corrections
 from docker_slim_plugin.tree_process import TreeProcess
+from docker_slim_plugin.tree_records import Record, packed
 
 pytestmark = pytest.mark.integration
 
@@ -87,8 +88,8 @@ def known(sandbox: Sandbox, shop: Shop) -> Rootfs:
     entries.append(Entry(path=RootPath(OS_RELEASE), kind=EntryKind.FILE, mode=0o644, size=9))
     rootfs = Rootfs.of(entries, cast("TreeProcess", shop))  # type: ignore[arg-type]
     memory = os.memfd_create("index")
-    index = [(os.fsencode(one.path), _mode(one), 0, 0, one.size, 0, 0, b"", 1, 1, {}) for one in entries]
-    data = marshal.dumps(index)
+    index = [Record(os.fsencode(one.path), _mode(one), 0, 0, one.size, 0, 0, b"", 1, 1, {}) for one in entries]
+    data = packed(index)
     os.write(memory, data)
     sandbox.add_tree(rootfs, cast("TreeProcess", shop), (memory, len(data)), Corrections(frozenset(), ()))
     os.close(memory)
@@ -205,7 +206,38 @@ def test_the_answer_of_a_million_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     started(monkeypatch, "raise sandboxed.SlimError('x' * 3_000_000)")
     with Sandbox() as sandbox, pytest.raises(SlimError) as caught:
         sandbox.call(is_program, "x")
-    assert len(str(caught.value)) == 3_000_000
+    assert str(caught.value) == "x" * MAX_TEXT
+
+
+def test_one_that_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    started(monkeypatch, "import time; time.sleep(60)")
+    begun = time.monotonic()
+    with Sandbox(1) as sandbox:
+        sandbox.seconds = 0.5
+        for _ in range(2):
+            with pytest.raises(SlimError, match=r"takes more than|was killed by signal 9"):
+                sandbox.call(is_program, "x" * 5_000_000)
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize("text", ["b'[' + b'[],' * 2_000_000 + b'0]'", "b'[' + b'{},' * 2_000_000 + b'0]'", "b'1,' * 2_000_000"])
+def test_an_answer_that_holds_too_much(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Three bytes of JSON take twenty times the memory when they are read."""
+    code = f"data = {text}; os.write(int(sys.argv[1]), len(data).to_bytes(8, 'little')); view = memoryview(data)\n"
+    started(monkeypatch, code + "    while view: view = view[os.write(int(sys.argv[1]), view):]")
+    with Sandbox(20) as sandbox, pytest.raises(SlimError, match="it holds too much"):
+        sandbox.call(is_program, "x")
+
+
+@pytest.mark.parametrize("kind", ["cannot", "bug"])
+def test_no_error_of_its_own_is_obeyed_by_a_terminal(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    data = json.dumps([None, kind, "a\x1b]0;b\x07\nc\u202e", "\x1b[2J"]).encode()
+    started(monkeypatch, f"data = {data!r}; os.write(int(sys.argv[1]), len(data).to_bytes(8, 'little') + data)")
+    with Sandbox(20) as sandbox, pytest.raises((SlimError, SandboxFailed)) as caught:
+        sandbox.call(is_program, "x")
+    line = "\n" if kind == "bug" else "\\n"
+    assert str(caught.value) == f"a\\x1b]0;b\\x07{line}c\\u202e"
+    assert getattr(caught.value, "hint", "").isprintable()
 
 
 def test_a_length_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.image.context import Base, dockerfile, shortcomings, write_context
+from docker_slim_plugin.image.context import Base, check_context, dockerfile, shortcomings, write_context
 
 CONFIG = {"Env": ["A=1", "LF=a\nRUN evil\x1b[31m"], "StopSignal": "SIGQUIT", "Shell": ["sh"], "Cmd": ["x"]}
 
@@ -121,3 +121,20 @@ def test_what_no_dockerfile_can_say_is_said() -> None:
     (many,) = shortcomings({}, Base("base", {"Env": [f"A{number}=1" for number in range(9)]}))
     assert "ENV A4=1 and 4 more; " in many
     assert shortcomings({"Env": ["A=1"], "StopTimeout": 3}, Base("base", {"StopTimeout": 3})) == ()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a directory of another user")
+@pytest.mark.parametrize("marked", [True, False])
+def test_the_directory_of_another_user_where_all_may_write(tmp_path: Path, marked: bool) -> None:
+    shared = tmp_path / "shared"
+    theirs = shared / "context"
+    theirs.mkdir(parents=True)
+    shared.chmod(0o1777)
+    if marked:
+        (theirs / "Dockerfile").write_text("# Written by docker slim\n")
+    os.chown(theirs, 65534, 65534)
+    with pytest.raises(SlimError, match="it is another user's"):
+        check_context(theirs)
+    os.chown(theirs, 0, 0)
+    check_context(theirs)
+    check_context(tmp_path / "new")

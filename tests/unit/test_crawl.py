@@ -10,8 +10,9 @@ import pytest
 from docker_slim_plugin.httpprobe import HttpProbe
 from docker_slim_plugin.httpprobe import parse_http_probe as probe
 from docker_slim_plugin.observe import crawl
-from docker_slim_plugin.observe.crawl import links, visit
+from docker_slim_plugin.observe.crawl import MOST_LINKS, links, visit
 from docker_slim_plugin.observe.http import Answer, Server
+from docker_slim_plugin.observe.links import Links
 
 SERVER = Server("127.0.0.1", 32768, 8080)
 SECURE = Server("127.0.0.1", 32768, 443, secure=True)
@@ -237,3 +238,10 @@ def test_where_all_is_asked_itself_redirects_are_not_followed() -> None:
     site = Site({"/": moved("/never-answers")})
     visit(SERVER, [HttpProbe("GET", 8080, "/", 301)], soon(), crawl=False, follow=False, ask=site)
     assert site.asked == ["/"]
+
+
+def test_links_are_bounded_whoever_has_read_them() -> None:
+    found = Links(assets=tuple(f"/{number}" for number in range(100_000)), base="/x/" + "y" * 1_000_000)
+    given = links(Server("127.0.0.1", 80, 80), "/a/b", Answer(200, "text/html"), lambda *_: found)
+    assert len(given) == MOST_LINKS
+    assert given[-1] == f"/{MOST_LINKS - 1}"

@@ -355,3 +355,40 @@ def test_parse_a_status(text: str, probe: HttpProbe) -> None:
 def test_parse_refuses_what_is_no_status(text: str) -> None:
     with pytest.raises(UsageError, match="cannot read the probe"):
         parse_http_probe(text)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b"Content-Type: multipart/x" + (b";" * 60_000 + b"\r\n ") * 95 + b"x",
+        b'Content-Type: multipart/x; boundary="' + (b";" * 60_000 + b"\r\n ") * 95 + b"x",
+        b"\r\n".join(b"Set-Cookie: " + b"a=b; " * 12_000 for _ in range(95)),
+        b"\r\n".join([b"Content-Type: multipart/mixed; boundary=x\r\nno field\r\n--x"] * 30),
+        b"X-Odd: " + b"\x85\x0b\x0c" * 20_000,
+        b"Location: /" + b"x" * 60_000,
+    ],
+)
+def test_a_head_is_read_in_one_pass(field: bytes) -> None:
+    """http.client takes it for a mail, and looks for the parts of a multipart by the square of its length."""
+    begun = time.monotonic()
+    answer = asked(says(b"HTTP/1.1 200 OK\r\n" + field + b"\r\nContent-Length: 4\r\n\r\nbodyand more"))
+    assert time.monotonic() - begun < 1
+    assert (answer.status, answer.body) == (200, b"body")
+    assert len(answer.kind) + len(answer.location) < 5000
+
+
+def test_a_field_that_goes_on_in_the_next_line() -> None:
+    answer = asked(says(b"HTTP/1.1 200 OK\r\nContent-Type: text/html;\r\n\tcharset=x\r\nX: y\r\n z\r\n\r\nbody"))
+    assert (answer.kind, answer.body) == ("text/html; charset=x", b"body")
+
+
+def test_answers_before_the_answer() -> None:
+    early = b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\n"
+    assert asked(says(early * 3 + b"HTTP/1.1 204 No Content\r\n\r\n")).status == 204
+    assert asked(says(early + b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\nbody")).body == b"body"
+    assert asked(says(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")).status == 101
+    assert asked(says(early * 1000)).problem == "the answer is not HTTP"
+
+
+def test_more_lines_than_anybody_reads() -> None:
+    assert asked(says(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 101 + b"\r\n")).problem == "the answer is not HTTP"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.common import Common
 from docker_slim_plugin.image.context import Base, dockerfile
 from docker_slim_plugin.image.layers import grouped
@@ -215,3 +216,20 @@ def test_an_rpm_database_names_the_packages_of_both(damaged: bool) -> None:
     assert content is not None
     assert rpmdb.rows(content)["Name"] == (["a"] if damaged else ["a", "b"])
     assert [warning[:36] for warning in found.warnings] == (["the package databases of image and b"] if damaged else [])
+
+
+class Foreign:
+    """A process that parses, and says what it likes of the metadata of image and base."""
+
+    def __init__(self, contents: dict[str, bytes]) -> None:
+        self.contents = contents
+
+    def call(self, function: Any, *arguments: Any, **named: Any) -> Any:
+        return (self.contents, ()) if function.__name__ == "unite" else function(*arguments, **named)
+
+
+@pytest.mark.parametrize("path", ["/etc/conf", "/lib/libc", "/opt/app", "/none", "/etc"])
+def test_nothing_but_metadata_is_written_anew(path: str) -> None:
+    foreign = Foreign({path: b"root::0:0::/:/bin/sh\n"})
+    with pytest.raises(SlimError, match="cannot use what was worked out of the image"):
+        on_base(plan(SOURCE, keep=("/**",)), rootfs(SOURCE), common(BASE), foreign)

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,45 @@ def test_what_others_have_laid_out_in_a_shared_directory(shared: Path) -> None:
     found = (shared / "file").stat()
     assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (0, 0o600)
     with pytest.raises(PermissionError, match="FIFO"):
+        outfile.write(str(shared / "fifo"), b"secret")
+
+
+@pytest.mark.parametrize("what", ["link", "file", "fifo"])
+def test_what_was_put_there_meanwhile_gets_nothing(tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look and the opening somebody else may put another thing there."""
+    fifo, victim = tmp_path / "fifo", tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    os.mkfifo(fifo)
+
+    def swapped(name: str, place: Callable[[str], outfile.Place] = outfile.place) -> outfile.Place:
+        found = place(name)
+        fifo.rename(tmp_path / "away")
+        if what == "link":
+            fifo.symlink_to(victim)
+        elif what == "file":
+            os.link(victim, fifo)
+        else:
+            os.mkfifo(fifo)
+        return found
+
+    monkeypatch.setattr(outfile, "check", lambda _: None)
+    monkeypatch.setattr(outfile, "place", swapped)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    if what == "fifo":
+        other = threading.Timer(0.2, lambda: os.close(os.open(fifo, os.O_RDONLY)))
+        other.start()
+    with pytest.raises(OSError, match=r"symbolic links|meanwhile"):
+        outfile.write(str(fifo), b"secret")
+    os.close(reader)
+    assert victim.read_bytes() == b"precious"
+
+
+@ROOT
+def test_a_fifo_of_others_that_came_after_the_check(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(shared / "fifo")
+    os.chown(shared / "fifo", NOBODY, NOBODY)
+    monkeypatch.setattr(outfile, "check", lambda _: None)
+    with pytest.raises(PermissionError, match="another user"):
         outfile.write(str(shared / "fifo"), b"secret")
 
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from docker_slim_plugin import records
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.model import Group, Observations, RunResult, Selection, SourceImage
+from docker_slim_plugin.model import (
+    Group,
+    Observations,
+    Reason,
+    ReasonKind,
+    RootPath,
+    RunResult,
+    Selection,
+    SourceImage,
+)
 from docker_slim_plugin.resolve.resolution import Resolution, ResolvedPath, compact, expand, resolution
+from docker_slim_plugin.rootfs import Rootfs
 from tests.rootfs import rootfs
 
 TREE = rootfs({
@@ -66,3 +77,64 @@ def test_what_is_no_plan_is_refused(old: str, new: str) -> None:
     assert old in text
     with pytest.raises(records.Malformed):
         records.from_json(Resolution, text.replace(old, new, 1))
+
+
+def kept(one: Resolution, path: str, **changes: object) -> Resolution:
+    """Return a resolution with changes to one path."""
+    return replace(one, kept=tuple(row._replace(**changes) if row.path == path else row for row in one.kept))  # type: ignore[arg-type]
+
+
+def without(one: Resolution, path: str) -> Resolution:
+    return replace(one, kept=tuple(row for row in one.kept if row.path != path))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda one: replace(one, kept=one.kept[::-1]),
+        lambda one: replace(one, kept=(*one.kept, one.kept[-1])),
+        lambda one: without(one, "/usr"),
+        lambda one: without(one, "/usr/bin"),
+        lambda one: kept(one, "/usr/bin/app", reasons=()),
+        lambda one: kept(one, "/usr/bin/app", group=Group.COMMON),
+        lambda one: kept(one, "/usr/bin/app", group=Group.SHELL),
+        lambda one: kept(one, "/usr/bin/app", content=b"#!/bin/evil"),
+        lambda one: kept(one, "/usr/bin", content=b"x"),
+        lambda one: kept(one, "/var/lib/dpkg", content=b"x"),
+        lambda one: kept(one, "/bin", content=b"x"),
+        lambda one: kept(one, "/var/lib/dpkg/status", content=bytes(2 << 20)),
+        lambda one: replace(one, reasons=(*one.reasons, Reason(ReasonKind.BASE, "x"))),
+        lambda one: replace(one, reasons=(*one.reasons, Reason(ReasonKind.SHELL, "x"))),
+        lambda one: replace(one, total_files=one.total_files + 1),
+    ],
+)  # fmt: skip
+def test_what_no_plan_can_be_is_refused(change: Callable[[Resolution], Resolution]) -> None:
+    """Who worked it out has read hostile files."""
+    one = found()
+    expand(one, TREE)
+    assert change(one) != one
+    with pytest.raises(SlimError, match="cannot use what was worked out of the image"):
+        expand(change(one), TREE)
+
+
+def test_a_file_that_gives_rights_is_not_written_anew() -> None:
+    one = kept(found(), "/var/lib/dpkg/status", content=b"Package: a\n\n")
+    assert expand(one, TREE).by_path()[RootPath("/var/lib/dpkg/status")].content == b"Package: a\n\n"
+    status = replace(TREE.entries[RootPath("/var/lib/dpkg/status")], mode=0o4755)
+    entries = {**TREE.entries, status.path: status}
+    with pytest.raises(SlimError, match="is not written anew"):
+        expand(one, Rootfs.of(entries.values(), TREE.reader))
+
+
+def test_metadata_behind_a_link_is_metadata() -> None:
+    tree = rootfs({"/var/lib/dpkg": "-> /usr/share/db", "/usr/share/db/status": "Package: a\nVersion: 1\n\n"})
+    one = resolution(tree, NOTHING, Selection(keep=("/usr/share/db/status",)), SOURCE)
+    assert expand(kept(one, "/usr/share/db/status", content=b""), tree)
+
+
+def test_warnings_are_bounded() -> None:
+    one = replace(found(), warnings=tuple(f"{number}" * 9000 for number in range(1, 5000)), notes=("x" * 5000,))
+    plan = expand(one, TREE)
+    assert len(plan.warnings) == 201
+    assert max(map(len, (*plan.warnings, *plan.notes))) == 2000
+    assert plan.warnings[-1] == "and 4799 more"

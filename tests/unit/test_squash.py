@@ -139,3 +139,10 @@ def test_an_export_that_breaks_off_is_an_error(tmp_path: Path, length: int) -> N
 )  # fmt: skip
 def test_what_a_dockerfile_can_say(config: dict[str, Any], lines: list[str]) -> None:
     assert [one.line for one in instructions(config) if one.sayable] == lines
+
+
+def test_a_health_check_that_nests() -> None:
+    """What would be read as JSON without end is a command line that no Dockerfile can hold."""
+    for text in ("[" * 20_000, '{"a":' * 5000, "[" * 20_000 + "]" * 20_000):
+        lines = [one for one in instructions({"Healthcheck": {"Test": ["CMD-SHELL", text]}}) if one.sayable]
+        assert len(lines) == (0 if text.startswith("[") else 1)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import errno
-import marshal
 import os
+import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin import descriptors, tree_reader
+from docker_slim_plugin import children, descriptors, tree_reader
+from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model import Entry, EntryKind, RootPath
 from docker_slim_plugin.tree_channel import Ended, TreeChannel
 from docker_slim_plugin.tree_index import Corrections, read_index
+from docker_slim_plugin.tree_records import Record, packed, unpacked
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ def tree(tmp_path: Path) -> Iterator[int]:
 
 
 def entries(tree: int) -> dict[str, Entry]:
-    data = marshal.dumps(tree_reader.index(tree))
+    data = packed(tree_reader.index(tree))
     memory = os.memfd_create("index")
     os.write(memory, data)
     found = read_index(memory, len(data))
@@ -121,3 +124,114 @@ def test_corrections() -> None:
     root, gone, changed = (Entry(path=RootPath(path), kind=EntryKind.DIRECTORY, mode=0o755) for path in ("/", "/x", "/y"))
     better = Entry(path=RootPath("/y"), kind=EntryKind.DIRECTORY, mode=0o700)
     assert Corrections(frozenset({RootPath("/x")}), (better,)).applied([root, gone, changed]) == [root, better]
+
+
+def record(path: bytes, mode: int = 0o040755, **others: object) -> Record:
+    numbers = {"uid": 0, "gid": 0, "size": 0, "mtime_ns": 0, "rdev": 0, "inode": 1, "links": 1}
+    return Record(path=path, mode=mode, target=b"", xattrs={}, **{**numbers, **others})  # type: ignore[arg-type]
+
+
+def read(data: bytes, size: int | None = None) -> tuple[Entry, ...]:
+    memory = os.memfd_create("index")
+    try:
+        os.write(memory, data)
+        return read_index(memory, len(data) if size is None else size)
+    finally:
+        os.close(memory)
+
+
+def test_records_come_through_as_they_are() -> None:
+    odd = Record(b"/\xff\n", 0o107777, 2**32 - 1, 7, 2**63, -1, 2**64 - 1, b"\xfe/..", 2**64 - 1, 2, {b"user.a": b"\0", b"user.b": b""})
+    late = record(b"/x", mtime_ns=2**64 * 10 + 1)
+    assert list(unpacked(packed([record(b"/"), odd, late]))) == [record(b"/"), odd, late]
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [record(b"")],
+        [record(b"/a")],
+        [record(b"/"), record(b"/")],
+        [record(b"/"), record(b"/a"), record(b"/a")],
+        [record(b"/"), record(b"/a/b")],
+        [record(b"/"), record(b"/a/b"), record(b"/a")],
+        [record(b"/"), record(b"/a", 0o100644), record(b"/a/b")],
+        [record(b"/", 0o120777), record(b"/a")],
+        [record(b"/"), record(b"/..")],
+        [record(b"/"), record(b"/."), record(b"/./a")],
+        [record(b"/"), record(b"//")],
+        [record(b"/"), record(b"a")],
+        [record(b"/"), record(b"/a\0/b")],
+        [record(b"/"), record(b"/a", 0o030644)],
+    ],
+)  # fmt: skip
+def test_what_is_no_tree_is_refused(records: list[Record]) -> None:
+    with pytest.raises(SlimError, match="cannot use what the process that reads the image's files says"):
+        read(packed(records))
+
+
+def test_bytes_that_are_no_index_are_refused() -> None:
+    good = packed([record(b"/"), record(b"/a")._replace(xattrs={b"user.a": b"x" * 9})])
+    assert len(read(good)) == 2
+    for bad in (b"", b"\0" * 32, b"\xff" * 500, good[:-1], good + b"x", *(good[:at] for at in range(0, len(good), 7))):
+        with pytest.raises(SlimError):
+            read(bad)
+    for at in range(len(good)):
+        for flip in (1, 0x80, 0xFF):
+            bad = bytearray(good)
+            bad[at] ^= flip
+            with suppress(SlimError):
+                read(bytes(bad))
+    with pytest.raises(SlimError, match="it is too long"):
+        read(good, 1 << 40)
+
+
+def test_who_does_not_take_the_answers_keeps_nobody_waiting(tree: int) -> None:
+    """The process that parses files may be anybody's by then: main asks the same reader."""
+    ours, trusted = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    numbers = [trusted.fileno(), other.fileno()]
+    with ours, trusted, theirs, other, children.start("tree_reader", numbers, descriptors=numbers) as process:
+        trusted.close()
+        other.close()
+        ours.settimeout(20)
+        theirs.settimeout(0.5)
+        with suppress(OSError):
+            while True:
+                descriptors.send(theirs, b"open /none")
+        assert TreeChannel(ours).ask(b"root", tree)[0] == "ok"
+        TreeChannel(ours).open(RootPath("/etc/file")).close()
+        ours.close()
+        assert process.wait(20) == 0
+
+
+def test_a_reader_that_does_not_answer() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        ours.settimeout(0.05)
+        with pytest.raises(Ended):
+            TreeChannel(ours).ask(b"index")
+
+
+def test_no_directory_is_too_deep(tmp_path: Path) -> None:
+    """What lies below a name that no path can have is not read: names would take memory by the square of the depth."""
+    here = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    top = os.dup(here)
+    for _ in range(60):
+        os.mkdir("d" * 200, dir_fd=here)
+        below = os.open("d" * 200, os.O_RDONLY | os.O_DIRECTORY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    found = tree_reader.index(top)
+    os.close(top)
+    assert 4096 <= max(len(one.path) for one in found) < 4096 + 256
+    shutil.rmtree(tmp_path / ("d" * 200))
+
+
+def test_a_name_that_is_listed_and_not_there(tree: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An overlay lists the whiteouts of a directory that one layer alone has, and denies them when they are asked for."""
+    listed = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda directory: [*listed(directory), "whiteout"])
+    assert "/fifo" in entries(tree)
+    assert "/whiteout" not in entries(tree)
