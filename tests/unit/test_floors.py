@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "docker_slim_plugin"
 FLOORS = (
-    {"__init__", "children", "descriptors", "errors", "linux", "model", "mountinfo", "records"},
+    {"__init__", "children", "descriptors", "errors", "linux", "model", "mountinfo", "records", "tree_records"},
     {"privileges", "runs"},
     {"confinement"},
     {"cancel", "clone_root"},
