@@ -70,4 +70,3 @@ def opened(engine: Engine, reference: str, source: SourceImage, directory: Path,
             blobs, history = read_saved(stream, directory, image)
         rootfs, _ = tree.wait()
         yield Common(image=tree.measured(), rootfs=rootfs, blobs=blobs, history=history)
-
