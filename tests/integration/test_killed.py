@@ -1,6 +1,7 @@
 """Each verb, ended at a moment of chance: SIGINT and SIGTERM leave nothing, SIGKILL nothing once `prune` has run.
 
-One moment of each in every run of the tests; DOCKER_SLIM_MOMENTS=30 tries as many for each verb and signal.
+Only where DOCKER_SLIM_MOMENTS=30 says how many for each verb and signal: it takes long, and shows what an engine
+under load still ends after us. Fixed moments are in test_stopped.py.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from tests.integration.test_base import PERL
 from tests.integration.test_run import SERVER, build, remove
 
 pytestmark = pytest.mark.integration
+if not os.environ.get("DOCKER_SLIM_MOMENTS"):
+    pytest.skip("DOCKER_SLIM_MOMENTS says how many moments are tried", allow_module_level=True)
 
-MOMENTS = int(os.environ.get("DOCKER_SLIM_MOMENTS", "1"))
+MOMENTS = int(os.environ.get("DOCKER_SLIM_MOMENTS", "0"))
 IMAGE, BASE = "docker-slim-killed/server", "debian:bookworm"
 TAG = "docker-slim-killed/made"
 CONTAINER = "docker-slim-killed"
