@@ -51,6 +51,8 @@ class Engine:
     claims: list[Claim] = field(default_factory=list)
     making: list[object] = field(default_factory=list)
     """Requests to make something that the engine has not answered; it goes on with one that we cut off."""
+    loading: list[object] = field(default_factory=list)
+    """Archives that the engine was given and has not been seen to have loaded: it goes on when we are cut off."""
 
     @property
     def api(self) -> Any:
@@ -224,10 +226,12 @@ class Engine:
     @translated
     def load(self, archive: BinaryIO) -> None:
         """Load an archive as `docker load` does."""
+        self.loading.append(archive)
         for answer in self.api.load_image(archive, quiet=True):
             if "error" in answer:
                 said = str(answer["error"])
                 raise SlimError(f"cannot load the slim image: {said}", hint=advice_on_space(said))
+        self.loading.remove(archive)
 
     @translated
     def import_tar(self, stream: BinaryIO, changes: Sequence[str] = (), *, form: str) -> None:
@@ -338,7 +342,7 @@ class Engine:
         except BaseException:
             self._abandon_all()
             # What comes later than that is for `prune`, which must know whose it is.
-            if not self.making:
+            if not self.making and not self.loading:
                 runs.forget(self.run_id)
             raise
         else:
