@@ -207,8 +207,8 @@ def _is_array(text: str) -> bool:
     except ValueError:
         return False
     except RecursionError:
-        # Only what begins as one nests.
-        return text.startswith("[")
+        # How deep JSON may nest is the Python version's choice; what does not end as an array is none in any.
+        return text.startswith("[") and text.endswith("]")
 
 
 def _word(text: str) -> str:
