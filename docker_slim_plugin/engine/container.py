@@ -220,8 +220,7 @@ class Container:
     def commit(self, reference: str) -> None:
         """Write an image of what is in it now, as `docker commit` does."""
         repository, _, tag = reference.rpartition(":")
-        with self.engine.asked():
-            self.engine.api.commit(self.id, repository, tag)
+        self.engine.in_flight.answer(lambda: self.engine.api.commit(self.id, repository, tag))
 
     def remove(self) -> None:
         """Remove it and its anonymous volumes, running or not; it is gone afterwards, whoever has begun with it."""

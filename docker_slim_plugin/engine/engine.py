@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import os
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -27,15 +26,13 @@ from docker_slim_plugin.engine.border import Blocks, ImageMissing, advice_on_spa
 from docker_slim_plugin.engine.claims import Claim
 from docker_slim_plugin.engine.container import Container
 from docker_slim_plugin.engine.identity import LABEL, TEMPORARY
+from docker_slim_plugin.engine.inflight import InFlight, Upload
 from docker_slim_plugin.engine.platform import architecture, is_native, suits
 from docker_slim_plugin.engine.variables import given
-from docker_slim_plugin.errors import Interrupted, SlimError
+from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.gate import GATE_PATH
 from docker_slim_plugin.model import SourceImage
 from docker_slim_plugin.workspace import check, workspace
-
-CUT_OFF_SECONDS, CUT_OFF_PAUSE = 3.0, 0.1
-"""How long we wait for what the engine was asked for when we were interrupted; and between two looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +46,7 @@ class Engine:
     remover: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "remover"))
     removals: list[Future[None]] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
-    making: list[object] = field(default_factory=list)
-    """Requests to make something that the engine has not answered; it goes on with one that we cut off."""
-    loading: list[object] = field(default_factory=list)
-    """Archives that the engine was given and has not been seen to have loaded: it goes on when we are cut off."""
+    in_flight: InFlight = field(default_factory=InFlight)
 
     @property
     def api(self) -> Any:
@@ -65,9 +59,17 @@ class Engine:
         return cls(reach(address), address, tuple(global_options))
 
     def docker(
-        self, *arguments: str, quiet: bool = True, more: Mapping[str, str] | None = None, inherited: Sequence[int] = ()
+        self,
+        *arguments: str,
+        quiet: bool = True,
+        more: Mapping[str, str] | None = None,
+        inherited: Sequence[int] = (),
+        alone: bool = False,
     ) -> subprocess.CompletedProcess[str]:
-        """Run the user's own docker client, with `more` in its environment and some of our descriptors."""
+        """Run the user's own docker client, with `more` in its environment and some of our descriptors.
+
+        One that runs `alone` is not interrupted by a terminal's Ctrl-C.
+        """
         client = os.environ.get("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND") or "docker"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_CLI_PLUGIN_")}
         return subprocess.run(
@@ -80,6 +82,7 @@ class Engine:
             errors="surrogateescape",
             env=environment | dict(more or {}),
             pass_fds=tuple(inherited),
+            start_new_session=alone,
         )
 
     @translated
@@ -161,8 +164,9 @@ class Engine:
         with workspace(self.run_id) as directory, given(options) as said:
             file = directory / "cid"
             arguments = ["--cidfile", str(file), "--label", f"{LABEL}={self.run_id}", *said.options, image, *argv]
-            with self.asked():
-                answer = self.docker("create", *arguments, more=said.environment, inherited=said.descriptors)
+            answer = self.in_flight.answer(
+                lambda: self.docker("create", *arguments, more=said.environment, inherited=said.descriptors, alone=True)
+            )
             if answer.returncode:
                 reason = answer.stderr.strip().removeprefix("docker: ").removeprefix("Error response from daemon: ")
                 first = reason.splitlines()[0] if reason else "no reason given"
@@ -200,8 +204,8 @@ class Engine:
     @contextmanager
     def plain(self, image: str, entrypoint: Sequence[str]) -> Iterator[Container]:
         """Yield a container without network or options, made but not started; it is removed while we go on."""
-        with self.asked():
-            made = translated(self.api.create_container)(
+        made = self.in_flight.answer(
+            lambda: translated(self.api.create_container)(
                 image,
                 entrypoint=list(entrypoint),
                 command=["-"],
@@ -210,6 +214,7 @@ class Engine:
                 healthcheck={"Test": ["NONE"]},
                 host_config=self.api.create_host_config(network_mode="none"),
             )
+        )
         container = Container(self, made["Id"])
         try:
             yield container
@@ -226,24 +231,27 @@ class Engine:
     @translated
     def load(self, archive: BinaryIO) -> None:
         """Load an archive as `docker load` does."""
-        self.loading.append(archive)
-        for answer in self.api.load_image(archive, quiet=True):
+        upload = Upload(archive)
+        for answer in self.in_flight.answer(lambda: list(self.api.load_image(upload, quiet=True)), upload):
             if "error" in answer:
                 said = str(answer["error"])
                 raise SlimError(f"cannot load the slim image: {said}", hint=advice_on_space(said))
-        self.loading.remove(archive)
 
     @translated
-    def import_tar(self, stream: BinaryIO, changes: Sequence[str] = (), *, form: str) -> None:
+    def import_tar(self, tar: BinaryIO, changes: Sequence[str] = (), *, form: str) -> None:
         """Import a tar as `docker import` does, under the temporary name of `form`."""
         asked = {"fromSrc": "-", "repo": TEMPORARY, "tag": self.tag(form), "changes": list(changes)}
+        upload = Upload(tar)
         # The SDK's own import waits for ever.
-        answer = self.api.post(
-            f"{self.api.base_url}/v{self.api.api_version}/images/create",
-            data=stream,
-            params=asked,
-            headers={"Content-Type": "application/tar"},
-            timeout=TIMEOUT,
+        answer = self.in_flight.answer(
+            lambda: self.api.post(
+                f"{self.api.base_url}/v{self.api.api_version}/images/create",
+                data=upload,
+                params=asked,
+                headers={"Content-Type": "application/tar"},
+                timeout=TIMEOUT,
+            ),
+            upload,
         )
         if not answer.ok:
             raise SlimError(f"cannot import the slim image: {answer.text.strip()}", hint=advice_on_space(answer.text))
@@ -280,47 +288,31 @@ class Engine:
         except APIError as error:
             raise SlimError(f"cannot remove {reference}: {error}", hint="docker slim prune") from error
 
-    @contextmanager
-    def asked(self) -> Iterator[None]:
-        """Note that the engine is asked to make something, until it has answered."""
-        request = object()
-        self.making.append(request)
-        try:
-            yield
-        except Interrupted:
-            raise
-        except BaseException:
-            self.making.remove(request)
-            raise
-        self.making.remove(request)
-
-    def abandon(self) -> int:
-        """Remove every container of this run, so that whatever waits for one of them stops waiting; return how many.
+    def abandon(self) -> None:
+        """Remove every container of this run, so that whatever waits for one of them stops waiting.
 
         One that cannot be removed keeps none of the others; SlimError says so in the end.
         """
         failed: list[SlimError] = []
-        found = self._labelled()
-        for item in found:
+        for item in self._labelled():
             try:
                 Container(self, item["Id"]).remove()
             except SlimError as error:
                 failed.append(error)
         if failed:
             raise failed[0]
-        return len(found)
 
     def _abandon_all(self) -> None:
-        """Remove every container of this run, and what the engine was still asked for, once it is there."""
+        """Remove every container and every unnamed or temporary image of this run."""
         self.abandon()
-        deadline = time.monotonic() + CUT_OFF_SECONDS
-        while self.making and time.monotonic() < deadline:
-            time.sleep(CUT_OFF_PAUSE)
-            del self.making[: self.abandon()]
         # What is being removed already, `abandon` does not wait for.
         wait(self.removals)
         for image in self.nameless(f"{LABEL}={self.run_id}"):
             self.unname(image["Id"])
+        for image in self.temporary_images():
+            for name in image.get("RepoTags") or ():
+                if name.startswith(self.temporary("")):
+                    self.unname(name)
 
     @translated
     def _labelled(self) -> list[dict[str, Any]]:
@@ -330,8 +322,7 @@ class Engine:
     def nothing_left(self) -> Iterator[None]:
         """Write this run down; wait for removals, and remove all of this run's containers when it fails.
 
-        One of those may have been made by a `docker create` that we cut off. A run of which something may be left stays
-        written down.
+        A run of which something may be left stays written down.
         """
         check()
         runs.write_down(self.run_id)
@@ -342,7 +333,7 @@ class Engine:
         except BaseException:
             self._abandon_all()
             # What comes later than that is for `prune`, which must know whose it is.
-            if not self.making and not self.loading:
+            if not self.in_flight.unanswered:
                 runs.forget(self.run_id)
             raise
         else:
@@ -366,5 +357,9 @@ class Engine:
     @translated
     def ours(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Return the API's records of all containers and temporary images that runs of docker slim own or left."""
-        labelled = self.api.containers(all=True, filters={"label": LABEL})
-        return list(labelled), list(self.api.images(name=TEMPORARY))
+        return list(self.api.containers(all=True, filters={"label": LABEL})), self.temporary_images()
+
+    @translated
+    def temporary_images(self) -> list[dict[str, Any]]:
+        """Return the API's records of all images that have a temporary name of ours."""
+        return list(self.api.images(name=TEMPORARY))
