@@ -36,9 +36,9 @@ def metadata() -> int:
         sys.stdout.write(METADATA % __version__ + "\n")
         sys.stdout.flush()
     except OSError:
-        from docker_slim_plugin import streams  # noqa: PLC0415
+        from docker_slim_plugin.host import standard_streams  # noqa: PLC0415
 
-        streams.silence(sys.stdout)
+        standard_streams.silence(sys.stdout)
         return 1
     return 0
 
@@ -51,10 +51,11 @@ def bounded(arguments: list[str]) -> int:
     # To look for garbage among all that is imported is a quarter of the time that it takes.
     gc.set_threshold(GARBAGE)
 
-    from docker_slim_plugin import cancel, streams  # noqa: PLC0415
+    from docker_slim_plugin import cancel  # noqa: PLC0415
     from docker_slim_plugin.errors import Interrupted, SlimError  # noqa: PLC0415
+    from docker_slim_plugin.host import standard_streams  # noqa: PLC0415
 
-    out, err = streams.guard()
+    out, err = standard_streams.guard()
     try:
         cancel.install()
         if address := os.environ.pop(cancel.SOCKET, ""):
@@ -75,9 +76,9 @@ def bounded(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        streams.silence(sys.stdout)
+        standard_streams.silence(sys.stdout)
         return 1
-    return streams.closing(status, out, err)
+    return standard_streams.closing(status, out, err)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from typing import Any
 import docker
 from inotify_simple import INotify, flags
 
-from docker_slim_plugin import runs
-from docker_slim_plugin.rootmount import lower_directories
+from docker_slim_plugin.host import run_registry
+from docker_slim_plugin.kernel.root_mount import lower_directories
 
 GENERATED = re.compile(
     r"/var/lib/dpkg/(?:status|diversions|info/.*\.(?:list|md5sums|conffiles)|status\.d/.*\.md5sums)"
@@ -129,7 +129,7 @@ class Session:
 
     def begin(self) -> None:
         """Remember all runs that are written down from now on."""
-        directory = runs.state_directory(os.environ) / "runs"
+        directory = run_registry.state_directory(os.environ) / "runs"
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._watch = INotify()
         self._watch.add_watch(directory, flags.CREATE)
@@ -155,7 +155,7 @@ def marked() -> list[tuple[str, str]]:
         found += [(image, *_lines("image", "inspect", "--format", '{{index .Config.Labels "docker-slim.run"}}', image))]
     places = {Path(os.environ.get("TMPDIR") or "/var/tmp"), Path(tempfile.gettempdir())}
     found += [(str(path), path.name.removeprefix("docker-slim-")) for place in places for path in place.glob("docker-slim-*")]
-    return [(name, match[0]) for name, text in found if (match := re.search(runs.RUN_ID, text))]
+    return [(name, match[0]) for name, text in found if (match := re.search(run_registry.RUN_ID, text))]
 
 
 def _node_differences(path: str, wanted: Node, given: Node, *, generated: Collection[str], built: bool) -> list[str]:

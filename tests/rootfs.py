@@ -6,8 +6,8 @@ import io
 from collections.abc import Mapping
 from typing import BinaryIO
 
-from docker_slim_plugin.model import Entry, EntryKind, RootPath
-from docker_slim_plugin.rootfs import Rootfs, parents
+from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
+from docker_slim_plugin.rootfs.index import Rootfs, parents
 
 
 class Contents:

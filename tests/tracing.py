@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from docker_slim_plugin.gate import GATE_NAME, GATES, find_gate
-from docker_slim_plugin.model import Access, AccessKind
-from docker_slim_plugin.observe.follow import Follower
+from docker_slim_plugin.engine.gate import GATE_NAME, GATES, find_gate
+from docker_slim_plugin.model.observation import Access, AccessKind
+from docker_slim_plugin.observe.tracer.client import Follower
 
 INCLUDES = """
 #define _GNU_SOURCE

@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from docker_slim_plugin.base.kinds import Judge, Kind, Rule, exclusions
-from docker_slim_plugin.model import Entry, EntryKind, FilePlan, Group, Kept, Reason, ReasonKind, RootPath
-from docker_slim_plugin.resolve.packages import Packages, plain
-from docker_slim_plugin.rootfs import Rootfs
+from docker_slim_plugin.base.file_kinds import Judge, Kind, Rule, exclusions
+from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
+from docker_slim_plugin.model.plan import FilePlan, Group, Kept, Reason, ReasonKind
+from docker_slim_plugin.resolve.packages.ownership import Packages, plain
+from docker_slim_plugin.rootfs.index import Rootfs
 
 CONFIGURATION = RootPath("/etc/dpkg/dpkg.cfg.d")
 FILE = "docker-slim"

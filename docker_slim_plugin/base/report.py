@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from docker_slim_plugin import __version__
+from docker_slim_plugin.base.dpkg_selections import Unneeded
 from docker_slim_plugin.base.plan import Dropped
-from docker_slim_plugin.base.selections import Unneeded
-from docker_slim_plugin.model import SlimImage, SourceImage
+from docker_slim_plugin.model.image import SlimImage, SourceImage
 
 SCHEMA_VERSION = 1
 

@@ -10,7 +10,7 @@ from docker_slim_plugin.cli import options, screen, values
 from docker_slim_plugin.cli.session import Session, app, spelled
 from docker_slim_plugin.cli.trace import check_output, write_trace
 from docker_slim_plugin.errors import UsageError
-from docker_slim_plugin.request import Request
+from docker_slim_plugin.model.request import Request
 
 
 @app.command(
@@ -64,11 +64,11 @@ def attach_container(
 
 
 def _attach(container: str, request: Request, shown: screen.Shown, output: str) -> int:
-    from docker_slim_plugin import pipeline  # noqa: PLC0415 (the SDK and the tracer: not for --help)
+    from docker_slim_plugin.workflows.attach import attach  # noqa: PLC0415 (the SDK and the tracer: not for --help)
 
     with screen.Screen(shown) as progress:
         if request.until == "enter":
             progress.note("watching: press enter to stop")
-        text, image, traces = pipeline.attach(container, request, progress)
+        text, image, traces = attach(container, request, progress)
         write_trace(text, traces, output, image, progress)
     return 0

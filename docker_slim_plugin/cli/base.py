@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from docker_slim_plugin.base.kinds import KINDS, NAMES, USUAL
+from docker_slim_plugin.base.file_kinds import KINDS, NAMES, USUAL
 from docker_slim_plugin.cli import options, outcome, screen
 from docker_slim_plugin.cli.session import Session, app, shown, spelled
 from docker_slim_plugin.cli.text import printable, seconds, size, table
 from docker_slim_plugin.errors import UsageError
 
 if TYPE_CHECKING:
-    from docker_slim_plugin.base.make import BaseRequest
     from docker_slim_plugin.base.report import BaseReport
+    from docker_slim_plugin.workflows.base import BaseRequest
 
 _SETS = {"usual": USUAL, "all": NAMES}
 _ALL = "; ".join(f"{kind.name} ({kind.what})" for kind in KINDS)
@@ -95,7 +95,7 @@ def base(
     docker slim base --keep-locale de --no-drop zoneinfo debian:bookworm
     docker slim base --purge e2fsprogs,libext2fs2 --tag our/base debian:bookworm
     """  # noqa: D301
-    from docker_slim_plugin.base.make import BaseRequest  # noqa: PLC0415 (the SDK: not for --help)
+    from docker_slim_plugin.workflows.base import BaseRequest  # noqa: PLC0415 (the SDK: not for --help)
 
     session: Session = context.obj
     request = BaseRequest(
@@ -124,7 +124,7 @@ def _kinds(option: str, values: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _base(request: BaseRequest, shown: screen.Shown) -> int:
-    from docker_slim_plugin.base.make import make  # noqa: PLC0415
+    from docker_slim_plugin.workflows.base import make  # noqa: PLC0415
 
     with screen.Screen(shown) as progress:
         report = make(request, progress)

@@ -10,7 +10,7 @@ from docker_slim_plugin.cli import options, values
 from docker_slim_plugin.cli.run import write
 from docker_slim_plugin.cli.session import Session, app, shown, spelled
 from docker_slim_plugin.errors import UsageError
-from docker_slim_plugin.request import Request
+from docker_slim_plugin.model.request import Request
 
 
 @app.command("build", cls=spelled("[OPTIONS] --trace FILE... IMAGE"), short_help="Slim an image by traces of its runs")

@@ -15,7 +15,7 @@ from docker_slim_plugin.cli.text import printable, size, table
 from docker_slim_plugin.errors import UsageError
 
 if TYPE_CHECKING:
-    from docker_slim_plugin.sharing.share import LayersRequest, Sharing
+    from docker_slim_plugin.workflows.layers import LayersRequest, Sharing
 
 Images = Annotated[list[str], typer.Argument(metavar="IMAGE IMAGE...", help="Images to compare.", show_default=False)]
 Tag = Annotated[
@@ -60,7 +60,7 @@ def layers_of(
     as_asked = shown(session, form=form, quiet=quiet, verbose=verbose)
 
     def work() -> int:
-        from docker_slim_plugin.sharing.share import LayersRequest  # noqa: PLC0415 (the SDK: not for --help)
+        from docker_slim_plugin.workflows.layers import LayersRequest  # noqa: PLC0415 (the SDK: not for --help)
 
         request = LayersRequest(images=tuple(images), least=least, tag=tag, global_options=session.global_options)
         return _layers(request, as_asked)
@@ -69,7 +69,7 @@ def layers_of(
 
 
 def _layers(request: LayersRequest, shown: screen.Shown) -> int:
-    from docker_slim_plugin.sharing.share import share  # noqa: PLC0415
+    from docker_slim_plugin.workflows.layers import share  # noqa: PLC0415
 
     with screen.Screen(shown) as progress:
         found = share(request, progress)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from docker_slim_plugin.resolve.hints import HINTS
+from docker_slim_plugin.resolve.presets import HINTS
 
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Image to slim.", show_default=False)]
 ContainerName = Annotated[

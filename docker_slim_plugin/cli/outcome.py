@@ -10,13 +10,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from docker_slim_plugin import outfile
 from docker_slim_plugin.cli.screen import Screen, Shown
 from docker_slim_plugin.cli.text import counted, printable, seconds, size, table
+from docker_slim_plugin.engine.secrets import secrets_of
+from docker_slim_plugin.engine.secrets import shown as sayable
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.model import FilePlan, Observations, SlimImage, SourceImage
-from docker_slim_plugin.redact import secrets_of
-from docker_slim_plugin.redact import shown as sayable
+from docker_slim_plugin.host import output_file
+from docker_slim_plugin.model.image import SlimImage, SourceImage
+from docker_slim_plugin.model.observation import Observations
+from docker_slim_plugin.model.plan import FilePlan
 
 STDOUT = "-"
 """As a report's outputs spell it."""
@@ -78,7 +80,7 @@ def write_id(shown: Shown, identity: str) -> None:
     """Write the image's id where --iidfile asks for it."""
     try:
         if shown.iidfile:
-            outfile.write(shown.iidfile, identity.encode("ascii"))
+            output_file.write(shown.iidfile, identity.encode("ascii"))
     except OSError as error:
         text = f"cannot write {shown.iidfile}: {error.strerror}; the image is {identity}"
         raise SlimError(text, hint="--iidfile FILE") from error

@@ -10,7 +10,7 @@ import typer
 
 from docker_slim_plugin.cli import options, outcome, screen, values
 from docker_slim_plugin.cli.session import Session, app, shown, spelled
-from docker_slim_plugin.request import ConfigChanges, PackRequest
+from docker_slim_plugin.model.request import ConfigChanges, PackRequest
 
 Source = Annotated[str, typer.Argument(metavar="IMAGE", help="Image to take from.", show_default=False)]
 Paths = Annotated[
@@ -159,7 +159,7 @@ def pack_image(
 
 
 def _pack(request: PackRequest, shown: screen.Shown) -> int:
-    from docker_slim_plugin.pack import pack  # noqa: PLC0415 (the SDK: not for --help)
+    from docker_slim_plugin.workflows.pack import pack  # noqa: PLC0415 (the SDK: not for --help)
 
     with screen.Screen(shown) as progress:
         report = pack(request, progress)

@@ -6,7 +6,7 @@ import typer
 
 from docker_slim_plugin.cli import options, outcome, screen, values
 from docker_slim_plugin.cli.session import AS_DOCKER_RUN, DOCKERS, Session, app, shown
-from docker_slim_plugin.request import Request
+from docker_slim_plugin.model.request import Request
 
 
 @app.command(
@@ -84,7 +84,7 @@ def slim_image(
 
 def write(request: Request, shown: screen.Shown) -> int:
     """Do what `run` and `build` do, and print what came of it."""
-    from docker_slim_plugin.pipeline import slim  # noqa: PLC0415 (the SDK and the tracer: not for --help)
+    from docker_slim_plugin.workflows.slim import slim  # noqa: PLC0415 (the SDK and the tracer: not for --help)
 
     with screen.Screen(shown) as progress:
         report = slim(request, progress)

@@ -18,9 +18,9 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from docker_slim_plugin import outfile
 from docker_slim_plugin.cli.text import printable, seconds, table
-from docker_slim_plugin.doctor import Check
+from docker_slim_plugin.host import output_file
+from docker_slim_plugin.workflows.host_checks import Check
 
 LONGEST = 2000
 """Characters of one message."""
@@ -71,7 +71,7 @@ class Screen:
         if self._shown.iidfile:
             # As docker build does: if this run fails, nobody shall take the id of another one for its result.
             with suppress(OSError):
-                outfile.remove(self._shown.iidfile)
+                output_file.remove(self._shown.iidfile)
         if self._console.is_terminal and not self._console.is_dumb_terminal and not self._shown.quiet:
             spinner = Spinner("dots", text="")
             self._live = Live(

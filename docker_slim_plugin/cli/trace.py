@@ -12,9 +12,9 @@ import typer
 from docker_slim_plugin.cli import options, screen, values
 from docker_slim_plugin.cli.session import AS_DOCKER_RUN, DOCKERS, Session, app, shown
 from docker_slim_plugin.errors import UsageError
+from docker_slim_plugin.model.request import Request
+from docker_slim_plugin.observe.trace import Trace, save
 from docker_slim_plugin.progress import Progress
-from docker_slim_plugin.request import Request
-from docker_slim_plugin.trace import Trace, save
 
 
 @app.command(
@@ -82,10 +82,10 @@ def to_file(output: str) -> bool:
 
 
 def _trace(request: Request, shown: screen.Shown, output: str) -> int:
-    from docker_slim_plugin import pipeline  # noqa: PLC0415 (the SDK and the tracer: not for --help)
+    from docker_slim_plugin.workflows.trace import trace  # noqa: PLC0415 (the SDK and the tracer: not for --help)
 
     with screen.Screen(shown) as progress:
-        text, traces = pipeline.trace(request, progress)
+        text, traces = trace(request, progress)
         write_trace(text, traces, output, request.image, progress)
     return 0
 

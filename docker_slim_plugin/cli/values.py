@@ -9,13 +9,13 @@ import shlex
 import sys
 from collections.abc import Mapping
 
-from docker_slim_plugin import outfile
-from docker_slim_plugin.base.kinds import NAMES
+from docker_slim_plugin.base.file_kinds import NAMES
+from docker_slim_plugin.engine.secrets import env_file
 from docker_slim_plugin.errors import SlimError, UsageError
-from docker_slim_plugin.model import Selection
-from docker_slim_plugin.redact import env_file
-from docker_slim_plugin.resolve.hints import HINTS
-from docker_slim_plugin.tracefile import MAX_SECONDS
+from docker_slim_plugin.host import output_file
+from docker_slim_plugin.model.plan import Selection
+from docker_slim_plugin.observe.trace_format import MAX_SECONDS
+from docker_slim_plugin.resolve.presets import HINTS
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "--format": ("table", "json"),
@@ -106,7 +106,7 @@ def file(name: str) -> str:
     """Return the file's name if one can be written there, or there is none; SlimError otherwise."""
     try:
         if name:
-            outfile.check(name)
+            output_file.check(name)
     except FileNotFoundError as error:
         raise UsageError(f"cannot write {name}: there is no such directory", hint="make the directory first") from error
     except OSError as error:

@@ -11,20 +11,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import psutil
 import requests
 from docker.errors import APIError, NotFound
 
-from docker_slim_plugin import upper
-from docker_slim_plugin.engine.border import Blocks, translated
+from docker_slim_plugin.engine.gate import GATE_NAME, GATE_PATH, GATES
+from docker_slim_plugin.engine.in_flight import InFlight
+from docker_slim_plugin.engine.sdk_errors import Blocks, translated
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.gate import GATE_NAME, GATE_PATH, GATES
-from docker_slim_plugin.rootmount import lower_directories
-
-if TYPE_CHECKING:
-    from docker_slim_plugin.engine.engine import Engine
+from docker_slim_plugin.kernel import overlay_upperdir
+from docker_slim_plugin.kernel.root_mount import lower_directories
 
 LOG_BYTES = 64 * 1024
 INIT_LAYER = (
@@ -49,23 +47,25 @@ _PATIENCE = 20
 class Container:
     """A container of ours."""
 
-    engine: Engine
+    api: Any
+    """The SDK's client."""
+    in_flight: InFlight
     id: str
 
     @translated
     def start(self) -> None:
-        self.engine.api.start(self.id)
+        self.api.start(self.id)
 
     @translated
     def attributes(self) -> dict[str, Any]:
-        return dict(self.engine.api.inspect_container(self.id))
+        return dict(self.api.inspect_container(self.id))
 
     def pid(self) -> int:
         """Return the host pid of the container's first process; 0 when it does not run."""
         return int(self.attributes()["State"]["Pid"])
 
     def _has_gate(self) -> bool:
-        api = self.engine.api
+        api = self.api
         address = f"{api.base_url}/v{api.api_version}/containers/{self.id}/archive"
         return bool(api.head(address, params={"path": GATE_PATH}).status_code == requests.codes.ok)
 
@@ -92,13 +92,13 @@ class Container:
             member = tarfile.TarInfo(GATE_NAME)
             member.mode, member.size = 0o755, len(program)
             tar.addfile(member, io.BytesIO(program))
-        self.engine.api.put_archive(self.id, "/", archive.getvalue())
+        self.api.put_archive(self.id, "/", archive.getvalue())
 
     @translated
     def kill(self, signal: str | None = None) -> None:
         """Send a signal; a container that has ended already is none the worse."""
         try:
-            self.engine.api.kill(self.id, signal)
+            self.api.kill(self.id, signal)
         except APIError as error:
             if error.status_code not in (404, 409) and "not running" not in str(error):
                 raise
@@ -107,7 +107,7 @@ class Container:
     def wait(self, seconds: float) -> int | None:
         """Return the exit status, or None when it still runs after `seconds`."""
         try:
-            return int(self.engine.api.wait(self.id, timeout=max(seconds, 0.1))["StatusCode"])
+            return int(self.api.wait(self.id, timeout=max(seconds, 0.1))["StatusCode"])
         except requests.exceptions.ReadTimeout:
             return None
         except requests.exceptions.ConnectionError as error:
@@ -122,7 +122,7 @@ class Container:
     @translated
     def _logged(self, *, stdout: bool, stderr: bool, lines: int | str = "all") -> str:
         data = bytearray()
-        for block in self.engine.api.logs(self.id, stdout=stdout, stderr=stderr, tail=lines, stream=True, follow=False):
+        for block in self.api.logs(self.id, stdout=stdout, stderr=stderr, tail=lines, stream=True, follow=False):
             data += block
             if len(data) >= LOG_BYTES:
                 break
@@ -146,11 +146,11 @@ class Container:
         if not init and (directories := lower_directories(attributes["State"]["Pid"] or 0)):
             init = str(directories[0])
         found = {"/": 0, "/dev": 0, "/etc": 0}
-        found |= {path: 1 for path in INIT_LAYER if not init or upper.is_in([init], path)}
+        found |= {path: 1 for path in INIT_LAYER if not init or overlay_upperdir.is_in([init], path)}
         place = below.get("UpperDir")
-        own = upper.changes(place, lower) if place else None
+        own = overlay_upperdir.changes(place, lower) if place else None
         if own is None:
-            own = {change["Path"]: int(change["Kind"]) for change in self.engine.api.diff(self.id) or []}
+            own = {change["Path"]: int(change["Kind"]) for change in self.api.diff(self.id) or []}
         return found | own
 
     @translated
@@ -162,7 +162,7 @@ class Container:
         With `follow` it is started at the gate, and `follow` is called with the host pid that waits there. What has
         not ended at the `deadline` (time.monotonic()) is killed.
         """
-        api = self.engine.api
+        api = self.api
         if follow:
             self.put_gate()
         command = [GATE_PATH, *argv] if follow else list(argv)
@@ -195,7 +195,7 @@ class Container:
 
         def kill() -> None:
             with suppress(APIError, requests.RequestException, psutil.NoSuchProcess):
-                pid = int(self.engine.api.exec_inspect(identity)["Pid"] or 0)
+                pid = int(self.api.exec_inspect(identity)["Pid"] or 0)
                 first = psutil.Process(pid)
                 for process in (first, *first.children(recursive=True)) if pid else ():
                     process.kill()
@@ -212,7 +212,7 @@ class Container:
     @contextmanager
     def export(self) -> Iterator[BinaryIO]:
         """Yield the tar stream that `docker export` gives."""
-        response = translated(self.engine.api.export)(self.id, chunk_size=None)
+        response = translated(self.api.export)(self.id, chunk_size=None)
         with io.BufferedReader(Blocks(response), 1 << 20) as stream:
             yield stream
 
@@ -220,11 +220,11 @@ class Container:
     def commit(self, reference: str) -> None:
         """Write an image of what is in it now, as `docker commit` does."""
         repository, _, tag = reference.rpartition(":")
-        self.engine.in_flight.answer(lambda: self.engine.api.commit(self.id, repository, tag))
+        self.in_flight.answer(lambda: self.api.commit(self.id, repository, tag))
 
     def remove(self) -> None:
         """Remove it and its anonymous volumes, running or not; it is gone afterwards, whoever has begun with it."""
-        api = self.engine.api
+        api = self.api
         try:
             # force: a tracee in ptrace-stop does not answer SIGTERM.
             api.remove_container(self.id, v=True, force=True)

@@ -19,20 +19,20 @@ import requests
 from docker import DockerClient
 from docker.errors import APIError, ImageNotFound, NotFound
 
-from docker_slim_plugin import runs
-from docker_slim_plugin.engine import size
+from docker_slim_plugin.engine import image_size
 from docker_slim_plugin.engine.address import TIMEOUT, endpoint, reach
-from docker_slim_plugin.engine.border import Blocks, ImageMissing, advice_on_space, translated
-from docker_slim_plugin.engine.claims import Claim
 from docker_slim_plugin.engine.container import Container
-from docker_slim_plugin.engine.identity import LABEL, TEMPORARY
-from docker_slim_plugin.engine.inflight import InFlight, Upload
+from docker_slim_plugin.engine.environment import given
+from docker_slim_plugin.engine.gate import GATE_PATH
+from docker_slim_plugin.engine.in_flight import InFlight, Upload
+from docker_slim_plugin.engine.labels import LABEL, TEMPORARY
 from docker_slim_plugin.engine.platform import architecture, is_native, suits
-from docker_slim_plugin.engine.variables import given
+from docker_slim_plugin.engine.sdk_errors import Blocks, ImageMissing, advice_on_space, translated
+from docker_slim_plugin.engine.tag_locks import Claim
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.gate import GATE_PATH
-from docker_slim_plugin.model import SourceImage
-from docker_slim_plugin.workspace import check, workspace
+from docker_slim_plugin.host import run_registry
+from docker_slim_plugin.host.workspace import check, workspace
+from docker_slim_plugin.model.image import SourceImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Engine:
     client: DockerClient
     address: str
     global_options: tuple[str, ...] = ()
-    run_id: str = field(default_factory=runs.new_run)
+    run_id: str = field(default_factory=run_registry.new_run)
     remover: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "remover"))
     removals: list[Future[None]] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
@@ -104,7 +104,7 @@ class Engine:
             id=found["Id"],
             digests=tuple(found.get("RepoDigests") or ()),
             tags=tuple(found.get("RepoTags") or ()),
-            size=size.said(found, history),
+            size=image_size.said(found, history),
             os=found.get("Os", "linux"),
             architecture=found.get("Architecture", ""),
             variant=found.get("Variant", ""),
@@ -115,11 +115,15 @@ class Engine:
             graph=found.get("GraphDriver") or {},
         )
 
+    def container_of(self, identity: str) -> Container:
+        """Return the container with this id; the engine is not asked whether there is one."""
+        return Container(self.api, self.in_flight, identity)
+
     @translated
     def existing(self, name: str) -> Container:
         """Return a container of somebody else's; SlimError when there is none."""
         try:
-            return Container(self, str(self.api.inspect_container(name)["Id"]))
+            return self.container_of(str(self.api.inspect_container(name)["Id"]))
         except NotFound as error:
             raise SlimError(f"cannot find the container {name!r}", hint="docker ps") from error
 
@@ -171,7 +175,7 @@ class Engine:
                 reason = answer.stderr.strip().removeprefix("docker: ").removeprefix("Error response from daemon: ")
                 first = reason.splitlines()[0] if reason else "no reason given"
                 raise SlimError(f"cannot create the container: {first}", hint="docker create --help")
-            return Container(self, file.read_text(encoding="ascii").strip())
+            return self.container_of(file.read_text(encoding="ascii").strip())
 
     @contextmanager
     def container(
@@ -215,7 +219,7 @@ class Engine:
                 host_config=self.api.create_host_config(network_mode="none"),
             )
         )
-        container = Container(self, made["Id"])
+        container = self.container_of(made["Id"])
         try:
             yield container
         finally:
@@ -296,7 +300,7 @@ class Engine:
         failed: list[SlimError] = []
         for item in self._labelled():
             try:
-                Container(self, item["Id"]).remove()
+                self.container_of(item["Id"]).remove()
             except SlimError as error:
                 failed.append(error)
         if failed:
@@ -325,7 +329,7 @@ class Engine:
         A run of which something may be left stays written down.
         """
         check()
-        runs.write_down(self.run_id)
+        run_registry.write_down(self.run_id)
         try:
             yield
             for removal in self.removals:
@@ -334,10 +338,10 @@ class Engine:
             self._abandon_all()
             # What comes later than that is for `prune`, which must know whose it is.
             if not self.in_flight.unanswered:
-                runs.forget(self.run_id)
+                run_registry.forget(self.run_id)
             raise
         else:
-            runs.forget(self.run_id)
+            run_registry.forget(self.run_id)
         finally:
             while self.claims:
                 self.claims.pop().close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from docker_slim_plugin.model import SourceImage
+from docker_slim_plugin.model.image import SourceImage
 
 _GOARCH = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "armhf": "arm"}
 

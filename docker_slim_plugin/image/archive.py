@@ -13,7 +13,7 @@ from io import BytesIO
 from typing import Any, BinaryIO
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.model import LayerBlob
+from docker_slim_plugin.model.image import LayerBlob
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.model import LayerBlob, SourceImage
-from docker_slim_plugin.request import ConfigChanges
+from docker_slim_plugin.model.image import LayerBlob, SourceImage
+from docker_slim_plugin.model.request import ConfigChanges
 
 _SHOWN = 500
 EPOCH = "SOURCE_DATE_EPOCH"

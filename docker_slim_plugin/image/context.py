@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from docker_slim_plugin import outfile
 from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.host import output_file
 from docker_slim_plugin.image.squash import instructions
 
 _DOCKERFILE = "Dockerfile"
@@ -194,7 +194,7 @@ def _place(file: Path, content: str | Path) -> None:
 
 
 def _is_foreign(directory: Path) -> bool:
-    with outfile.place(str(directory)) as there:
+    with output_file.place(str(directory)) as there:
         return there.is_foreign
 
 

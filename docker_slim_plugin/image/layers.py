@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from docker_slim_plugin.image.tar import Inode, inode_of
-from docker_slim_plugin.model import EntryKind, FilePlan, Group, Kept, RootPath
-from docker_slim_plugin.rootfs import parents
+from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.model.plan import FilePlan, Group, Kept
+from docker_slim_plugin.rootfs.index import parents
 
 
 def grouped(plan: FilePlan) -> tuple[tuple[Group, tuple[Kept, ...]], ...]:

@@ -19,8 +19,9 @@ from typing import Any, BinaryIO, NamedTuple, Self
 
 from docker_slim_plugin.errors import SlimError, VerificationFailed
 from docker_slim_plugin.image.tar import WrittenLayer, can_hold, write_tar
-from docker_slim_plugin.model import FilePlan, ReasonKind, RootPath
-from docker_slim_plugin.rootfs import ROOT
+from docker_slim_plugin.model.entry import RootPath
+from docker_slim_plugin.model.plan import FilePlan, ReasonKind
+from docker_slim_plugin.rootfs.index import ROOT
 
 FORM = "squashed"
 _MOST = 5

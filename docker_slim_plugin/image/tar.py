@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.model import Entry, EntryKind, Kept, LayerBlob, RootPath
-from docker_slim_plugin.rootfs import Rootfs
+from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
+from docker_slim_plugin.model.image import LayerBlob
+from docker_slim_plugin.model.plan import Kept
+from docker_slim_plugin.rootfs.index import Rootfs
 
 BLOCK = 512
 _COPY = 1 << 20

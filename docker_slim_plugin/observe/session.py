@@ -10,16 +10,16 @@ import time
 from dataclasses import dataclass, replace
 
 from docker_slim_plugin.engine import Container, Engine
+from docker_slim_plugin.engine.gate import GATE_NAME, GATE_PATH, find_gate, hide_gate, write_gate
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.gate import GATE_NAME, GATE_PATH, find_gate, hide_gate, write_gate
-from docker_slim_plugin.model import Access, Observations, RunResult
-from docker_slim_plugin.observe.again import again_drive, starts_otherwise, with_second
-from docker_slim_plugin.observe.drive import Drive, Seen, last_words, run
-from docker_slim_plugin.observe.follow import Follower
-from docker_slim_plugin.observe.watch import open_watch
-from docker_slim_plugin.pristine import PristineTree
+from docker_slim_plugin.host.workspace import workspace
+from docker_slim_plugin.model.observation import Access, Observations, RunResult
+from docker_slim_plugin.observe.driver import Drive, Seen, last_words, run
+from docker_slim_plugin.observe.restart import again_drive, starts_otherwise, with_second
+from docker_slim_plugin.observe.tracer.client import Follower
+from docker_slim_plugin.observe.watcher.watcher import open_watch
 from docker_slim_plugin.progress import Progress
-from docker_slim_plugin.workspace import workspace
+from docker_slim_plugin.rootfs.pristine import PristineTree
 
 START_SECONDS = 20.0
 

@@ -7,18 +7,9 @@ import posixpath
 from dataclasses import replace
 from typing import BinaryIO
 
-from docker_slim_plugin.model import (
-    Busybox,
-    Entry,
-    EntryKind,
-    FilePlan,
-    Group,
-    Kept,
-    Reason,
-    ReasonKind,
-    RootPath,
-)
-from docker_slim_plugin.rootfs import ROOT, Rootfs
+from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
+from docker_slim_plugin.model.plan import Busybox, FilePlan, Group, Kept, Reason, ReasonKind
+from docker_slim_plugin.rootfs.index import ROOT, Rootfs
 
 PLACES = ("/bin/busybox", "/.busybox/busybox")
 """Where the program goes: the first that is free."""

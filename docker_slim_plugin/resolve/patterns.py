@@ -11,8 +11,8 @@ import fnmatch
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from docker_slim_plugin.model import EntryKind, RootPath
-from docker_slim_plugin.rootfs import ROOT, Rootfs
+from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.rootfs.index import ROOT, Rootfs
 
 MAX_PATTERN = 4096
 """Characters, as many as a path may have; the files of an image hold patterns too."""

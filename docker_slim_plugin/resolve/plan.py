@@ -10,28 +10,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from docker_slim_plugin.gate import GATE_NAME
-from docker_slim_plugin.model import (
-    Access,
-    AccessKind,
-    EntryKind,
-    FilePlan,
-    Observations,
-    Reason,
-    ReasonKind,
-    RootPath,
-    Selection,
-    SourceImage,
+from docker_slim_plugin.engine.gate import GATE_NAME
+from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.model.image import SourceImage
+from docker_slim_plugin.model.observation import Access, AccessKind, Observations
+from docker_slim_plugin.model.plan import FilePlan, Reason, ReasonKind, Selection
+from docker_slim_plugin.resolve import (
+    image_config,
+    patterns,
+    presets,
+    requested_paths,
+    script_interpreters,
+    whole_tree,
 )
-from docker_slim_plugin.resolve import declared, hints, named, packages, patterns, scripts, tree
-from docker_slim_plugin.resolve.aliases import Aliases
-from docker_slim_plugin.resolve.asks import Asks
-from docker_slim_plugin.resolve.elf import Elf
-from docker_slim_plugin.resolve.ledger import Ledger, Need
-from docker_slim_plugin.resolve.loader import Loader
-from docker_slim_plugin.resolve.packages import Packages
-from docker_slim_plugin.resolve.units import Units
-from docker_slim_plugin.rootfs import Rootfs
+from docker_slim_plugin.resolve.elf.elf_file import Elf
+from docker_slim_plugin.resolve.elf.loader import Loader
+from docker_slim_plugin.resolve.elf.static_needs import Asks
+from docker_slim_plugin.resolve.kept_set import Ledger, Need
+from docker_slim_plugin.resolve.packages import ownership
+from docker_slim_plugin.resolve.packages.ownership import Packages
+from docker_slim_plugin.resolve.packages.package_units import Units
+from docker_slim_plugin.resolve.symlink_aliases import Aliases
+from docker_slim_plugin.rootfs.index import Rootfs
 
 ON_LINKS = frozenset({AccessKind.READLINK, AccessKind.CHANGE})
 """What is done to a symlink itself, not to what it leads to."""
@@ -48,15 +48,15 @@ def resolve(
     missed: Iterable[Access] = (),
 ) -> FilePlan:
     """Return what of the image goes into the slim one; `missed` is what a first slim one was found to lack."""
-    database = packages.read(rootfs)
+    database = ownership.read(rootfs)
     dropped, warnings = _dropped(rootfs, selection)
     ledger = Ledger(rootfs, dropped)
     ledger.add(_seen(observations.accesses, ReasonKind.ACCESS))
     ledger.add(_seen(missed, ReasonKind.REPAIR))
-    ledger.add(declared.directories(rootfs, source))
+    ledger.add(image_config.directories(rootfs, source))
     asked, unknown = _asked(rootfs, selection, database)
     ledger.add(asked)
-    chosen = named.read(rootfs, selection.named, _path(source))
+    chosen = requested_paths.read(rootfs, selection.named, _path(source))
     ledger.add(chosen.needs)
     programs = frozenset(path for path in chosen.tops if rootfs.entries[path].is_executable)
     used = _used(rootfs, (*observations.accesses, *missed))
@@ -74,18 +74,22 @@ def resolve(
     if asks is not None:
         said, notes = asks.words(ledger.reasons, chosen.tops, selection.hints_off)
         warnings += said
-    plan = tree.plan(ledger, database, selection, tuple(warnings))
+    plan = whole_tree.plan(ledger, database, selection, tuple(warnings))
     return replace(plan, notes=(*notes, *plan.notes))
 
 
 def _path(source: SourceImage) -> tuple[str, ...]:
     """Return the directories of the image's PATH."""
-    return tuple(declared.environment(source.config).get("PATH", scripts.DEFAULT_PATH).split(":")[: scripts.MAX_PATH])
+    return tuple(
+        image_config.environment(source.config)
+        .get("PATH", script_interpreters.DEFAULT_PATH)
+        .split(":")[: script_interpreters.MAX_PATH]
+    )
 
 
 def _seen(accesses: Iterable[Access], reason: ReasonKind) -> Iterator[Need]:
-    named = {(access.path, access.root, access.process.argv0, access.kind, access.origin) for access in accesses}
-    for path, root, argv0, kind, origin in named:
+    distinct = {(access.path, access.root, access.process.argv0, access.kind, access.origin) for access in accesses}
+    for path, root, argv0, kind, origin in distinct:
         process = argv0.rstrip("/").rpartition("/")[2] or "?"
         # The gate's first exec is what docker was told to run.
         who = "docker" if process == GATE_NAME else process
@@ -115,8 +119,8 @@ def _used(rootfs: Rootfs, accesses: Iterable[Access]) -> _Used:
         if access.kind in paths:
             paths[access.kind].add((access.path, access.root))
     ends = (
-        frozenset(end for path, root in named if (end := rootfs.walk(path, root=root).end) is not None)
-        for named in (paths[AccessKind.EXEC], paths[AccessKind.OPEN])
+        frozenset(end for path, root in names if (end := rootfs.walk(path, root=root).end) is not None)
+        for names in (paths[AccessKind.EXEC], paths[AccessKind.OPEN])
     )
     return _Used(*ends)
 
@@ -151,7 +155,7 @@ class _Search:
     """What kept files themselves ask for: libraries and interpreters."""
 
     def __init__(self, ledger: Ledger, source: SourceImage, used: _Used) -> None:
-        environment = declared.environment(source.config)
+        environment = image_config.environment(source.config)
         directories = environment.get("LD_LIBRARY_PATH", "").replace(";", ":").split(":")
         self.ledger = ledger
         self.loader = Loader(ledger.rootfs, tuple(directory for directory in directories if directory))
@@ -186,7 +190,7 @@ class _Search:
             else:
                 libraries.append(path)
         elif entry.is_executable:
-            self.ledger.add(scripts.needs(self.ledger.rootfs, path, found, self.path))
+            self.ledger.add(script_interpreters.needs(self.ledger.rootfs, path, found, self.path))
 
     def _map(self, path: RootPath) -> None:
         closure = self.loader.closure(path)
@@ -222,8 +226,8 @@ class _Rounds:
         self.selection = selection
         self.source = source
         self.units = units
-        environment = declared.environment(source.config)
-        self.facts = hints.facts(ledger.rootfs, observations.accesses, environment, units.packages.owners)
+        environment = image_config.environment(source.config)
+        self.facts = presets.facts(ledger.rootfs, observations.accesses, environment, units.packages.owners)
         self.aliases = Aliases(ledger.rootfs, observations.accesses)
         self.touched = {access.path for access in observations.accesses}
         self.whole = {
@@ -240,8 +244,8 @@ class _Rounds:
         for link, reason in tuple(self.aliases.links(kept)):
             self.ledger.keep(link, reason)
         asked = self.asks.all(kept) if self.asks is not None else None
-        found = list(hints.needs(replace(self.facts, kept=kept, asked=asked), self.selection.hints_off))
-        contents, self.large = declared.volumes(rootfs, self.source, self.touched, kept)
+        found = list(presets.needs(replace(self.facts, kept=kept, asked=asked), self.selection.hints_off))
+        contents, self.large = image_config.volumes(rootfs, self.source, self.touched, kept)
         found += contents
         for pattern, whole in self.whole.items():
             files = {path for path in whole if path in kept and rootfs.entries[path].kind is not EntryKind.DIRECTORY}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from docker_slim_plugin.model import EntryKind, RootPath
-from docker_slim_plugin.resolve import elf
-from docker_slim_plugin.rootfs import Rootfs
+from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.resolve.elf import elf_file
+from docker_slim_plugin.rootfs.index import Rootfs
 
 
 def find_static_program(rootfs: Rootfs, name: str, machine: str, largest: int) -> RootPath | None:
@@ -22,7 +22,7 @@ def find_static_program(rootfs: Rootfs, name: str, machine: str, largest: int) -
 def is_static(file: BinaryIO, machine: str) -> bool:
     """Tell whether a file is a static program for the machine, as ELF names it: EM_X86_64."""
     try:
-        found = elf.read(file)
-    except elf.MalformedElf:
+        found = elf_file.read(file)
+    except elf_file.MalformedElf:
         return False
     return found.is_static and found.machine == machine

@@ -13,24 +13,14 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.model import (
-    Access,
-    Entry,
-    EntryKind,
-    FilePlan,
-    Group,
-    Kept,
-    Observations,
-    Reason,
-    ReasonKind,
-    RootPath,
-    Selection,
-    SourceImage,
-)
-from docker_slim_plugin.resolve.metadata.python import INSTALLED, RECORD
-from docker_slim_plugin.resolve.packages import APK, DPKG_STATUS, RPM
+from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
+from docker_slim_plugin.model.image import SourceImage
+from docker_slim_plugin.model.observation import Access, Observations
+from docker_slim_plugin.model.plan import FilePlan, Group, Kept, Reason, ReasonKind, Selection
+from docker_slim_plugin.resolve.packages.metadata.python import INSTALLED, RECORD
+from docker_slim_plugin.resolve.packages.ownership import APK, DPKG_STATUS, RPM
 from docker_slim_plugin.resolve.plan import resolve
-from docker_slim_plugin.rootfs import Rootfs, parents
+from docker_slim_plugin.rootfs.index import Rootfs, parents
 
 OURS = frozenset({ReasonKind.SHELL, ReasonKind.BASE})
 """Reasons that are given on this side alone; so are the groups COMMON, of which nothing is written, and SHELL."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from docker_slim_plugin.gate import GATE_PATH
+from docker_slim_plugin.engine.gate import GATE_PATH
 from tests.faithful import differences
 
 SLIM = (sys.executable, "-m", "docker_slim_plugin")

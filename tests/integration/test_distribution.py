@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin.observe.syscalls import filter_program, numbers
+from docker_slim_plugin.observe.tracer.syscall_table import filter_program, numbers
 
 pytestmark = pytest.mark.integration
 PROGRAM = """

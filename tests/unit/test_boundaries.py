@@ -10,14 +10,14 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "docker_slim_plugin"
 SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text() for path in PACKAGE.rglob("*.py")}
 PLACES = {
-    r"\bsetns\(": {"linux.py", "clone_root.py"},
+    r"\bsetns\(": {"kernel/syscalls.py", "rootfs/mount_clone.py"},
     r"\bchroot\((?!2\))": set(),
     r"\bpivot_root\(|\bunshare\(": set(),
-    r"\bopen_tree\(": {"clone_root.py", "permitted.py"},
-    r"/ns/mnt": {"tree_process.py", "observe/door.py", "observe/mounts.py"},
+    r"\bopen_tree\(": {"rootfs/mount_clone.py", "kernel/checks.py"},
+    r"/ns/mnt": {"rootfs/reader_client.py", "observe/tracer/exec_attach.py", "observe/mount_names.py"},
     r"/ns/net": set(),
     r"\bfork\(": set(),
-    r"pickle\.loads?\(|pickle\.Unpickler\b": {"sandboxed.py"},
+    r"pickle\.loads?\(|pickle\.Unpickler\b": {"sandbox_main.py"},
     r"\bmarshal\b": set(),
     r"\b(eval|exec)\(": set(),
     r"shell=True|os\.system\(": set(),
@@ -42,7 +42,7 @@ def test_it_stands_nowhere_else(pattern: str) -> None:
     assert found == PLACES[pattern]
 
 
-PARSERS = ("packages.read", "installed", "distribution", "has_user", "find_static_program", "unite", "resolution", "resolve")
+PARSERS = ("ownership.read", "installed", "distribution", "has_user", "find_static_program", "unite", "resolution", "resolve")
 
 
 @pytest.mark.parametrize("name", PARSERS)

@@ -22,34 +22,37 @@ from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin.base import manager, selections
+from docker_slim_plugin.base import dpkg_selections, package_manager
 from docker_slim_plugin.cli.text import printable
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.launch import launch
-from docker_slim_plugin.model import (
+from docker_slim_plugin.kernel.mountinfo import mounts
+from docker_slim_plugin.model.entry import RootPath
+from docker_slim_plugin.model.image import SourceImage
+from docker_slim_plugin.model.observation import (
     Access,
     AccessKind,
     Observations,
     Origin,
     ProbeResult,
     Process,
-    RootPath,
     RunResult,
-    Selection,
-    SourceImage,
 )
-from docker_slim_plugin.mountinfo import mounts
-from docker_slim_plugin.observe import compare, guests, rights
-from docker_slim_plugin.observe.crawl import links
-from docker_slim_plugin.observe.http import Answer, Server
-from docker_slim_plugin.resolve import declared, elf, hints, mentioned, packages, patterns, scripts
-from docker_slim_plugin.resolve.directories import Directories, Mapped
-from docker_slim_plugin.resolve.loader import Loader
-from docker_slim_plugin.resolve.os_release import distribution
+from docker_slim_plugin.model.plan import Selection
+from docker_slim_plugin.observe.launch import launch
+from docker_slim_plugin.observe.probes.crawl import links
+from docker_slim_plugin.observe.probes.http import Answer, Server
+from docker_slim_plugin.observe.trace import load
+from docker_slim_plugin.observe.tracer import existing_processes, privilege_gain
+from docker_slim_plugin.resolve import image_config, patterns, presets, script_commands, script_interpreters
+from docker_slim_plugin.resolve.elf import elf_file
+from docker_slim_plugin.resolve.elf.loader import Loader
+from docker_slim_plugin.resolve.elf.search_paths import Directories, Mapped
+from docker_slim_plugin.resolve.packages import ownership
+from docker_slim_plugin.resolve.packages.os_release import distribution
+from docker_slim_plugin.resolve.packages.package_units import Units
 from docker_slim_plugin.resolve.plan import resolve
-from docker_slim_plugin.resolve.units import Units
-from docker_slim_plugin.rootfs import Rootfs
-from docker_slim_plugin.trace import load
+from docker_slim_plugin.rootfs.index import Rootfs
+from docker_slim_plugin.verify import compare
 from tests.elves import elf as made
 from tests.rootfs import rootfs
 
@@ -88,9 +91,9 @@ def answer(kind: str) -> Callable[[bytes], object]:
 
 
 def read_elf(text: bytes) -> object:
-    with contextlib.suppress(elf.MalformedElf):
-        elf.read(io.BytesIO(text))
-    return elf.imports(io.BytesIO(text))
+    with contextlib.suppress(elf_file.MalformedElf):
+        elf_file.read(io.BytesIO(text))
+    return elf_file.imports(io.BytesIO(text))
 
 
 def elf_with(text: bytes) -> object:
@@ -104,18 +107,18 @@ def records(text: bytes) -> object:
     """Read what a Python distribution says of its files."""
     top = "/usr/lib/python3/site-packages"
     tree = rootfs({f"{top}/x-1.dist-info/RECORD": text, f"{top}/x.py": "", "/usr/lib/ruby/gems/x-1.0/lib/x.rb": ""})
-    return Units(tree, packages.Packages()).around([RootPath(f"{top}/x.py")])
+    return Units(tree, ownership.Packages()).around([RootPath(f"{top}/x.py")])
 
 
 def units(text: bytes) -> object:
     """Look for the unit of a file whose path is foreign."""
     path = "/" + os.fsdecode(text[:4000].replace(b"\0", b"")).strip("/")
-    return Units(rootfs({"/a": ""}), packages.Packages()).around([RootPath(path)])
+    return Units(rootfs({"/a": ""}), ownership.Packages()).around([RootPath(path)])
 
 
 def script(text: bytes) -> object:
-    interpreter, argument = scripts.command(text[:256])
-    return interpreter, scripts.env_program(argument), mentioned.words(os.fsdecode(text[: mentioned.MAX_SCRIPT]))
+    interpreter, argument = script_interpreters.command(text[:256])
+    return interpreter, script_interpreters.env_program(argument), script_commands.words(os.fsdecode(text[: script_commands.MAX_SCRIPT]))
 
 
 def compared(text: bytes) -> object:
@@ -133,7 +136,7 @@ def started(text: bytes) -> object:
     tree = rootfs({"/etc/passwd": f"{word}:x:0:0::{word}:/bin/sh\n"})
     with contextlib.suppress(SlimError):
         launch(image, [f"--publish={word}"], ())
-    return list(declared.directories(tree, image)), declared.volumes(tree, image, [word], [])
+    return list(image_config.directories(tree, image)), image_config.volumes(tree, image, [word], [])
 
 
 def planned(tree: Rootfs) -> object:
@@ -144,7 +147,7 @@ def planned(tree: Rootfs) -> object:
 
 def hinted(tree: Rootfs) -> object:
     said = [Access("/entry.sh", AccessKind.EXEC, Origin.PTRACE, Process(1, "sh"))]
-    return list(hints.needs(hints.facts(tree, tuple(said), {"LANG": "de_DE.UTF-8"}), frozenset()))
+    return list(presets.needs(presets.facts(tree, tuple(said), {"LANG": "de_DE.UTF-8"}), frozenset()))
 
 
 def matched(text: bytes) -> object:
@@ -185,16 +188,16 @@ READERS: Mapping[str, Reader] = {
         (b"include ", b"/", b"*", b"?", b"[", b"]", b"**/", b"/**/", b"#", b":", b",", b"/lib\n", b"include /usr/**/*\n", b"hwcap ", b"=", b"!"),
     ),
     "dpkg": Reader(
-        of_files(lambda tree: (found := packages.read(tree), selections.installed(found.stanzas)),
+        of_files(lambda tree: (found := ownership.read(tree), dpkg_selections.installed(found.stanzas)),
                  "/var/lib/dpkg/status", "/var/lib/dpkg/info/a.list"),
         (*DPKG, b"\n\n", b", ", b"| ", b"Description: x\n", b" .\n", b"/usr/share/x/y\n", b"/..", b"/usr", b":", b"Priority: required\n"),
     ),
     "distroless": Reader(
-        of_files(packages.read, "/var/lib/dpkg/status.d/a", "/var/lib/dpkg/status.d/a.md5sums"),
+        of_files(ownership.read, "/var/lib/dpkg/status.d/a", "/var/lib/dpkg/status.d/a.md5sums"),
         (b"0" * 32 + b"  ", b"./usr", b"/", b"Package: a\n", b"Essential: yes\n"),
     ),
     "apk": Reader(
-        of_files(packages.read, "/lib/apk/db/installed"),
+        of_files(ownership.read, "/lib/apk/db/installed"),
         (b"P:", b"F:", b"R:", b"p:", b"D:", b"\n\n", b"\nP:a\n", b"a=", b"!a ", b"so:x ", b"<", b"~", b"/"),
     ),
     "dpkg, cut": Reader(
@@ -224,7 +227,7 @@ READERS: Mapping[str, Reader] = {
     "patterns": Reader(matched, (b"*", b"?", b"[", b"]", b"[!", b"[]", b"**", b"/**", b"/", b"*a", b"a-", b"-", b"..", b"/../", b"{", b"(")),
     "mountinfo": Reader(mounted, (b" - ", b"/", b"\\040", b",", b":", b"lowerdir=")),
     "answers": Reader(compared, (b"0x", b"deadbee", b"deadbeef", b"#", b"1", b"\xef\xb7\x90", b"Z")),
-    "apt": Reader(lambda text: manager._STEP.findall(os.fsdecode(text)), (b"Purg ", b"\nInst ", b":", b"a:", b"[1]")),
+    "apt": Reader(lambda text: package_manager._STEP.findall(os.fsdecode(text)), (b"Purg ", b"\nInst ", b":", b"a:", b"[1]")),
     "texts": Reader(lambda text: printable(os.fsdecode(text)), (b"\x1b[", b"\x9b", b"\xe2\x80\xae")),
 }  # fmt: skip
 
@@ -260,7 +263,7 @@ def test_what_has_once_stalled_a_run() -> None:
     for text in (b'<meta http-equiv=refresh content="' + b" " * 3000, b"<a" * 100_000, b"<a href=x" * 100_000):
         READERS["html"].read(text)
     READERS["html"].read(b"<base href='/" + b"x/" * 250_000 + b"'>" + b"<a href=y>" * 40_000)
-    mentioned.words('"\\' * (mentioned.MAX_SCRIPT // 2))
+    script_commands.words('"\\' * (script_commands.MAX_SCRIPT // 2))
     assert time.process_time() - begun < SECONDS
 
 
@@ -283,8 +286,8 @@ def test_elf_files_with_bytes_of_chance() -> None:
 def test_search_paths_of_foreign_files_are_bounded() -> None:
     """Memory, not time: what is kept of each file of an image."""
     path = ":".join("/" * 1 for _ in range(2000))
-    found = elf.read(io.BytesIO(made("x", rpath=path)))
-    assert len(found.rpath) <= elf.MAX_DIRECTORIES
+    found = elf_file.read(io.BytesIO(made("x", rpath=path)))
+    assert len(found.rpath) <= elf_file.MAX_DIRECTORIES
     deep = Mapped("/" + "d/" * 1900 + "app", found)
     assert len(list(Directories(rootfs({"/a": ""}), ("$ORIGIN" * 500,)).of(deep, musl=False))) <= 256
     assert all(len(place) <= 4096 for place in Directories(rootfs({"/a": ""}), ("$ORIGIN" * 500,)).of(deep, musl=False))
@@ -308,6 +311,6 @@ def test_a_process_may_be_called_anything() -> None:
         assert process.stdin
         assert process.stdout
         process.stdout.readline()
-        assert rights._identity(process.pid) == (os.geteuid(), os.getegid())
-        assert not guests.needs_no_seizing(process.pid)
+        assert privilege_gain._identity(process.pid) == (os.geteuid(), os.getegid())
+        assert not existing_processes.needs_no_seizing(process.pid)
         process.stdin.close()

@@ -1,0 +1,167 @@
+"""The installed packages of a dpkg image, and who needs whom: which ones nothing needs, which ones may go.
+
+Only hard dependencies count (Depends, Pre-Depends). One on "a | b" is met by whichever is there; where a is and b is
+not, the package manager may put b in the place of a: such a need is called soft here. Versions are the package
+manager's business: it has the last word before anything goes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from docker_slim_plugin.resolve.packages.ownership import plain
+
+MANAGERS = frozenset({"apt", "dpkg"})
+WORTH_IT = 1_000_000
+"""Bytes from which on it is worth while to have something else in the place of packages."""
+_WORD = re.compile(r"\s*([a-z0-9][a-z0-9+.-]*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """One installed package."""
+
+    name: str
+    essential: bool = False
+    priority: str = ""
+    provides: frozenset[str] = frozenset()
+    """Its own name included."""
+    depends: tuple[tuple[str, ...], ...] = ()
+    """Each is met by any one of its names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unneeded:
+    """Packages that nothing else needs, and that can go together."""
+
+    names: tuple[str, ...]
+    """First those that nothing needs, then what only they need."""
+    size: int
+    required: bool = False
+    """Whether the distribution gives one of them the priority "required", though not essential."""
+    instead: tuple[str, ...] = ()
+    """What the package manager would install in their place."""
+
+
+def installed(stanzas: Iterable[tuple[str, bytes]]) -> Selections:
+    """Return the installed packages of dpkg's status file; packages of two architectures are one."""
+    found: dict[str, Package] = {}
+    for key, stanza in stanzas:
+        fields = _fields(stanza)
+        if fields.get("Status", "").split()[-1:] != ["installed"]:
+            continue
+        name = plain(key)
+        other = found.get(name, Package(name=name))
+        depends = ",".join(fields[word] for word in ("Pre-Depends", "Depends") if fields.get(word))
+        found[name] = Package(
+            name=name,
+            essential=fields.get("Essential") == "yes" or other.essential,
+            priority=fields.get("Priority", ""),
+            provides=frozenset({name, *_names(fields.get("Provides", "").split(","))}),
+            depends=(*other.depends, *(_names(group.split("|")) for group in depends.split(",") if group.strip())),
+        )
+    return Selections(found)
+
+
+def _fields(stanza: bytes) -> dict[str, str]:
+    lines = re.sub(r"\n[ \t]", " ", os.fsdecode(stanza)).split("\n")
+    pairs = (line.partition(":") for line in lines)
+    return {name: value.strip() for name, _, value in pairs}
+
+
+def _names(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(match[1] for word in words if (match := _WORD.match(word)))
+
+
+@dataclass(frozen=True)
+class Selections:
+    """What is installed, by name."""
+
+    packages: Mapping[str, Package] = field(default_factory=dict)
+
+    @cached_property
+    def providers(self) -> Mapping[str, frozenset[str]]:
+        """The installed packages that provide a name."""
+        found: dict[str, set[str]] = {}
+        for package in self.packages.values():
+            for name in package.provides:
+                found.setdefault(name, set()).add(package.name)
+        return {name: frozenset(names) for name, names in found.items()}
+
+    @cached_property
+    def _needs(self) -> Mapping[str, tuple[tuple[str, frozenset[str], tuple[str, ...]], ...]]:
+        """For each package: who has a dependency that it meets, all that meet it, and what could, but is not there."""
+        found: dict[str, list[tuple[str, frozenset[str], tuple[str, ...]]]] = {}
+        for package in self.packages.values():
+            for group in package.depends:
+                there = frozenset().union(*(self.providers.get(name, frozenset()) for name in group))
+                absent = tuple(name for name in group if name not in self.packages)
+                for name in there:
+                    found.setdefault(name, []).append((package.name, there, absent))
+        return {name: tuple(needs) for name, needs in found.items()}
+
+    def lacking(self, removed: Collection[str]) -> tuple[dict[str, set[str]], set[str]]:
+        """Return {removed package: remaining ones that cannot do without}, and what could take the place of others."""
+        hard: dict[str, set[str]] = {}
+        instead: set[str] = set()
+        gone = frozenset(removed)
+        for name in sorted(gone):
+            for needer, there, absent in self._needs.get(name, ()):
+                if needer not in gone and needer != name and there <= gone:
+                    if absent:
+                        instead.update(absent)
+                    else:
+                        hard.setdefault(name, set()).add(needer)
+        return hard, instead
+
+    def with_needers(self, names: Collection[str]) -> frozenset[str]:
+        """Return the names, and every package that cannot do without one of them."""
+        found = set(names)
+        while True:
+            more = set().union(*self.lacking(found)[0].values())
+            if not more:
+                return frozenset(found)
+            found |= more
+
+    def kept_for_good(self, names: Iterable[str]) -> list[str]:
+        """Return those of the names that no base can do without."""
+        return sorted(name for name in names if name in MANAGERS or self.packages[name].essential)
+
+    def unneeded(self, sizes: Mapping[str, int]) -> tuple[Unneeded, ...]:
+        """Return what nothing needs, largest first; `sizes` are bytes by package."""
+        groups: dict[frozenset[str], Unneeded] = {}
+        needers = {name: self.with_needers([name]) for name in sorted(self.packages)}
+        for top in needers.values():
+            # Those that need each other, and that nobody else needs.
+            if top in groups or self.kept_for_good(top) or any(needers[name] != top for name in top):
+                continue
+            names = [*sorted(top), *sorted(self._only_for(top))]
+            size = sum(sizes.get(name, 0) for name in names)
+            instead = tuple(sorted(self.lacking(names)[1]))
+            if not instead or size >= WORTH_IT:
+                groups[top] = Unneeded(
+                    names=tuple(names),
+                    size=size,
+                    required=any(self.packages[name].priority == "required" for name in names),
+                    instead=instead,
+                )
+        return tuple(sorted(groups.values(), key=lambda group: (-group.size, group.names)))
+
+    def _only_for(self, top: Collection[str]) -> set[str]:
+        """Return what is needed only by `top`, directly or not."""
+        found = set(top)
+        before = 0
+        while len(found) > before:
+            before = len(found)
+            _, instead = self.lacking(found)
+            wanted = {name for one in found for group in self.packages[one].depends for name in group}
+            below = {name for word in wanted for name in self.providers.get(word, ())} - found
+            for name in sorted(below - set(self.kept_for_good(below))):
+                hard, others = self.lacking({*found, name})
+                if not hard and others <= instead:
+                    found.add(name)
+        return found - set(top)

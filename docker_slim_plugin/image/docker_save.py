@@ -1,0 +1,172 @@
+"""What `docker save` gives of an image: its layers, uncompressed, and its history.
+
+Two descriptions of an image can be in such an archive: manifest.json, which names configuration and layers, and
+index.json, whose manifests may lie in further indexes, beside those of other platforms and of attestations (OCI image
+layout). Both are read, and the image that has the layers which the engine names is taken. Its layers may be compressed
+by gzip or zstd. All of it is the image's: names are only compared, never opened, and sizes are bounded.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+import shutil
+import tarfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.image.decompression import Plain, Unreadable, unpacked
+from docker_slim_plugin.model.image import LayerBlob, SourceImage
+
+GROUP = "common"
+"""What layers of a base are called."""
+MOST_MEMBERS = 4_000
+MOST_MANIFESTS = 200
+DOCUMENT = 8 << 20
+"""Bytes of a manifest, index or configuration."""
+_BLOCK = 1 << 20
+_DIGEST = re.compile(r"([a-z0-9+._-]+):([a-zA-Z0-9=_-]+)")
+
+
+class _Image(NamedTuple):
+    """One image of an archive."""
+
+    config: str
+    layers: tuple[str, ...]
+    """Names of files in the archive, lowest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Archive:
+    """The files of an archive, each under a name of ours."""
+
+    files: Mapping[str, Path]
+    links: Mapping[str, str]
+
+    def file(self, name: str) -> Path | None:
+        return self.files.get(self.links.get(name, name))
+
+    def document(self, name: str) -> Any:
+        """Return what is in a JSON file, None when it is not there or no JSON."""
+        file = self.file(name)
+        if file is None or file.stat().st_size > DOCUMENT:
+            return None
+        try:
+            return json.loads(file.read_bytes())
+        except (ValueError, RecursionError):
+            return None
+
+
+def read_saved(
+    stream: BinaryIO, directory: Path, image: SourceImage
+) -> tuple[tuple[LayerBlob, ...], tuple[Mapping[str, Any], ...]]:
+    """Put the layers of an image that `docker save` gives into `directory`; return them, and the image's history."""
+    # What an engine has unpacked is not much smaller than its tars, but for those that are to fill a disk.
+    most = 4 * image.size + (4 << 30)
+    try:
+        archive = _spooled(stream, directory, most)
+        config, files = _found(archive, image)
+        # One layer can be there twice.
+        plain = {file: unpacked(file, most) for file in dict.fromkeys(files)}
+        blobs = tuple(_blob(plain[file], wanted) for file, wanted in zip(files, image.layers, strict=True))
+    except (Unreadable, tarfile.TarError, EOFError) as error:
+        raise SlimError(f"cannot read what docker save gave of {image.reference}: {error}") from error
+    except OSError as error:
+        text = f"cannot read what docker save gave of {image.reference}: {error.strerror or error}"
+        raise SlimError(text, hint=f"free some space in {directory}, or name another place with TMPDIR=DIR") from error
+    history = tuple(step for step in _list(config.get("history")) if isinstance(step, dict))
+    if sum(not step.get("empty_layer") for step in history) != len(blobs):
+        history = tuple({"created_by": f"layer of {image.reference}"} for _ in blobs)
+    return blobs, history
+
+
+def _spooled(stream: BinaryIO, directory: Path, most: int) -> _Archive:
+    """Copy the files of an archive to `directory`."""
+    files: dict[str, Path] = {}
+    links: dict[str, str] = {}
+    left = most
+    with tarfile.open(fileobj=stream, mode="r|") as tar:
+        for number, member in enumerate(tar):
+            tar.members.clear()  # type: ignore[attr-defined]
+            left -= member.size
+            if number >= MOST_MEMBERS or left < 0:
+                raise Unreadable("it is too large")
+            if member.issym() or member.islnk():
+                start = posixpath.dirname(member.name) if member.issym() else ""
+                links[member.name] = posixpath.normpath(posixpath.join(start, member.linkname))
+            elif member.isreg():
+                content = tar.extractfile(member)
+                assert content is not None
+                files[member.name] = directory / f"saved-{number}"
+                with open(files[member.name], "wb") as file:
+                    shutil.copyfileobj(content, file, _BLOCK)
+    return _Archive(files, links)
+
+
+def _found(archive: _Archive, image: SourceImage) -> tuple[Mapping[str, Any], list[Path]]:
+    """Return the configuration and the layers' files of the image that has the layers which the engine names."""
+    reason = "no image in it has the layers that the engine names"
+    for one in (*_listed(archive), *_indexed(archive)):
+        config = archive.document(one.config)
+        if not isinstance(config, dict) or _diff_ids(config) != image.layers or len(one.layers) != len(image.layers):
+            continue
+        files = [archive.file(name) for name in one.layers]
+        found = [file for file in files if file is not None]
+        if len(found) == len(files):
+            return config, found
+        reason = f"{one.layers[files.index(None)]} is not in it"
+    raise Unreadable(reason)
+
+
+def _diff_ids(config: Mapping[str, Any]) -> tuple[Any, ...]:
+    rootfs = config.get("rootfs")
+    return tuple(_list(rootfs.get("diff_ids"))) if isinstance(rootfs, dict) else ()
+
+
+def _listed(archive: _Archive) -> Iterator[_Image]:
+    """Yield the images that manifest.json names."""
+    for one in _list(archive.document("manifest.json")):
+        if isinstance(one, dict):
+            yield _Image(str(one.get("Config")), tuple(map(str, _list(one.get("Layers")))))
+
+
+def _indexed(archive: _Archive) -> Iterator[_Image]:
+    """Yield the images of index.json and of the indexes in it, attestations left out."""
+    names = ["index.json"]
+    for name in names:
+        document = archive.document(name)
+        if not isinstance(document, dict):
+            continue
+        below = [one for one in _list(document.get("manifests")) if isinstance(one, dict) and not _attests(one)]
+        more = [name for name in dict.fromkeys(map(_name, below)) if name and name not in names]
+        names += more[: max(MOST_MANIFESTS - len(names), 0)]
+        config = _name(document.get("config"))
+        if config:
+            yield _Image(config, tuple(map(_name, _list(document.get("layers")))))
+
+
+def _attests(descriptor: Mapping[str, Any]) -> bool:
+    annotations = descriptor.get("annotations")
+    return isinstance(annotations, dict) and annotations.get("vnd.docker.reference.type") == "attestation-manifest"
+
+
+def _name(descriptor: Any) -> str:
+    """Return the name of the file that a descriptor leads to; empty when it leads nowhere."""
+    digest = descriptor.get("digest") if isinstance(descriptor, dict) else None
+    match = _DIGEST.fullmatch(digest) if isinstance(digest, str) else None
+    return f"blobs/{match[1]}/{match[2]}" if match else ""
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _blob(plain: Plain, wanted: str) -> LayerBlob:
+    """Return a layer; Unreadable when it is not the one that the image names."""
+    if plain.diff_id != wanted:
+        raise Unreadable(f"it holds another layer than {wanted}")
+    return LayerBlob(group=GROUP, file=str(plain.file), diff_id=plain.diff_id, size=plain.size, files=0)

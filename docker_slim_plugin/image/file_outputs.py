@@ -1,0 +1,127 @@
+"""What is written beside images in the engine: tars, OCI archives, build contexts; to files or to standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.host import output_file
+from docker_slim_plugin.image import context
+from docker_slim_plugin.image.archive import write_archive
+from docker_slim_plugin.image.context import SCRATCH, Base, check_context, stream_context, write_context
+from docker_slim_plugin.image.writer import Draft
+
+FILES = frozenset({"tar", "oci", "context"})
+"""Forms that are files; "-" in place of a name is standard output."""
+STDOUT = "-"
+
+
+def split(output: str) -> tuple[str, str]:
+    """Return form and place of an output; the place is empty for images in the engine."""
+    form, _, where = output.partition("=")
+    return form, where
+
+
+def to_stdout(outputs: Sequence[str]) -> bool:
+    return any(split(output)[1] == STDOUT for output in outputs)
+
+
+def wants_tar(outputs: Sequence[str]) -> bool:
+    return any(split(output)[0] == "tar" for output in outputs)
+
+
+def write(outputs: Sequence[str], draft: Draft, name: str, flat: Path | None) -> tuple[str, ...]:
+    """Write what was asked for, and return where; `flat` is the one tar of the whole tree, if that is wanted."""
+    layers = [(blob.group, Path(blob.file)) for blob in draft.own]
+    config, base = _configured(draft)
+    places = []
+    for output in outputs:
+        form, where = split(output)
+        if form not in FILES:
+            continue
+        if form == "context" and where != STDOUT:
+            write_context(Path(where), layers, config, base)
+        else:
+            with _opened(where) as out:
+                if form == "context":
+                    stream_context(out, layers, config, base)
+                elif form == "oci":
+                    write_archive(draft.blobs, draft.config, name, out)
+                else:
+                    assert flat is not None
+                    with open(flat, "rb") as tar:
+                        shutil.copyfileobj(tar, out, 1 << 20)
+        places.append(where)
+    return tuple(places)
+
+
+def shortcomings(outputs: Sequence[str], draft: Draft) -> tuple[str, ...]:
+    """Return a sentence for each way in which what was asked for is not all that the image is."""
+    wanted = any(split(output)[0] == "context" for output in outputs)
+    return context.shortcomings(*_configured(draft)) if wanted else ()
+
+
+def _configured(draft: Draft) -> tuple[Mapping[str, Any], Base]:
+    """Return the configuration of the image, and what a Dockerfile for it starts from."""
+    config = json.loads(draft.config)["config"]
+    if draft.common is None:
+        return config, SCRATCH
+    image = draft.common.image
+    # BuildKit takes an id for a name, and looks for it in a registry.
+    by_id = image.id.removeprefix("sha256:").startswith(image.reference.removeprefix("sha256:"))
+    return config, Base(image.tags[0] if by_id and image.tags else image.reference, image.config)
+
+
+@contextmanager
+def _opened(where: str) -> Iterator[BinaryIO]:
+    """Yield a new file, which comes to be when it has been written to the end; or standard output."""
+    try:
+        if where == STDOUT:
+            sys.stdout.flush()
+            with open(os.dup(1), "wb") as out:
+                yield out
+            return
+        with output_file.opened(where) as out:
+            yield out
+    except BrokenPipeError as error:
+        raise SlimError("cannot write to standard output: what reads it has ended", hint="see what it said") from error
+    except OSError as error:
+        place = "standard output" if where == STDOUT else where
+        text = f"cannot write {place}: {error.strerror or error}"
+        raise SlimError(text, hint="name another file, or free some space there") from error
+
+
+def check(outputs: Sequence[str]) -> None:
+    """Raise SlimError when an output can already be seen not to be writable."""
+    places = [split(output) for output in outputs]
+    if [where for _, where in places].count(STDOUT) > 1:
+        raise SlimError("cannot write two outputs to standard output", hint="name a file for one of them")
+    for form, where in places:
+        if where == STDOUT:
+            if os.isatty(1):
+                hint = f"--output {form}=FILE, or | docker {'build -' if form == 'context' else 'load'}"
+                raise SlimError(f"cannot write a {form} to a terminal", hint=hint)
+        elif form == "context":
+            check_context(Path(where))
+        elif form in FILES:
+            _check_file(where)
+
+
+def _check_file(where: str) -> None:
+    """Raise SlimError where a file exists, or none can be written; a device or a FIFO can."""
+    try:
+        if os.path.isdir(where) or output_file.exists(where):
+            raise SlimError(f"cannot write {where}: it exists", hint="remove it, or name another file")
+        output_file.check(where)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        text = f"cannot write {where}: there is no such directory"
+        raise SlimError(text, hint="make the directory first") from error
+    except OSError as error:
+        raise SlimError(f"cannot write {where}: {error.strerror}", hint="name another file") from error

@@ -1,0 +1,178 @@
+"""What is done to a running app from outside, and what comes back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from docker_slim_plugin.model.observation import ProbeResult
+from docker_slim_plugin.observe.probes.crawl import UNREADY_SECONDS, LinkReader, visit
+from docker_slim_plugin.observe.probes.http import spoken
+from docker_slim_plugin.observe.probes.http_spelling import HttpProbe
+from docker_slim_plugin.observe.probes.links import links
+from docker_slim_plugin.observe.probes.readiness import Target, container_pids, is_secluded, listening
+
+MAX_OUTPUT = 64 * 1024
+HEALTH_TRIES, HEALTH_PAUSE = 5, 0.3
+SKIPPED = "http-skip"
+"""Kind of a result that says what was not asked: a port, or links."""
+_PORT = re.compile(r"[0-9]{1,5}")
+_ASKED = re.compile(r"([A-Z]+) ([0-9]{1,5})(/.*)", re.DOTALL)
+"""A result's target: METHOD PORT/PATH."""
+Execute = Callable[[str | Sequence[str]], tuple[int, str]]
+"""Runs a shell command line, or an argv, in the container; returns exit status and output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbePlan:
+    """What is done to a running app."""
+
+    http: tuple[HttpProbe, ...] = ()
+    crawl: bool = True
+    follow: bool = True
+    """Whether redirects are followed; where all that they lead to is asked itself, they need not be."""
+    exec_: tuple[str, ...] = ()
+    host_exec: tuple[str, ...] = ()
+    healthcheck: tuple[str, ...] | None = None
+    links: LinkReader = links
+    """Reads the links of what a crawl meets."""
+    foreign: frozenset[int] = frozenset()
+    """Ports that are known to speak something else."""
+
+
+def run_probes(target: Target, plan: ProbePlan, execute: Execute, deadline: float) -> tuple[ProbeResult, ...]:
+    """Do all that the plan says, in its order, and return what came back."""
+    results = [*_http(target, plan, deadline)]
+    for command in plan.exec_:
+        status, output = execute(command)
+        text = output[:MAX_OUTPUT]
+        results.append(_command("exec", command, status, text))
+    results += [host_exec(command, target, deadline) for command in plan.host_exec]
+    if plan.healthcheck:
+        results.append(_healthcheck(plan.healthcheck, execute))
+    return tuple(results)
+
+
+def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeResult]:
+    if not plan.crawl and not plan.http:
+        return
+    open_ports = listening(container_pids(target.pid))
+    patience = time.monotonic() + UNREADY_SECONDS
+    reached: set[HttpProbe] = set()
+    for port, (host, host_port) in sorted(target.ports.items()):
+        asked = [request for request in plan.http if request.port in (None, port)]
+        if port not in open_ports or port in plan.foreign or not (plan.crawl or asked):
+            continue
+        server, problem = spoken(host, host_port, port)
+        if server is None:
+            why = _mute(target, port, problem)
+            yield _skipped(str(port), f"port {port} {why}: not probed")
+            yield from (_unanswered(request, port, why) for request in asked if request.port == port)
+            continue
+        results, left = visit(
+            server, asked, deadline, crawl=plan.crawl, follow=plan.follow, patience=patience, read=plan.links
+        )
+        reached.update(asked)
+        yield from results
+        if left:
+            detail = f"port {port}: {len(results)} pages were asked, {left} or more links were not followed"
+            yield _skipped(f"{port}/...", f"{detail}: --http, --keep or --keep-all-of for those that matter")
+    for port in sorted(open_ports.intersection(target.exposed) - set(target.ports)):
+        yield _skipped(str(port), f"port {port} cannot be reached from the host: not probed")
+    for request in plan.http:
+        if request.port is None and request not in reached:
+            yield _unanswered(request, None, "nothing that speaks HTTP listens")
+        elif request.port is not None and request.port not in open_ports.intersection(target.ports):
+            yield _unanswered(request, request.port, f"nothing listens on {request.port}")
+
+
+def _mute(target: Target, port: int, problem: str) -> str:
+    """Return why a port is not asked anything."""
+    if problem and is_secluded(target.pid, port):
+        return "listens on the container's loopback address alone"
+    return f"does not speak HTTP ({problem})" if problem else "does not speak HTTP"
+
+
+def _skipped(target: str, detail: str) -> ProbeResult:
+    return ProbeResult(kind=SKIPPED, target=target, ok=True, status=-1, detail=detail)
+
+
+def _unanswered(request: HttpProbe, port: int | None, detail: str) -> ProbeResult:
+    name = f"{request.method} {'' if port is None else port}{request.path}"
+    return ProbeResult(kind="http", target=name, ok=False, status=-1, detail=detail)
+
+
+def answered(results: Iterable[ProbeResult], *, ended: bool) -> tuple[tuple[HttpProbe, ...], frozenset[int]]:
+    """Return the HTTP requests that were answered, in their order, and the ports that speak something else.
+
+    That is what is asked when the app is tried again: a crawl has limits of time, and may find other links. Where the
+    app has `ended`, the first request that was not answered may be what ended it.
+    """
+    requests, foreign = [], set()
+    for result in results:
+        deadly = ended and result.kind == "http" and result.status == -1
+        ended = ended and not deadly
+        if result.kind == SKIPPED and _PORT.fullmatch(result.target):
+            foreign.add(int(result.target))
+        elif result.kind == "http" and (deadly or result.status != -1) and (match := _ASKED.fullmatch(result.target)):
+            status = None if deadly else result.status
+            requests.append(HttpProbe(match[1], int(match[2]), match[3], status, result.seconds))
+    return tuple(requests), frozenset(foreign)
+
+
+def host_exec(command: str, target: Target, deadline: float) -> ProbeResult:
+    """Run a shell command on the host; it is told of the container by its environment, and ends at the deadline."""
+    environment = {
+        **os.environ,
+        "DOCKER_SLIM_CONTAINER": target.container,
+        "DOCKER_SLIM_IMAGE": target.image,
+        **{f"DOCKER_SLIM_PORT_{port}": str(host_port) for port, (_, host_port) in target.ports.items()},
+    }
+    with subprocess.Popen(
+        ["/bin/sh", "-c", command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        start_new_session=True,
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=max(1.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            output = b"it did not end in time"
+        finally:
+            # Its whole session, on an interrupt too: what it started must not outlive the run.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    text = os.fsdecode(output[-MAX_OUTPUT:])
+    return _command("host-exec", command, process.returncode, text)
+
+
+def _command(kind: str, command: str, status: int, output: str) -> ProbeResult:
+    return ProbeResult(
+        kind=kind, target=command, ok=status == 0, status=status, output=output, detail=_failure(status, output)
+    )
+
+
+def _healthcheck(argv: tuple[str, ...], execute: Execute) -> ProbeResult:
+    status, output = execute(argv)
+    for _ in range(HEALTH_TRIES - 1):
+        if status == 0:
+            break
+        time.sleep(HEALTH_PAUSE)
+        status, output = execute(argv)
+    return ProbeResult(
+        kind="healthcheck", target=" ".join(argv), ok=status == 0, status=status, detail=_failure(status, output)
+    )
+
+
+def _failure(status: int, output: str) -> str:
+    last = output.strip().splitlines()[-1:]
+    return "" if status == 0 else f"exit status {status}" + (f": {last[0][:300]}" if last else "")

@@ -1,0 +1,158 @@
+"""What one traced run was and what it showed; and the file that keeps it.
+
+A trace file is JSON, documented in docs/trace-format.md: the image's id, and one or more runs. Files of the same image
+are merged by building from all of them. Only what the image has is in it, so it is small; and it is written for its
+owner alone, as the options of a run may hold secrets.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+
+from docker_slim_plugin import __version__
+from docker_slim_plugin.engine.secrets import kept
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.host import output_file
+from docker_slim_plugin.model.image import SourceImage
+from docker_slim_plugin.model.observation import Access, AccessKind, Observations, Origin, Process
+from docker_slim_plugin.model.request import Exercise
+from docker_slim_plugin.observe import trace_format
+from docker_slim_plugin.rootfs.index import Rootfs
+from docker_slim_plugin.typed_json import Malformed, to_json
+
+MAX_BYTES = 256 << 20
+_ADVICE = "docker slim trace --output FILE IMAGE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """One traced run."""
+
+    source_id: str
+    """sha256:... of the image that ran."""
+    exercise: Exercise | None
+    """None: the container was somebody else's, and nobody can start it again."""
+    observations: Observations
+
+
+def united(traces: Sequence[Trace]) -> Observations:
+    """Return what all runs showed together; the result is the first run's."""
+    first = traces[0].observations
+    accesses: dict[tuple[str, AccessKind, Origin, str, str], Access] = {}
+    for trace in traces:
+        for access in trace.observations.accesses:
+            key = (access.path, access.kind, access.origin, access.process.argv0, access.root)
+            accesses.setdefault(key, access)
+    return replace(
+        first,
+        accesses=tuple(accesses.values()),
+        lost=sum(trace.observations.lost for trace in traces),
+        events=sum(trace.observations.events for trace in traces),
+        warnings=tuple(dict.fromkeys(text for trace in traces for text in trace.observations.warnings)),
+    )
+
+
+def of_the_image(rootfs: Rootfs, observations: Observations) -> Observations:
+    """Return the observations without accesses to what the image does not have: those say nothing about it."""
+
+    def leads(access: Access) -> bool:
+        links, end = rootfs.walk(access.path, root=access.root)
+        return end is not None or bool(links)
+
+    return replace(observations, accesses=tuple(filter(leads, observations.accesses)))
+
+
+def differing(rootfs: Rootfs, traces: Sequence[Trace]) -> tuple[str, ...]:
+    """Return the files of the image that some of the traces name, and others do not; sorted."""
+    named = [
+        {end for access in trace.observations.accesses if (end := rootfs.walk(access.path, root=access.root).end)}
+        for trace in traces
+    ]
+    return tuple(sorted(set().union(*named) - named[0].intersection(*named))) if named else ()
+
+
+def dumps(source: SourceImage, traces: Sequence[Trace]) -> str:
+    """Return the text of a trace file."""
+    document = trace_format.TraceFile(
+        Format=trace_format.FORMAT,
+        SchemaVersion=trace_format.SCHEMA_VERSION,
+        Version=__version__,
+        Source=trace_format.Source(source.reference, source.id),
+        Runs=tuple(map(_run, traces)),
+    )
+    return to_json(document) + "\n"
+
+
+def _run(trace: Trace) -> trace_format.Run:
+    seen = trace.observations
+    return trace_format.Run(
+        Exercise=trace.exercise and kept(trace.exercise, os.environ),
+        Result=seen.result,
+        Mode=seen.mode,
+        Watch=seen.watch,
+        Events=seen.events,
+        Lost=seen.lost,
+        Warnings=seen.warnings,
+        Accesses=tuple(_grouped(seen.accesses)),
+    )
+
+
+def _grouped(accesses: Iterable[Access]) -> Iterator[trace_format.Accesses]:
+    def key(one: Access) -> tuple[str, AccessKind, Origin, str]:
+        return one.process.argv0, one.kind, one.origin, one.root
+
+    for (argv0, kind, origin, root), group in groupby(sorted(accesses, key=lambda one: (*key(one), one.path)), key):
+        alike = list(group)
+        paths = tuple(one.path for one in alike)
+        yield trace_format.Accesses(argv0[: trace_format.MAX_NAME], alike[0].process.pid, kind, origin, root, paths)
+
+
+def save(file: str | Path, text: str) -> None:
+    """Write a trace file, a new one readable by its owner alone; SlimError when it cannot be."""
+    try:
+        output_file.write(str(file), text.encode("ascii"), mode=0o600)
+    except OSError as error:
+        raise SlimError(f"cannot write {file}: {error.strerror}", hint="--output FILE") from error
+
+
+def load(name: str) -> tuple[Trace, ...]:
+    """Return the runs of a trace file; SlimError when it is none, a newer one, or damaged."""
+    try:
+        with open(0 if name == "-" else name, "rb", closefd=name != "-") as file:
+            text = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SlimError(f"cannot read {name}: {error.strerror}", hint=_ADVICE) from error
+    if len(text) > MAX_BYTES:
+        raise SlimError(f"cannot read {name}: it is larger than {MAX_BYTES >> 20} MB", hint=_ADVICE)
+    try:
+        file_ = trace_format.read(text)
+    except Malformed as error:
+        what = f"it is damaged: {error}" if error.place else str(error)
+        raise SlimError(f"cannot read {name}: {what}", hint=_ADVICE) from error
+    return tuple(_trace(file_.Source.ID, run) for run in file_.Runs)
+
+
+def _trace(source_id: str, run: trace_format.Run) -> Trace:
+    accesses = tuple(
+        Access(path, group.Kind, group.Origin, process, group.Root)
+        for group in run.Accesses
+        for process in (Process(group.PID, group.Process),)
+        for path in group.Paths
+    )
+    return Trace(
+        source_id=source_id,
+        exercise=run.Exercise,
+        observations=Observations(
+            accesses=accesses,
+            result=run.Result,
+            lost=run.Lost,
+            events=run.Events,
+            warnings=run.Warnings,
+            mode=run.Mode,
+            watch=run.Watch,
+        ),
+    )

@@ -1,0 +1,79 @@
+"""What an exercise from a trace file may do without a word of the user: nothing that acts on the host.
+
+To try a slim image is to start it as the trace says, and to do to it what the trace says. A file may come from
+anywhere, so all but what concerns the one container alone is named first, and needs the user's consent on this very
+command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.model.request import Exercise
+from docker_slim_plugin.observe.launch import pairs
+
+SWITCHES = frozenset((
+    "--disable-content-trust", "--init", "--interactive", "--no-healthcheck", "--quiet", "--read-only", "--rm", "--tty",
+))  # fmt: skip
+VALUES = frozenset((
+    "--add-host", "--annotation", "--attach", "--cap-drop", "--cpu-period", "--cpu-quota", "--cpu-shares", "--cpus",
+    "--cpuset-cpus", "--dns", "--dns-option", "--dns-search", "--domainname", "--entrypoint", "--env", "--expose",
+    "--group-add", "--health-cmd", "--health-interval", "--health-retries", "--health-start-interval",
+    "--health-start-period", "--health-timeout", "--hostname", "--label", "--memory", "--memory-reservation",
+    "--memory-swap", "--name", "--network-alias", "--pids-limit", "--platform", "--pull", "--shm-size",
+    "--stop-signal", "--stop-timeout", "--tmpfs", "--ulimit", "--user", "--workdir",
+))  # fmt: skip
+"""Options of docker create that concern the one container alone; what is in neither list may act on the host."""
+NETWORKS = frozenset({"bridge", "default", "none"})
+_SHOWN = 300
+
+
+def acts(exercise: Exercise) -> Iterator[str]:
+    """Yield each docker option of an exercise that may act on the host, or be read otherwise than it looks."""
+    for name, value in pairs(exercise.docker_options):
+        if not _is_of_the_container(name, value):
+            yield name if value is None else f"{name}={value}"
+
+
+def _is_of_the_container(name: str, value: str | None) -> bool:
+    if name in SWITCHES:
+        return value in (None, "true", "false")
+    if value is None:
+        # The next word would be taken for its value.
+        return False
+    if name == "--label":
+        return not value.startswith("docker-slim.")
+    if name == "--network":
+        return value in NETWORKS
+    if name == "--volume":
+        # A path alone is a new volume, gone with the container.
+        return value.startswith("/") and ":" not in value
+    return name in VALUES
+
+
+def require(exercises: Iterable[Exercise], *, allowed: Collection[str] = (), trusted: bool = False) -> tuple[str, ...]:
+    """Return what the exercises will do to the host, for the user to see; SlimError when they may not.
+
+    `allowed` are the texts of host commands that the user has given again; `trusted` is whether all may be done.
+    """
+    known = tuple(exercises)
+    commands = tuple(dict.fromkeys(command for one in known for command in one.host_exec))
+    if strange := [command for command in allowed if command not in commands]:
+        raise SlimError(
+            f"cannot find the host command {strange[0]!r} in a trace", hint="the same text as in the trace, or none"
+        )
+    options = tuple(dict.fromkeys(option for one in known for option in acts(one)))
+    acting = _listed("docker option", options)
+    refused = (*_listed("run on this host", [one for one in commands if one not in allowed]), *acting)
+    if refused and not trusted:
+        raise SlimError(
+            "cannot build from what the traces hold without your consent, as it acts on this host:\n    "
+            + "\n    ".join(refused),
+            hint="--trust-trace to let it, --host-exec CMD for a command alone, or --no-verify to run nothing",
+        )
+    return (*_listed("run on this host", commands), *acting)
+
+
+def _listed(what: str, texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{what}: {text if len(text) <= _SHOWN else f'{text[:_SHOWN]}...'}" for text in texts)

@@ -1,0 +1,101 @@
+"""What is opened and executed in a container's file system, as fanotify(7) tells: whoever does it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from docker_slim_plugin.kernel.fanotify import (
+    FAN_CLASS_NOTIF,
+    FAN_CLOEXEC,
+    FAN_MARK_ADD,
+    FAN_MARK_FILESYSTEM,
+    FAN_MARK_MOUNT,
+    FAN_NONBLOCK,
+    FAN_ONDIR,
+    FAN_OPEN,
+    FAN_OPEN_EXEC,
+    FAN_Q_OVERFLOW,
+    FAN_UNLIMITED_QUEUE,
+    events,
+    fanotify_init,
+    fanotify_mark,
+)
+from docker_slim_plugin.kernel.root_mount import has_its_own
+from docker_slim_plugin.kernel.syscalls import argv0
+from docker_slim_plugin.model.observation import Access, AccessKind, Origin, Process
+from docker_slim_plugin.observe.mount_names import Mounts
+
+_BUFFER = 1 << 16
+_DELETED = " (deleted)"
+
+
+class Fanotify:
+    """One mark on the whole file system that is the container's root: its overlay, and no other container's.
+
+    Where the root is only a directory of a file system, the mark is on the mount: what else is in that file system is
+    the host's. Then nothing is seen of mounts that the app makes of its own root (unshare(1)). `directories` that are
+    opened count where no tracer tells of them.
+    """
+
+    name = "fanotify"
+
+    def __init__(self, pid: int, *, directories: bool = False) -> None:
+        group_flags = FAN_CLASS_NOTIF | FAN_UNLIMITED_QUEUE | FAN_CLOEXEC | FAN_NONBLOCK
+        self._group = fanotify_init(group_flags, os.O_RDONLY | os.O_CLOEXEC | os.O_NOATIME | os.O_LARGEFILE)
+        self._mounts: Mounts | None = None
+        with contextlib.suppress(OSError):
+            self._mounts = Mounts(pid)
+        try:
+            # /proc/PID/root is the kernel's own link: no name of the image is looked up.
+            mask = FAN_OPEN | FAN_OPEN_EXEC | (FAN_ONDIR if directories else 0)
+            scope = FAN_MARK_FILESYSTEM if has_its_own(pid) else FAN_MARK_MOUNT
+            fanotify_mark(self._group, FAN_MARK_ADD | scope, mask, f"/proc/{pid}/root")
+        except OSError:
+            os.close(self._group)
+            raise
+
+    def fileno(self) -> int:
+        return self._group
+
+    def close(self) -> None:
+        os.close(self._group)
+        if self._mounts:
+            self._mounts.close()
+
+    def doubts(self) -> tuple[str, ...]:
+        nameless = self._mounts.nameless if self._mounts else 0
+        said = f"{nameless} files were opened in mount namespaces that are gone: they may be others"
+        return (said,) if nameless else ()
+
+    def read(self) -> tuple[list[Access], int]:
+        try:
+            data = os.read(self._group, _BUFFER)
+        except BlockingIOError:
+            return [], 0
+        found, lost = [], 0
+        for mask, descriptor, pid in events(data):
+            if mask & FAN_Q_OVERFLOW:
+                lost += 1
+            if descriptor < 0:
+                continue
+            try:
+                if pid != os.getpid():
+                    path = path_of(descriptor)
+                    if self._mounts:
+                        path = self._mounts.opened(pid, descriptor, path)
+                    kind = AccessKind.EXEC if mask & FAN_OPEN_EXEC else AccessKind.OPEN
+                    found.append(Access(path, kind, Origin.FANOTIFY, Process(pid, argv0(pid))))
+            except OSError:
+                lost += 1
+            finally:
+                os.close(descriptor)
+        return found, lost
+
+
+def path_of(descriptor: int) -> str:
+    """Return the name of an open file; one that has been removed keeps the name that it had."""
+    path = os.readlink(f"/proc/self/fd/{descriptor}")
+    if path.endswith(_DELETED) and os.fstat(descriptor).st_nlink == 0:
+        return path.removesuffix(_DELETED)
+    return path

@@ -1,0 +1,120 @@
+"""What is opened in a container's file system, as inotify(7) tells: names, but not who."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+
+from docker_slim_plugin.kernel import inotify
+from docker_slim_plugin.kernel.inotify import (
+    IN_CLOEXEC,
+    IN_NONBLOCK,
+    IN_ONLYDIR,
+    IN_OPEN,
+    IN_Q_OVERFLOW,
+    inotify_add_watch,
+    inotify_init1,
+)
+from docker_slim_plugin.model.observation import Access, AccessKind, Origin, Process
+
+_BUFFER = 1 << 16
+_PATH_MAX = 4096
+
+
+class Inotify:
+    """A watch on every directory of the container's root."""
+
+    name = "inotify"
+
+    def __init__(self, pid: int) -> None:
+        self._instance = inotify_init1(IN_CLOEXEC | IN_NONBLOCK)
+        self._directories: dict[int, str] = {}
+        self.refused = 0
+        root = os.open(f"/proc/{pid}/root", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for path, descriptor in directories(root):
+                self._add(path, descriptor)
+        finally:
+            os.close(root)
+        # The app still waits at its gate: what has been opened so far are the directories, by us.
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._instance, _BUFFER):
+                pass
+
+    def _add(self, path: str, descriptor: int) -> None:
+        try:
+            # By descriptor: a name could be a link that leads out of the container by now.
+            watch = inotify_add_watch(self._instance, f"/proc/self/fd/{descriptor}", IN_OPEN | IN_ONLYDIR)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            self.refused += 1
+        else:
+            self._directories[watch] = path
+
+    def fileno(self) -> int:
+        return self._instance
+
+    def close(self) -> None:
+        os.close(self._instance)
+
+    def doubts(self) -> tuple[str, ...]:
+        return ()
+
+    def read(self) -> tuple[list[Access], int]:
+        try:
+            data = os.read(self._instance, _BUFFER)
+        except BlockingIOError:
+            return [], 0
+        found, lost = [], 0
+        for watch, mask, name in inotify.events(data):
+            if mask & IN_Q_OVERFLOW:
+                lost += 1
+            directory = self._directories.get(watch)
+            if directory is not None and name:
+                path = f"{directory}/{os.fsdecode(name)}"
+                found.append(Access(path, AccessKind.OPEN, Origin.INOTIFY, Process(0, "")))
+        return found, lost
+
+
+def directories(root: int) -> Iterator[tuple[str, int]]:
+    """Yield (path, descriptor) of every directory below `root` on the same file system; no link is followed."""
+    device = os.fstat(root).st_dev
+    yield "", root
+    here = os.dup(root)
+    try:
+        # Not os.fwalk(): it recurses, and how deep the tree is, is the image's choice. Nothing runs in it yet.
+        pending = [("", _below(here, device))]
+        while pending:
+            path, names = pending[-1]
+            if not names:
+                pending.pop()
+                here = _moved(here, "..") if pending else here
+                continue
+            name = names.pop()
+            here = _moved(here, name)
+            yield f"{path}/{name}", here
+            # No process names what lies deeper than a path can be long.
+            deeper = len(path) + len(name) < _PATH_MAX
+            pending.append((f"{path}/{name}", _below(here, device) if deeper else []))
+    finally:
+        os.close(here)
+
+
+def _below(here: int, device: int) -> list[str]:
+    """Return the names of the directories in `here` that lie on the same file system."""
+    with os.scandir(here) as found:
+        return [
+            entry.name
+            for entry in found
+            if entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_dev == device
+        ]
+
+
+def _moved(here: int, name: str) -> int:
+    """Close `here` and return the directory `name` in it."""
+    there = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+    os.close(here)
+    return there

@@ -1,0 +1,135 @@
+"""The watcher: what is opened and executed in the container's file system, whoever does it.
+
+fanotify sees what ptrace cannot: io_uring, the kernel's own opens of ELF and #! interpreters, processes that came in by
+docker exec. Where it is refused, inotify watches every directory of the same tree, and knows names but not processes.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from types import TracebackType
+from typing import Protocol, Self
+
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.model.observation import Access, AccessKind
+from docker_slim_plugin.observe.watcher.fanotify import Fanotify
+from docker_slim_plugin.observe.watcher.inotify import Inotify
+
+MAX_PATHS = 1_000_000
+"""Distinct paths held; more are counted as lost."""
+_CHOICES = ("auto", "fanotify", "inotify", "off")
+
+
+class Source(Protocol):
+    """Where events come from."""
+
+    name: str
+
+    def fileno(self) -> int: ...
+
+    def read(self) -> tuple[list[Access], int]:
+        """Return what has happened, and how many events were lost; empty when there is nothing at the moment."""
+        ...
+
+    def doubts(self) -> tuple[str, ...]:
+        """Return warnings about what it cannot vouch for."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Watch:
+    """Collects what a source sees in a thread of its own; a context manager."""
+
+    def __init__(self, source: Source | None, warnings: tuple[str, ...] = ()) -> None:
+        self._source = source
+        self._seen: dict[tuple[str, AccessKind], Access] = {}
+        self._lock = threading.Lock()
+        self._stop_read, self._stop_write = os.pipe()
+        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self.name = source.name if source else "off"
+        self.warnings = warnings
+        self.last_new = time.monotonic()
+        self.events = self.lost = 0
+
+    def __enter__(self) -> Self:
+        if self._source:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.write(self._stop_write, b".")
+        if self._source:
+            self._thread.join()
+            self._source.close()
+        os.close(self._stop_read)
+        os.close(self._stop_write)
+
+    def doubts(self) -> tuple[str, ...]:
+        """Return warnings about what only a tracer would have seen better."""
+        return self._source.doubts() if self._source else ()
+
+    def accesses(self) -> tuple[Access, ...]:
+        """Return the distinct accesses seen so far."""
+        with self._lock:
+            return tuple(self._seen.values())
+
+    def drain(self) -> None:
+        """Take everything that has happened before this call: events lag behind what they tell of."""
+        if self._source:
+            while self._take():
+                pass
+
+    def _run(self) -> None:
+        assert self._source is not None
+        poll = select.poll()
+        poll.register(self._source.fileno(), select.POLLIN)
+        poll.register(self._stop_read, select.POLLIN)
+        while not any(descriptor == self._stop_read for descriptor, _ in poll.poll()):
+            self._take()
+
+    def _take(self) -> bool:
+        assert self._source is not None
+        with self._lock:
+            accesses, lost = self._source.read()
+            self.lost += lost
+            self.events += len(accesses)
+            for access in accesses:
+                key = (access.path, access.kind)
+                if key in self._seen:
+                    continue
+                if len(self._seen) >= MAX_PATHS:
+                    self.lost += 1
+                    continue
+                self._seen[key] = access
+                self.last_new = time.monotonic()
+            return bool(accesses or lost)
+
+
+def open_watch(pid: int, choice: str, *, alone: bool = False) -> Watch:
+    """Return a watch on the root of the held container whose process is `pid`.
+
+    `choice` is auto, fanotify, inotify or off; auto takes the best that this host allows, and warns of less. One that
+    is `alone` has no tracer beside it.
+    """
+    assert choice in _CHOICES
+    if choice == "off":
+        return Watch(None)
+    if choice != "inotify":
+        try:
+            return Watch(Fanotify(pid, directories=alone))
+        except OSError as error:
+            if choice == "fanotify":
+                text = f"cannot use fanotify: {error.strerror}"
+                raise SlimError(text, hint="--watch=inotify, or --watch=off") from error
+            reason = error.strerror
+    warnings = [] if choice == "inotify" else [f"fanotify is refused ({reason}): inotify watches instead"]
+    source = Inotify(pid)
+    if source.refused:
+        warnings.append(f"{source.refused} directories are not watched: raise the sysctl fs.inotify.max_user_watches")
+    return Watch(source, tuple(warnings))

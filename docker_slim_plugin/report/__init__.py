@@ -1,0 +1,1 @@
+"""What a run saw, kept and verified, as a record and as JSON."""

@@ -1,0 +1,223 @@
+"""What a run has seen, kept and proved: the record, its JSON form, and where it is kept.
+
+The JSON's shape is a contract: `docs/report-schema.json`, with SCHEMA_VERSION raised when a field changes its meaning.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from docker_slim_plugin import __version__
+from docker_slim_plugin.engine.secrets import Secrets
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.host import output_file
+from docker_slim_plugin.host.run_registry import state_directory
+from docker_slim_plugin.model.image import SlimImage, SourceImage
+from docker_slim_plugin.model.observation import AccessKind, Observations, ProbeResult
+from docker_slim_plugin.model.plan import FilePlan, Kept, ReasonKind
+from docker_slim_plugin.model.verdict import Verdict
+from docker_slim_plugin.progress import Progress
+
+SCHEMA_VERSION = 1
+MOST_PROGRAMS = 500
+MAX_REPORTS = 100
+"""Kept; older ones go."""
+_ENDING = re.compile(r"-(\d{8}T\d{6})-\d+\.json$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """One round in which the slim image was found to lack something."""
+
+    because: tuple[str, ...]
+    """How it behaved otherwise than the source."""
+    added: tuple[str, ...]
+    """Paths that it asked for, that the source has and whose run had not named."""
+
+    def sentence(self) -> str:
+        """Return what was done, for people."""
+        names = ", ".join(map(repr, self.added[:3])) + (" ..." if len(self.added) > 3 else "")
+        return f"repaired: {len(self.added)} paths added that were asked for only then ({names})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One run of `docker slim run`."""
+
+    source: SourceImage
+    observations: Observations
+    plan: FilePlan
+    images: tuple[SlimImage, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    phases: tuple[tuple[str, float], ...] = ()
+    """Where the time went: (step, seconds), in order; steps may overlap."""
+    outputs: tuple[str, ...] = ()
+    """Files and directories written beside the images."""
+    file: str = ""
+    """Where the full report is kept."""
+
+    @property
+    def passed(self) -> bool:
+        return all(verdict.passed for verdict in self.verdicts)
+
+    @property
+    def kept_files(self) -> int:
+        return len(self.plan.files())
+
+    def discreet(self, secrets: Secrets) -> Report:
+        """Return the report as it may be shown and kept: without the values that the run was given."""
+
+        def hidden(texts: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(map(secrets.hidden_command, texts))
+
+        def proved(one: Verdict) -> Verdict:
+            return replace(
+                one, behaviour=hidden(one.behaviour), figures=hidden(one.figures), warnings=hidden(one.warnings)
+            )
+
+        result = self.observations.result
+        probes = tuple(replace(probe, target=secrets.hidden_command(probe.target)) for probe in result.probes)
+        return replace(
+            self,
+            observations=replace(self.observations, result=replace(result, probes=probes)),
+            warnings=hidden(self.warnings),
+            notes=hidden(self.notes),
+            verdicts=tuple(map(proved, self.verdicts)),
+            repairs=tuple(replace(one, because=hidden(one.because)) for one in self.repairs),
+        )
+
+    def to_json(self, *, files: bool = False) -> dict[str, Any]:
+        """Return the report as JSON's types; with `files` every kept path and its reasons too."""
+        document: dict[str, Any] = {
+            "SchemaVersion": SCHEMA_VERSION,
+            "Version": __version__,
+            "Passed": self.passed,
+            "Seconds": round(self.seconds, 3),
+            "Phases": [{"Name": name, "Seconds": round(seconds, 3)} for name, seconds in self.phases],
+            "Source": {
+                "Reference": self.source.reference,
+                "ID": self.source.id,
+                "Size": self.source.size,
+                "Layers": len(self.source.layers),
+                "Files": self.plan.total_files,
+            },
+            "Images": [_image(image, self.source) for image in self.images],
+            "Outputs": list(self.outputs),
+            "Observed": {
+                "Mode": self.observations.mode,
+                "Watch": self.observations.watch,
+                "Events": self.observations.events,
+                "Lost": self.observations.lost,
+                "Paths": len({access.path for access in self.observations.accesses}),
+                "Executed": _executed(self.plan)[:MOST_PROGRAMS],
+                "ExitStatus": self.observations.result.exit_status,
+                "StopStatus": self.observations.result.stop_status,
+                "Probes": [_probe(probe) for probe in self.observations.result.probes],
+            },
+            "Kept": {"Files": self.kept_files, "Bytes": sum(kept.entry.size for kept in self.plan.kept)},
+            "Verified": [
+                {
+                    "Form": verdict.form,
+                    "Passed": verdict.passed,
+                    "Seconds": round(verdict.seconds, 3),
+                    "FilesCompared": verdict.files_compared,
+                    "Differences": list(verdict.differences),
+                }
+                for verdict in self.verdicts
+            ],
+            "Repairs": [{"Because": list(repair.because), "Added": list(repair.added)} for repair in self.repairs],
+            "Warnings": list(self.warnings),
+            "Notes": list(self.notes),
+            "Report": self.file,
+        }
+        if files:
+            document["Files"] = [_kept(kept) for kept in self.plan.kept]
+        return document
+
+
+def _executed(plan: FilePlan) -> list[str]:
+    """Return the image's programs that were executed: a shell also tries names that are not there."""
+    return [
+        kept.entry.path
+        for kept in plan.kept
+        if any(one.kind is ReasonKind.ACCESS and one.detail.startswith(AccessKind.EXEC) for one in kept.reasons)
+    ]
+
+
+def _image(image: SlimImage, source: SourceImage) -> dict[str, Any]:
+    return {
+        "Form": image.form,
+        "Reference": image.reference,
+        "ID": image.id,
+        "Size": image.size,
+        "Percent": round(100 * image.size / source.size, 1) if source.size else None,
+        "Layers": [
+            {"Group": blob.group, "DiffID": blob.diff_id, "Size": blob.size, "Files": blob.files}
+            for blob in image.layers
+        ],
+    }
+
+
+def _probe(probe: ProbeResult) -> dict[str, Any]:
+    return {
+        "Kind": probe.kind,
+        "Target": probe.target,
+        "OK": probe.ok,
+        "Status": probe.status,
+        "Detail": probe.detail,
+    }
+
+
+def _kept(kept: Kept) -> dict[str, Any]:
+    return {
+        "Path": kept.entry.path,
+        "Kind": kept.entry.kind.value,
+        "Size": kept.entry.size,
+        "Group": kept.group.value,
+        "Package": kept.package,
+        "Reasons": [{"Kind": reason.kind.value, "By": reason.by, "Detail": reason.detail} for reason in kept.reasons],
+    }
+
+
+def report_file(reference: str, environment: Mapping[str, str]) -> Path:
+    """Return where the report of a run on `reference` is kept: $XDG_STATE_HOME/docker-slim/NAME-TIME.json."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", reference)[:100].strip(".") or "image"
+    return Path(
+        state_directory(environment), f"{name}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}.json"
+    )
+
+
+def keep(report: Report, progress: Progress) -> Report:
+    """Save the full report; where that cannot be it is a warning, as the work is done, and names no file then."""
+    try:
+        save(report)
+    except SlimError as error:
+        progress.warn(f"{error}: {error.hint} names another place")
+        return replace(report, file="")
+    return report
+
+
+def save(report: Report) -> None:
+    """Write the full report to `report.file`; of those beside it the newest stay."""
+    path = Path(report.file)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Lone surrogates (names that are not UTF-8) stay \udcXX escapes: JSON is written as ASCII.
+        output_file.write(report.file, json.dumps(report.to_json(files=True)).encode("ascii"))
+        # The name may be anything, its end is ours: the time and a pid.
+        ours = ((match[1], one) for one in path.parent.iterdir() if (match := _ENDING.search(one.name)))
+        for _, old in sorted(ours)[:-MAX_REPORTS]:
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        raise SlimError(f"cannot write the report {path}: {error.strerror}", hint="XDG_STATE_HOME=DIRECTORY") from error

@@ -1,0 +1,159 @@
+"""ELF closure: which files the dynamic loader will map for a given program, as ld.so(8) and musl's ldso look for them.
+
+Nothing here is executed: a foreign image may hold a foreign loader. Only DT_NEEDED is followed; a library that the
+program opens by name at run time is the tracer's business.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections import deque
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.model.plan import Reason, ReasonKind
+from docker_slim_plugin.resolve import patterns
+from docker_slim_plugin.resolve.elf import elf_file
+from docker_slim_plugin.resolve.elf.elf_file import Elf, MalformedElf
+from docker_slim_plugin.resolve.elf.search_paths import Directories, Mapped, is_musl
+from docker_slim_plugin.resolve.kept_set import Need
+from docker_slim_plugin.rootfs.index import Rootfs
+
+HEAD = 256
+"""What the kernel itself reads of a file to be executed (BINPRM_BUF_SIZE)."""
+MAX_OBJECTS = 4096
+"""Objects in one process; the largest desktop programs map about 500."""
+MAX_NEEDS = 65536
+MAX_LOOKUPS = 400_000
+"""Places tried in all; an image of 2,000 programs tries about 5,000."""
+MUSL_OWN = ("c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet.")
+"""lib* names that musl's loader answers itself, without a file (ldso/dynlink.c)."""
+
+
+class Closure(NamedTuple):
+    """What one program or library needs."""
+
+    needs: tuple[Need, ...] = ()
+    missing: tuple[tuple[str, str], ...] = ()
+    """(needing path, library) that no directory has."""
+    mapped: frozenset[RootPath] = frozenset()
+    """Files in it: each one's own needs are already part of it."""
+
+
+@dataclass(slots=True)
+class Loader:
+    """The search for libraries in one image; remembers every file it has read."""
+
+    rootfs: Rootfs
+    library_path: tuple[str, ...] = ()
+    """LD_LIBRARY_PATH of the image's environment."""
+    malformed: dict[RootPath, str] = field(default_factory=dict)
+    """Files that cannot be read, or start as ELF and are not."""
+    _files: dict[RootPath, Elf | bytes] = field(default_factory=dict)
+    _fit: dict[tuple[str, tuple[int, str, str]], bool] = field(default_factory=dict)
+    _directories: Directories = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._directories = Directories(self.rootfs, self.library_path)
+
+    def examine(self, path: RootPath) -> Elf | bytes:
+        """Return what the regular file at `path` asks of the loader; the first HEAD bytes of a script; else b""."""
+        if path not in self._files:
+            self._files[path] = b""
+            try:
+                with self.rootfs.reader.open(path) as file:
+                    head = file.read(HEAD)
+                    if head.startswith(elf_file.MAGIC):
+                        self._files[path] = elf_file.read(file)
+                    elif head.startswith(b"#!"):
+                        self._files[path] = head
+            except (MalformedElf, OSError) as error:
+                self.malformed[path] = str(error)
+        return self._files[path]
+
+    def elf(self, path: RootPath) -> Elf | None:
+        """Return what the file at `path` asks of the loader; None if it is no sound ELF file."""
+        found = self.examine(path)
+        return found if isinstance(found, Elf) else None
+
+    def closure(self, path: RootPath) -> Closure:
+        """Return everything that is mapped when `path` is started (or, a library, opened by name)."""
+        top = self.elf(path)
+        if top is None:
+            return Closure()
+        tree = _Tree(musl=is_musl(top))
+        tree.map(path, Mapped(path, top))
+        if top.interpreter:
+            tree.need(top.interpreter, path, f"PT_INTERP {top.interpreter}")
+            settings = "/etc/ld-musl-*.path" if tree.musl else "/etc/ld.so.cache"
+            for place in sorted(patterns.matches(self.rootfs, settings)):
+                tree.need(place, path, f"search path of {top.interpreter}")
+            if self.rootfs.find(top.interpreter) is None:
+                tree.missing[path, top.interpreter] = None
+        while tree.queue and len(tree.mapped) < MAX_OBJECTS and len(tree.needs) < MAX_NEEDS:
+            self._load(tree, tree.queue.popleft())
+        return Closure(tuple(tree.needs), tuple(tree.missing), frozenset(tree.mapped))
+
+    def _load(self, tree: _Tree, current: Mapped) -> None:
+        for name in current.elf.needed:
+            if tree.musl and name.startswith("lib") and name[3:].startswith(MUSL_OWN):
+                continue
+            if name not in tree.loaded:
+                tree.loaded[name] = self.find(name, current, musl=tree.musl)
+                for place in tree.loaded[name]:
+                    end = self.rootfs.walk(place).end
+                    if end is not None and end not in tree.mapped and (found := self.elf(end)) is not None:
+                        tree.map(end, Mapped(place, found, current))
+            if not tree.loaded[name]:
+                tree.missing[current.path, name] = None
+            for place in tree.loaded[name]:
+                tree.need(place, current.path, f"DT_NEEDED {name}")
+
+    def find(self, name: str, needing: Mapped, *, musl: bool = False) -> list[str]:
+        """Return where the loader finds `name` for `needing`: [] if nowhere, several if the processor decides."""
+        if "/" in name:
+            return [name] if self._fits(name, needing.elf) else []
+        found: list[str] = []
+        for directory in self._directories.of(needing, musl=musl):
+            variants = () if musl else self._directories.hwcaps(directory)
+            found += [place for sub in variants if self._fits(place := f"{sub}/{name}", needing.elf)]
+            if self._fits(place := posixpath.join(directory, name), needing.elf):
+                return [*found, place]
+        return found
+
+    def standard(self, name: str, needing: Elf) -> list[str]:
+        """Return where the loader finds `name` when a program like `needing` asks for it by name."""
+        return self.find(name, Mapped("/", needing), musl=is_musl(needing))
+
+    def _fits(self, place: str, needing: Elf) -> bool:
+        key = (place, needing.abi)
+        if key not in self._fit:
+            if len(self._fit) >= MAX_LOOKUPS:
+                return False
+            entry = self.rootfs.find(place) if place.startswith("/") else None
+            found = self.elf(entry.path) if entry is not None and entry.kind is EntryKind.FILE else None
+            self._fit[key] = found is not None and found.abi == needing.abi
+        return self._fit[key]
+
+
+class _Tree:
+    """One process as it is put together."""
+
+    def __init__(self, *, musl: bool) -> None:
+        self.musl = musl
+        self.needs: dict[Need, None] = {}
+        self.missing: dict[tuple[str, str], None] = {}
+        self.mapped: set[RootPath] = set()
+        self.loaded: dict[str, list[str]] = {}
+        self.queue: deque[Mapped] = deque()
+
+    def map(self, path: RootPath, mapped: Mapped) -> None:
+        self.mapped.add(path)
+        self.queue.append(mapped)
+        if mapped.elf.soname and not self.musl:
+            # glibc takes a mapped object for every later name that is its DT_SONAME.
+            self.loaded.setdefault(mapped.elf.soname, [mapped.path])
+
+    def need(self, path: str, by: str, detail: str) -> None:
+        self.needs[Need(path, Reason(ReasonKind.LIBRARY, by, detail))] = None

@@ -1,0 +1,79 @@
+"""What the image's own configuration names: the environment, the working directory, the home, the volumes."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.model.image import SourceImage
+from docker_slim_plugin.model.plan import Reason, ReasonKind
+from docker_slim_plugin.resolve.kept_set import Need
+from docker_slim_plugin.rootfs.index import Rootfs
+
+USERS = "/etc/passwd"
+MAX_PASSWD = 1 << 20
+LARGE_VOLUME = 16 << 20
+
+
+def environment(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the image's Env; the last of equal names wins."""
+    pairs = (str(item).partition("=") for item in config.get("Env") or ())
+    return {name: value for name, _, value in pairs}
+
+
+def directories(rootfs: Rootfs, source: SourceImage) -> Iterator[Need]:
+    """Yield the working directory and the home of the image's user."""
+    working = str(source.config.get("WorkingDir") or "")
+    if working.startswith("/"):
+        yield Need(working, Reason(ReasonKind.CONFIG, "WorkingDir", working))
+    for home in (environment(source.config).get("HOME", ""), _home(rootfs, str(source.config.get("User") or "0"))):
+        if home.startswith("/"):
+            yield Need(home, Reason(ReasonKind.CONFIG, "User", f"home {home}"))
+
+
+def _home(rootfs: Rootfs, user: str) -> str:
+    name = user.partition(":")[0]
+    for line in rootfs.text(USERS, MAX_PASSWD).split("\n"):
+        fields = line.split(":")
+        if len(fields) > 5 and name in (fields[0], fields[2]):
+            return fields[5]
+    return ""
+
+
+def has_user(rootfs: Rootfs, name: str) -> bool:
+    """Tell whether the image's /etc/passwd has a user of that name."""
+    return any(line.startswith(f"{name}:") for line in rootfs.text(USERS, MAX_PASSWD).split("\n"))
+
+
+def _names(ordered: list[str], top: str) -> bool:
+    """Tell whether `top`, or anything below it, is among the sorted paths."""
+    itself, below = bisect_left(ordered, top), bisect_left(ordered, f"{top}/")
+    return ordered[itself : itself + 1] == [top] or any(one.startswith(f"{top}/") for one in ordered[below : below + 1])
+
+
+def volumes(
+    rootfs: Rootfs, source: SourceImage, touched: Iterable[str], kept: Iterable[RootPath]
+) -> tuple[list[Need], list[str]]:
+    """Return what the image holds below each volume that the run touched, and warnings about large ones.
+
+    `touched` are the paths that the run named, `kept` those that are kept: the initial content of a volume is what a
+    fresh one starts with, whichever of its files this run happened to look at.
+    """
+    needs: list[Need] = []
+    warnings: list[str] = []
+    named = sorted({*touched, *kept})
+    for volume in sorted(str(path) for path in source.config.get("Volumes") or ()):
+        top = rootfs.find(volume) if volume.startswith("/") else None
+        if top is None or top.kind is not EntryKind.DIRECTORY or top.path == "/":
+            continue
+        spellings = {volume.rstrip("/"), top.path}
+        if not any(_names(named, spelling) for spelling in spellings):
+            continue
+        entries = [entry for entry in rootfs.below(top.path) if entry.kind is not EntryKind.DIRECTORY]
+        needs += [Need(entry.path, Reason(ReasonKind.CONFIG, f"VOLUME {volume}", "content")) for entry in entries]
+        size = sum(entry.size for entry in entries)
+        if size > LARGE_VOLUME:
+            warnings.append(f"the image holds {size >> 20} MB below its volume {volume!r}, all of it kept")
+    return needs, warnings

@@ -1,0 +1,82 @@
+"""Which layer group each kept path goes to: base, runtime, app or config."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
+from docker_slim_plugin.model.plan import Group
+from docker_slim_plugin.resolve.packages.ownership import Packages
+from docker_slim_plugin.rootfs.index import Rootfs, parents
+
+ORDER = {group: rank for rank, group in enumerate(Group)}
+RPM_TREES = ("/usr/", "/lib/", "/lib64/", "/bin/", "/sbin/")
+BYTECODE = re.compile(r"(.*/)__pycache__/([^/.]+)\.[^/]*\.pyc", re.DOTALL)
+
+
+def groups(rootfs: Rootfs, kept: Collection[RootPath], packages: Packages) -> dict[RootPath, Group]:
+    """Return the group of each of the `kept` paths.
+
+    A directory goes with the lowest of what is kept in it, an empty one with the directory that it is in; so no
+    layer has a file whose directory only comes in a higher one. Names of one file (hard links) stay together.
+    """
+    found: dict[RootPath, Group] = {}
+    loose: list[Entry] = []
+    for path in kept:
+        entry = rootfs.entries[path]
+        if entry.kind is EntryKind.SYMLINK and path not in packages.owners and not path.startswith("/etc/"):
+            loose.append(entry)
+        elif entry.kind is not EntryKind.DIRECTORY:
+            found[path] = _owned(path, packages)
+    _together(rootfs, found)
+    # A link of no package (an alternative, /bin in a merged /usr) goes with what it leads to.
+    directories = _directories(rootfs, kept, found)
+    for entry in loose:
+        end = rootfs.walk(entry.path).end
+        target = None if end is None else found.get(end) or directories.get(end)
+        found[entry.path] = target or Group.APP
+    return found | _directories(rootfs, kept, found)
+
+
+def _owned(path: RootPath, packages: Packages) -> Group:
+    if path.startswith("/etc/") or path in packages.conffiles:
+        return Group.CONFIG
+    owner = packages.owners.get(path) or packages.owners.get(_source(path))
+    if owner is None:
+        rpm = bool(packages.unread) and path.startswith(RPM_TREES) and not path.startswith("/usr/local/")
+        return Group.RUNTIME if rpm else Group.APP
+    return Group.BASE if owner in packages.base else Group.RUNTIME
+
+
+def _source(path: RootPath) -> RootPath:
+    """Return the Python source of a bytecode file, which the package's own scripts compiled; else the path itself."""
+    match = BYTECODE.fullmatch(path)
+    return RootPath(f"{match[1]}{match[2]}.py") if match else path
+
+
+def _together(rootfs: Rootfs, found: dict[RootPath, Group]) -> None:
+    names: dict[int, list[RootPath]] = {}
+    for path in found:
+        entry = rootfs.entries[path]
+        if entry.links > 1 and entry.inode:
+            names.setdefault(entry.inode, []).append(path)
+    for paths in names.values():
+        found.update(dict.fromkeys(paths, _lowest(found[path] for path in paths)))
+
+
+def _directories(rootfs: Rootfs, kept: Collection[RootPath], found: dict[RootPath, Group]) -> dict[RootPath, Group]:
+    lowest: dict[RootPath, Group] = {}
+    for path, group in found.items():
+        for parent in parents(path):
+            if parent in lowest and ORDER[lowest[parent]] <= ORDER[group]:
+                break
+            lowest[parent] = group
+    for path in sorted(path for path in kept if rootfs.entries[path].kind is EntryKind.DIRECTORY):
+        if path not in lowest:
+            lowest[path] = next((lowest[parent] for parent in parents(path) if parent in lowest), Group.BASE)
+    return lowest
+
+
+def _lowest(groups: Iterable[Group]) -> Group:
+    return min(groups, key=ORDER.__getitem__)

@@ -1,0 +1,35 @@
+"""Which package owns each file, by the lists of all packages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from docker_slim_plugin.model.entry import RootPath
+from docker_slim_plugin.resolve.packages.path_spelling import Spelling
+from docker_slim_plugin.rootfs.index import Rootfs
+
+MAX_OWNERS = 64
+"""Of one file."""
+
+
+class Owners:
+    """Takes one list after the other."""
+
+    def __init__(self, rootfs: Rootfs) -> None:
+        self.spelling = Spelling(rootfs)
+        self.owners: dict[RootPath, str] = {}
+        self.also: dict[RootPath, tuple[str, ...]] = {}
+
+    def own(self, key: str, paths: Iterable[str]) -> None:
+        """Note that the package owns what these paths name."""
+        self.have(key, map(self.spelling.file, paths))
+
+    def have(self, key: str, files: Iterable[RootPath | None]) -> None:
+        """Note that the package owns these files."""
+        for path in files:
+            if path is None:
+                continue
+            before = self.owners.get(path, key)
+            if before != key:
+                self.also[path] = tuple({before: None, **dict.fromkeys(self.also.get(path, ()))})[:MAX_OWNERS]
+            self.owners[path] = key

@@ -1,0 +1,44 @@
+"""The bytes of metadata: bounded, and what cannot be read is counted."""
+
+from __future__ import annotations
+
+from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.rootfs.index import Rootfs
+
+MAX_FILE = 8 << 20
+MAX_TOTAL = 128 << 20
+"""Of all files of one image that no limit of their own is given for."""
+
+
+class Texts:
+    """Reads files of one image whole or not at all."""
+
+    def __init__(self, rootfs: Rootfs) -> None:
+        self._rootfs = rootfs
+        self._left = MAX_TOTAL
+        self.unread: set[RootPath] = set()
+        """Damaged, or too large."""
+
+    def read(self, path: str, own_limit: int = 0) -> bytes | None:
+        """Return the regular file at `path`, links followed; None when there is none that can be read."""
+        entry = self._rootfs.find(path)
+        if entry is None or entry.kind is not EntryKind.FILE:
+            return None
+        limit = own_limit or min(MAX_FILE, self._left)
+        try:
+            with self._rootfs.reader.open(entry.path) as file:
+                content = file.read(limit + 1)
+        except OSError:
+            content = None
+        if content is None or len(content) > limit:
+            self.unread.add(entry.path)
+            return None
+        self._left -= 0 if own_limit else len(content)
+        return content
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return a warning when there was something that could not be read."""
+        if not self.unread:
+            return ()
+        more = f" and {len(self.unread) - 1} more" if len(self.unread) > 1 else ""
+        return (f"cannot read {min(self.unread)!r}{more}: such metadata of packages stays as it is",)

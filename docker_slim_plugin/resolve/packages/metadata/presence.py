@@ -1,0 +1,62 @@
+"""Which kept files tell that a package is in: none that is a directory, and none that only describes packages."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+
+from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.resolve.packages.documentation import is_documentation
+from docker_slim_plugin.resolve.packages.ownership import Packages
+from docker_slim_plugin.rootfs.index import Rootfs
+
+DATABASES = ("/var/lib/dpkg/", "/lib/apk/db/", "/usr/lib/apk/db/", "/var/lib/rpm/", "/usr/lib/sysimage/rpm/")
+PYTHON = re.compile(r"\.(?:dist|egg)-info(?:/|$)|\.egg/EGG-INFO(?:/|$)", re.IGNORECASE)
+MANIFEST = re.compile(r"/(?:node_modules|nodejs)/(?:@[^/]+/)?[^/@]+/package\.json$|/node_modules/\.package-lock\.json$")
+GEM = re.compile(
+    r"/specifications/(?:default/)?[^/]+\.gemspec$"
+    r"|/extensions/(?:[^/]+/){3}(?:gem\.build_complete|gem_make\.out|mkmf\.log)$"
+)
+LICENSES = ("/usr/share/licenses/", "/usr/local/share/licenses/")
+
+
+class Code:
+    """The kept files of one image that count."""
+
+    def __init__(self, rootfs: Rootfs, packages: Packages, kept: Iterable[RootPath]) -> None:
+        files = (path for path in kept if not _is_directory(rootfs, path))
+        self._sorted = sorted(path for path in files if not is_metadata(path))
+        self._all = frozenset(self._sorted)
+        counted = (path for path in self._sorted if not is_documentation(path) and not path.startswith(LICENSES))
+        self.packages = frozenset(key for path in counted for key in packages.of(path))
+        """Distribution packages that are in."""
+
+    def __contains__(self, path: RootPath | None) -> bool:
+        return path in self._all
+
+    def __iter__(self) -> Iterator[RootPath]:
+        return iter(self._sorted)
+
+    def below(self, directory: str) -> bool:
+        """Tell whether any of the files lies below a directory."""
+        return self.begins(f"{directory}/")
+
+    def begins(self, start: str) -> bool:
+        """Tell whether the path of any of the files begins so."""
+        place = bisect_left(self._sorted, start)
+        return place < len(self._sorted) and self._sorted[place].startswith(start)
+
+
+def _is_directory(rootfs: Rootfs, path: RootPath) -> bool:
+    # What a list names as a directory may be a link to one in the image: /lib, in a merged /usr.
+    entry = rootfs.entries[path]
+    found = rootfs.find(path) if entry.kind is EntryKind.SYMLINK else entry
+    return found is not None and found.kind is EntryKind.DIRECTORY
+
+
+def is_metadata(path: str) -> bool:
+    """Tell whether a file is there to describe packages."""
+    if path.startswith(DATABASES):
+        return True
+    return any(pattern.search(path) for pattern in (PYTHON, MANIFEST, GEM))

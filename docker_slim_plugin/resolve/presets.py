@@ -1,0 +1,184 @@
+"""What a trace cannot see but programs assume: named presets, each of which can be turned off.
+
+Kept small: the trace is the truth. A preset yields paths; those that the image does not have are passed over.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.model.observation import Access, AccessKind
+from docker_slim_plugin.model.plan import Reason, ReasonKind
+from docker_slim_plugin.resolve import directory_listings, script_commands, script_interpreters
+from docker_slim_plugin.resolve.kept_set import Need
+from docker_slim_plugin.rootfs.index import Rootfs
+
+TLS = ("libssl.so", "libgnutls.so", "libnss3.so", "libmbedtls.so", "libwolfssl.so", "libtls.so")
+TLS_TREES = ("/etc/ssl", "/etc/pki", "/usr/lib/ssl", "/usr/share/ca-certificates")
+CERTIFICATE_DIRECTORIES = ("/etc/ssl/certs", "/usr/lib/ssl/certs", "/etc/pki/tls/certs")
+BUNDLE = "ca-certificates.crt"
+NSSWITCH = "/etc/nsswitch.conf"
+MODULES = frozenset({"files", "dns", "compat"})
+"""NSS modules that any program may come to load; others are the trace's business."""
+BUILT_IN = frozenset({"files", "dns"})
+"""NSS modules that glibc holds itself since 2.34; what still bears their names is empty (NEWS of glibc 2.34)."""
+CHARSETS = ("UTF-16", "UTF-32", "UTF-7", "UNICODE", "ISO8859-1", "ISO8859-15", "CP1252")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the presets decide by."""
+
+    rootfs: Rootfs
+    kept: Mapping[RootPath, object]
+    environment: Mapping[str, str]
+    certificates_listed: bool
+    """The run looked for single certificates, not only for the bundle."""
+    tls_named: bool
+    """The run named something of the TLS configuration."""
+    charsets_converted: bool = False
+    """The run loaded an iconv module: the next request may need its neighbour."""
+    asked: frozenset[str] | None = None
+    """What the kept files themselves ask for (asks.TOPICS); None after a run, which has shown it better."""
+    names: frozenset[RootPath] = frozenset()
+    """Files whose names the run has listed."""
+    programs: frozenset[str] = frozenset()
+    """What the app's own shell scripts mention."""
+
+    def asks_for(self, topic: str) -> bool:
+        return self.asked is not None and topic in self.asked
+
+    def libc(self) -> list[str]:
+        """Return the directories of the kept glibcs."""
+        return sorted(posixpath.dirname(path) for path in self.kept if path.endswith("/libc.so.6"))
+
+
+class Hint(NamedTuple):
+    """One preset."""
+
+    summary: str
+    paths: Callable[[Facts], Iterator[str]]
+
+
+def facts(
+    rootfs: Rootfs,
+    accesses: tuple[Access, ...],
+    environment: Mapping[str, str],
+    owned: Collection[RootPath] = frozenset(),
+) -> Facts:
+    """Return what the run says to the presets, nothing kept yet; `owned` are the files of packages."""
+    below = tuple(f"{top}/" for top in CERTIFICATE_DIRECTORIES)
+    trees = tuple(f"{top}/" for top in TLS_TREES)
+    single = any(
+        (access.kind is AccessKind.LIST and access.path in CERTIFICATE_DIRECTORIES)
+        or (access.path.startswith(below) and not access.path.endswith((".crt", ".pem")))
+        for access in accesses
+    )
+    named = any(access.path.startswith(trees) or access.path in TLS_TREES for access in accesses)
+    converted = any("/gconv/" in access.path and access.path.endswith(".so") for access in accesses)
+    names = frozenset(directory_listings.files(rootfs, accesses, owned))
+    search = environment.get("PATH", script_interpreters.DEFAULT_PATH).split(":")[: script_interpreters.MAX_PATH]
+    programs = script_commands.programs(rootfs, accesses, owned, search)
+    return Facts(rootfs, {}, environment, single, named, converted, names=names, programs=programs)
+
+
+def needs(facts: Facts, off: frozenset[str]) -> Iterator[Need]:
+    """Yield what the presets that are not `off` add to what is kept."""
+    for name, hint in HINTS.items():
+        if name not in off:
+            yield from (Need(path, Reason(ReasonKind.HINT, name, hint.summary)) for path in hint.paths(facts))
+
+
+def _nss(facts: Facts) -> Iterator[str]:
+    yield from ("/etc/passwd", "/etc/group")
+    libc = facts.libc()
+    if not libc and not facts.asks_for("hosts") and not facts.asks_for("services"):
+        return
+    yield from (NSSWITCH, "/etc/host.conf", "/etc/services", "/etc/protocols")
+    lines = (line.partition("#")[0] for line in facts.rootfs.text(NSSWITCH, 1 << 16).split("\n"))
+    words = {word for line in lines for word in line.partition(":")[2].split()}
+    # Without a run, each module that is named may be the one.
+    named = MODULES & words if facts.asked is None else {word for word in words if "/" not in word}
+    for directory in libc:
+        holds = b"\0GLIBC_2.34\0" in facts.rootfs.read(f"{directory}/libc.so.6")
+        modules = (named or BUILT_IN) - (BUILT_IN if holds else frozenset())
+        yield from (f"{directory}/libnss_{module}.so.2" for module in sorted(modules))
+
+
+def _certs(facts: Facts) -> Iterator[str]:
+    names = (path.rpartition("/")[2] for path in facts.kept)
+    if not facts.tls_named and not facts.asks_for("certs") and not any(name.startswith(TLS) for name in names):
+        return
+    yield from (f"/etc/ssl/certs/{BUNDLE}", "/etc/ssl/openssl.cnf", "/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem")
+    yield from ("/usr/lib/ssl/cert.pem", "/usr/lib/ssl/openssl.cnf", "/etc/pki/tls/openssl.cnf")
+    yield from ("/etc/pki/tls/cert.pem", "/etc/pki/tls/certs/ca-bundle.crt")
+    yield "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"
+    for directory in CERTIFICATE_DIRECTORIES if facts.certificates_listed else ():
+        yield from _inside(facts.rootfs, directory)
+
+
+def _tz(facts: Facts) -> Iterator[str]:
+    yield from ("/etc/localtime", "/etc/timezone")
+    zone = facts.environment.get("TZ", "").lstrip(":")
+    if zone and not zone.startswith("/"):
+        yield f"/usr/share/zoneinfo/{zone}"
+
+
+def _locale(facts: Facts) -> Iterator[str]:
+    libc = facts.libc()
+    if not libc:
+        return
+    values = {value for name, value in facts.environment.items() if name == "LANG" or name.startswith("LC_")}
+    for value in sorted(values - {"", "C", "POSIX"}):
+        language, _, charset = value.partition(".")
+        # locale -a and the directories spell the charset in lower case without dashes.
+        folded = f"{language}.{charset.lower().replace('-', '')}" if charset else language
+        for spelling in sorted({value, folded} - {".."}):
+            if "/" not in spelling:
+                yield from _inside(facts.rootfs, f"/usr/lib/locale/{spelling}")
+        yield "/usr/lib/locale/locale-archive"
+    for directory in libc if facts.charsets_converted or facts.asks_for("charsets") else ():
+        gconv = f"{directory}/gconv"
+        yield from (f"{gconv}/gconv-modules", f"{gconv}/gconv-modules.cache")
+        yield from _inside(facts.rootfs, f"{gconv}/gconv-modules.d")
+        yield from (f"{gconv}/{charset}.so" for charset in CHARSETS)
+
+
+def _listed(facts: Facts) -> Iterator[str]:
+    yield from sorted(facts.names)
+
+
+def _scripts(facts: Facts) -> Iterator[str]:
+    yield from sorted(facts.programs)
+
+
+def _os_release(_: Facts) -> Iterator[str]:
+    yield from ("/etc/os-release", "/usr/lib/os-release", "/etc/debian_version", "/etc/alpine-release")
+    yield from ("/etc/redhat-release", "/etc/system-release")
+
+
+def _pkgdb(_: Facts) -> Iterator[str]:
+    yield from ()
+
+
+def _inside(rootfs: Rootfs, directory: str) -> Iterator[str]:
+    top = rootfs.find(directory)
+    if top is not None and top.kind is EntryKind.DIRECTORY:
+        yield from (entry.path for entry in rootfs.below(top.path) if entry.kind is not EntryKind.DIRECTORY)
+
+
+HINTS: Mapping[str, Hint] = {
+    "nss": Hint("users, groups and name services", _nss),
+    "certs": Hint("certificate authorities", _certs),
+    "tz": Hint("local time zone", _tz),
+    "locale": Hint("locale and character sets", _locale),
+    "listed": Hint("names that the app listed", _listed),
+    "scripts": Hint("programs that the app's own shell scripts mention", _scripts),
+    "os-release": Hint("which distribution this is", _os_release),
+    "pkgdb": Hint("metadata of the packages that are in", _pkgdb),
+}
+"""The presets by name; pkgdb is done last, when all that is kept is known (metadata/cut.py)."""

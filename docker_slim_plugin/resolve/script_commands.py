@@ -1,0 +1,123 @@
+"""Programs that the app's own shell scripts mention: those of branches that this run did not take.
+
+An entrypoint changes owners only when a volume was mounted with another's, and makes a certificate only when there is
+none. So whatever looks like a command in a script that no package owns is kept, if PATH leads to it. That is read by
+the line, not parsed: a word too much costs a small program, and large ones (interpreters, apps) are left to the run.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
+from docker_slim_plugin.model.observation import Access, AccessKind
+from docker_slim_plugin.resolve import script_interpreters
+from docker_slim_plugin.rootfs.index import Rootfs
+
+SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "busybox"})
+BUILTINS = frozenset((
+    ".", ":", "[", "alias", "bg", "break", "builtin", "cd", "command", "continue", "declare", "echo", "eval",
+    "exec", "exit", "export", "false", "fg", "getopts", "hash", "help", "jobs", "kill", "let", "local",
+    "printf", "pwd", "read", "readonly", "return", "set", "shift", "shopt", "source", "test", "time", "times",
+    "trap", "true", "type", "typeset", "ulimit", "umask", "unalias", "unset", "wait", "if", "then", "else",
+    "elif", "fi", "case", "esac", "for", "while", "until", "do", "done", "in", "select", "function",
+))  # fmt: skip
+"""What a shell does itself: the programs of these names are not meant."""
+HEAD = 256
+"""What the kernel reads of a #! line."""
+MAX_SCRIPT = 256 << 10
+MAX_PROGRAM = 3 << 20
+_SINGLE = re.compile(r"'[^']*+'")
+_QUOTED = re.compile(r"'[^']*+'|\"(?:\\.|[^\"\\])*+(?:\"|(?P<open>\\?\Z))")
+"""Where a string does not end, no later `"` on its line begins one: each of them is escaped."""
+_INNER = re.compile(r"\$\(([^()]*)\)?|`([^`]*)`?")
+_CODE = re.compile(r"\btrap\b|\s-c\s|\beval\b")
+"""Lines with strings that are code."""
+_SAYING = re.compile(r"(?:^|(?<=[\s;&|(]))(?:echo|printf)\s[^;&|)`]*")
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_WORD = re.compile(r"(?<![\w./$=@%:+{-])[\w./+-]+(?![\w=/@%:])")
+
+
+def programs(
+    rootfs: Rootfs, accesses: Iterable[Access], owned: Collection[RootPath], search: Sequence[str]
+) -> frozenset[str]:
+    """Return the paths, as PATH gives them, of programs that the scripts of no package mention; `search` is PATH."""
+    pending = sorted(_run_by_shells(rootfs, accesses))
+    read: set[RootPath] = set()
+    found: set[str] = set()
+    while pending:
+        script = pending.pop()
+        if script in read or script in owned:
+            continue
+        read.add(script)
+        for path, entry in _named(rootfs, script, search):
+            found.add(path)
+            pending.append(entry.path)
+    return frozenset(found)
+
+
+def _run_by_shells(rootfs: Rootfs, accesses: Iterable[Access]) -> Iterator[RootPath]:
+    """Yield what was executed, and what shells opened: the files that they read commands from are among these."""
+    for access in accesses:
+        by_shell = posixpath.basename(access.process.argv0).lstrip("-") in SHELLS
+        if access.kind is AccessKind.EXEC or (by_shell and access.kind is AccessKind.OPEN):
+            end = rootfs.walk(access.path, root=access.root).end
+            if end is not None:
+                yield end
+
+
+def _named(rootfs: Rootfs, script: RootPath, search: Sequence[str]) -> Iterator[tuple[str, Entry]]:
+    for word in sorted(words(_commands(rootfs, script))):
+        places = [word] if word.startswith("/") else [posixpath.join(directory, word) for directory in search]
+        for place in places if "/" not in word[1:] or word.startswith("/") else ():
+            entry = rootfs.find(place) if place.startswith("/") else None
+            if entry is not None and entry.is_executable:
+                if entry.size <= MAX_PROGRAM:
+                    yield place, entry
+                break
+
+
+def _commands(rootfs: Rootfs, script: RootPath) -> str:
+    """Return the text of a shell script; "" for anything else."""
+    entry = rootfs.entries[script]
+    if entry.kind is not EntryKind.FILE or not 0 < entry.size <= MAX_SCRIPT:
+        return ""
+    interpreter, argument = script_interpreters.command(rootfs.read(script, HEAD))
+    program = posixpath.basename(interpreter)
+    if program == "env":
+        program = posixpath.basename(script_interpreters.env_program(argument))
+    if program not in SHELLS and (interpreter or not script.endswith(".sh")):
+        return ""
+    return rootfs.text(script, MAX_SCRIPT)
+
+
+def words(text: str) -> set[str]:
+    """Return the words of a shell script that may be commands."""
+    found: set[str] = set()
+    for line in text.replace("\\\n", " ").split("\n"):
+        code = _COMMENT.sub("", _without_strings(line, _bare if _CODE.search(line) else _inside))
+        found.update(_WORD.findall(_SAYING.sub(_inside, code)))
+    return found - BUILTINS
+
+
+def _without_strings(line: str, spoken: Callable[[re.Match[str]], str]) -> str:
+    """Return a line with each of its strings replaced by what is `spoken` in it."""
+
+    def replaced(match: re.Match[str]) -> str:
+        return spoken(match) if match["open"] is None else f'"{_SINGLE.sub(spoken, match[0][1:])}'
+
+    return _QUOTED.sub(replaced, line)
+
+
+def _inside(match: re.Match[str]) -> str:
+    """Return only the commands that a string holds."""
+    text = match[0]
+    if text.startswith("'"):
+        return " "
+    return f" {' ; '.join(one or other for one, other in _INNER.findall(text))} "
+
+
+def _bare(match: re.Match[str]) -> str:
+    return f" {match[0][1:-1]} "

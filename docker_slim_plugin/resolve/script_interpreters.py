@@ -1,0 +1,76 @@
+"""Which interpreter a script names in its #! line, `env` in it included.
+
+One step of the chain: an interpreter that is itself a script is a kept file like any other, and comes by here again.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import shlex
+from collections.abc import Iterator, Sequence
+
+from docker_slim_plugin.model.entry import RootPath
+from docker_slim_plugin.model.plan import Reason, ReasonKind
+from docker_slim_plugin.resolve.kept_set import Need
+from docker_slim_plugin.rootfs.index import Rootfs
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What the engine gives a container whose image sets no PATH."""
+MAX_PATH = 256
+"""Directories of PATH."""
+ENV_WITH_VALUE = frozenset("uCSP")
+"""Options of env(1) that take a value (GNU, busybox and BSD together)."""
+
+
+def command(head: bytes) -> tuple[str, str]:
+    """Return the interpreter and its one argument, as the kernel cuts the line (execve(2)); ("", "") if none."""
+    if not head.startswith(b"#!"):
+        return "", ""
+    line = os.fsdecode(head[2:].partition(b"\n")[0].partition(b"\0")[0]).strip(" \t")
+    cut = min((at for at in (line.find(" "), line.find("\t")) if at >= 0), default=len(line))
+    return line[:cut], line[cut:].strip(" \t")
+
+
+def needs(rootfs: Rootfs, path: RootPath, head: bytes, search: Sequence[str]) -> Iterator[Need]:
+    """Yield what the script at `path` needs to start; `search` holds the directories of PATH."""
+    interpreter, argument = command(head)
+    if not interpreter.startswith("/"):
+        return
+    yield Need(interpreter, Reason(ReasonKind.INTERPRETER, path, f"#!{interpreter}"))
+    if posixpath.basename(interpreter) != "env" or not (name := env_program(argument)):
+        return
+    places = [name] if "/" in name else [posixpath.join(directory, name) for directory in search]
+    for place in places:
+        entry = rootfs.find(place) if place.startswith("/") else None
+        if entry is not None and entry.is_executable:
+            yield Need(place, Reason(ReasonKind.INTERPRETER, path, f"#!{interpreter} {name}"))
+            return
+
+
+def env_program(argument: str) -> str:
+    """Return the program that env(1) starts when it gets `argument` from a #! line; "" if none can be told."""
+    # Without -S env gets the whole rest as one word and finds no program with blanks in its name; the first word is
+    # taken all the same, since some systems' kernels do split it.
+    try:
+        words = shlex.split(argument)
+    except ValueError:
+        words = argument.split()
+    words = words[::-1]
+    while words:
+        word = words.pop()
+        if word.startswith("--"):
+            if word.startswith("--split-string="):
+                words += word.partition("=")[2].split()[::-1]
+        elif word.startswith("-"):
+            letters = word[1:]
+            taking = next((at for at, letter in enumerate(letters) if letter in ENV_WITH_VALUE), None)
+            if taking is None:
+                continue
+            if letters[taking] == "S":
+                words += letters[taking + 1 :].split()[::-1]
+            elif taking == len(letters) - 1 and words:
+                words.pop()
+        elif "=" not in word:
+            return word
+    return ""

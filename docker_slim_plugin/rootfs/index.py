@@ -1,0 +1,131 @@
+"""The pristine tree of an image: index, lookup through symlinks, content.
+
+Pure: where the index and the bytes come from is the `Reader`'s business (a process that stands in the image, see
+`pristine.py`; a dict in tests). Nothing here follows a path on the host.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO, NamedTuple, Protocol
+
+from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
+
+ROOT = RootPath("/")
+MAX_LINKS = 40
+"""The kernel's own limit of symlinks in one lookup (path_resolution(7))."""
+
+
+class Reader(Protocol):
+    """Gives the bytes of regular files of the pristine tree."""
+
+    def open(self, path: RootPath) -> BinaryIO:
+        """Return the regular file at `path` (no symlinks in it), open and seekable; OSError if it cannot."""
+        ...
+
+
+class Walk(NamedTuple):
+    """What a lookup met on its way."""
+
+    links: tuple[RootPath, ...]
+    """Symlinks passed through, in order, each with all its parents resolved."""
+    end: RootPath | None
+    """The file or directory reached (never a symlink when followed); None when the path does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rootfs:
+    """The image's files by canonical path (no component of a key but the last may be a symlink)."""
+
+    entries: Mapping[RootPath, Entry]
+    reader: Reader
+    children: Mapping[RootPath, tuple[str, ...]]
+    """Sorted names in each directory."""
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry], reader: Reader) -> Rootfs:
+        by_path = {entry.path: entry for entry in entries}
+        children: dict[RootPath, list[str]] = {}
+        for path in sorted(by_path):
+            if path != ROOT:
+                parent, _, name = path.rpartition("/")
+                children.setdefault(RootPath(parent or "/"), []).append(name)
+        return cls(by_path, reader, {parent: tuple(names) for parent, names in children.items()})
+
+    def walk(self, path: str, *, follow: bool = True, root: str = "/") -> Walk:
+        """Resolve `path` as the kernel would: component by component, ".." at the process's `root` stays there.
+
+        `path` is absolute in this tree and lies below `root` where that is another than "/": there absolute symlinks
+        begin. A last component that is a symlink is followed only if `follow`; else it is itself the end.
+        """
+        top = root.rstrip("/")
+        inside = path.removeprefix(top) if top and path.startswith(f"{top}/") else path
+        if inside == path:
+            top = ""
+        pending = inside.split("/")[::-1]
+        here = top
+        links: list[RootPath] = []
+        while pending:
+            part = pending.pop()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                here = here.rpartition("/")[0] if here != top else top
+                continue
+            step = RootPath(f"{here}/{part}")
+            entry = self.entries.get(step)
+            if entry is None:
+                return Walk(tuple(links), None)
+            if entry.kind is not EntryKind.SYMLINK or not (follow or any(name not in ("", ".") for name in pending)):
+                if entry.kind is not EntryKind.DIRECTORY and any(name != "" for name in pending):
+                    return Walk(tuple(links), None)
+                here = step
+                continue
+            links.append(step)
+            if len(links) > MAX_LINKS:
+                return Walk(tuple(dict.fromkeys(links)), None)
+            if entry.target.startswith("/"):
+                here = top
+            pending.extend(entry.target.split("/")[::-1])
+        end = RootPath(here or "/")
+        # A process's root that the run itself made is not the image's.
+        return Walk(tuple(dict.fromkeys(links)), end if end in self.entries else None)
+
+    def find(self, path: str) -> Entry | None:
+        """Return the entry that `path` leads to, symlinks followed, or None."""
+        end = self.walk(path).end
+        return None if end is None else self.entries.get(end)
+
+    def below(self, top: RootPath) -> Iterator[Entry]:
+        """Yield the entry at `top` and all below it, parents first, in sorted order; symlinks are not followed."""
+        pending = [top]
+        while pending:
+            here = pending.pop()
+            entry = self.entries.get(here)
+            if entry is None:
+                continue
+            yield entry
+            prefix = "" if here == ROOT else here
+            pending.extend(RootPath(f"{prefix}/{name}") for name in reversed(self.children.get(here, ())))
+
+    def read(self, path: str, limit: int = 64 * 1024 * 1024) -> bytes:
+        """Return up to `limit` bytes of the regular file that `path` leads to; b"" when there is none."""
+        entry = self.find(path)
+        if entry is None or entry.kind is not EntryKind.FILE:
+            return b""
+        with self.reader.open(entry.path) as file:
+            return file.read(limit)
+
+    def text(self, path: str, limit: int = 64 * 1024 * 1024) -> str:
+        """Return the file as text; bytes that are not UTF-8 become surrogate escapes, as in paths."""
+        return os.fsdecode(self.read(path, limit))
+
+
+def parents(path: RootPath) -> Iterator[RootPath]:
+    """Yield the directories above `path`, nearest first, the root last; nothing for the root itself."""
+    here: str = path
+    while here != "/":
+        here = here.rpartition("/")[0] or "/"
+        yield RootPath(here)

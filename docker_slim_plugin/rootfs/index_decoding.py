@@ -1,0 +1,94 @@
+"""The index of an image's tree as the process that reads it gives it: records to entries, and corrections to them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
+from docker_slim_plugin.rootfs.index_format import MAX_INDEX, Record, unpacked
+
+_KINDS = {
+    stat.S_IFREG: EntryKind.FILE,
+    stat.S_IFDIR: EntryKind.DIRECTORY,
+    stat.S_IFLNK: EntryKind.SYMLINK,
+    stat.S_IFIFO: EntryKind.FIFO,
+    stat.S_IFCHR: EntryKind.CHARACTER,
+    stat.S_IFBLK: EntryKind.BLOCK,
+    stat.S_IFSOCK: EntryKind.SOCKET,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """What of an index is docker's and not the image's."""
+
+    removed: frozenset[RootPath]
+    replaced: tuple[Entry, ...]
+
+    def applied(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Return the image's own entries, in their order."""
+        replaced = {entry.path: entry for entry in self.replaced}
+        return [replaced.get(entry.path, entry) for entry in entries if entry.path not in self.removed]
+
+
+def read_index(memory: int, size: int) -> tuple[Entry, ...]:
+    """Return the entries of an index of `size` bytes, in its order: parents before what is in them.
+
+    SlimError when it is no index, or not of a tree. `memory` is a descriptor that others may have too, so its file
+    offset is left alone.
+    """
+    try:
+        entries = tuple(map(entry, unpacked(b"".join(_blocks(memory, size)))))
+        _check(entries)
+    except (OSError, ValueError) as error:
+        raise SlimError(f"cannot use what the process that reads the image's files says: {error}") from error
+    return entries
+
+
+def _check(entries: Iterable[Entry]) -> None:
+    """Raise ValueError where it is no tree: each name is in a directory that came before, and there once."""
+    seen: set[str] = set()
+    directories: set[str] = set()
+    for one in entries:
+        parent, slash, name = one.path.rpartition("/")
+        fits = parent in directories and name not in ("", ".", "..") if seen else one.path == "/"
+        if not (slash and fits) or one.path in seen:
+            raise ValueError("it is of no tree")
+        seen.add(one.path)
+        if one.kind is EntryKind.DIRECTORY:
+            directories.add("" if one.path == "/" else one.path)
+
+
+def _blocks(memory: int, size: int) -> Iterator[bytes]:
+    if size > MAX_INDEX:
+        raise ValueError("it is too long")
+    at = 0
+    while at < size and (block := os.pread(memory, size - at, at)):
+        yield block
+        at += len(block)
+
+
+def entry(record: Record) -> Entry:
+    """Return one record as an entry; ValueError when it is of no kind that there is."""
+    path, mode, uid, gid, size, mtime_ns, rdev, target, inode, links, xattrs = record
+    kind = _KINDS.get(stat.S_IFMT(mode))
+    if kind is None:
+        raise ValueError("it has a file of no known kind")
+    return Entry(
+        path=RootPath(os.fsdecode(path)),
+        kind=kind,
+        mode=stat.S_IMODE(mode),
+        uid=uid,
+        gid=gid,
+        size=size if kind is EntryKind.FILE else 0,
+        mtime_ns=mtime_ns,
+        target=os.fsdecode(target),
+        device=(os.major(rdev), os.minor(rdev)) if kind in (EntryKind.CHARACTER, EntryKind.BLOCK) else (0, 0),
+        inode=inode if links > 1 and kind is not EntryKind.DIRECTORY else 0,
+        links=links if kind is not EntryKind.DIRECTORY else 1,
+        xattrs=tuple(sorted((os.fsdecode(name), value) for name, value in xattrs.items())) if xattrs else (),
+    )

@@ -1,0 +1,98 @@
+"""The one process that ever has an image's root as its own: it clones the root mount of a mount namespace and ends.
+
+    python -m docker_slim_plugin.rootfs.mount_clone SOCKET     SOCKET: an inherited descriptor of a SOCK_SEQPACKET pair
+
+It waits for a packet with a descriptor of a mount namespace (/proc/PID/ns/mnt), and answers b"0" with a descriptor of a
+detached clone of the mount that is "/" there, or b"ERRNO" without one. The clone is read-only, without devices, setuid
+and execution. It holds the image's overlay alone: nothing that is mounted on it (volumes, /proc, /etc/hosts ...).
+
+setns(2) makes the namespace's root this process's root and working directory: from there to the end a name that it
+looked up would be the image's. So nothing may be looked up. It is single-threaded and was spawned, not forked; it has
+no environment and no output; all that it needs is loaded before. Two guards hold it to that: an audit hook (PEP 578)
+ends it at any event but those of its own calls, as at an import, an open file, a traceback's source lines; and a
+seccomp filter ends it at any system call but its own four, and those of the allocator. It ends by _exit(2), and by any
+signal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import os
+import signal
+import socket
+import sys
+
+from docker_slim_plugin.host import descriptor_passing
+from docker_slim_plugin.host.confinement import allow_only
+from docker_slim_plugin.host.privileges import drop_privileges
+from docker_slim_plugin.kernel.syscalls import (
+    AT_FDCWD,
+    CAP_SYS_ADMIN,
+    CAP_SYS_CHROOT,
+    CLONE_NEWNS,
+    MOUNT_ATTR_NODEV,
+    MOUNT_ATTR_NOEXEC,
+    MOUNT_ATTR_NOSUID,
+    MOUNT_ATTR_RDONLY,
+    OPEN_TREE_CLOEXEC,
+    OPEN_TREE_CLONE,
+    mount_setattr,
+    open_tree,
+    setns,
+)
+
+ATTRIBUTES = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC
+EVENTS = frozenset({"ctypes.call_function", "ctypes.get_errno", "socket.sendmsg"})
+"""What may happen after setns(2); see "Audit events table" in Python's documentation."""
+CALLS = ("setns", "open_tree", "mount_setattr", "sendmsg")
+REFUSED = 70
+"""Exit status when anything else was about to happen (EX_SOFTWARE, sysexits.h)."""
+
+
+def main() -> None:
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    _prepare()
+    _, namespace = descriptor_passing.receive_one(channel)
+    if namespace is None:
+        os._exit(0)
+    allow_only(CALLS)
+    sys.addaudithook(_audit)
+    try:
+        clone = _clone(namespace)
+        descriptor_passing.send(channel, b"0", clone)
+    except OSError as error:
+        descriptor_passing.send(channel, b"%d" % (error.errno or 0))
+    finally:
+        os._exit(0)
+
+
+def _clone(namespace: int) -> int:
+    setns(namespace, CLONE_NEWNS)
+    clone = open_tree(AT_FDCWD, b"/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+    mount_setattr(clone, ATTRIBUTES)
+    return clone
+
+
+def _prepare() -> None:
+    """Give up what is not needed, and load and do now what could otherwise come later."""
+    # What glibc loads when a thread is cancelled.
+    with contextlib.suppress(OSError):
+        ctypes.CDLL("libgcc_s.so.1")
+    for number in (signal.SIGINT, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    # The first error looks up its text (strerror(3)): in the C locale, where there is no catalogue to look for.
+    with contextlib.suppress(OSError):
+        open_tree(-1, b"", 0)
+    drop_privileges({CAP_SYS_ADMIN, CAP_SYS_CHROOT})
+    gc.disable()
+
+
+def _audit(event: str, _: tuple[object, ...]) -> None:
+    if event not in EVENTS:
+        os._exit(REFUSED)
+
+
+if __name__ == "__main__":
+    main()

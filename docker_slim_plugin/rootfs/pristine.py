@@ -1,0 +1,200 @@
+"""The pristine tree of an image: the root mount of a container of it that never runs, read by processes of their own.
+
+The traced container changes its own files, so nothing is ever read from that one.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from docker_slim_plugin.engine import Container, Engine
+from docker_slim_plugin.engine.gate import find_gate
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.kernel.root_mount import lower_directories
+from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
+from docker_slim_plugin.model.image import SourceImage
+from docker_slim_plugin.rootfs.index import Rootfs
+from docker_slim_plugin.rootfs.index_decoding import Corrections, read_index
+from docker_slim_plugin.rootfs.layer_sizes import layers_bytes
+from docker_slim_plugin.rootfs.reader_client import TreeProcess
+from docker_slim_plugin.rootfs.sandbox import Sandbox
+
+_START_SECONDS = 20.0
+_PATH_MAX = 4096
+"""Bytes of a path that the kernel takes, its closing NUL included (linux/limits.h)."""
+
+
+class PristineTree:
+    """The tree of an image, made ready in the background; a context manager that holds the container it lies in.
+
+    The sandbox, if there is one, gets to know it too.
+    """
+
+    def __init__(self, engine: Engine, source: SourceImage, sandbox: Sandbox | None = None) -> None:
+        self._engine = engine
+        self._source = source
+        self._sandbox = sandbox
+        self._stack = ExitStack()
+        self._pool = ThreadPoolExecutor(1, "pristine tree")
+
+    def __enter__(self) -> Self:
+        self._process = self._stack.enter_context(TreeProcess())
+        self._ready: Future[tuple[Rootfs, tuple[str, ...]]] | None = None
+        return self
+
+    def _begun(self) -> Future[tuple[Rootfs, tuple[str, ...]]]:
+        if self._ready is None:
+            self._ready = self._pool.submit(self._prepare)
+        return self._ready
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # A container that is being made must be there before it can be removed.
+        self._pool.shutdown(wait=True)
+        self._stack.close()
+
+    def _prepare(self) -> tuple[Rootfs, tuple[str, ...]]:
+        container = self._stack.enter_context(self._engine.held(self._source.id))
+        pid = find_gate(container.pid(), time.monotonic() + _START_SECONDS)
+        if pid is None:
+            raise SlimError("cannot find the container's process on this host", hint="docker slim doctor")
+        with open(f"/proc/{pid}/uid_map", encoding="ascii") as file:
+            if file.read().split()[:2] != ["0", "0"]:
+                raise SlimError(
+                    "cannot read images of an engine with user namespaces: owners are not the image's there",
+                    hint="run the engine as root, without userns-remap",
+                )
+        self._process.mount(pid)
+        index, size = self._process.index()
+        try:
+            return self._read(index, size, container, pid)
+        finally:
+            os.close(index)
+
+    def _read(self, index: int, size: int, container: Container, pid: int) -> tuple[Rootfs, tuple[str, ...]]:
+        entries = read_index(index, size)
+        # docker itself takes minutes over such a tree, and then cannot read it.
+        if any(len(os.fsencode(entry.path)) >= _PATH_MAX for entry in entries):
+            raise SlimError(
+                f"cannot slim {self._source.reference}: it has directories so deep that no path leads to them",
+                hint="build the image without them",
+            )
+        # The containerd image store does not tell where its layers are, the kernel does.
+        told = _layers_on_disk(self._source)
+        layers = told or lower_directories(pid)[1:]
+        unmeasured = () if told else self._measure(layers)
+        corrections, warnings = docker_own(entries, layers, container.changes())
+        rootfs = Rootfs.of(corrections.applied(entries), self._process)
+        if self._sandbox:
+            self._sandbox.add_tree(rootfs, self._process, (index, size), corrections)
+        return rootfs, (*unmeasured, *warnings)
+
+    def _measure(self, layers: Sequence[Path]) -> tuple[str, ...]:
+        """Take the size from the layers on disk; return a warning when they cannot be read."""
+        size = layers_bytes(layers)
+        if layers and size is None:
+            return (f"the size of {self._source.reference} is the engine's count: whole blocks, directories included",)
+        if layers and size is not None:
+            self._source = replace(self._source, size=size)
+        return ()
+
+    def measured(self) -> SourceImage:
+        """Return the image, its size counted where the engine does not tell it, once the tree is there."""
+        self.wait()
+        return self._source
+
+    def wait(self) -> tuple[Rootfs, tuple[str, ...]]:
+        """Return the tree, and warnings about it."""
+        return self._begun().result()
+
+    def when_ready(self, tell: Callable[[Rootfs], None]) -> None:
+        """Begin to read, and call `tell` with the tree once it is there; not at all when it cannot be read.
+
+        Not to be begun before the app's own container has started: both want the engine.
+        """
+
+        def done(future: Future[tuple[Rootfs, tuple[str, ...]]]) -> None:
+            if not future.exception():
+                tell(future.result()[0])
+
+        self._begun().add_done_callback(done)
+
+
+def docker_own(
+    found: Iterable[Entry], layers: Sequence[Path], changes: Mapping[str, int]
+) -> tuple[Corrections, tuple[str, ...]]:
+    """Return what of the tree is docker's, and warnings: what `docker diff` calls added in the held container.
+
+    `found` has parents before what is in them. `changes` maps paths to docker's kinds (0 changed, 1 added, 2 deleted).
+    A directory in which docker made something has docker's mtime now; its own comes from the image's layers on disk,
+    uppermost first.
+    """
+    removed: set[str] = {path for path, kind in changes.items() if kind == 1}
+    touched = dict.fromkeys([*(path for path, kind in changes.items() if kind == 0), "/"])
+    directories: dict[RootPath, Entry] = {}
+    for entry in found:
+        if entry.path in removed or (entry.path != "/" and entry.path.rpartition("/")[0] in removed):
+            removed.add(entry.path)
+        elif entry.path in touched and entry.kind is EntryKind.DIRECTORY:
+            directories[entry.path] = entry
+    warnings = []
+    replaced: list[Entry] = []
+    for path in filter(directories.__contains__, map(RootPath, touched)):
+        directory = directories[path]
+        status = _status_in(layers, path)
+        if status is None and layers:
+            # In no layer: the engine made it, to put something there.
+            removed.add(path)
+        elif status is None:
+            warnings.append(f"cannot tell when {path} was last changed: the time is docker's, not the image's")
+        else:
+            replaced.append(
+                replace(
+                    directory,
+                    mode=stat.S_IMODE(status.st_mode),
+                    uid=status.st_uid,
+                    gid=status.st_gid,
+                    mtime_ns=status.st_mtime_ns,
+                )
+            )
+    return Corrections(frozenset(map(RootPath, removed)), tuple(replaced)), tuple(warnings)
+
+
+def _layers_on_disk(source: SourceImage) -> tuple[Path, ...]:
+    """Return the directories of the image's layers, uppermost first; none when the engine keeps them otherwise."""
+    data = source.graph.get("Data") or {}
+    upper, lower = data.get("UpperDir", ""), data.get("LowerDir", "")
+    return tuple(Path(name) for name in (upper, *lower.split(":")) if name)
+
+
+def _status_in(layers: Iterable[Path], path: RootPath) -> os.stat_result | None:
+    """Return the status of directory `path` in the uppermost layer that has it.
+
+    A layer is the image's and may hold any link: each component is opened without following.
+    """
+    for layer in layers:
+        try:
+            here = os.open(layer, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            for part in filter(None, path.split("/")):
+                below = os.open(part, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+                os.close(here)
+                here = below
+            return os.fstat(here)
+        except OSError:
+            continue
+        finally:
+            os.close(here)
+    return None

@@ -1,0 +1,205 @@
+"""The process that reads an image's tree: names and metadata of all of it, and descriptors of its regular files.
+
+    python -m docker_slim_plugin.rootfs.reader_program SOCKET OTHER     inherited descriptors of SOCK_SEQPACKET pairs
+
+Its own root is the host's. It gets a descriptor of the image's root mount (mount_clone.py), and every name is looked up
+below that by openat2(2), with no link followed. It is an unprivileged user that may read every file
+(CAP_DAC_READ_SEARCH), and it looks into none: contents are for who asked. It ends when SOCKET does.
+
+Requests and answers, one packet each; on OTHER files are opened and nothing else:
+    b"root" with a descriptor  -> b"ok"
+    b"index"                   -> b"size N", and the index (tree_records.py) in a memfd that comes with it
+    b"open PATH"               -> b"ok" with the file's descriptor
+    and to any of them         -> b"error ERRNO text"
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import select
+import socket
+import stat
+import sys
+
+from docker_slim_plugin.host import descriptor_passing
+from docker_slim_plugin.host.privileges import drop_privileges
+from docker_slim_plugin.kernel.syscalls import (
+    CAP_DAC_READ_SEARCH,
+    RESOLVE_BENEATH,
+    RESOLVE_NO_MAGICLINKS,
+    RESOLVE_NO_SYMLINKS,
+    openat2,
+)
+from docker_slim_plugin.rootfs.index_format import Record, packed
+
+LONGEST = 4000
+"""Bytes of a path that one openat2(2) takes; longer ones are walked."""
+PATH_MAX = 4096
+"""Bytes of a path that nobody can name any more: what is below it is not looked for, however deep it goes."""
+OTHERS_XATTRS = ("security.selinux", "trusted.", "system.nfs4_acl", "security.ima", "security.evm")
+"""Belong to the host's file system or policy, not to the image."""
+STRICT = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def index(root: int) -> list[Record]:
+    """Return a record of every name in the tree, the root first; directories are read by descriptor, not by path."""
+    # `root` is O_PATH: it is opened once more to be listed.
+    top = os.open(".", DIRECTORY, dir_fd=root)
+    records = [record(b"/", top, b".")]
+    pending: list[tuple[bytes, int, list[str]]] = [(b"", top, sorted(os.listdir(top)))]
+    while pending:
+        prefix, directory, names = pending[-1]
+        if not names:
+            os.close(directory)
+            pending.pop()
+            continue
+        name = os.fsencode(names.pop())
+        path = prefix + b"/" + name
+        try:
+            found = record(path, directory, name)
+        except FileNotFoundError:
+            # A directory of one layer lists its whiteouts, too; nothing is there.
+            continue
+        records.append(found)
+        if stat.S_ISDIR(found.mode) and len(path) < PATH_MAX:
+            below = os.open(name, DIRECTORY, dir_fd=directory)
+            pending.append((path, below, sorted(os.listdir(below))))
+    return records
+
+
+def record(path: bytes, directory: int, name: bytes) -> Record:
+    status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    target = os.readlink(name, dir_fd=directory) if stat.S_ISLNK(status.st_mode) else b""
+    # There is no listxattr with a directory's descriptor; the kernel's own link to it is followed, `name` is not.
+    place = b"/proc/self/fd/%d/%s" % (directory, name)
+    try:
+        xattrs = {
+            os.fsencode(key): os.getxattr(place, key, follow_symlinks=False)
+            for key in os.listxattr(place, follow_symlinks=False)
+            if not key.startswith(OTHERS_XATTRS)
+        }
+    except OSError as error:
+        if error.errno not in (errno.ENOTSUP, errno.ENODATA):
+            raise
+        xattrs = {}
+    return Record(
+        path,
+        status.st_mode,
+        status.st_uid,
+        status.st_gid,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_rdev,
+        target,
+        status.st_ino,
+        status.st_nlink,
+        xattrs,
+    )
+
+
+def open_file(root: int, path: bytes) -> int:
+    """Return a descriptor of the regular file at `path`; nothing else is ever opened (a FIFO would block)."""
+    directory, rest = os.dup(root), path.lstrip(b"/")
+    try:
+        while len(rest) > LONGEST:
+            # Whole components, as many as fit.
+            step, _, _ = rest[:LONGEST].rpartition(b"/")
+            if not step:
+                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+            below = strictly(directory, step, os.O_PATH | os.O_DIRECTORY)
+            os.close(directory)
+            directory, rest = below, rest[len(step) + 1 :]
+        place = strictly(directory, rest, os.O_PATH)
+    finally:
+        os.close(directory)
+    try:
+        if not stat.S_ISREG(os.fstat(place).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        return os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(place)
+
+
+def strictly(directory: int, path: bytes, flags: int) -> int:
+    """Open what lies at `path` below `directory`, without any link on the way or at its end."""
+    while True:
+        try:
+            return openat2(directory, path, flags, STRICT)
+        except OSError as error:
+            if error.errno != errno.EAGAIN:
+                raise
+
+
+class TreeReader:
+    """Answers requests about one tree."""
+
+    def __init__(self) -> None:
+        self.root = -1
+
+    def answer(self, request: bytes, descriptor: int | None, *, trusted: bool) -> tuple[bytes, int | None]:
+        """Return the answer, and the descriptor that goes with it; who is not `trusted` may open files only."""
+        verb, _, argument = request.partition(b" ")
+        if verb == b"open":
+            return b"ok", open_file(self.root, argument)
+        if verb == b"root" and trusted and descriptor is not None:
+            self.root = os.dup(descriptor)
+            return b"ok", None
+        if verb == b"index" and trusted:
+            data = packed(index(self.root))
+            memory = os.memfd_create("index", os.MFD_CLOEXEC)
+            with open(memory, "wb", closefd=False) as file:
+                file.write(data)
+            return b"size %d" % len(data), memory
+        raise OSError(errno.EINVAL, "no such request")
+
+    def serve(self, channel: socket.socket, *, trusted: bool) -> bool:
+        """Answer one request; False at the end of the channel."""
+        request, descriptor = descriptor_passing.receive_one(channel)
+        if not request:
+            return False
+        try:
+            text, found = self.answer(request, descriptor, trusted=trusted)
+        except OSError as error:
+            text, found = b"error %d %s" % (error.errno or 0, (error.strerror or "").encode("utf-8", "replace")), None
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+        try:
+            descriptor_passing.send(channel, text, *(() if found is None else (found,)))
+        finally:
+            if found is not None:
+                os.close(found)
+        return True
+
+
+def main() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # The depth of a tree is the image's choice, and each level is a descriptor.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    drop_privileges({CAP_DAC_READ_SEARCH})
+    trusted, other = (socket.socket(fileno=int(word)) for word in sys.argv[1:3])
+    # Who asks and does not take the answers is not waited for: others ask, too.
+    other.setblocking(False)
+    channels = {trusted.fileno(): trusted, other.fileno(): other}
+    poll = select.poll()
+    for number in channels:
+        poll.register(number, select.POLLIN)
+    reader = TreeReader()
+    while True:
+        for number, _ in poll.poll():
+            try:
+                lives = reader.serve(channels[number], trusted=channels[number] is trusted)
+            except (BrokenPipeError, ConnectionResetError, BlockingIOError):
+                lives = False
+            if not lives and channels[number] is trusted:
+                return
+            if not lives:
+                poll.unregister(number)
+                channels[number].close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""The process that parses foreign bytes: package databases, ELF, scripts, pages.
+
+    python -m docker_slim_plugin.sandbox_main SOCKET SECONDS PARENT
+
+It can do nothing but compute and answer (confinement.py): files of the image come to it as open descriptors, from the
+process that reads the tree. All that it needs is imported before the first request; an import afterwards ends it.
+
+Messages are a length and as many bytes. Requests are pickled: ("tree", size, corrections) comes with descriptors of an
+index and of a channel to the tree's files; ("call", "module:function", arguments, named arguments) is answered by a
+JSON record, sandbox.Answer.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import pickle
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any
+
+from docker_slim_plugin import typed_json
+from docker_slim_plugin.base.dpkg_selections import installed
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.host import descriptor_passing
+from docker_slim_plugin.host.confinement import confine
+from docker_slim_plugin.observe.probes.links import links
+from docker_slim_plugin.resolve.image_config import has_user
+from docker_slim_plugin.resolve.packages import ownership
+from docker_slim_plugin.resolve.packages.metadata.merge import unite
+from docker_slim_plugin.resolve.packages.os_release import distribution
+from docker_slim_plugin.resolve.programs import find_static_program
+from docker_slim_plugin.resolve.resolution import resolution
+from docker_slim_plugin.rootfs.index import Rootfs
+from docker_slim_plugin.rootfs.index_decoding import Corrections, read_index
+from docker_slim_plugin.rootfs.reader_channel import Ended, TreeChannel
+from docker_slim_plugin.rootfs.sandbox import LENGTH, Answer
+
+FUNCTIONS: tuple[Callable[..., Any], ...] = (
+    resolution,
+    distribution,
+    has_user,
+    installed,
+    links,
+    ownership.read,
+    find_static_program,
+    unite,
+)
+"""What can be called."""
+FORBIDDEN = ("import", "open", "os.", "subprocess.", "socket.connect", "socket.bind", "ctypes.dlopen", "shutil.")
+"""How audit events begin that end the process; the system calls behind them are refused anyway."""
+REFUSED = 70
+
+
+def main() -> None:
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    by_name = {f"{one.__module__}:{one.__qualname__}": one for one in FUNCTIONS}
+    sys.excepthook = _tell
+    confine(int(sys.argv[2]), int(sys.argv[3]))
+    sys.addaudithook(_audit)
+    gc.set_threshold(100_000)
+    trees: list[Rootfs] = []
+    while request := _received(channel):
+        data, handed = request
+        verb, *arguments = _Unpickler(io.BytesIO(data), trees).load()
+        if verb == "tree":
+            trees.append(_tree(handed, *arguments))
+        else:
+            name, given, named = arguments
+            answer = typed_json.to_json(_called(by_name[name], given, named)).encode("ascii")
+            channel.sendall(LENGTH.pack(len(answer)) + answer)
+
+
+def _audit(event: str, arguments: tuple[object, ...]) -> None:
+    if event.startswith(FORBIDDEN) and not (event == "open" and isinstance(arguments[0], int)):
+        os.write(2, f"\nrefused: {event} {arguments!r}\n".encode("ascii", "replace")[:1000])
+        os._exit(REFUSED)
+
+
+def _received(channel: socket.socket) -> tuple[bytearray, tuple[int, ...]] | None:
+    head, handed = descriptor_passing.receive(channel, LENGTH.size)
+    while 0 < len(head) < LENGTH.size:
+        head += channel.recv(LENGTH.size - len(head))
+    if not head:
+        return None
+    (size,) = LENGTH.unpack(head)
+    data = bytearray(size)
+    view, at = memoryview(data), 0
+    while at < size:
+        got = channel.recv_into(view[at:])
+        if not got:
+            return None
+        at += got
+    return data, handed
+
+
+def _tree(handed: Sequence[int], size: int, corrections: Corrections) -> Rootfs:
+    memory, files = handed
+    entries = corrections.applied(read_index(memory, size))
+    os.close(memory)
+    # Family and type are given: to ask for them is a system call more.
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=files)
+    return Rootfs.of(entries, TreeChannel(channel))
+
+
+def _called(function: Callable[..., Any], arguments: Sequence[Any], named: dict[str, Any]) -> Answer:
+    try:
+        value = function(*arguments, **named)
+        return Answer(typed_json.to_plain(value), "", "", "")
+    except SlimError as error:
+        return Answer(None, "cannot", str(error), error.hint)
+    except Ended:
+        return Answer(None, "cannot", "cannot read the image's files: the process that reads them has ended", "")
+    except MemoryError:
+        return Answer(None, "cannot", "cannot read the image: its files take too much memory", "")
+    except Exception as error:  # noqa: BLE001 (a bug: it is raised again on the other side)
+        return Answer(None, "bug", described(error), "")
+
+
+def _tell(_: type[BaseException], error: BaseException, __: TracebackType | None) -> None:
+    os.write(2, described(error).encode("ascii", "backslashreplace"))
+
+
+def described(error: BaseException) -> str:
+    """Return an error and where it was raised, without the lines of source: no file can be opened to read them."""
+    places = [
+        f"  {frame.f_code.co_filename}:{line} in {frame.f_code.co_name}\n"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    return f"{''.join(places)}{type(error).__name__}: {error}"
+
+
+class _Unpickler(pickle.Unpickler):
+    """Finds the trees that requests name. Requests are ours: nothing foreign is ever unpickled."""
+
+    def __init__(self, file: io.BytesIO, trees: Sequence[Rootfs]) -> None:
+        super().__init__(file)
+        self._trees = trees
+
+    def persistent_load(self, pid: Any) -> Any:
+        return self._trees[pid]
+
+
+if __name__ == "__main__":
+    main()

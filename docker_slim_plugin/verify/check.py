@@ -1,0 +1,192 @@
+"""Proof: the slim image is what the plan says, byte for byte, and behaves like its source."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from docker_slim_plugin.engine import Engine
+from docker_slim_plugin.engine.background import background
+from docker_slim_plugin.image.config import differences
+from docker_slim_plugin.image.squash import member_path
+from docker_slim_plugin.image.tar import can_hold, has_docker_time, held_xattrs
+from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.model.image import SlimImage, SourceImage
+from docker_slim_plugin.model.plan import FilePlan, Group, Kept
+from docker_slim_plugin.model.verdict import Verdict
+from docker_slim_plugin.progress import Progress
+from docker_slim_plugin.rootfs.reader_client import TreeProcess
+from docker_slim_plugin.verify.compare import Findings
+from docker_slim_plugin.verify.replay import Replay
+
+_TYPES = {
+    EntryKind.FILE: tarfile.REGTYPE,
+    EntryKind.DIRECTORY: tarfile.DIRTYPE,
+    EntryKind.SYMLINK: tarfile.SYMTYPE,
+    EntryKind.FIFO: tarfile.FIFOTYPE,
+    EntryKind.CHARACTER: tarfile.CHRTYPE,
+    EntryKind.BLOCK: tarfile.BLKTYPE,
+}
+_CAPABILITY = "security.capability"
+MOST = 20
+"""Differences listed of one kind; the rest is counted."""
+
+
+def verify(
+    engine: Engine,
+    source: SourceImage,
+    image: SlimImage,
+    plan: FilePlan,
+    hashes: Mapping[RootPath, str],
+    replays: Sequence[Replay],
+    progress: Progress,
+) -> Verdict:
+    """Compare configuration and files of `image` with the source's, run it as the source was run, compare that too."""
+    started = time.monotonic()
+    flaws = list(differences(source.config, engine.image(image.id).config))
+    found: list[Findings] = []
+    with background(engine) as beside:
+        files = beside.submit(compare_files, engine, image.id, plan, hashes)
+        for replay in replays:
+            options, argv = replay.launch.free()
+            with engine.container(options, image.id, argv, lingers=replay.launch.shareable) as container:
+                found.append(replay.findings(container, progress))
+        flaws += files.result()
+    if has_xattrs(plan):
+        with engine.held(image.id) as container:
+            flaws += compare_xattrs(container.pid(), plan)
+    return Verdict(
+        form=image.form,
+        flaws=tuple(flaws),
+        behaviour=tuple(text for one in found for text in one.differ),
+        figures=tuple(text for one in found for text in one.figures),
+        warnings=tuple(text for one in found for text in one.varies),
+        files_compared=len(plan.kept),
+        seconds=time.monotonic() - started,
+    )
+
+
+def compare_files(engine: Engine, image: str, plan: FilePlan, hashes: Mapping[RootPath, str]) -> list[str]:
+    """Return a sentence for each way in which the image's files are not the plan's."""
+    with engine.plain(image, ["-"]) as container, container.export() as stream:
+        return list(compare_tree(stream, plan, hashes, container.changes()))
+
+
+def has_xattrs(plan: FilePlan) -> bool:
+    """Tell whether any file has extended attributes that an export may not show."""
+    return any(name != _CAPABILITY for kept in plan.kept for name, _ in kept.entry.xattrs)
+
+
+def compare_tree(
+    stream: BinaryIO, plan: FilePlan, hashes: Mapping[RootPath, str], changes: Mapping[str, int]
+) -> Iterator[str]:
+    """Yield a sentence for each way in which an exported tree is not the plan's.
+
+    `changes` is what docker itself made in the container (docker diff): added names are its own, and directories in
+    which it made them have its times.
+    """
+    planned = plan.by_path()
+    found: set[RootPath] = set()
+    yield from _compare_tar(stream, planned, hashes, changes, found)
+    yield from _lacking(planned, found)
+
+
+def compare_layers(
+    files: Iterable[Path], plan: FilePlan, hashes: Mapping[RootPath, str], besides: Collection[Group] = ()
+) -> Iterator[str]:
+    """Yield a sentence for each way in which the tars of layers together are not the plan's tree.
+
+    What is in the groups `besides` may be there, but need not.
+    """
+    planned = plan.by_path()
+    found: set[RootPath] = set()
+    for file in files:
+        with open(file, "rb") as stream:
+            yield from _compare_tar(stream, planned, hashes, {}, found)
+    yield from _lacking({path: kept for path, kept in planned.items() if kept.group not in besides}, found)
+
+
+def _lacking(planned: Mapping[RootPath, Kept], found: Collection[RootPath]) -> Iterator[str]:
+    for path, kept in planned.items():
+        if path not in found and can_hold(kept.entry) and path != "/":
+            yield f"{path} is not in the image"
+
+
+def _compare_tar(
+    stream: BinaryIO,
+    planned: Mapping[RootPath, Kept],
+    hashes: Mapping[RootPath, str],
+    changes: Collection[str],
+    found: set[RootPath],
+) -> Iterator[str]:
+    """Compare each member with what is planned; its path goes into `found`. Directories may come in several layers."""
+    with tarfile.open(fileobj=stream, mode="r|", encoding="utf-8", errors="surrogateescape") as tar:
+        for member in tar:
+            # tarfile remembers every member, and an image has 100,000s.
+            tar.members.clear()  # type: ignore[attr-defined]
+            path = member_path(member.name)
+            kept = planned.get(path)
+            again = path in found
+            found.add(path)
+            if kept is None or (again and not member.isdir()):
+                if path not in changes:
+                    yield f"{path} is in the image{' twice' if again else ''}, but was not to be"
+                continue
+            if member.islnk():
+                other = planned.get(member_path(member.linkname))
+                yield from _same(path, "hard link", other and other.entry.inode, kept.entry.inode)
+                continue
+            yield from _compare(member, kept, touched=path in changes)
+            if member.isreg():
+                content = tar.extractfile(member)
+                assert content is not None
+                digest = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
+                yield from _same(path, "content", digest, hashes[path].removeprefix("sha256:"))
+
+
+def _compare(member: tarfile.TarInfo, kept: Kept, *, touched: bool) -> Iterator[str]:
+    entry = kept.entry
+    path = entry.path
+    yield from _same(path, "type", member.type, _TYPES.get(entry.kind, b""))
+    if entry.kind is not EntryKind.SYMLINK:
+        yield from _same(path, "mode", f"{member.mode & 0o7777:o}", f"{entry.mode:o}")
+    yield from _same(path, "owner", (member.uid, member.gid), (entry.uid, entry.gid))
+    if not touched and has_docker_time(entry):
+        # docker export gives whole seconds.
+        yield from _same(path, "time", int(member.mtime), entry.mtime_ns // 10**9)
+    if entry.kind is EntryKind.SYMLINK:
+        yield from _same(path, "target", member.linkname, entry.target)
+    if entry.kind is EntryKind.FILE:
+        yield from _same(path, "size", member.size, entry.size)
+    capability = member.pax_headers.get(f"SCHILY.xattr.{_CAPABILITY}")
+    wanted = dict(entry.xattrs).get(_CAPABILITY)
+    yield from _same(path, "capabilities", capability is not None, wanted is not None)
+
+
+def _same(path: RootPath, what: str, found: object, wanted: object) -> Iterator[str]:
+    if found != wanted:
+        yield f"{path}: {what} is {found}, not {wanted}"
+
+
+def compare_xattrs(init: int, plan: FilePlan) -> list[str]:
+    """Return a sentence for each file whose extended attributes differ; asks the tree itself, as exports drop some."""
+    with TreeProcess() as process:
+        process.mount(init)
+        found = {entry.path: entry for entry in process.entries()}
+    sentences = []
+    for kept in plan.kept:
+        entry = found.get(kept.entry.path)
+        if entry is not None and held_xattrs(entry) != held_xattrs(kept.entry):
+            sentences.append(f"{entry.path}: extended attributes differ")
+    return sentences
+
+
+def shortened(sentences: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the first sentences and how many more there are."""
+    if len(sentences) <= MOST:
+        return sentences
+    return (*sentences[:MOST], f"and {len(sentences) - MOST} more")

@@ -1,0 +1,51 @@
+"""Traces from files: what they may do on this host is settled before anything is done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+
+from docker_slim_plugin.engine.secrets import filled, hiding, secrets_of
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.model.request import Request
+from docker_slim_plugin.observe import trace_trust
+from docker_slim_plugin.observe.trace import Trace, load
+from docker_slim_plugin.progress import Progress
+from docker_slim_plugin.workflows.steps.job import Job
+
+
+def loaded(request: Request, progress: Progress) -> tuple[tuple[str, Trace], ...]:
+    """Return the traces of the files that the request names, each with its file's; what they may do is settled."""
+    traces = tuple((name, one) for name in request.traces for one in load(name))
+    if request.traces and not traces:
+        raise SlimError("cannot build from traces without a run", hint="docker slim trace --output FILE IMAGE")
+    if not traces or not request.verify or request.dry_run:
+        return traces
+    given = {**os.environ, **dict(one.split("=", 1) for one in request.environment)}
+    traces = tuple((name, replace(one, exercise=one.exercise and filled(one.exercise, given))) for name, one in traces)
+    exercises = tuple(one.exercise for _, one in traces if one.exercise)
+    with hiding(secrets := secrets_of((option for one in exercises for option in one.docker_options), {})):
+        for act in trace_trust.require(exercises, allowed=request.host_exec, trusted=request.trust):
+            progress.warn(f"as a trace says: {secrets.hidden_command(act)}")
+    return traces
+
+
+def given_options(request: Request, given: tuple[tuple[str, Trace], ...]) -> Iterator[str]:
+    """Yield docker's options of the request and of the traces."""
+    yield from request.docker_options
+    for _, one in given:
+        yield from one.exercise.docker_options if one.exercise else ()
+
+
+def of_this_image(job: Job, given: tuple[tuple[str, Trace], ...]) -> tuple[Trace, ...]:
+    """Return the traces, with a warning in those that another image has shown."""
+    return tuple(_of_this_image(job, name, one) for name, one in given)
+
+
+def _of_this_image(job: Job, name: str, one: Trace) -> Trace:
+    if one.source_id == job.source.id:
+        return one
+    note = f"{name} was made with another image ({one.source_id[:19]}): what it names may have moved"
+    warnings = (*one.observations.warnings, note)
+    return replace(one, observations=replace(one.observations, warnings=warnings))

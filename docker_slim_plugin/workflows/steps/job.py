@@ -1,0 +1,128 @@
+"""One piece of work under way: the engine, the source and its pristine tree, a place for files, and the clock.
+
+A job is a resource: whatever happens in it, nothing of it is left behind.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from docker_slim_plugin.engine import Engine
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.host.workspace import workspace
+from docker_slim_plugin.image import writer
+from docker_slim_plugin.image.config import is_slim
+from docker_slim_plugin.image.names import Names, names
+from docker_slim_plugin.model.image import SourceImage
+from docker_slim_plugin.model.observation import Access, Observations
+from docker_slim_plugin.model.plan import FilePlan
+from docker_slim_plugin.model.request import Exercise, Request
+from docker_slim_plugin.observe.driver import Drive
+from docker_slim_plugin.observe.launch import launch, pairs
+from docker_slim_plugin.observe.probes.http_spelling import parse_http_probe
+from docker_slim_plugin.observe.probes.links import links
+from docker_slim_plugin.observe.probes.probe import ProbePlan
+from docker_slim_plugin.observe.session import Observer
+from docker_slim_plugin.progress import Progress
+from docker_slim_plugin.resolve.resolution import expand, resolution
+from docker_slim_plugin.rootfs.index import Rootfs
+from docker_slim_plugin.rootfs.pristine import PristineTree
+from docker_slim_plugin.rootfs.sandbox import Caller, Sandbox
+from docker_slim_plugin.workflows.steps.clock import Clock
+from docker_slim_plugin.workflows.steps.layering import Extras, complete, extras_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What the steps of the pipeline share."""
+
+    request: Request
+    engine: Engine
+    source: SourceImage
+    called: Names
+    tree: PristineTree
+    directory: Path
+    """For files of this job alone; gone afterwards."""
+    clock: Clock
+    extras: Extras
+    sandbox: Sandbox
+
+    def planned(self, rootfs: Rootfs, observations: Observations, missed: tuple[Access, ...] = ()) -> FilePlan:
+        """Return the whole tree of the slim image."""
+        found = self.sandbox.call(resolution, rootfs, observations, self.request.selection, self.source, missed)
+        return complete(expand(found, rootfs), rootfs, self.extras, self.sandbox)
+
+    @property
+    def progress(self) -> Progress:
+        return self.clock.progress
+
+    @property
+    def observer(self) -> Observer:
+        request = self.request
+        return Observer(
+            engine=self.engine, tree=self.tree, progress=self.progress, tracer=request.tracer, watch=request.watch
+        )
+
+
+@contextmanager
+def opened(request: Request, progress: Progress) -> Iterator[Job]:
+    """Yield the job that the request asks for; nothing has been started yet but the reading of the image."""
+    clock = Clock(progress)
+    if os.geteuid() != 0:
+        raise SlimError("cannot trace an app without root", hint="sudo docker slim ...")
+    with clock.step("inspect"):
+        engine = Engine.connect(request.global_options)
+        source = find_source(engine, request)
+        called = names(source, request.tag)
+        writer.claim(engine, (called.of(form) for form in request.forms()), force=request.force)
+    # Not before: how long a pull takes is the registry's business.
+    clock.limit = request.timeout
+    with (
+        engine.nothing_left(),
+        Sandbox(request.timeout) as sandbox,
+        PristineTree(engine, source, sandbox) as tree,
+        workspace(engine.run_id) as directory,
+        extras_of(engine, source, request, directory, sandbox) as extras,
+    ):
+        yield Job(
+            request=request,
+            engine=engine,
+            source=source,
+            called=called,
+            tree=tree,
+            directory=directory,
+            clock=clock,
+            extras=extras,
+            sandbox=sandbox,
+        )
+
+
+def find_source(engine: Engine, request: Request) -> SourceImage:
+    """Return the image that is to be slimmed, pulled where docker run would pull it."""
+    options = dict(pairs(request.docker_options))
+    source = engine.source(
+        request.image, pull=options.get("--pull") or "missing", platform=options.get("--platform") or ""
+    )
+    if is_slim(source) and not request.force:
+        raise SlimError(f"cannot slim {request.image}: it is slim already", hint="--force does it all the same")
+    return source
+
+
+def drive_of(source: SourceImage, exercise: Exercise, sandbox: Caller) -> Drive:
+    """Return how the app is started and what is done to it; pages that it serves are parsed in the sandbox."""
+    requests = tuple(parse_http_probe(text) for text in exercise.http)
+    asked = {request.port for request in requests if request.port is not None}
+    start = launch(source, exercise.docker_options, exercise.command, asked)
+    probes = ProbePlan(
+        http=requests,
+        crawl=not exercise.http and not exercise.no_http,
+        exec_=exercise.exec_,
+        host_exec=exercise.host_exec,
+        healthcheck=start.healthcheck,
+        links=lambda kind, body: sandbox.call(links, kind, body),
+    )
+    return Drive(launch=start, probes=probes, until=exercise.until, timeout=exercise.timeout)

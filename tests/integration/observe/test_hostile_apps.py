@@ -1,0 +1,73 @@
+"""Apps that mean us ill: storms of paths and of processes end in time, in bounded memory, and what is lost is told."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from docker_slim_plugin.observe.tracer import client
+from tests.integration.observe.test_exec_attach import docker, followed
+from tests.integration.observe.test_existing_processes import soon, tracers
+from tests.tracing import compile_c, traced
+
+pytestmark = pytest.mark.integration
+
+SECONDS = 3.0
+TRACER_BYTES, OUR_BYTES = 150 * 1024**2, 100 * 1024**2
+
+
+def memory(pid: int) -> int:
+    return int(psutil.Process(pid).memory_info().rss)
+
+
+@pytest.mark.parametrize(("known", "lost"), [(True, True), (False, False)], ids=["of the image", "of nowhere"])
+def test_a_storm_of_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool, lost: bool) -> None:
+    monkeypatch.setattr(client, "MAX_ACCESSES", 2000)
+    program = compile_c(tmp_path, 'char n[99]; for (long i = 0;; i++) { sprintf(n, "/x/storm/%ld", i); access(n, 0); }')
+    before = memory(os.getpid())
+    used = []
+
+    def watch(pid: int) -> None:
+        time.sleep(SECONDS)
+        used.append(memory(next(iter(tracers(pid)))))
+        os.kill(pid, 9)
+
+    started = time.monotonic()
+    found = traced(tmp_path, [program], during=watch, exists=lambda _: known)
+    assert time.monotonic() - started < 10 * SECONDS
+    assert used[0] < TRACER_BYTES
+    assert memory(os.getpid()) - before < OUR_BYTES
+    assert len(found.accesses) <= 2000
+    assert (found.lost > 0, found.follower.dropped > 0) == (lost, not known)
+
+
+def test_a_storm_of_processes_in_a_container(tmp_path: Path) -> None:
+    with followed(tmp_path, "--pids-limit=50") as follower:
+        docker("exec", "--detach", "docker-slim-test-door", "sh", "-c", "b() { /bin/true; b | b & }; b")
+        assert soon(lambda: follower.events > 200)
+        time.sleep(SECONDS)
+        tracer = follower._tracer.pid
+        used = memory(tracer)
+        started = time.monotonic()
+        docker("kill", "docker-slim-test-door")
+        assert follower.wait(lambda: bool(follower.ended), 20)
+        assert time.monotonic() - started < 20
+        assert used < TRACER_BYTES
+        assert not follower.gone
+
+
+def test_a_filter_of_the_apps_own_misleads_nobody(tmp_path: Path) -> None:
+    """With SECCOMP_RET_TRACE and data of its own an app can have stops look as it likes."""
+    body = """
+    struct sock_filter f[] = { {0x20, 0, 0, 0}, {0x15, 0, 1, SYS_openat}, {6, 0, 0, 0x7ff0ffff}, {6, 0, 0, 0x7fff0000} };
+    struct sock_fprog p = { 4, f };
+    if (syscall(SYS_seccomp, 1, 0, &p)) return 1;
+    open("/x/misled", 0); return 6;"""
+    headers = "#include <linux/filter.h>\n#include <linux/seccomp.h>\n"
+    found = traced(tmp_path, [compile_c(tmp_path, body, headers=headers)])
+    assert found.status == 6
+    assert "/x/misled" in found.paths()

@@ -1,0 +1,164 @@
+"""Who needs whom in a dpkg image: what nothing needs, and what may be purged."""
+
+from __future__ import annotations
+
+import pytest
+
+from docker_slim_plugin.base.dpkg_selections import Selections, installed
+from docker_slim_plugin.base.package_manager import allowed
+from docker_slim_plugin.errors import SlimError
+
+STATUS = """\
+Package: apt
+Status: install ok installed
+Priority: important
+Depends: libc6 (>= 2.34), gpgv | gpgv2, keyring
+
+Package: libc6
+Status: install ok installed
+Depends: libgcc-s1
+
+Package: libgcc-s1
+Status: install ok installed
+Depends: libc6
+
+Package: gpgv
+Status: install ok installed
+Depends: libc6
+
+Package: keyring
+Status: install ok installed
+
+Package: init-system-helpers
+Essential: yes
+Status: install ok installed
+Depends: usrmerge | usr-is-merged
+
+Package: usrmerge
+Status: install ok installed
+Provides: usr-is-merged
+Depends: perl:any, libfind-perl
+
+Package: libfind-perl
+Status: install ok installed
+Depends: perl:any
+
+Package: perl
+Status: install ok installed
+Depends: libperl5.36 (= 5.36),
+ libc6
+
+Package: libperl5.36
+Status: install ok installed
+Architecture: amd64
+Depends: libc6
+
+Package: base-files
+Essential: yes
+Status: install ok installed
+Pre-Depends: awk
+
+Package: mawk
+Status: install ok installed
+Priority: required
+Provides: awk
+
+Package: e2fsprogs
+Status: install ok installed
+Priority: required
+Depends: logsave
+Pre-Depends: libss2
+
+Package: logsave
+Status: install ok installed
+Depends: libc6
+
+Package: libss2
+Status: install ok installed
+Depends: libc6
+
+Package: dmsetup
+Status: install ok installed
+Depends: libdevmapper
+
+Package: libdevmapper
+Status: install ok installed
+Depends: dmsetup
+
+Package: removed
+Status: deinstall ok config-files
+Depends: e2fsprogs
+"""
+SIZES = {"perl": 500, "libperl5.36": 50_000_000, "usrmerge": 10, "e2fsprogs": 1000, "libss2": 20, "dmsetup": 30}
+
+
+@pytest.fixture
+def selections() -> Selections:
+    stanzas = [part.encode() + b"\n\n" for part in STATUS.split("\n\n")]
+    return installed((part.split(b"\n")[0].split()[1].decode(), part) for part in stanzas)
+
+
+def test_what_is_installed(selections: Selections) -> None:
+    assert "removed" not in selections.packages
+    assert selections.packages["perl"].depends == (("libperl5.36",), ("libc6",))
+    assert selections.packages["usrmerge"].provides == {"usrmerge", "usr-is-merged"}
+    assert selections.packages["base-files"].essential
+
+
+def test_what_nothing_needs(selections: Selections) -> None:
+    found = {group.names: (group.size, group.required, group.instead) for group in selections.unneeded(SIZES)}
+    assert found == {
+        ("usrmerge", "libfind-perl", "libperl5.36", "perl"): (50_000_510, False, ("usr-is-merged",)),
+        ("e2fsprogs", "libss2", "logsave"): (1020, True, ()),
+        ("dmsetup", "libdevmapper"): (30, False, ()),
+    }
+    assert [group.size for group in selections.unneeded(SIZES)] == [50_000_510, 1020, 30]
+
+
+def test_what_is_only_needed_as_one_of_several_is_told_when_it_is_worth_it(selections: Selections) -> None:
+    groups = selections.unneeded({"gpgv": 2_000_000})
+    assert groups[0].names == ("gpgv",)
+    assert groups[0].instead == ("gpgv2",)
+
+
+@pytest.mark.parametrize(
+    ("names", "online"),
+    [
+        pytest.param(["e2fsprogs"], False, id="one that nothing needs"),
+        pytest.param(["logsave", "e2fsprogs"], False, id="two together"),
+        pytest.param(["usrmerge"], True, id="one that another has to replace"),
+        pytest.param(["mawk"], True, id="one that provides what another could"),
+    ],
+)
+def test_a_purge_that_can_be(selections: Selections, names: list[str], online: bool) -> None:
+    purge = allowed(selections, names, "image")
+    assert (purge.names, purge.online) == (tuple(names), online)
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "hint"),
+    [
+        ("e2fsprog", "no such package is installed in image", "--purge e2fsprogs"),
+        ("qqqqq", "no such package is installed in image", "docker run --rm --entrypoint dpkg-query image --show"),
+        ("removed", "no such package is installed in image", ""),
+        ("apt", "is to be able to install packages", "leave it out"),
+        ("base-files", "calls it essential", "leave it out"),
+        ("libc6", "apt cannot do without it", "leave it out"),
+        ("perl", "libfind-perl, usrmerge cannot do without it", "--purge perl,libfind-perl,usrmerge"),
+    ],
+)
+def test_a_purge_that_cannot_be(selections: Selections, name: str, said: str, hint: str) -> None:
+    with pytest.raises(SlimError) as error:
+        allowed(selections, [name], "image")
+    assert said in str(error.value)
+    assert hint in error.value.hint
+
+
+def test_many_packages_take_no_time() -> None:
+    text = "\n\n".join(
+        f"Package: p{number}\nStatus: install ok installed\nDepends: p{number // 2}, p{number // 3}, p0"
+        for number in range(1500)
+    )
+    stanzas = [(part.split("\n")[0].split()[1], part.encode()) for part in text.split("\n\n")]
+    groups = installed(stanzas).unneeded({})
+    assert all(len(group.names) >= 1 for group in groups)

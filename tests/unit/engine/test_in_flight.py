@@ -1,0 +1,137 @@
+"""Requests that an interrupt cuts off."""
+
+import io
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from docker_slim_plugin.engine import Engine, in_flight
+from docker_slim_plugin.engine.in_flight import InFlight, Upload
+from docker_slim_plugin.host import run_registry
+
+
+class Interrupt(BaseException):
+    pass
+
+
+def interrupt_in(seconds: float) -> None:
+    """Have the main thread interrupted, as a signal's handler would."""
+
+    def raise_it(*_: object) -> None:
+        raise Interrupt
+
+    signal.signal(signal.SIGUSR1, raise_it)
+    threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+
+
+def test_an_answer_is_returned_and_forgotten() -> None:
+    flights = InFlight()
+    assert flights.answer(lambda: 3) == 3
+    assert flights.unanswered == []
+
+
+def test_an_error_is_raised_where_it_was_asked() -> None:
+    flights = InFlight()
+    with pytest.raises(ZeroDivisionError):
+        flights.answer(lambda: 1 // 0)
+    assert flights.unanswered == []
+
+
+def test_an_interrupt_waits_for_the_answer() -> None:
+    flights, made = InFlight(), []
+
+    def ask() -> None:
+        time.sleep(0.4)
+        made.append(1)
+
+    interrupt_in(0.1)
+    with pytest.raises(Interrupt):
+        flights.answer(ask)
+    assert made == [1]
+    assert flights.unanswered == []
+
+
+def test_an_answer_that_never_comes_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    flights, end = InFlight(), threading.Event()
+    monkeypatch.setattr(in_flight, "PATIENCE_SECONDS", 0.2)
+    interrupt_in(0.1)
+    with pytest.raises(Interrupt):
+        flights.answer(lambda: end.wait(30))
+    assert len(flights.unanswered) == 1
+    end.set()
+
+
+def test_an_upload_is_cut_off() -> None:
+    flights, upload = InFlight(), Upload(io.BytesIO(bytes(1000)))
+    sent = 0
+
+    def send() -> None:
+        nonlocal sent
+        while block := upload.read(1):
+            sent += len(block)
+            time.sleep(0.01)
+
+    interrupt_in(0.2)
+    with pytest.raises(Interrupt):
+        flights.answer(send, upload)
+    assert 0 < sent < 1000
+    assert flights.unanswered == []
+
+
+def test_an_upload_is_a_file_of_known_size() -> None:
+    upload = Upload(io.BytesIO(b"abc"))
+    assert (len(upload), upload.read(2), upload.read()) == (3, b"ab", b"c")
+
+
+class Slow:
+    """An engine's API that takes its time to make a container."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.there: list[str] = []
+
+    def create_host_config(self, **_: object) -> dict[str, object]:
+        return {}
+
+    def create_container(self, *_: object, **__: object) -> dict[str, str]:
+        time.sleep(self.seconds)
+        self.there.append("late")
+        return {"Id": "late"}
+
+    def containers(self, **_: object) -> list[dict[str, Any]]:
+        return [{"Id": name} for name in self.there]
+
+    def images(self, **_: object) -> list[dict[str, Any]]:
+        return []
+
+    def remove_container(self, name: str, **_: object) -> None:
+        self.there.remove(name)
+
+
+@pytest.mark.parametrize(("seconds", "is_known"), [(0.5, False), (1.5, True)])
+def test_a_run_of_which_something_may_come_stays_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, is_known: bool
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(in_flight, "PATIENCE_SECONDS", 0.8)
+    api = Slow(seconds)
+    engine = Engine(SimpleNamespace(api=api), "unix:///nowhere")
+    interrupt_in(0.2)
+    with pytest.raises(Interrupt), engine.nothing_left(), engine.plain("image", ["-"]):
+        pass
+    assert api.there == []
+    assert run_registry.written_down() == ((engine.run_id,) if is_known else ())
+
+
+def test_nothing_is_waited_for_where_nothing_was_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    engine = Engine(SimpleNamespace(api=Slow(60)), "unix:///nowhere")
+    with pytest.raises(ValueError, match="x"), engine.nothing_left():
+        raise ValueError("x")
+    assert run_registry.written_down() == ()

@@ -1,0 +1,176 @@
+"""What is removed, and what is left alone; the engine is a record of what it was asked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from docker_slim_plugin.engine import LABEL, leftovers, tag_locks
+from docker_slim_plugin.engine.leftovers import Leftovers, prune
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.host import run_registry
+from docker_slim_plugin.host.run_registry import is_alive, new_run, run_identity
+from docker_slim_plugin.host.workspace import workspace
+
+TOKEN = "0123456789abcdef"
+DEAD = f"{2**22 + 1}-77-{TOKEN}"
+STRANGE = f"{2**22 + 1}-77-{TOKEN[::-1]}"
+"""As dead, and written down nowhere."""
+OURS = new_run()
+
+
+class Recorder:
+    """An engine that has what the test says, and remembers what was removed."""
+
+    def __init__(self, containers: list[dict[str, Any]], images: list[dict[str, Any]]) -> None:
+        self._found = containers, images
+        self.removed: list[str] = []
+        self.stuck: dict[str, int] = {}
+        """How often each still refuses to be removed."""
+
+    def ours(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        return self._found
+
+    def nameless(self) -> list[dict[str, Any]]:
+        theirs = [run for run in (DEAD, OURS, STRANGE) if f"nameless of {run}" not in self.removed]
+        return [{"Id": f"nameless of {run}", "Labels": {LABEL: run}} for run in theirs]
+
+    def remove(self, name: str) -> None:
+        if name in self.stuck:
+            self.stuck[name] -= 1
+            if self.stuck[name] >= 0:
+                raise SlimError(f"{name} is in use")
+        self.removed.append(name)
+        containers, images = self._found
+        self._found = (
+            [one for one in containers if one["Id"] != name],
+            [{"RepoTags": [tag for tag in one["RepoTags"] or () if tag != name]} for one in images],
+        )
+
+    unname = remove
+
+    def container_of(self, identity: str) -> SimpleNamespace:
+        return SimpleNamespace(remove=lambda: self.remove(identity))
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(tag_locks, "PLACE", tmp_path / "claims")
+    monkeypatch.setattr(leftovers, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(leftovers, "_PAUSE", 0.0)
+    for run in (DEAD, OURS):
+        run_registry.write_down(run)
+    return tmp_path / "tmp"
+
+
+def pruned(
+    monkeypatch: pytest.MonkeyPatch,
+    containers: dict[str, str] | None = None,
+    names: tuple[str, ...] = (),
+    stuck: dict[str, int] | None = None,
+) -> tuple[Leftovers, list[str]]:
+    engine = Recorder(
+        [{"Id": identity, "Labels": {LABEL: run}} for identity, run in (containers or {}).items()],
+        [{"RepoTags": list(names)}, {"RepoTags": None}],
+    )
+    engine.stuck = stuck or {}
+    return prune(cast("Engine", engine)), engine.removed
+
+
+def test_one_that_has_ended_and_is_not_waited_for_is_gone() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        run = f"{run_identity(process.pid)}-{TOKEN}"
+        assert is_alive(run)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert not is_alive(run)
+
+
+def test_who_is_alive() -> None:
+    assert is_alive(OURS)
+    assert not is_alive(DEAD)
+    assert not is_alive(f"{os.getpid()}-1-{TOKEN}")  # the pid is used again, by another process
+    assert not any(map(is_alive, ("", "x-1", "-1", f"{os.getpid()}", f"{os.getpid()}-{TOKEN}")))
+
+
+def test_containers_and_images_of_dead_runs_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = (f"docker-slim-run:{DEAD}-layered", f"docker-slim-run:{OURS}-squashed")
+    found, removed = pruned(monkeypatch, {"dead": DEAD, "live": OURS}, names)
+    images = [names[0], f"nameless of {DEAD}"]
+    assert removed == ["dead", *images]
+    assert (found.containers, found.images, found.failures) == (["dead"], images, [])
+
+
+def test_what_no_known_run_has_made_is_listed_and_stays(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    """An image may carry our label, with any value; so may containers of it."""
+    (place / f"docker-slim-{STRANGE}-x1").mkdir()
+    found, removed = pruned(monkeypatch, {"theirs": STRANGE, "more": "1-1"}, (f"docker-slim-run:{STRANGE}-x", "docker-slim-run:mine"))
+    assert removed == [f"nameless of {DEAD}"]
+    assert found.unknown == [
+        "container theirs",
+        "container more",
+        f"image docker-slim-run:{STRANGE}-x",
+        "image docker-slim-run:mine",
+        f"image nameless of {STRANGE}",
+        f"directory {place}/docker-slim-{STRANGE}-x1",
+    ]
+
+
+def test_one_that_cannot_be_removed_keeps_none_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leftovers, "LONGEST_SECONDS", 0.0)
+    name = f"docker-slim-run:{DEAD}-layered"
+    found, removed = pruned(monkeypatch, {"first": DEAD, "second": DEAD}, (name,), {"first": 99})
+    assert removed == ["second", name, f"nameless of {DEAD}"]
+    assert found.failures == ["first: first is in use"]
+
+
+def test_what_cannot_be_removed_at_once_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, removed = pruned(monkeypatch, {"first": DEAD}, (), {"first": 2})
+    assert removed == [f"nameless of {DEAD}", "first"]
+    assert found.failures == []
+
+
+def test_a_run_is_remembered_for_a_while(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    record = place.parent / "state" / "docker-slim" / "runs" / DEAD
+    assert record.stat().st_mode & 0o777 == 0o600
+    pruned(monkeypatch)
+    assert record.exists()
+    os.utime(record, (0, 0))
+    pruned(monkeypatch)
+    assert not record.exists()
+    assert run_registry.written_down() == (OURS,)
+
+
+def test_directories_of_dead_runs_go(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    gone = place / f"docker-slim-{DEAD}-x1"
+    (gone / "below").mkdir(parents=True)
+    other = place / "docker-slim-notes"
+    other.mkdir()
+    link = place / f"docker-slim-{DEAD}-link"
+    link.symlink_to(other)
+    with workspace(OURS) as live:
+        assert pruned(monkeypatch)[0].files == [str(gone)]
+        assert live.is_dir()
+    assert sorted(path.name for path in place.iterdir()) == sorted([other.name, link.name])
+
+
+def test_directories_of_somebody_else_stay(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    theirs = place / f"docker-slim-{DEAD}-x1"
+    theirs.mkdir()
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert pruned(monkeypatch)[0].files == []
+    assert theirs.is_dir()
+
+
+def test_a_workspace_is_its_owner_s_alone_and_gone_afterwards() -> None:
+    with workspace(OURS) as directory:
+        assert directory.stat().st_mode & 0o777 == 0o700
+    assert not directory.exists()

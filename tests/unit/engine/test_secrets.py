@@ -1,0 +1,144 @@
+"""Values of variables are shown and kept nowhere, and come back where a trace is run again."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from docker_slim_plugin.engine.environment import given
+from docker_slim_plugin.engine.secrets import Secrets, filled, hidden_result, hiding, kept, secrets_of, shown
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.model.observation import ProbeResult, RunResult
+from docker_slim_plugin.model.request import Exercise
+
+SECRET = "planted-secret"
+OPTIONS = (f"--env=PASSWORD={SECRET}", "--env=MODE=prod", "--env=N=1", "--env=PORT=8080", "--env=FROM", "--init")
+SECRETS = secrets_of(OPTIONS, {"FROM": "the-callers-own"})
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        (f"login {SECRET}!", "login ***!"),
+        (f"x{SECRET}y", "x***y"),
+        ("the-callers-own", "***"),
+        ("in prod, product", "in ***, product"),
+        ("exit status 1 on 8080", "exit status 1 on 8080"),
+        ("", ""),
+    ],
+)
+def test_values_are_hidden(text: str, hidden: str) -> None:
+    assert SECRETS.hidden(text) == hidden
+
+
+@pytest.mark.parametrize(
+    ("command", "hidden"),
+    [
+        ("mysql --password hunter2 -e x", "mysql --password *** -e x"),
+        ("mysql --password=hunter2", "mysql --password=***"),
+        ("mysql --password='hunter2 x' -e y", "mysql --password=*** -e y"),
+        ("mysql --password -e x", "mysql --password -e x"),
+        ("redis-server --requirepass hunter2", "redis-server --requirepass ***"),
+        ("x --db-password hunter2 --api-key=k1 --token t --client-secret s", "x --db-password *** --api-key=*** --token *** --client-secret ***"),
+        ("PGPASSWORD=hunter2 psql", "PGPASSWORD=*** psql"),
+        ("env MYSQL_PWD=hunter2 mysql", "env MYSQL_PWD=*** mysql"),
+        ("curl -H 'Authorization: Bearer abc' x", "curl -H 'Authorization: Bearer ***' x"),
+        ("curl -u me:hunter2 x", "curl -u me:*** x"),
+        ("curl http://me:hunter2@host/x", "curl http://me:***@host/x"),
+        ("GET 80/login?token=abc", "GET 80/login?token=***"),
+        ("nginx -t -c /etc/passwd", "nginx -t -c /etc/passwd"),
+        ("cat /run/secrets/key --keys 2", "cat /run/secrets/key --keys 2"),
+        ("docker run -u 7:7 --user=app:app -p 80:80 x", "docker run -u 7:7 --user=app:app -p 80:80 x"),
+    ],
+)  # fmt: skip
+def test_commands_are_shown_without_passwords(command: str, hidden: str) -> None:
+    assert Secrets().hidden_command(command) == hidden
+
+
+@pytest.mark.parametrize("token", ["-", "--password ", "--password=", "a" * 9, "pass", "-u ", "://", ":", "'", '"', "authorization: ", " "])
+def test_it_is_linear(token: str) -> None:
+    started = time.process_time()
+    SECRETS.hidden_command(token * (100_000 // len(token)))
+    assert time.process_time() - started < 1
+
+
+def test_options_can_be_said_again() -> None:
+    assert list(shown((*OPTIONS[:1], "--env-file=/x y", "--init"))) == ["-e", "PASSWORD", "--env-file", "/x y", "--init"]
+
+
+def test_a_result_says_none() -> None:
+    probes = (
+        ProbeResult(kind="exec", target="x --password a", ok=False, status=1, output=f"{SECRET}\n", detail=f"exit status 1: {SECRET}"),
+        ProbeResult(kind="exec", target="x --password b", ok=True, status=0),
+        ProbeResult(kind="http", target=f"GET 80/?x={SECRET}", ok=True, status=200, output=SECRET),
+    )
+    found = hidden_result(RunResult(probes=probes, output=f"log {SECRET}"), SECRETS)
+    assert [probe.target for probe in found.probes] == ["x --password ***", "x --password *** #2", f"GET 80/?x={SECRET}"]
+    assert SECRET not in "".join(probe.output + probe.detail for probe in found.probes) + found.output
+    assert found.probes[0].detail == "exit status 1: ***"
+
+
+def test_errors_say_none() -> None:
+    with pytest.raises(SlimError, match=r"^its last words: \*\*\*$") as raised, hiding(SECRETS):
+        raise SlimError(f"its last words: {SECRET}", hint=f"-e {SECRET}")
+    assert raised.value.hint == "-e ***"
+
+
+def test_an_exercise_is_kept_without_values_and_filled_again(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("# comment\n\n  SPACED=two words \nBARE\nFROM\nKEY=line-of-a-key\n")
+    exercise = Exercise(
+        command=("serve", SECRET),
+        docker_options=(*OPTIONS, f"--env-file={tmp_path}/file", f"--label=x={SECRET}"),
+        exec_=(f"login {SECRET}", "echo ***OTHER***"),
+        host_exec=("curl line-of-a-key",),
+        http=(f"/?t={SECRET}",),
+    )
+    caller = {"FROM": "the-callers-own"}
+    small = kept(exercise, caller)
+    assert small.docker_options == (
+        "--env=PASSWORD", "--env=MODE", "--env=N", "--env=PORT", "--env=FROM", "--init",
+        "--env=SPACED", "--env=FROM", "--env=KEY", "--label=x=***PASSWORD***",
+    )  # fmt: skip
+    assert small.exec_ == ("login ***PASSWORD***", "echo ***OTHER***")
+    assert SECRET not in repr(small)
+    values = {"PASSWORD": SECRET, "MODE": "prod", "N": "1", "PORT": "8080", "SPACED": "two words ", "KEY": "line-of-a-key", **caller}
+    again = filled(small, values)
+    assert (again.command, again.exec_, again.host_exec, again.http) == (
+        exercise.command, exercise.exec_, exercise.host_exec, exercise.http,
+    )  # fmt: skip
+    assert "--env=SPACED=two words " in again.docker_options
+    assert f"--label=x={SECRET}" in again.docker_options
+
+
+def test_what_is_missing_is_named() -> None:
+    with pytest.raises(SlimError, match="without PASSWORD, MODE, N, FROM: a trace keeps no values") as raised:
+        filled(kept(Exercise(docker_options=OPTIONS), {"FROM": "x"}), {"PORT": "1"})
+    assert raised.value.status == 1
+    assert filled(Exercise(docker_options=("--env=A=old",)), {}).docker_options == ("--env=A=old",)
+
+
+@pytest.mark.parametrize(
+    ("options", "said", "environment", "lines"),
+    [
+        pytest.param(["--env=A=b c", "--init"], ["--env=A", "--init"], {"A": "b c"}, "", id="in the environment"),
+        pytest.param(["--env=A=1\n2"], ["--env=A"], {"A": "1\n2"}, "", id="of several lines"),
+        pytest.param(["--env=A=1", "--env=A=2"], ["--env=A", "--env=A"], {"A": "2"}, "", id="the last one holds"),
+        pytest.param(["--env=A=1", "--env=A"], ["--env=A=1", "--env=A"], {}, "", id="and the caller's own"),
+        pytest.param(["--env=A="], ["--env=A"], {"A": ""}, "", id="empty"),
+        pytest.param(["--env=A"], ["--env=A"], {}, "", id="the caller's"),
+        pytest.param(["--env=PATH=/x", "--env=https_proxy=p"], [], {}, "PATH=/x\nhttps_proxy=p\n", id="the client's own"),
+        pytest.param(["--env=DOCKER_HOST=x", "--env=A=1"], ["--env=A"], {"A": "1"}, "DOCKER_HOST=x\n", id="both"),
+        pytest.param(["--env=PATH=a\nb"], ["--env=PATH=a\nb"], {}, "", id="what neither can carry"),
+        pytest.param(["--env=a.b=c", "--env=1=x"], ["--env=a.b=c", "--env=1=x"], {}, "", id="odd names"),
+        pytest.param(["--env=GODEBUG=\udcff"], ["--env=GODEBUG=\udcff"], {}, "", id="no UTF-8"),
+        pytest.param(["--env=LABEL=x", "--env=GOAL=y"], ["--env=LABEL"], {"LABEL": "x"}, "GOAL=y\n", id="names that only begin so"),
+    ],
+)  # fmt: skip
+def test_values_are_on_no_command_line(options: list[str], said: list[str], environment: dict[str, str], lines: str) -> None:
+    with given(options) as found:
+        assert found.environment == environment
+        file = [one for one in found.options if one.startswith("--env-file=")]
+        assert [one for one in found.options if one not in file] == said
+        assert [Path(one.partition("=")[2]).read_text() for one in file] == ([lines] if lines else [])

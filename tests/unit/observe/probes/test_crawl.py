@@ -1,0 +1,247 @@
+"""A site as a dict: which pages are asked, in which order, and where it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+
+import pytest
+
+from docker_slim_plugin.observe.probes import crawl
+from docker_slim_plugin.observe.probes.crawl import MOST_LINKS, links, visit
+from docker_slim_plugin.observe.probes.http import Answer, Server
+from docker_slim_plugin.observe.probes.http_spelling import HttpProbe
+from docker_slim_plugin.observe.probes.http_spelling import parse_http_probe as probe
+from docker_slim_plugin.observe.probes.links import Links
+
+SERVER = Server("127.0.0.1", 32768, 8080)
+SECURE = Server("127.0.0.1", 32768, 443, secure=True)
+
+
+def html(*parts: str) -> Answer:
+    return Answer(200, "text/html; charset=utf-8", "".join(parts).encode())
+
+
+def css(text: str) -> Answer:
+    return Answer(200, "text/css", text.encode())
+
+
+def moved(where: str) -> Answer:
+    return Answer(301, location=where)
+
+
+class Site:
+    """Answers from a dict, 404 for the rest; remembers what it was asked."""
+
+    def __init__(self, pages: Mapping[str, Answer | list[Answer]]) -> None:
+        self.pages = {path: list(said) if isinstance(said, list) else [said] for path, said in pages.items()}
+        self.asked: list[str] = []
+
+    def __call__(self, _: Server, method: str, path: str, seconds: float) -> Answer:
+        assert seconds > 0
+        self.asked.append(path if method == "GET" else f"{method} {path}")
+        said = self.pages.get(path, [Answer(404)])
+        return said.pop(0) if len(said) > 1 else said[0]
+
+
+def soon() -> float:
+    return time.monotonic() + 60
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        pytest.param(html('<a href="b">'), ["/dir/b"], id="relative"),
+        pytest.param(html('<a href="/b">'), ["/b"], id="absolute"),
+        pytest.param(html('<a href="../b">'), ["/b"], id="up"),
+        pytest.param(html('<a href="../../../b">'), ["/b"], id="no further up than there is"),
+        pytest.param(html('<a href="?q=1">'), ["/dir/page?q=1"], id="a query"),
+        pytest.param(html('<a href="b?x=1&amp;y=2#top">'), ["/dir/b?x=1&y=2"], id="a fragment is not sent"),
+        pytest.param(html('<a href="#top">'), ["/dir/page"], id="a fragment alone is the page"),
+        pytest.param(html('<a href="//other.example/b">'), [], id="another host"),
+        pytest.param(html('<a href="https://other.example/b">'), [], id="another host, in full"),
+        pytest.param(html('<a href="http://localhost:8080/b">'), ["/b"], id="itself, as it sees itself"),
+        pytest.param(html("<a href=/.docker-slim-gate><a href=/c>"), ["/c"], id="never our own gate"),
+        pytest.param(html('<a href="http://127.0.0.1:32768/b">'), ["/b"], id="itself, as the host sees it"),
+        pytest.param(html('<a href="http://localhost/b">'), ["/b"], id="itself, without a port"),
+        pytest.param(html('<a href="http://localhost:9000/b">'), [], id="another port"),
+        pytest.param(html('<a href="http://localhost:port/">'), [], id="no port at all"),
+        pytest.param(html('<a href="http://[::1/">'), [], id="half an address"),
+        pytest.param(
+            html('<a href="data:text/html,x"><a href="mailto:a@b"><a href="javascript:x()"><a href="ftp://localhost/">'),
+            [],
+            id="other schemes",
+        ),
+        pytest.param(html('<a href=" b\n">'), ["/dir/b"], id="blanks around it"),
+        pytest.param(html('<a href="b"><a href="b"><a href="./b">'), ["/dir/b"], id="each once"),
+        pytest.param(html("<a href><a href=''>"), [], id="empty ones"),
+        pytest.param(
+            html('<a href="p"><script src="j.js"></script><link href="c.css"><img srcset="a.png 1x, /b.png 2x">'),
+            ["/dir/j.js", "/dir/c.css", "/dir/a.png", "/b.png", "/dir/p"],
+            id="what a page needs goes before where it leads",
+        ),
+        pytest.param(html('<video poster="p.png"><object data="o.svg">'), ["/dir/p.png", "/dir/o.svg"], id="other media"),
+        pytest.param(html('<base href="/app/"><a href="b">'), ["/app/b"], id="a base"),
+        pytest.param(html('<base href="https://cdn.example/"><a href="b"><a href="/c">'), [], id="a base elsewhere"),
+        pytest.param(html('<meta http-equiv="Refresh" content="0; URL=\'next\'">'), ["/dir/next"], id="a refresh"),
+        pytest.param(html('<a href="b'), [], id="cut in a tag"),
+        pytest.param(html('<a href="/\u00fc">'), ["/\u00fc"], id="not ASCII"),
+        pytest.param(html(f'<a href="/{"x" * 3000}">'), [], id="too long to be true"),
+        pytest.param(
+            css("@font-face{src:url('f.woff2'),url( /g.ttf )} @import \"more.css\"; a{b:url(data:x)}"),
+            ["/dir/f.woff2", "/g.ttf", "/dir/more.css"],
+            id="a style sheet",
+        ),
+        pytest.param(Answer(200, "application/json", b'<a href="b">'), [], id="not HTML"),
+        pytest.param(moved("/login"), ["/login"], id="a redirect"),
+        pytest.param(moved("https://localhost/login"), ["/login"], id="a redirect to https"),
+        pytest.param(moved("https://accounts.example/x"), [], id="a redirect elsewhere"),
+    ],
+)
+def test_links(answer: Answer, found: list[str]) -> None:
+    assert links(SERVER, "/dir/page", answer) == found
+
+
+def test_a_crawl_follows_its_own_links_and_no_others() -> None:
+    site = Site({
+        "/": html('<a href="/b"><a href="/c"><a href="http://other.example/d">'),
+        "/b": html('<a href="/"><a href="/e">'),
+        "/c": Answer(403),
+        "/e": Answer(500),
+    })
+    results, left = visit(SERVER, [], soon(), crawl=True, ask=site)
+    assert site.asked == ["/", "/favicon.ico", "/robots.txt", "/b", "/c", "/e"]
+    assert left == 0
+    assert {one.target: (one.ok, one.status) for one in results} == {
+        "GET 8080/": (True, 200),
+        "GET 8080/favicon.ico": (True, 404),
+        "GET 8080/robots.txt": (True, 404),
+        "GET 8080/b": (True, 200),
+        "GET 8080/c": (True, 403),
+        "GET 8080/e": (False, 500),
+    }
+    assert [one.detail for one in results if not one.ok] == ["HTTP 500"]
+
+
+def test_what_was_asked_for_comes_first_and_redirects_are_followed() -> None:
+    site = Site({"/login": moved("/login/"), "/login/": html('<a href="/other">')})
+    results, _ = visit(SERVER, [probe("POST:/api"), probe("/login")], soon(), crawl=False, ask=site)
+    assert site.asked == ["POST /api", "/login", "/login/"]
+    assert results[0].target == "POST 8080/api"
+
+
+def test_redirects_in_a_circle_end() -> None:
+    site = Site({"/": moved("/a"), "/a": moved("/b"), "/b": moved("/a")})
+    visit(SERVER, [], soon(), crawl=True, ask=site)
+    assert site.asked == ["/", "/a", "/b"]
+
+
+def numbered(count: Iterable[int], form: str) -> Answer:
+    return html(*(f'<a href="{form.format(number)}">' for number in count))
+
+
+def test_a_big_site_is_not_asked_for_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crawl, "MAX_PAGES", 10)
+    site = Site({"/": numbered(range(50), "/page{}")})
+    results, left = visit(SERVER, [], soon(), crawl=True, ask=site)
+    assert (len(results), left) == (10, 43)
+
+
+def test_what_was_asked_for_is_asked_however_much_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crawl, "MAX_PAGES", 1)
+    monkeypatch.setattr(crawl, "CRAWL_SECONDS", 0.0)
+    results, left = visit(SERVER, [probe("/a"), probe("/b")], soon(), crawl=False, ask=Site({}))
+    assert (len(results), left) == (2, 0)
+
+
+def test_a_calendar_has_no_end() -> None:
+    site = Site({"/": numbered(range(20), "/calendar?month={}")})
+    results, left = visit(SERVER, [], soon(), crawl=True, ask=site)
+    assert (len([one for one in results if "calendar" in one.target]), left) == (crawl.SAME_PATH, 20 - crawl.SAME_PATH)
+
+
+@pytest.mark.parametrize(
+    ("answers", "status", "times"),
+    [
+        pytest.param([Answer(502), Answer(503), Answer(200)], 200, 3, id="an app behind it comes up"),
+        pytest.param([Answer(500), Answer(200)], 500, 1, id="a real error is none to wait for"),
+        pytest.param([Answer(503)] * 50, 503, 4, id="it never comes up"),
+    ],
+)
+def test_the_first_answer_is_waited_for(
+    answers: list[Answer], status: int, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crawl, "UNREADY_PAUSE", 0.01)
+    # Short only where it is waited out: a busy machine may take its time between two answers.
+    monkeypatch.setattr(crawl, "UNREADY_SECONDS", 0.025 if status == 503 else 5.0)
+    site = Site({"/": answers})
+    results, _ = visit(SERVER, [], soon(), crawl=True, ask=site)
+    assert (results[0].status, len(site.asked) <= times) == (status, True)
+
+
+def test_no_answer_says_why() -> None:
+    results, _ = visit(SECURE, [], soon(), crawl=True, ask=Site({"/": Answer(-1, problem="connection reset by peer")}))
+    assert (results[0].target, results[0].ok, results[0].detail) == ("GET 443/", False, "connection reset by peer")
+
+
+def test_a_long_body_is_told_from_others_by_its_sum() -> None:
+    first, second = (
+        visit(SERVER, [probe("/")], soon(), crawl=False, ask=Site({"/": Answer(200, body=b"x" * 5000 + end)}))[0][0].output
+        for end in (b"a", b"b")
+    )
+    assert first[:2000] == second[:2000]
+    assert first != second
+    assert len(first) < 2200
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "ok"),
+    [
+        ("/x", 200, True),
+        ("/x", 302, True),
+        ("/x", 404, False),
+        ("/x", 500, False),
+        ("/x", -1, False),
+        ("404:/x", 404, True),
+        ("404:/x", 200, False),
+        ("500:/x", 500, True),
+        ("POST:401:8080/x", 401, True),
+    ],
+)
+def test_what_is_asked_for_has_to_be_answered(asked: str, status: int, ok: bool) -> None:
+    (result,), _ = visit(SERVER, [probe(asked)], soon(), crawl=False, ask=Site({"/x": Answer(status, problem="gone" if status < 0 else "")}))
+    assert (result.ok, result.status) == (ok, status)
+    assert result.detail == ("" if ok else "gone" if status < 0 else f"HTTP {status}")
+
+
+def test_what_is_known_to_be_unavailable_is_not_waited_for() -> None:
+    site = Site({"/": Answer(503)})
+    (result,), _ = visit(SERVER, [HttpProbe("GET", 8080, "/", 503)], soon(), crawl=False, follow=False, ask=site)
+    assert (result.ok, site.asked) == (True, ["/"])
+    visit(SERVER, [HttpProbe("GET", 8080, "/", 200)], soon(), crawl=False, patience=0.0, ask=site)
+    assert site.asked == ["/", "/"]
+
+
+@pytest.mark.parametrize(("took", "waits"), [(0.0, 20.0), (0.1, 5.0), (2.0, 8.0), (19.0, 20.0)])
+def test_an_answer_is_waited_for_as_long_as_the_source_s_own_suggests(took: float, waits: float) -> None:
+    seconds = []
+
+    def ask(_: Server, __: str, ___: str, most: float) -> Answer:
+        seconds.append(most)
+        return Answer(200)
+
+    visit(SERVER, [HttpProbe("GET", 8080, "/", 200, took)], soon(), crawl=False, ask=ask)
+    assert seconds == [waits]
+
+
+def test_where_all_is_asked_itself_redirects_are_not_followed() -> None:
+    site = Site({"/": moved("/never-answers")})
+    visit(SERVER, [HttpProbe("GET", 8080, "/", 301)], soon(), crawl=False, follow=False, ask=site)
+    assert site.asked == ["/"]
+
+
+def test_links_are_bounded_whoever_has_read_them() -> None:
+    found = Links(assets=tuple(f"/{number}" for number in range(100_000)), base="/x/" + "y" * 1_000_000)
+    given = links(Server("127.0.0.1", 80, 80), "/a/b", Answer(200, "text/html"), lambda *_: found)
+    assert len(given) == MOST_LINKS
+    assert given[-1] == f"/{MOST_LINKS - 1}"

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
+from docker_slim_plugin.model.image import LayerBlob, SlimImage, SourceImage
+from docker_slim_plugin.model.observation import (
+    Access,
+    AccessKind,
+    Observations,
+    Origin,
+    ProbeResult,
+    Process,
+    RunResult,
+)
+from docker_slim_plugin.model.plan import FilePlan, Group, Kept, Reason, ReasonKind
+from docker_slim_plugin.model.verdict import Verdict
+from docker_slim_plugin.progress import Silent
+from docker_slim_plugin.report.record import Repair, Report, keep, report_file, save
+from tests.schema import SCHEMA, violations
+
+ID = "sha256:" + "a" * 64
+SOURCE = SourceImage(
+    reference="app:1", id=ID, digests=(), tags=("app:1",), size=1000, os="linux", architecture="amd64", variant="",
+    created="", config={}, layers=("x", "y"),
+)  # fmt: skip
+
+
+def kept(path: str, kind: EntryKind, *reasons: Reason, package: str = "", size: int = 0) -> Kept:
+    entry = Entry(path=RootPath(path), kind=kind, mode=0o755, size=size)
+    return Kept(entry=entry, reasons=reasons, group=Group.APP, package=package)
+
+
+PLAN = FilePlan(
+    kept=(
+        kept("/", EntryKind.DIRECTORY, Reason(ReasonKind.DIRECTORY, "image", "directories stay")),
+        kept("/app", EntryKind.FILE, Reason(ReasonKind.ACCESS, "app", "exec (ptrace)"), package="app", size=90),
+        kept("/data\udcff\x1b", EntryKind.FILE, Reason(ReasonKind.ACCESS, "app", "open (ptrace)"), size=10),
+    ),
+    total_files=77,
+    total_bytes=900,
+)
+REPORT = Report(
+    source=SOURCE,
+    observations=Observations(
+        accesses=(
+            Access("/app", AccessKind.EXEC, Origin.PTRACE, Process(1, "app")),
+            Access("/usr/local/bin/app", AccessKind.EXEC, Origin.PTRACE, Process(1, "app")),
+        ),
+        result=RunResult(
+            probes=(
+                ProbeResult(kind="http", target="GET 80/", ok=True, status=200, output="secret"),
+                ProbeResult(kind="exec", target="false", ok=False, status=1, detail="exit status 1"),
+            ),
+            stop_status=0,
+        ),
+        events=9,
+    ),
+    plan=PLAN,
+    images=(
+        SlimImage(
+            form="layered", reference="app:1-slim", id=ID, size=100,
+            layers=(LayerBlob(group="app", file="/tmp/x", diff_id=ID, size=512, files=2),),
+        ),
+    ),
+    verdicts=(
+        Verdict(form="layered", flaws=("a",), behaviour=("b",), warnings=(), files_compared=3, seconds=1.23456),
+    ),
+    repairs=(Repair(because=("it does not run",), added=("/x", "/y")),),
+    warnings=("careful",),
+    notes=("by the way",),
+    seconds=12.34567,
+    phases=(("observe", 1.0),),
+    outputs=("oci=/tmp/x.tar",),
+    file="/var/x.json",
+)  # fmt: skip
+BARE = Report(source=replace(SOURCE, size=0), observations=Observations(accesses=(), result=RunResult()), plan=PLAN)
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("report", [REPORT, BARE], ids=["full", "bare"])
+@pytest.mark.parametrize("files", [True, False])
+def test_a_report_is_as_the_schema_says(report: Report, files: bool) -> None:
+    document = json.loads(json.dumps(report.to_json(files=files)))
+    assert violations(document) == []
+    assert ("Files" in document) == files
+
+
+def objects(schema: Any) -> Iterator[dict[str, Any]]:
+    for value in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from objects(value)
+    if isinstance(schema, dict) and "properties" in schema:
+        yield schema
+
+
+def test_the_schema_lets_nothing_else_in() -> None:
+    found = list(objects(SCHEMA))
+    assert len(found) > 8
+    assert all(one["additionalProperties"] is False for one in found)
+    assert [set(one["properties"]) - set(one["required"]) for one in found if one is not SCHEMA] == [set()] * (len(found) - 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        pytest.param({"New": 1}, "'New' was unexpected", id="a field that nobody described"),
+        pytest.param({"SchemaVersion": 2}, "1 was expected", id="another version"),
+        pytest.param({"Images": [{}]}, "'Form' is a required property", id="a field that is missing"),
+        pytest.param({"Warnings": "one"}, "is not of type 'array'", id="another type"),
+    ],
+)
+def test_the_schema_can_fail(change: dict[str, Any], complaint: str) -> None:
+    assert any(complaint in one for one in violations({**REPORT.to_json(), **change}))
+
+
+@pytest.mark.parametrize(
+    ("place", "values"),
+    [
+        (("kept", "Kind"), [one.value for one in EntryKind]),
+        (("kept", "Group"), [one.value for one in Group]),
+        (("kept", "Reasons", "Kind"), [one.value for one in ReasonKind]),
+    ],
+)
+def test_the_schema_knows_all_that_the_model_has(place: tuple[str, ...], values: list[str]) -> None:
+    schema = SCHEMA["$defs"][place[0]]
+    for name in place[1:]:
+        schema = schema.get("items", schema)["properties"][name]
+    assert sorted(schema["enum"]) == sorted(values)
+
+
+def test_what_is_counted() -> None:
+    document = REPORT.to_json()
+    assert document["Passed"] is False
+    assert document["Seconds"] == 12.346
+    assert document["Kept"] == {"Files": 2, "Bytes": 100}
+    assert document["Source"]["Files"] == 77
+    assert document["Images"][0]["Percent"] == 10.0
+    assert document["Observed"]["Paths"] == 2
+    assert document["Verified"][0]["Differences"] == ["a", "b"]
+
+
+def test_only_what_the_image_has_was_executed() -> None:
+    assert REPORT.to_json()["Observed"]["Executed"] == ["/app"]
+
+
+def test_what_the_app_answered_stays_out_of_the_report() -> None:
+    assert "secret" not in json.dumps(REPORT.to_json(files=True))
+
+
+def test_a_repair_in_words() -> None:
+    assert REPORT.repairs[0].sentence() == "repaired: 2 paths added that were asked for only then ('/x', '/y')"
+    many = Repair(because=(), added=tuple(f"/{number}" for number in range(9)))
+    assert many.sentence().endswith("('/0', '/1', '/2' ...)")
+
+
+@pytest.mark.parametrize(
+    ("reference", "start"),
+    [
+        pytest.param("nginx", "nginx-2", id="a name"),
+        pytest.param("host:5000/a/b:1.2@sha256:ab", "host_5000_a_b_1.2_sha256_ab-2", id="all of one"),
+        pytest.param("../../etc/passwd", "_.._etc_passwd-2", id="no way up"),
+        pytest.param("\x1b[31m", "_31m-2", id="no escapes"),
+        pytest.param("..", "image-2", id="nothing left"),
+        pytest.param("x" * 500, "x" * 100 + "-2", id="bounded"),
+    ],
+)
+def test_where_the_report_is_kept(reference: str, start: str) -> None:
+    path = report_file(reference, {"XDG_STATE_HOME": "/state"})
+    assert str(path.parent) == "/state/docker-slim"
+    assert path.name.startswith(start)
+    assert path.suffix == ".json"
+
+
+def test_the_newest_reports_stay(tmp_path: Path) -> None:
+    others = [f"a-{number}.json" for number in range(3)]
+    for name in (*others, *(f"{'zy'[number % 2]}-20260101T{number:06d}-7.json" for number in range(120))):
+        (tmp_path / name).touch()
+    save(replace(REPORT, file=str(tmp_path / "app-20270101T000000-7.json")))
+    left = {path.name for path in tmp_path.iterdir()}
+    assert len(left) == 100 + len(others)
+    assert {*others, "app-20270101T000000-7.json", "z-20260101T000118-7.json", "y-20260101T000021-7.json"} <= left
+
+
+def test_saved_whole_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "state" / "docker-slim" / "x.json"
+    save(replace(REPORT, file=str(file)))
+    assert json.loads(file.read_text(encoding="ascii"))["Files"][2]["Path"] == "/data\udcff\x1b"
+    assert [path.name for path in file.parent.iterdir()] == ["x.json"]
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_report_that_cannot_be_saved(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SlimError, match="cannot write the report"):
+        save(replace(REPORT, file=str(tmp_path / "file" / "x.json")))
+
+
+def test_a_report_that_cannot_be_kept_is_a_warning(tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    class Heard(Silent):
+        def warn(self, text: str) -> None:
+            heard.append(text)
+
+    (tmp_path / "file").touch()
+    lost = keep(replace(REPORT, file=str(tmp_path / "file" / "x.json")), Heard())
+    assert lost == replace(REPORT, file="")
+    assert "cannot write the report" in heard[0]
+    kept_one = replace(REPORT, file=str(tmp_path / "x.json"))
+    assert keep(kept_one, Heard()) == kept_one
+    assert len(heard) == 1

@@ -1,0 +1,94 @@
+"""A shell on top of a plan, over nothing that is there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from docker_slim_plugin.image.layers import grouped
+from docker_slim_plugin.image.tar import write_layer
+from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.model.plan import Busybox, FilePlan, Group, ReasonKind
+from docker_slim_plugin.resolve.busybox import with_shell
+from tests.elves import elf
+from tests.rootfs import rootfs
+from tests.unit.resolve.test_plan import Tree, plan
+
+BUSYBOX = Busybox(
+    content=b"busybox",
+    mtime_ns=1_700_000_000 * 10**9,
+    applets=("/bin/ls", "/bin/sh", "/sbin/ip", "/usr/bin/env", "/bin/busybox"),
+    origin="a test",
+)
+MERGED: Tree = {"/bin": "-> usr/bin", "/usr/bin/app": elf(), "/usr/bin/ls": "#!/app", "/sbin": "a file", "/etc/x": ""}
+
+
+def shelled(tree: Tree, *accesses: str) -> tuple[FilePlan, FilePlan]:
+    before = plan(tree, *accesses)
+    return before, with_shell(before, BUSYBOX)
+
+
+def added(before: FilePlan, after: FilePlan) -> dict[str, str]:
+    paths = set(after.by_path()) - set(before.by_path())
+    return {path: f"{kept.entry.kind} {kept.entry.target}" for path, kept in after.by_path().items() if path in paths}
+
+
+def test_through_links_and_around_what_is_there() -> None:
+    before, after = shelled(MERGED, "/bin/app", "/bin/ls", "/sbin", "/etc/x")
+    assert added(before, after) == {
+        "/usr/bin/busybox": "file ",
+        "/usr/bin/env": "link /usr/bin/busybox",
+        "/usr/bin/sh": "link /usr/bin/busybox",
+    }
+    assert [kept for kept in after.kept if kept.group is not Group.SHELL] == list(before.kept)
+    new = [kept for kept in after.kept if kept.group is Group.SHELL]
+    assert {(reason.kind, reason.by) for kept in new for reason in kept.reasons} == {(ReasonKind.SHELL, "--shell")}
+    assert "2 names are the image's own (/bin/ls, /sbin/ip)" in after.notes[-1]
+    assert after.files() == before.files()
+
+
+def test_an_empty_image_gets_its_directories() -> None:
+    before, after = shelled({"/app": elf()}, "/app")
+    assert {"/bin": "dir ", "/sbin": "dir ", "/sbin/ip": "link /bin/busybox"}.items() <= added(before, after).items()
+
+
+def test_the_app_s_own_busybox_stays() -> None:
+    before, after = shelled({"/bin/busybox": elf(), "/bin/sh": "-> busybox"}, "/bin/busybox", "/bin/sh")
+    new = added(before, after)
+    assert new["/.busybox/busybox"] == "file "
+    assert new["/bin/ls"] == "link /.busybox/busybox"
+    assert not {"/bin/sh", "/bin/busybox"} & set(new)
+
+
+def test_no_place_is_said() -> None:
+    _, after = shelled({"/bin": "a file", "/.busybox": "a file"}, "/bin", "/.busybox")
+    assert after.warnings[-1] == "no shell was added: /bin/busybox and /.busybox/busybox are taken"
+
+
+def test_the_other_layers_are_the_same_without_it(tmp_path: Path) -> None:
+    tree: Tree = {"/opt/app": elf(), "/etc/x": "x"}
+    before, after = shelled(tree, "/opt/app", "/etc/x")
+    source = rootfs(tree)
+
+    def digests(planned: FilePlan) -> list[str]:
+        return [write_layer(source, kept, group, tmp_path / group).blob.diff_id for group, kept in grouped(planned)]
+
+    with_it, without = digests(after), digests(before)
+    assert with_it[:-1] == without
+    assert len(with_it) == len(without) + 1
+    names = {kept.entry.path for kept in grouped(after)[-1][1]}
+    assert {"/", "/bin", "/bin/sh"} <= names
+    assert not {"/opt", "/opt/app"} & names
+
+
+def test_a_shell_alone_still_has_a_base() -> None:
+    nothing = FilePlan(kept=plan({}, "/").kept, total_files=0, total_bytes=0)
+    assert [group for group, _ in grouped(with_shell(nothing, BUSYBOX))] == [Group.BASE, Group.SHELL]
+
+
+def test_links_are_links_only_to_what_is_added() -> None:
+    _, after = shelled(MERGED, "/bin/app")
+    links = [kept.entry for kept in after.kept if kept.group is Group.SHELL and kept.entry.kind is EntryKind.SYMLINK]
+    assert {RootPath(link.target) for link in links} == {RootPath("/usr/bin/busybox")}
+    assert with_shell(after, None) == after
+    assert replace(after, notes=()) != after
