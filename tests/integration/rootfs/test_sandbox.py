@@ -77,7 +77,7 @@ def started(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
 
     def start(module: str, arguments: Sequence[object] = (), *, descriptors: Sequence[int] = (), stderr: int = -3) -> Any:
         argv = [sys.executable, "-I", "-c", DRIVER.format(code=code), *map(str, arguments)]
-        return subprocess.Popen(argv, pass_fds=tuple(descriptor_passing), stderr=stderr, env={})
+        return subprocess.Popen(argv, pass_fds=tuple(descriptors), stderr=stderr, env={})
 
     monkeypatch.setattr(child_process, "start", start)
 
