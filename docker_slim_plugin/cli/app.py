@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,36 +14,25 @@ from docker_slim_plugin import __version__
 from docker_slim_plugin.cli import attach, base, build, client, completion, doctor, layers, pack, prune, trace
 from docker_slim_plugin.cli import run as run_command
 from docker_slim_plugin.cli.arguments import DOCKER_OPTIONS, Flag, docker_flags, invocation, run_arguments
+from docker_slim_plugin.cli.declare import OPTIONS
 from docker_slim_plugin.cli.session import Misread, Session, app
 from docker_slim_plugin.errors import UsageError
 
 COMMANDS = (run_command, trace, attach, build, pack, base, layers, doctor, prune)
-"""Importing them is what registers them."""
+"""Importing them registers them."""
+VERBS = {name: str(one.short_help or "") for name, one in sorted(typer.main.get_command(app).commands.items())}  # type: ignore[attr-defined]
+"""{command: first line of its help}."""
 
 
 def own_flags(verb: str) -> Mapping[str, Flag]:
     """Return {spelling: Flag} of a command's own options; empty when there is no such command."""
-    group: Any = typer.main.get_command(app)
-    command = group.commands.get(verb)
-    found = {"--help": Flag("--help", takes_value=False)} if command else {}
-    for parameter in command.params if command else ():
-        if parameter.param_type_name == "option":
-            flag = Flag(next(name for name in parameter.opts if name.startswith("--")), not parameter.is_flag)
-            found.update(dict.fromkeys(parameter.opts, flag))
+    if verb not in OPTIONS:
+        return {}
+    found = {"--help": Flag("--help", takes_value=False)}
+    for option in OPTIONS[verb].values():
+        flag = Flag(option.name, takes_value=option.metavar is not None)
+        found |= {spelling: flag for spelling in (option.name, option.short) if spelling}
     return found
-
-
-def own_help(verb: str) -> Mapping[str, str]:
-    """Return {option: first sentence of its help}."""
-    group: Any = typer.main.get_command(app)
-    parameters = group.commands[verb].params if verb in group.commands else ()
-    return {p.opts[0]: re.split(r"[.:;(] ?", p.help or "")[0] for p in parameters if p.param_type_name == "option"}
-
-
-def verbs() -> dict[str, str]:
-    """Return {command: first line of its help}."""
-    group: Any = typer.main.get_command(app)
-    return {name: str(command.short_help or "") for name, command in sorted(group.commands.items())}
 
 
 def run(argv: Sequence[str]) -> int:
@@ -54,7 +42,7 @@ def run(argv: Sequence[str]) -> int:
             stream.reconfigure(errors="backslashreplace")
     if argv[:1] in (["__complete"], ["__completeNoDesc"]):
         described = argv[0] == "__complete" and not os.environ.get(completion.UNDESCRIBED)
-        ours = completion.Ours(verbs(), own_flags, own_help)
+        ours = completion.Ours(VERBS, own_flags, OPTIONS)
         sys.stdout.write(completion.complete(argv[1:], ours, described=described))
         return 0
     asked = invocation(argv)

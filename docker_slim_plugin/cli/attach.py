@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from typing import Annotated
 
 import typer
 
-from docker_slim_plugin.cli import options, screen, values
-from docker_slim_plugin.cli.session import Session, app, spelled
+from docker_slim_plugin.cli import options, screen
+from docker_slim_plugin.cli.declare import command
+from docker_slim_plugin.cli.session import Session
 from docker_slim_plugin.cli.trace import check_output, write_trace
 from docker_slim_plugin.errors import UsageError
-from docker_slim_plugin.model.request import Request
+from docker_slim_plugin.model.request import Exercise, Observing, Request, combined
+
+DAY = 86400.0
+ContainerName = Annotated[
+    str, typer.Argument(metavar="CONTAINER", help="Name or id of a running container.", show_default=False)
+]
 
 
-@app.command(
-    "attach",
-    cls=spelled("[OPTIONS] CONTAINER"),
-    short_help="Watch a running container, and write down what it needs",
-)
+@command("attach", usage="[OPTIONS] CONTAINER", short="Watch a running container, and write down what it needs")
 def attach_container(
-    context: typer.Context,
-    container: options.ContainerName,
-    output: options.TraceOutput = "",
-    http: options.Http = None,
-    exec_: options.Exec = None,
-    host_exec: options.HostExec = None,
-    until: options.Until = "probes",
-    timeout: options.Timeout = 86400.0,
-    watch: options.Watch = "auto",
-    tracer: options.Tracer = "auto",
-    quiet: options.Quiet = False,  # noqa: FBT002
-    verbose: options.Verbose = False,  # noqa: FBT002
+    session: Session,
+    container: ContainerName,
+    exercise: Annotated[Exercise, options.EXERCISE.without("no_http").changed({"timeout": DAY})],
+    observing: Annotated[Observing, options.OBSERVING.without("runs")],
+    showing: Annotated[screen.Shown, options.SHOWING.without("form", "iidfile")],
+    output: options.TraceFile = "",
 ) -> None:
     """Watch CONTAINER, which runs already (compose, systemd), for a while, and write what it needs to a file.
 
@@ -40,27 +38,15 @@ def attach_container(
     docker slim attach -o web.trace --until 60 web
     docker slim build --trace web.trace --trace start.trace app:1.2
     """  # noqa: D301
-    session: Session = context.obj
     check_output("attach", output)
-    if until == "probes" and not (http or exec_ or host_exec):
+    if exercise.until == "probes" and not (exercise.http or exercise.exec_ or exercise.host_exec):
         if not sys.stdin.isatty():
             raise UsageError("cannot tell how long to watch", hint="--until SECONDS, --until exit, or probes")
-        until = "enter"
-    request = Request(
-        image="",
-        http=tuple(http or ()),
-        no_http=not http,
-        exec_=tuple(exec_ or ()),
-        host_exec=tuple(host_exec or ()),
-        until=values.until(until),
-        timeout=values.timeout(timeout),
-        watch=values.chosen("--watch", watch),
-        tracer=values.chosen("--tracer", tracer),
-        outputs=(),
-        global_options=session.global_options,
-    )
-    shown = screen.Shown(quiet=quiet, verbose=verbose or "--debug" in session.global_options)
-    session.work = lambda: _attach(container, request, shown, output)
+        exercise = replace(exercise, until="enter")
+    exercise = replace(exercise, no_http=not exercise.http)
+    request = combined(Request, exercise, observing, image="", outputs=(), global_options=session.global_options)
+    as_asked = options.shown(session, showing)
+    session.work = lambda: _attach(container, request, as_asked, output)
 
 
 def _attach(container: str, request: Request, shown: screen.Shown, output: str) -> int:

@@ -4,82 +4,35 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from docker_slim_plugin.base.file_kinds import KINDS, NAMES, USUAL
 from docker_slim_plugin.cli import options, outcome, screen
-from docker_slim_plugin.cli.session import Session, app, shown, spelled
+from docker_slim_plugin.cli.declare import Option, command
+from docker_slim_plugin.cli.session import Session
 from docker_slim_plugin.cli.text import printable, seconds, size, table
-from docker_slim_plugin.errors import UsageError
+from docker_slim_plugin.model.request import BaseRequest, BaseSelection, combined
 
 if TYPE_CHECKING:
     from docker_slim_plugin.base.report import BaseReport
-    from docker_slim_plugin.workflows.base import BaseRequest
 
-_SETS = {"usual": USUAL, "all": NAMES}
-_ALL = "; ".join(f"{kind.name} ({kind.what})" for kind in KINDS)
 _GROUPS = 12
 """Of packages that nothing needs, as many as are shown."""
 
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Image to make a base of.", show_default=False)]
-Tag = Annotated[
-    str,
-    typer.Option(
-        "--tag", metavar="NAME[:TAG]", help="Name of the base. Default: the source's, with -base.", show_default=False
-    ),
-]
-Drop = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--drop",
-        metavar="KIND[,KIND...]",
-        help=f"Drop these kinds of files: usual (the default, all but {', '.join(sorted({*NAMES} - {*USUAL}))}); "
-        f"all; or: {_ALL}.",
-        show_default=False,
-    ),
-]
-NoDrop = Annotated[
-    list[str] | None,
-    typer.Option("--no-drop", metavar="KIND[,KIND...]", help="Keep these kinds of files.", show_default=False),
-]
-KeepLocale = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--keep-locale",
-        metavar="LOCALE[,LOCALE...]",
-        help="Keep messages in these languages: de,pt_BR.",
-        show_default=False,
-    ),
-]
-Purge = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--purge",
-        metavar="PACKAGE[,PACKAGE...]",
-        help="Have the image's own package manager purge these packages, and no others.",
-        show_default=False,
-    ),
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be dropped; write no image.")]
+Tag = Annotated[str, Option("--tag", "Name of the base. Default: the source's, with -base.", "NAME[:TAG]")]
+DryRun = Annotated[bool, Option("--dry-run", "Say what would be dropped; write no image.")]
 
 
-@app.command(cls=spelled("[OPTIONS] IMAGE"), short_help="Make a smaller base image of a distribution's")
+@command("base", usage="[OPTIONS] IMAGE", short="Make a smaller base image of a distribution's")
 def base(
-    context: typer.Context,
+    session: Session,
     image: Image,
+    dropping: Annotated[BaseSelection, options.DROPPING],
+    showing: Annotated[screen.Shown, options.SHOWING],
     tag: Tag = "",
-    drop: Drop = None,
-    no_drop: NoDrop = None,
-    keep_locale: KeepLocale = None,
-    purge: Purge = None,
     dry_run: DryRun = False,  # noqa: FBT002
-    form: options.Format = "table",
-    quiet: options.Quiet = False,  # noqa: FBT002
-    iidfile: options.IidFile = "",
-    verbose: options.Verbose = False,  # noqa: FBT002
 ) -> None:
     """Write a smaller base image of IMAGE: no documentation, translations, time zones and caches.
 
@@ -95,36 +48,15 @@ def base(
     docker slim base --keep-locale de --no-drop zoneinfo debian:bookworm
     docker slim base --purge e2fsprogs,libext2fs2 --tag our/base debian:bookworm
     """  # noqa: D301
-    from docker_slim_plugin.workflows.base import BaseRequest  # noqa: PLC0415 (the SDK: not for --help)
-
-    session: Session = context.obj
-    request = BaseRequest(
-        image=image,
-        tag=tag,
-        drop=frozenset(_kinds("--drop", drop) or USUAL) - frozenset(_kinds("--no-drop", no_drop)),
-        locales=_words(keep_locale),
-        purge=_words(purge),
-        dry_run=dry_run,
-        global_options=session.global_options,
+    request = combined(
+        BaseRequest, dropping, image=image, tag=tag, dry_run=dry_run, global_options=session.global_options
     )
-    as_asked = shown(session, form=form, quiet=quiet, verbose=verbose, iidfile=iidfile)
+    as_asked = options.shown(session, showing)
     session.work = lambda: _base(request, as_asked)
 
 
-def _words(values: Sequence[str] | None) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word for value in values or () for word in value.split(",") if word))
-
-
-def _kinds(option: str, values: Sequence[str] | None) -> tuple[str, ...]:
-    words = tuple(kind for word in _words(values) for kind in _SETS.get(word, (word,)))
-    for word in words:
-        if word not in NAMES:
-            raise UsageError(f"cannot use {option} {word}: there is no such kind", hint=f"{option} {','.join(NAMES)}")
-    return words
-
-
 def _base(request: BaseRequest, shown: screen.Shown) -> int:
-    from docker_slim_plugin.workflows.base import make  # noqa: PLC0415
+    from docker_slim_plugin.workflows.base import make  # noqa: PLC0415 (the SDK: not for --help)
 
     with screen.Screen(shown) as progress:
         report = make(request, progress)

@@ -6,11 +6,13 @@ behind it, and at the end ":N", what the shell may do beyond (cobra's ShellCompD
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from docker_slim_plugin.cli import client, values
+from docker_slim_plugin.cli import client
 from docker_slim_plugin.cli.arguments import DOCKER_OPTIONS, GLOBAL, IMAGES, Flag, docker_flags, flags, take, token
+from docker_slim_plugin.cli.declare import Option
 from docker_slim_plugin.errors import SlimError, UsageError
 
 UNDESCRIBED = "DOCKER_CLI_DISABLE_COMPLETION_DESCRIPTION"
@@ -34,8 +36,18 @@ class Ours:
     """Our commands and their options, as far as completion needs them."""
 
     verbs: Mapping[str, str]
+    """{command: first line of its help}."""
     flags: Callable[[str], Mapping[str, Flag]]
-    help: Callable[[str], Mapping[str, str]]
+    options: Mapping[str, Mapping[str, Option]]
+    """By command; the keys within are of no interest."""
+
+    def option(self, verb: str, name: str) -> Option | None:
+        """Return the option of a command by its long spelling."""
+        return next((one for one in self.options.get(verb, {}).values() if one.name == name), None)
+
+    def help(self, verb: str) -> dict[str, str]:
+        """Return {long spelling: first sentence of its help}."""
+        return {one.name: re.split(r"[.:;(] ?", one.help)[0] for one in self.options.get(verb, {}).values()}
 
 
 def complete(
@@ -71,16 +83,19 @@ def _candidates(
     descriptions = {**{name: text for name, (_, text) in theirs.items()}, **ours.help(before[0])}
     name, equals, _ = current.partition("=")
     if current.startswith("--") and equals:
-        asked = (before[0], known[name].name) if name in known else None
-        return _values(*asked, global_options, current, f"{name}=") if asked else ([], NO_FILES)
+        if name not in known:
+            return [], NO_FILES
+        own_option = ours.option(before[0], known[name].name)
+        return _values(known[name].name, own_option, global_options, current, f"{name}=")
     try:
         _, index = take(before[1:], known, "docker slim")
     except UsageError:
         last = before[-1]  # an option that waits for its value, or nonsense
         spelled = last if last.startswith("--") else f"-{last[-1:]}"
         waiting = known.get(spelled)
-        asked = (before[0], waiting.name) if waiting and waiting.takes_value else None
-        return _values(*asked, global_options, current) if asked else ([], NO_FILES)
+        if not waiting or not waiting.takes_value:
+            return [], NO_FILES
+        return _values(waiting.name, ours.option(before[0], waiting.name), global_options, current)
     if index < len(before) - 1:
         return [], DEFAULT
     if current.startswith("-"):
@@ -98,12 +113,12 @@ def _docker() -> dict[str, tuple[Flag, str]]:
     return found
 
 
-def _values(verb: str, name: str, global_options: Sequence[str], current: str, prefix: str = "") -> Answer:
-    if several := values.LISTS.get((verb, name)):
+def _values(name: str, own: Option | None, global_options: Sequence[str], current: str, prefix: str = "") -> Answer:
+    if own and own.is_list:
         words = current.removeprefix(prefix).split(",")[:-1]
         head = prefix + "".join(f"{word}," for word in words)
-        return [(head + word, "") for word in several if word not in words], NO_SPACE | NO_FILES
-    choices: Sequence[str] = values.CHOICES.get(name) or _DOCKER_CHOICES.get(name) or ()
+        return [(head + word, "") for word in own.choices if word not in words], NO_SPACE | NO_FILES
+    choices: Sequence[str] = (own.choices if own else ()) or _DOCKER_CHOICES.get(name) or ()
     if name in _LISTS:
         choices = (client.ask([*global_options, *_LISTS[name]], patience=_PATIENCE) or "").split()
     if choices:

@@ -6,21 +6,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-import typer
-
 from docker_slim_plugin.cli import options, screen
-from docker_slim_plugin.cli.session import Session, app, form_of, spelled
+from docker_slim_plugin.cli.declare import command
+from docker_slim_plugin.cli.session import Session
 
 
-@app.command(cls=spelled("[OPTIONS]"), short_help="Tell whether this host can do it")
-def doctor(context: typer.Context, form: options.Format = "table") -> None:
+@command("doctor", usage="[OPTIONS]", short="Tell whether this host can do it")
+def doctor(session: Session, form: options.Format = "table") -> None:
     """Tell whether this host can do it, and what to do where it cannot.
 
     Each thing that a run needs is tried; in the end a tiny image of its own is slimmed, and removed again.
     """
-    session: Session = context.obj
-    shown = form_of(form)
-    session.work = lambda: _doctor(session.global_options, shown)
+    session.work = lambda: _doctor(session.global_options, form)
 
 
 def _doctor(global_options: Sequence[str], form: str) -> int:

@@ -10,42 +10,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from docker_slim_plugin.cli import options, screen
-from docker_slim_plugin.cli.session import Session, app, shown, spelled
+from docker_slim_plugin.cli.declare import Option, command
+from docker_slim_plugin.cli.session import Session
 from docker_slim_plugin.cli.text import printable, size, table
 from docker_slim_plugin.errors import UsageError
+from docker_slim_plugin.model.request import LayersRequest
 
 if TYPE_CHECKING:
-    from docker_slim_plugin.workflows.layers import LayersRequest, Sharing
+    from docker_slim_plugin.workflows.layers import Sharing
 
 Images = Annotated[list[str], typer.Argument(metavar="IMAGE IMAGE...", help="Images to compare.", show_default=False)]
-Tag = Annotated[
-    str,
-    typer.Option("--tag", metavar="NAME[:TAG]", help="Write the proposed base, under this name.", show_default=False),
-]
+Tag = Annotated[str, Option("--tag", "Write the proposed base, under this name.", "NAME[:TAG]")]
 Least = Annotated[
     int,
-    typer.Option(
+    Option(
         "--least",
-        metavar="N",
-        help="Files that N of the images have belong into a base. Default: more than half.",
-        show_default=False,
+        "A base holds files that N of the images have. Default: more than half.",
+        "N",
+        has_default=False,
     ),
 ]
 
 
-@app.command(
-    "layers",
-    cls=spelled("[OPTIONS] IMAGE IMAGE..."),
-    short_help="Tell what images share, and propose a base for them",
-)
+@command("layers", usage="[OPTIONS] IMAGE IMAGE...", short="Tell what images share, and propose a base for them")
 def layers_of(
-    context: typer.Context,
+    session: Session,
     images: Images,
+    showing: Annotated[screen.Shown, options.SHOWING.without("iidfile")],
     tag: Tag = "",
     least: Least = 0,
-    form: options.Format = "table",
-    quiet: options.Quiet = False,  # noqa: FBT002
-    verbose: options.Verbose = False,  # noqa: FBT002
 ) -> None:
     """Tell what images take on disk and on the wire, apart and together, and what a common base would hold.
 
@@ -54,22 +47,15 @@ def layers_of(
     docker slim layers --tag common:1 nginx:latest-slim redis:latest-slim
     docker slim run --base common:1 nginx
     """  # noqa: D301
-    session: Session = context.obj
     if least and not 2 <= least <= len(images):
         raise UsageError(f"cannot use --least {least}", hint=f"--least N, from 2 to {len(images)}")
-    as_asked = shown(session, form=form, quiet=quiet, verbose=verbose)
-
-    def work() -> int:
-        from docker_slim_plugin.workflows.layers import LayersRequest  # noqa: PLC0415 (the SDK: not for --help)
-
-        request = LayersRequest(images=tuple(images), least=least, tag=tag, global_options=session.global_options)
-        return _layers(request, as_asked)
-
-    session.work = work
+    request = LayersRequest(images=tuple(images), least=least, tag=tag, global_options=session.global_options)
+    as_asked = options.shown(session, showing)
+    session.work = lambda: _layers(request, as_asked)
 
 
 def _layers(request: LayersRequest, shown: screen.Shown) -> int:
-    from docker_slim_plugin.workflows.layers import share  # noqa: PLC0415
+    from docker_slim_plugin.workflows.layers import share  # noqa: PLC0415 (the SDK: not for --help)
 
     with screen.Screen(shown) as progress:
         found = share(request, progress)

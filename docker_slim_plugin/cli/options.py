@@ -1,219 +1,351 @@
-"""The options of `docker slim run` and its kin that are ours: spelling and help."""
+"""The options of all commands, each declared once: spelling, help, choices and check.
+
+The type and the default of an option are those of its field in model/request.py.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Any
 
 import typer
 
+from docker_slim_plugin.base.file_kinds import KINDS, NAMES, USUAL
+from docker_slim_plugin.cli import values
+from docker_slim_plugin.cli.declare import Group, Option
+from docker_slim_plugin.cli.screen import Shown
+from docker_slim_plugin.cli.session import Session
+from docker_slim_plugin.errors import UsageError
+from docker_slim_plugin.model.plan import Selection
+from docker_slim_plugin.model.request import (
+    BaseSelection,
+    ConfigChanges,
+    Exercise,
+    GivenTraces,
+    Observing,
+    Output,
+    Verification,
+)
 from docker_slim_plugin.resolve.presets import HINTS
 
+DOCKERS = "All options of docker run are taken as well, before IMAGE, and mean the same: docker run --help."
+
+
+def _exercise(given: dict[str, Any]) -> dict[str, Any]:
+    if given.get("no_http") and given.get("http"):
+        raise UsageError("cannot use --http and --no-http together", hint="leave one of them out")
+    return given
+
+
+EXERCISE = Group(
+    "Start and exercise the app",
+    Exercise,
+    {
+        "http": Option(
+            "--http",
+            "Send this request to the app (repeat): /health, 8080/api, POST:8080/login. The answer must be below 400, "
+            "or as STATUS says: 404:/none, POST:401:/login. Default: / and the links from there, on each exposed port "
+            "that speaks HTTP.",
+            "[METHOD:][STATUS:][PORT]/PATH",
+        ),
+        "no_http": Option("--no-http", "Send no HTTP request."),
+        "exec_": Option(
+            "--exec",
+            "Run this in the container (repeat): --exec 'nginx -t'. Its status and output must be the same in the slim "
+            "image.",
+            "CMD",
+        ),
+        "host_exec": Option(
+            "--host-exec",
+            "Run this on the host while the app is up (repeat): "
+            "--host-exec 'curl -fs 127.0.0.1:$DOCKER_SLIM_PORT_80/login'. "
+            "It also gets DOCKER_SLIM_CONTAINER and DOCKER_SLIM_IMAGE.",
+            "CMD",
+        ),
+        "until": Option(
+            "--until",
+            "Watch until the probes are done and no new file shows (probes), until the app ends (exit), until you "
+            "press enter, or for that long: --until 60.",
+            "probes|exit|enter|SECONDS",
+            read=values.until,
+            choices=values.UNTIL,
+        ),
+        "timeout": Option(
+            "--timeout", "End a run of the app, and each step, after this long.", "SECONDS", read=values.timeout
+        ),
+    },
+    _exercise,
+)
+OBSERVING = Group(
+    "Observe",
+    Observing,
+    {
+        "runs": Option("--runs", "Run and watch the app N times, and unite what the runs show.", "N", read=values.runs),
+        "watch": Option(
+            "--watch",
+            "How file accesses are watched.",
+            "auto|fanotify|inotify|off",
+            choices=("auto", "fanotify", "inotify", "off"),
+        ),
+        "tracer": Option(
+            "--tracer",
+            "At which system calls the app is stopped.",
+            "auto|seccomp|syscall|off",
+            choices=("auto", "seccomp", "syscall", "off"),
+        ),
+    },
+)
+
+
+def _with_env_files(given: dict[str, Any]) -> dict[str, Any]:
+    """Unite the variables of files and of the command line; later ones win."""
+    variables = (*given.pop("env_file", ()), *given.get("environment", ()))
+    return {**given, "environment": values.variables(variables, os.environ)}
+
+
+TRACES = Group(
+    "Traces",
+    GivenTraces,
+    {
+        "traces": Option(
+            "--trace",
+            "Build from this trace, made by docker slim trace or attach (repeat: from all of them together).",
+            "FILE",
+        ),
+        "environment": Option(
+            "--env",
+            "Value of a variable that a trace names (repeat); without it the one of this environment is taken.",
+            "NAME[=VALUE]",
+            short="-e",
+        ),
+        "env_file": Option("--env-file", "File of such values (repeat).", "FILE", read=values.env_files),
+        "trust": Option(
+            "--trust-trace",
+            "Let the traces do on this host what they say: host commands, volumes, ports, devices, rights.",
+        ),
+    },
+    _with_env_files,
+)
+HOST_EXEC_AGAIN = Group(
+    TRACES.title,
+    Exercise,
+    {
+        "host_exec": Option(
+            "--host-exec", "Let this command of a trace run on the host (repeat): the same text, word by word.", "CMD"
+        )
+    },
+)
+KEEPING = Group(
+    "Keep and drop files",
+    Selection,
+    {
+        "keep": Option(
+            "--keep",
+            "Keep these files too (repeat), programs with their libraries: --keep /bin/sh, "
+            "--keep '/etc/app/*.conf', --keep /usr/share/app (all below it).",
+            "PATTERN",
+        ),
+        "keep_packages": Option("--keep-package", "Keep all files of this package (repeat).", "NAME"),
+        "keep_all_of": Option(
+            "--keep-all-of",
+            "Where a file that matches is kept, keep all of its package, module or directory (repeat).",
+            "PATTERN",
+        ),
+        "drop": Option("--drop", "Leave these files out, whatever needs them (repeat).", "PATTERN"),
+        "hints_off": Option(
+            "--no-hint",
+            f"Do not keep what a run rarely shows (repeat): {', '.join(sorted(HINTS))}.",
+            "NAME",
+            choices=tuple(sorted(HINTS)),
+        ),
+    },
+    lambda given: {**given, "hints_off": frozenset(given.get("hints_off", ()))},
+)
+
+
+def _on_base(given: dict[str, Any]) -> dict[str, Any]:
+    """Take the squashed form out where there is a base: only layers can lie on layers."""
+    if not given.get("base"):
+        return given
+    if "squashed" in given.get("outputs", ()):
+        hint = "--output layered, or leave --base out"
+        raise UsageError("cannot squash an image on a base: it would share nothing any more", hint=hint)
+    return {"outputs": ("layered",), **given}
+
+
+_FORMS = (
+    "What to write: layered, squashed, tar=FILE, oci=FILE, context=DIR (a Dockerfile and its tars); "
+    "- for FILE or DIR is standard output."
+)
+OUTPUT = Group(
+    "Write",
+    Output,
+    {
+        "tag": Option(
+            "--tag",
+            "Name of the layered image; the squashed one gets -squashed behind the tag. Default: the source's, with "
+            "-slim.",
+            "NAME[:TAG]",
+        ),
+        "outputs": Option(
+            "--output",
+            f"{_FORMS} Default: layered,squashed.",
+            "FORM[,FORM...]",
+            read=values.outputs,
+            choices=("layered", "squashed", "layered,squashed", "tar=", "oci=", "context=", "context=-"),
+        ),
+        "base": Option(
+            "--base",
+            "Write the layered image on top of this local image's own layers, which many images then share; what it "
+            "holds bit for bit is not repeated. Output is then layered alone, unless said otherwise.",
+            "IMAGE",
+        ),
+        "shell": Option(
+            "--shell",
+            "Add a shell and tools for debugging, in a layer of their own, over nothing of the app's; from an image of "
+            "that name, else this host's static busybox.",
+            "busybox[:TAG]",
+            read=values.shell,
+            choices=("busybox",),
+        ),
+        "dry_run": Option("--dry-run", "Watch and report; write no image."),
+    },
+    _on_base,
+)
+PACK_OUTPUT = OUTPUT.changed(
+    {"outputs": ("layered",)},
+    tag=replace(
+        OUTPUT.options["tag"],
+        help="Name of the image; a squashed one gets -squashed behind the tag. Default: the source's, with -packed.",
+    ),
+    outputs=replace(OUTPUT.options["outputs"], help=f"{_FORMS} Default: layered."),
+    dry_run=Option("--dry-run", "Say what would be packed; write nothing."),
+)
+VERIFICATION = Group(
+    "Verify",
+    Verification,
+    {
+        "verify": Option("--no-verify", "Do not run the slim images to compare them.", negates=True),
+        "repair": Option(
+            "--no-repair", "When a slim image fails, do not look for what it lacks to write it anew.", negates=True
+        ),
+    },
+)
+SHOWING = Group(
+    "Show",
+    Shown,
+    {
+        "form": Option(
+            "--format", "How the result is printed.", "table|json", read=values.form, choices=("table", "json")
+        ),
+        "quiet": Option("--quiet", "Print only the slim image's id.", short="-q"),
+        "iidfile": Option("--iidfile", "Write the slim image's id to this file.", "FILE", read=values.file),
+        "verbose": Option("--verbose", "Say more, and where the time went. (-v is docker's --volume.)"),
+    },
+)
+CONFIG = Group(
+    "Configure the image",
+    ConfigChanges,
+    {
+        "cmd": Option(
+            "--cmd",
+            "The image's command, as words or as a JSON array: --cmd 'nginx -g \"daemon off;\"'. "
+            "Default: the source's, as for all of the configuration.",
+            "WORDS",
+            read=lambda given: values.words("--cmd", given),
+        ),
+        "entrypoint": Option(
+            "--entrypoint",
+            "The image's entrypoint, likewise; the source's command goes with it.",
+            "WORDS",
+            read=lambda given: values.words("--entrypoint", given),
+        ),
+        "expose": Option(
+            "--expose",
+            "A port the app listens on (repeat), in place of the source's.",
+            "PORT[/PROTOCOL]",
+            read=values.ports,
+        ),
+        "user": Option("--user", "Who the app runs as.", "NAME[:GROUP]", short="-u"),
+        "workdir": Option("--workdir", "Where the app starts.", "DIR", short="-w"),
+        "env": Option(
+            "--env",
+            "Set a variable (repeat), on top of the source's.",
+            "NAME=VALUE",
+            short="-e",
+            read=lambda given: values.variables(given, os.environ),
+        ),
+    },
+)
+
+
+def _kinds(option: str) -> Any:
+    sets = {"usual": USUAL, "all": NAMES}
+
+    def read(given: Sequence[str]) -> tuple[str, ...]:
+        words = tuple(kind for word in values.listed(given) for kind in sets.get(word, (word,)))
+        for word in words:
+            if word not in NAMES:
+                hint = f"{option} {','.join(NAMES)}"
+                raise UsageError(f"cannot use {option} {word}: there is no such kind", hint=hint)
+        return words
+
+    return read
+
+
+DROPPING = Group(
+    "Drop",
+    BaseSelection,
+    {
+        "drop": Option(
+            "--drop",
+            f"Drop these kinds of files: usual (the default, all but {', '.join(sorted({*NAMES} - {*USUAL}))}); all; "
+            f"or: {'; '.join(f'{kind.name} ({kind.what})' for kind in KINDS)}.",
+            "KIND[,KIND...]",
+            read=_kinds("--drop"),
+            choices=("usual", "all", *NAMES),
+            is_list=True,
+        ),
+        "no_drop": Option(
+            "--no-drop",
+            "Keep these kinds of files.",
+            "KIND[,KIND...]",
+            read=_kinds("--no-drop"),
+            choices=NAMES,
+            is_list=True,
+        ),
+        "locales": Option(
+            "--keep-locale", "Keep messages in these languages: de,pt_BR.", "LOCALE[,LOCALE...]", read=values.listed
+        ),
+        "purge": Option(
+            "--purge",
+            "Have the image's own package manager purge these packages, and no others.",
+            "PACKAGE[,PACKAGE...]",
+            read=values.listed,
+        ),
+    },
+    lambda given: {
+        **{name: given[name] for name in ("locales", "purge") if name in given},
+        "drop": frozenset(given.get("drop") or USUAL) - frozenset(given.get("no_drop", ())),
+    },
+)
+
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Image to slim.", show_default=False)]
-ContainerName = Annotated[
-    str, typer.Argument(metavar="CONTAINER", help="Name or id of a running container.", show_default=False)
-]
 Command = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[COMMAND [ARG...]]", help="Run this instead of the image's own command.", show_default=False
     ),
 ]
-Tag = Annotated[
-    str,
-    typer.Option(
-        "--tag",
-        metavar="NAME[:TAG]",
-        help="Name of the layered image; the squashed one gets -squashed behind the tag. "
-        "Default: the source's, with -slim.",
-        show_default=False,
-    ),
+Force = Annotated[bool, Option("--force", "Slim an image that is slim already.")]
+TraceFile = Annotated[
+    str, Option("--output", "Write the trace to FILE, instead of standard output.", "FILE", short="-o")
 ]
-Http = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--http",
-        metavar="[METHOD:][STATUS:][PORT]/PATH",
-        help="Ask the app this while it is watched (repeat): /health, 8080/api, POST:8080/login; it has to answer "
-        "below 400, or with STATUS: 404:/none, POST:401:/login. "
-        "Default: / and the links from there, on each exposed port that speaks HTTP.",
-        show_default=False,
-    ),
-]
-NoHttp = Annotated[bool, typer.Option("--no-http", help="Send no HTTP request at all.")]
-Exec = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--exec",
-        metavar="CMD",
-        help="Run this in the container while it is watched (repeat): --exec 'nginx -t'. "
-        "Its status and output must be the same in the slim image.",
-        show_default=False,
-    ),
-]
-HostExec = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--host-exec",
-        metavar="CMD",
-        help="Run this on the host while the app is up (repeat): "
-        "--host-exec 'curl -fs 127.0.0.1:$DOCKER_SLIM_PORT_80/login'. "
-        "It also gets DOCKER_SLIM_CONTAINER and DOCKER_SLIM_IMAGE.",
-        show_default=False,
-    ),
-]
-TraceEnv = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--env",
-        "-e",
-        metavar="NAME[=VALUE]",
-        help="Value of a variable that a trace names (repeat); without it the one of this environment is taken.",
-        show_default=False,
-    ),
-]
-TraceEnvFile = Annotated[
-    list[str] | None,
-    typer.Option("--env-file", metavar="FILE", help="File of such values (repeat).", show_default=False),
-]
-HostExecAgain = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--host-exec",
-        metavar="CMD",
-        help="Let this command of a trace run on the host (repeat): the same text, word by word.",
-        show_default=False,
-    ),
-]
-TrustTrace = Annotated[
-    bool,
-    typer.Option(
-        "--trust-trace",
-        help="Let the traces do on this host what they say: host commands, volumes, ports, devices, rights.",
-    ),
-]
-Until = Annotated[
-    str,
-    typer.Option(
-        "--until",
-        metavar="probes|exit|enter|SECONDS",
-        help="Watch until the probes are done and no new file shows, until the app ends, until you press enter, "
-        "or for that long: --until 60.",
-    ),
-]
-Timeout = Annotated[
-    float, typer.Option("--timeout", metavar="SECONDS", help="End a run of the app, and each step, after this long.")
-]
-Keep = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--keep",
-        metavar="PATTERN",
-        help="Keep these files too (repeat), programs with their libraries: --keep /bin/sh, --keep '/etc/app/*.conf', "
-        "--keep /usr/share/app (all below it).",
-        show_default=False,
-    ),
-]
-KeepPackage = Annotated[
-    list[str] | None,
-    typer.Option("--keep-package", metavar="NAME", help="Keep all files of this package (repeat).", show_default=False),
-]
-KeepAllOf = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--keep-all-of",
-        metavar="PATTERN",
-        help="Where a file that matches is kept, keep all of its package, module or directory (repeat).",
-        show_default=False,
-    ),
-]
-Drop = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--drop", metavar="PATTERN", help="Leave these files out, whatever asks for them (repeat).", show_default=False
-    ),
-]
-NoHint = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--no-hint",
-        metavar="NAME",
-        help=f"Do not keep what a run rarely shows (repeat): {', '.join(sorted(HINTS))}.",
-        show_default=False,
-    ),
-]
-Output = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--output",
-        metavar="FORM[,FORM...]",
-        help="What to write: layered, squashed, tar=FILE, oci=FILE, context=DIR (a Dockerfile and its tars); "
-        "- for FILE or DIR is standard output. Default: layered,squashed.",
-        show_default=False,
-    ),
-]
-Base = Annotated[
-    str,
-    typer.Option(
-        "--base",
-        metavar="IMAGE",
-        help="Write the layered image on top of this local image's own layers, which many images then share; "
-        "what it holds bit for bit is not repeated. Output is then layered alone, unless said otherwise.",
-        show_default=False,
-    ),
-]
-Shell = Annotated[
-    str,
-    typer.Option(
-        "--shell",
-        metavar="busybox[:TAG]",
-        help="Add a shell and tools for debugging, in a layer of their own, over nothing of the app's; "
-        "from an image of that name, else this host's static busybox.",
-        show_default=False,
-    ),
-]
-Watch = Annotated[
-    str, typer.Option("--watch", metavar="auto|fanotify|inotify|off", help="How file accesses are watched.")
-]
-Tracer = Annotated[
-    str, typer.Option("--tracer", metavar="auto|seccomp|syscall|off", help="Which system calls the app is stopped at.")
-]
-NoVerify = Annotated[bool, typer.Option("--no-verify", help="Do not run the slim images to compare them.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Watch and report; write no image.")]
-Force = Annotated[bool, typer.Option("--force", help="Slim an image that is slim already.")]
-Runs = Annotated[
-    int,
-    typer.Option(
-        "--runs", metavar="N", help="Run and watch the app N times, and unite what the runs show; says what differs."
-    ),
-]
-NoRepair = Annotated[
-    bool,
-    typer.Option("--no-repair", help="When a slim image fails, do not look for what it lacks to write it anew."),
-]
-Traces = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--trace",
-        metavar="FILE",
-        help="Build from this trace (repeat: from all of them together), made by docker slim trace or attach.",
-        show_default=False,
-    ),
-]
-TraceOutput = Annotated[
-    str,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help="Write the trace to FILE, instead of standard output.",
-        show_default=False,
-    ),
-]
-Format = Annotated[str, typer.Option("--format", metavar="table|json", help="How the result is printed.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the slim image's id.")]
-IidFile = Annotated[
-    str, typer.Option("--iidfile", metavar="FILE", help="Write the slim image's id to this file.", show_default=False)
-]
-Verbose = Annotated[
-    bool, typer.Option("--verbose", help="Say more, and where the time went. (-v is docker's --volume.)")
-]
+Format = Annotated[str, SHOWING.options["form"]]
+
+
+def shown(session: Session, showing: Shown) -> Shown:
+    """Return how the user wants to see it; docker's own --debug is --verbose too."""
+    return replace(showing, verbose=showing.verbose or "--debug" in session.global_options)

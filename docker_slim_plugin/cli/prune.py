@@ -6,21 +6,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-import typer
-
 from docker_slim_plugin.cli import options, screen
-from docker_slim_plugin.cli.session import Session, app, form_of, spelled
+from docker_slim_plugin.cli.declare import command
+from docker_slim_plugin.cli.session import Session
 
 
-@app.command(cls=spelled("[OPTIONS]"), short_help="Remove what killed runs have left behind")
-def prune(context: typer.Context, form: options.Format = "table") -> None:
+@command("prune", usage="[OPTIONS]", short="Remove what killed runs have left behind")
+def prune(session: Session, form: options.Format = "table") -> None:
     """Remove what runs of docker slim that were killed have left behind; running ones are left alone.
 
     What bears docker slim's marks, but is of no run that you have started, is listed, and stays.
     """
-    session: Session = context.obj
-    shown = form_of(form)
-    session.work = lambda: _prune(session.global_options, shown)
+    session.work = lambda: _prune(session.global_options, form)
 
 
 def _prune(global_options: Sequence[str], form: str) -> int:

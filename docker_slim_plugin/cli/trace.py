@@ -6,37 +6,33 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-
-import typer
+from dataclasses import replace
+from typing import Annotated
 
 from docker_slim_plugin.cli import options, screen, values
-from docker_slim_plugin.cli.session import AS_DOCKER_RUN, DOCKERS, Session, app, shown
+from docker_slim_plugin.cli.declare import command as declared
+from docker_slim_plugin.cli.session import Session
 from docker_slim_plugin.errors import UsageError
-from docker_slim_plugin.model.request import Request
+from docker_slim_plugin.model.request import Exercise, Observing, Request, combined
 from docker_slim_plugin.observe.trace import Trace, save
 from docker_slim_plugin.progress import Progress
 
 
-@app.command(
-    "trace", cls=AS_DOCKER_RUN, short_help="Run an image and watch it, and write down what it needs", epilog=DOCKERS
+@declared(
+    "trace",
+    usage="[OPTIONS] IMAGE [COMMAND [ARG...]]",
+    short="Run an image and watch it, and write down what it needs",
+    epilog=options.DOCKERS,
 )
 def trace_image(
-    context: typer.Context,
+    session: Session,
     image: options.Image,
+    exercise: Annotated[Exercise, options.EXERCISE],
+    observing: Annotated[Observing, options.OBSERVING],
+    showing: Annotated[screen.Shown, options.SHOWING.without("form", "iidfile")],
     command: options.Command = None,
-    output: options.TraceOutput = "",
-    http: options.Http = None,
-    no_http: options.NoHttp = False,  # noqa: FBT002
-    exec_: options.Exec = None,
-    host_exec: options.HostExec = None,
-    until: options.Until = "probes",
-    timeout: options.Timeout = 300.0,
-    runs: options.Runs = 1,
-    watch: options.Watch = "auto",
-    tracer: options.Tracer = "auto",
+    output: options.TraceFile = "",
     force: options.Force = False,  # noqa: FBT002
-    quiet: options.Quiet = False,  # noqa: FBT002
-    verbose: options.Verbose = False,  # noqa: FBT002
 ) -> None:
     """Run IMAGE as docker run would, watch what it needs, and write that to a file; no image is written.
 
@@ -45,26 +41,12 @@ def trace_image(
     docker slim trace -o migrate.trace app:1.2 ./manage.py migrate
     docker slim build --trace serve.trace --trace migrate.trace app:1.2
     """  # noqa: D301
-    session: Session = context.obj
     check_output("trace", output)
-    request = Request(
-        image=image,
-        command=tuple(command or ()),
-        docker_options=session.arguments.docker,
-        http=values.requests(http, no_http),
-        no_http=no_http,
-        exec_=tuple(exec_ or ()),
-        host_exec=tuple(host_exec or ()),
-        until=values.until(until),
-        timeout=values.timeout(timeout),
-        runs=values.runs(runs),
-        watch=values.chosen("--watch", watch),
-        tracer=values.chosen("--tracer", tracer),
-        force=force,
-        outputs=(),
-        global_options=session.global_options,
+    started = replace(exercise, command=tuple(command or ()), docker_options=session.arguments.docker)
+    request = combined(
+        Request, started, observing, image=image, force=force, outputs=(), global_options=session.global_options
     )
-    as_asked = shown(session, quiet=quiet, verbose=verbose)
+    as_asked = options.shown(session, showing)
     session.work = lambda: _trace(request, as_asked, output)
 
 

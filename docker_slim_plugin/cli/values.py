@@ -7,42 +7,30 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from docker_slim_plugin.base.file_kinds import NAMES
 from docker_slim_plugin.engine.secrets import env_file
 from docker_slim_plugin.errors import SlimError, UsageError
 from docker_slim_plugin.host import output_file
-from docker_slim_plugin.model.plan import Selection
 from docker_slim_plugin.observe.trace_format import MAX_SECONDS
-from docker_slim_plugin.resolve.presets import HINTS
 
-CHOICES: dict[str, tuple[str, ...]] = {
-    "--format": ("table", "json"),
-    "--no-hint": tuple(sorted(HINTS)),
-    "--output": ("layered", "squashed", "layered,squashed", "tar=", "oci=", "context=", "context=-"),
-    "--pull": ("missing", "always", "never"),
-    "--shell": ("busybox",),
-    "--tracer": ("auto", "seccomp", "syscall", "off"),
-    "--until": ("probes", "exit", "enter"),
-    "--watch": ("auto", "fanotify", "inotify", "off"),
-}
-"""What an option may be, as completion offers it and the checks below hold it to."""
-LISTS: dict[tuple[str, str], tuple[str, ...]] = {
-    ("base", "--drop"): ("usual", "all", *NAMES),
-    ("base", "--no-drop"): NAMES,
-}
-"""What a command's option may be several of, with commas between, as completion offers it."""
-FILES = frozenset({"--iidfile", "--trace"})
+UNTIL = ("probes", "exit", "enter")
 STDOUT = frozenset({"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 """Names of standard output, which is spelled "-" here."""
 FILE_FORMS = ("tar", "oci", "context")
 
 
-def chosen(option: str, value: str) -> str:
-    """Return `value` if `option` may be that; UsageError otherwise."""
-    if value not in CHOICES[option]:
-        raise UsageError(f"cannot use {option} {value}", hint=f"{option} {'|'.join(CHOICES[option])}")
+def form(value: str) -> str:
+    """Return how the result is printed: table or json, docker's own `{{json .}}` included."""
+    if value.replace(" ", "") == "{{json.}}":
+        return "json"
+    if "{{" in value:
+        raise UsageError(
+            f"cannot use --format {value}: no template is known but {{{{json .}}}}",
+            hint="--format json, and jq: docker slim run --format json IMAGE | jq -r '.Images[].ID'",
+        )
+    if value not in ("table", "json"):
+        raise UsageError(f"cannot use --format {value}", hint="--format table|json")
     return value
 
 
@@ -50,7 +38,7 @@ def until(value: str) -> str:
     """Return when to stop watching: a word, or a positive number of seconds."""
     if value == "enter" and not sys.stdin.isatty():
         raise UsageError("cannot wait for enter: standard input is no terminal", hint="--until SECONDS")
-    if value in CHOICES["--until"]:
+    if value in UNTIL:
         return value
     if not re.fullmatch(r"\d+(\.\d{1,30})?", value, re.ASCII) or not 0 < float(value) <= MAX_SECONDS - 1:
         raise UsageError(f"cannot use --until {value}", hint="--until probes|exit|enter|SECONDS")
@@ -62,30 +50,6 @@ def shell(value: str) -> str:
     if value and not re.fullmatch(r"(?:[a-z0-9._:-]+/)*busybox(?::[\w.-]+)?", value):
         raise UsageError(f"cannot add {value} as a shell", hint="--shell busybox, or --shell busybox:TAG")
     return value
-
-
-def selection(
-    keep: list[str] | None,
-    keep_package: list[str] | None,
-    keep_all_of: list[str] | None,
-    drop: list[str] | None,
-    no_hint: list[str] | None,
-) -> Selection:
-    """Return what the user asks to keep and to drop."""
-    return Selection(
-        keep=tuple(keep or ()),
-        keep_packages=tuple(keep_package or ()),
-        keep_all_of=tuple(keep_all_of or ()),
-        drop=tuple(drop or ()),
-        hints_off=frozenset(chosen("--no-hint", hint) for hint in no_hint or ()),
-    )
-
-
-def requests(http: list[str] | None, no_http: bool) -> tuple[str, ...]:  # noqa: FBT001
-    """Return the HTTP requests that are asked for; UsageError where there are to be none at all."""
-    if no_http and http:
-        raise UsageError("cannot use --http and --no-http together", hint="leave one of them out")
-    return tuple(http or ())
 
 
 def timeout(seconds: float) -> float:
@@ -114,9 +78,14 @@ def file(name: str) -> str:
     return name
 
 
-def outputs(values: list[str] | None, default: str = "layered,squashed") -> tuple[str, ...]:
+def listed(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the words; commas and repetition both separate them."""
+    return tuple(dict.fromkeys(word for value in values for word in value.split(",") if word))
+
+
+def outputs(values: Sequence[str]) -> tuple[str, ...]:
     """Return the forms to write; commas and repetition both separate them."""
-    forms = tuple(form for value in values or (default,) for form in value.split(",") if form)
+    forms = listed(values)
     for form in forms:
         name, _, target = form.partition("=")
         if name not in ("layered", "squashed", *FILE_FORMS) or bool(target) != (name in FILE_FORMS):
@@ -125,16 +94,6 @@ def outputs(values: list[str] | None, default: str = "layered,squashed") -> tupl
     named = (form.partition("=") for form in forms)
     forms = tuple(f"{name}=-" if target in STDOUT else f"{name}{equals}{target}" for name, equals, target in named)
     return tuple(dict.fromkeys(forms))
-
-
-def on_base(forms: tuple[str, ...], base: str, given: list[str] | None) -> tuple[str, ...]:
-    """Return what is to be written when there may be a base: only layers can lie on layers."""
-    if not base:
-        return forms
-    if given and "squashed" in forms:
-        hint = "--output layered, or leave --base out"
-        raise UsageError("cannot squash an image on a base: it would share nothing any more", hint=hint)
-    return tuple(form for form in forms if form != "squashed")
 
 
 def words(option: str, value: str | None) -> tuple[str, ...] | None:
@@ -153,10 +112,10 @@ def words(option: str, value: str | None) -> tuple[str, ...] | None:
         raise UsageError(f"cannot read {option} {value!r}: {error}", hint=hint) from error
 
 
-def ports(values: list[str] | None) -> tuple[str, ...]:
+def ports(values: Sequence[str]) -> tuple[str, ...]:
     """Return the ports of --expose as PORT/PROTOCOL, ranges spelled out."""
     found: list[str] = []
-    for value in values or ():
+    for value in values:
         match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", value.lower(), re.ASCII)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
         if match is None or not 1 <= first <= last < 1 << 16:
@@ -165,18 +124,18 @@ def ports(values: list[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def env_files(names: list[str] | None) -> tuple[str, ...]:
+def env_files(names: Sequence[str]) -> tuple[str, ...]:
     """Return the variables of --env-file, as docker run reads such files; UsageError where one cannot be read."""
-    for name in names or ():
+    for name in names:
         if not os.access(name, os.R_OK) or os.path.isdir(name):
             raise UsageError(f"cannot read {name}", hint="--env-file FILE")
-    return tuple(line for name in names or () for line in env_file(name) if not line.startswith("="))
+    return tuple(line for name in names for line in env_file(name) if not line.startswith("="))
 
 
-def variables(values: list[str] | None, environment: Mapping[str, str]) -> tuple[str, ...]:
+def variables(values: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return NAME=VALUE of each --env; a name alone takes the value that it has here, as docker run does."""
     found: list[str] = []
-    for value in values or ():
+    for value in values:
         name, equals, _ = value.partition("=")
         if not name:
             raise UsageError(f"cannot use --env {value}", hint="--env NAME=VALUE")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
 
 from docker_slim_plugin.model.plan import Selection
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,43 +32,67 @@ class Exercise:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request(Exercise):
-    """One `docker slim run`, `trace` or `build`."""
+class Observing:
+    """How the app is watched."""
 
-    image: str
-    tag: str = ""
-    """Name of the layered image; empty: the source's name with "-slim" behind its tag."""
     runs: int = 1
     """How often the app is run and watched; what the runs show is united."""
+    watch: str = "auto"
+    """auto, fanotify, inotify or off."""
+    tracer: str = "auto"
+    """auto, seccomp, syscall or off."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenTraces:
+    """Traces that stand in the place of runs."""
+
     traces: tuple[str, ...] = ()
     """Files of traces to build from; with any, the app is not run to be watched."""
     environment: tuple[str, ...] = ()
     """NAME=VALUE for the variables of the traces, which keep no values; others are taken from our own environment."""
     trust: bool = False
     """Whether what the traces do on this host may be done; otherwise only the commands of `host_exec`, given again."""
-    selection: Selection = field(default_factory=Selection)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """What is written, and under which name."""
+
+    tag: str = ""
+    """Name of the layered image; empty: the source's name with a suffix behind its tag, -slim or -packed."""
     shell: str = ""
     """busybox, or an image of that name, to be added for debugging."""
     base: str = ""
     """Image on whose layers the layered image is written."""
     outputs: tuple[str, ...] = ("layered", "squashed")
     """layered, squashed, tar=FILE, oci=FILE, context=DIR; "-" for FILE or DIR is standard output."""
-    watch: str = "auto"
-    """auto, fanotify, inotify or off."""
-    tracer: str = "auto"
-    """auto, seccomp, syscall or off."""
-    verify: bool = True
-    repair: bool = True
-    """When the slim image fails, look at what it asks for, add that, and try again."""
     dry_run: bool = False
-    force: bool = False
-    """Slim an image that is slim already, or that gets larger by it."""
-    global_options: tuple[str, ...] = ()
-    """Docker's own, one token each: "--host=unix:///run/docker.sock"; every docker child gets them."""
 
     def forms(self) -> tuple[str, ...]:
         """Return the forms of images that will get a name in the engine."""
         return () if self.dry_run else tuple(form for form in self.outputs if form in ("layered", "squashed"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What is done with the slim images before they get their names."""
+
+    verify: bool = True
+    repair: bool = True
+    """When the slim image fails, look at what it asks for, add that, and try again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Exercise, Observing, GivenTraces, Output, Verification):
+    """One `docker slim run`, `trace`, `attach` or `build`: the records above, and what belongs to none of them."""
+
+    image: str
+    selection: Selection = field(default_factory=Selection)
+    force: bool = False
+    """Slim an image that is slim already, or that gets larger by it."""
+    global_options: tuple[str, ...] = ()
+    """Docker's own, one token each: "--host=unix:///run/docker.sock"; every docker child gets them."""
 
     def exercise(self) -> Exercise:
         """Return that part of the request alone."""
@@ -87,24 +114,16 @@ class ConfigChanges:
     """NAME=VALUE, on top of the source's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackRequest:
+@dataclass(frozen=True, kw_only=True)
+class PackRequest(Output):
     """One `docker slim pack`."""
 
     image: str
     selection: Selection
     changes: ConfigChanges = field(default_factory=ConfigChanges)
-    shell: str = ""
-    """busybox, or an image of that name, to be added for debugging."""
-    base: str = ""
-    """Image on whose layers the layered image is written."""
-    tag: str = ""
-    """Name of the image; empty: the source's name with "-packed" behind its tag."""
     outputs: tuple[str, ...] = ("layered",)
-    """layered, squashed, tar=FILE, oci=FILE, context=DIR; "-" for FILE or DIR is standard output."""
     pull: str = "missing"
     platform: str = ""
-    dry_run: bool = False
     force: bool = False
     """Pack an image that is slim already."""
     global_options: tuple[str, ...] = ()
@@ -118,3 +137,44 @@ class PackRequest:
     @property
     def command(self) -> tuple[str, ...]:
         return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseSelection:
+    """What a base image goes without."""
+
+    drop: frozenset[str]
+    """Names of kinds of files."""
+    locales: tuple[str, ...] = ()
+    """Languages whose messages are kept."""
+    purge: tuple[str, ...] = ()
+    """Packages that the image's own package manager removes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseRequest(BaseSelection):
+    """One `docker slim base`."""
+
+    image: str
+    tag: str = ""
+    """Empty: the source's name with "-base" behind its tag."""
+    dry_run: bool = False
+    global_options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayersRequest:
+    """One `docker slim layers`."""
+
+    images: tuple[str, ...]
+    least: int = 0
+    """Images that must have a file for it to be in the base; 0: more than half of them."""
+    tag: str = ""
+    """Name of the base image to write; empty: none is written."""
+    global_options: tuple[str, ...] = ()
+
+
+def combined(kind: type[R], *records: Any, **others: Any) -> R:
+    """Return a request of `kind` that is made of these records and of these other fields."""
+    parts = {one.name: getattr(record, one.name) for record in records for one in fields(record)}
+    return kind(**parts, **others)

@@ -20,6 +20,7 @@ from docker_slim_plugin.image.names import base_name
 from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.image import SlimImage, SourceImage
 from docker_slim_plugin.model.plan import FilePlan
+from docker_slim_plugin.model.request import BaseRequest
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.resolve.packages import ownership
 from docker_slim_plugin.resolve.packages.ownership import Packages, plain
@@ -27,22 +28,6 @@ from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.pristine import PristineTree
 from docker_slim_plugin.rootfs.sandbox import Sandbox
 from docker_slim_plugin.workflows.steps.clock import Clock
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseRequest:
-    """One `docker slim base`."""
-
-    image: str
-    tag: str = ""
-    """Empty: the source's name with "-base" behind its tag."""
-    drop: frozenset[str] = frozenset(file_kinds.USUAL)
-    """Names of kinds."""
-    locales: tuple[str, ...] = ()
-    """That are kept."""
-    purge: tuple[str, ...] = ()
-    dry_run: bool = False
-    global_options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,24 +15,13 @@ from docker_slim_plugin.host.workspace import workspace
 from docker_slim_plugin.image import writer
 from docker_slim_plugin.image.names import base_name
 from docker_slim_plugin.image.parent import Common, opened
+from docker_slim_plugin.model.request import LayersRequest
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.resolve.packages.os_release import distribution
 from docker_slim_plugin.resolve.script_interpreters import DEFAULT_PATH
 from docker_slim_plugin.rootfs.sandbox import Sandbox
 from docker_slim_plugin.sharing.common_base import CommonBase, Proposal, propose
 from docker_slim_plugin.sharing.layer_sharing import Bytes, Stack, stacks, together
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayersRequest:
-    """One `docker slim layers`."""
-
-    images: tuple[str, ...]
-    least: int = 0
-    """Images that must have a file for it to be in the base; 0: more than half of them."""
-    tag: str = ""
-    """Name of the base image to write; empty: none is written."""
-    global_options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

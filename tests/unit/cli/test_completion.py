@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from docker_slim_plugin.cli import client
-from docker_slim_plugin.cli.app import own_flags, own_help, run, verbs
+from docker_slim_plugin.cli.app import VERBS, own_flags, run
 from docker_slim_plugin.cli.completion import UNDESCRIBED, Ours, complete
+from docker_slim_plugin.cli.declare import OPTIONS
 
 HELP = (Path(__file__).parents[2] / "data" / "docker-create-help-28.2.txt").read_text()
 ANSWERS = {
@@ -27,7 +28,7 @@ def docker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def completed(*words: str, described: bool = False) -> list[str]:
-    return complete(words, Ours(verbs(), own_flags, own_help), described=described).splitlines()
+    return complete(words, Ours(VERBS, own_flags, OPTIONS), described=described).splitlines()
 
 
 def test_verbs_with_their_descriptions() -> None:
@@ -63,7 +64,7 @@ def test_options_are_ours_and_dockers() -> None:
         pytest.param(["slim", "run", "nginx", "x"], [":0"], id="the command's own"),
         pytest.param(["slim", "doctor", "--f"], ["--format", ":4"], id="another command"),
         pytest.param(["slim", "nothing", ""], [":4"], id="no such command"),
-        pytest.param([], [*sorted(verbs()), ":4"], id="nothing at all"),
+        pytest.param([], [*sorted(VERBS), ":4"], id="nothing at all"),
     ],
 )
 def test_words(words: list[str], expected: list[str]) -> None:

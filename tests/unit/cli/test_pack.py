@@ -81,12 +81,12 @@ def test_variables() -> None:
 @pytest.mark.parametrize(
     ("given", "forms"),
     [
-        (None, ("layered",)),
+        ([], ()),
         (["tar=a,layered", "tar=a", "context=-"], ("tar=a", "layered", "context=-")),
     ],
 )
-def test_outputs(given: list[str] | None, forms: tuple[str, ...]) -> None:
-    assert values.outputs(given, "layered") == forms
+def test_outputs(given: list[str], forms: tuple[str, ...]) -> None:
+    assert values.outputs(given) == forms
 
 
 @pytest.mark.parametrize("form", ["tar", "layered=x", "zip=x", "context="])
