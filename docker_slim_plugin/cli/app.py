@@ -47,7 +47,7 @@ def run(argv: Sequence[str]) -> int:
         return 0
     asked = invocation(argv)
     if asked.words == ("--version",):
-        print(f"docker slim version {__version__}")  # noqa: T201
+        print(f"docker slim version {__version__}")
         return 0
     session = Session(asked.global_options)
     words = list(asked.words)
@@ -56,6 +56,8 @@ def run(argv: Sequence[str]) -> int:
         session.arguments = run_arguments(words[1:], own_flags(verb), docker_flags(client.create_flags()), verb)
         image = [session.arguments.image] if session.arguments.image else []
         words = [verb, *session.arguments.own, "--", *image, *session.arguments.command]
+    if "--debug" in session.global_options and "verbose" in OPTIONS.get(verb, {}):
+        words.insert(1, "--verbose")
     return _parsed(words, session)
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from docker_slim_plugin.cli import options, screen
-from docker_slim_plugin.cli.declare import command
-from docker_slim_plugin.cli.session import Session
+from docker_slim_plugin.cli.declare import Given, command
+from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.cli.trace import check_output, write_trace
 from docker_slim_plugin.errors import UsageError
-from docker_slim_plugin.model.request import Exercise, Observing, Request, combined
+from docker_slim_plugin.model.request import Exercise, Request
 
 DAY = 86400.0
 ContainerName = Annotated[
@@ -21,15 +20,15 @@ ContainerName = Annotated[
 ]
 
 
-@command("attach", usage="[OPTIONS] CONTAINER", short="Watch a running container, and write down what it needs")
-def attach_container(
-    session: Session,
-    container: ContainerName,
-    exercise: Annotated[Exercise, options.EXERCISE.without("no_http").changed({"timeout": DAY})],
-    observing: Annotated[Observing, options.OBSERVING.without("runs")],
-    showing: Annotated[screen.Shown, options.SHOWING.without("form", "iidfile")],
-    output: options.TraceFile = "",
-) -> None:
+@command(
+    "attach",
+    options.EXERCISE.without("no_http").changed({"timeout": DAY}),
+    options.OBSERVING.without("runs"),
+    options.SHOWING.without("form", "iidfile"),
+    usage="[OPTIONS] CONTAINER",
+    short="Watch a running container, and write down what it needs",
+)
+def attach_container(given: Given, container: ContainerName, output: options.TraceFile = "") -> Work:
     """Watch CONTAINER, which runs already (compose, systemd), for a while, and write what it needs to a file.
 
     What it opened and closed before is not in that trace: build from it together with one of a whole run.
@@ -39,14 +38,14 @@ def attach_container(
     docker slim build --trace web.trace --trace start.trace app:1.2
     """  # noqa: D301
     check_output("attach", output)
-    if exercise.until == "probes" and not (exercise.http or exercise.exec_ or exercise.host_exec):
+    exercise = given[Exercise]
+    until = exercise.until
+    if until == "probes" and not (exercise.http or exercise.exec_ or exercise.host_exec):
         if not sys.stdin.isatty():
             raise UsageError("cannot tell how long to watch", hint="--until SECONDS, --until exit, or probes")
-        exercise = replace(exercise, until="enter")
-    exercise = replace(exercise, no_http=not exercise.http)
-    request = combined(Request, exercise, observing, image="", outputs=(), global_options=session.global_options)
-    as_asked = options.shown(session, showing)
-    session.work = lambda: _attach(container, request, as_asked, output)
+        until = "enter"
+    request = given.request(Request, image="", outputs=(), until=until, no_http=not exercise.http)
+    return lambda: _attach(container, request, given[screen.Shown], output)
 
 
 def _attach(container: str, request: Request, shown: screen.Shown, output: str) -> int:

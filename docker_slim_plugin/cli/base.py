@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from docker_slim_plugin.cli import options, outcome, screen
-from docker_slim_plugin.cli.declare import Option, command
-from docker_slim_plugin.cli.session import Session
+from docker_slim_plugin.cli.declare import Given, Option, command
+from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.cli.text import printable, seconds, size, table
-from docker_slim_plugin.model.request import BaseRequest, BaseSelection, combined
+from docker_slim_plugin.model.request import BaseRequest
 
 if TYPE_CHECKING:
     from docker_slim_plugin.base.report import BaseReport
@@ -25,15 +24,14 @@ Tag = Annotated[str, Option("--tag", "Name of the base. Default: the source's, w
 DryRun = Annotated[bool, Option("--dry-run", "Say what would be dropped; write no image.")]
 
 
-@command("base", usage="[OPTIONS] IMAGE", short="Make a smaller base image of a distribution's")
-def base(
-    session: Session,
-    image: Image,
-    dropping: Annotated[BaseSelection, options.DROPPING],
-    showing: Annotated[screen.Shown, options.SHOWING],
-    tag: Tag = "",
-    dry_run: DryRun = False,  # noqa: FBT002
-) -> None:
+@command(
+    "base",
+    options.DROPPING,
+    options.SHOWING,
+    usage="[OPTIONS] IMAGE",
+    short="Make a smaller base image of a distribution's",
+)
+def base(given: Given, image: Image, tag: Tag = "", dry_run: DryRun = False) -> Work:
     """Write a smaller base image of IMAGE: no documentation, translations, time zones and caches.
 
     It can install packages as before, and these come without their documentation too. Packages that nothing needs
@@ -48,29 +46,20 @@ def base(
     docker slim base --keep-locale de --no-drop zoneinfo debian:bookworm
     docker slim base --purge e2fsprogs,libext2fs2 --tag our/base debian:bookworm
     """  # noqa: D301
-    request = combined(
-        BaseRequest, dropping, image=image, tag=tag, dry_run=dry_run, global_options=session.global_options
-    )
-    as_asked = options.shown(session, showing)
-    session.work = lambda: _base(request, as_asked)
+    request = given.request(BaseRequest, image=image, tag=tag, dry_run=dry_run)
+    return lambda: _base(request, given[screen.Shown])
 
 
 def _base(request: BaseRequest, shown: screen.Shown) -> int:
     from docker_slim_plugin.workflows.base import make  # noqa: PLC0415 (the SDK: not for --help)
 
-    with screen.Screen(shown) as progress:
-        report = make(request, progress)
-        for warning in report.warnings:
-            progress.warn(warning)
-    if report.image:
-        outcome.write_id(shown, report.image.id)
-    if shown.form == "json":
-        print(json.dumps(report.to_json(), sort_keys=True))  # noqa: T201
-    elif not shown.quiet:
-        print(result(report, request))  # noqa: T201
-    elif report.image:
-        print(report.image.id)  # noqa: T201
-    return 0
+    return outcome.carry_out_small(
+        make,
+        request,
+        shown,
+        lambda report: result(report, request),
+        lambda report: report.image.id if report.image else "",
+    )
 
 
 def result(report: BaseReport, request: BaseRequest) -> str:

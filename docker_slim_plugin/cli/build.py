@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from docker_slim_plugin.cli import options, screen
-from docker_slim_plugin.cli.declare import command
+from docker_slim_plugin.cli.declare import Given, command
 from docker_slim_plugin.cli.run import write
-from docker_slim_plugin.cli.session import Session
+from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.errors import UsageError
-from docker_slim_plugin.model.plan import Selection
-from docker_slim_plugin.model.request import Exercise, GivenTraces, Output, Request, Verification, combined
+from docker_slim_plugin.model.request import GivenTraces, Request
 
 
-@command("build", usage="[OPTIONS] --trace FILE... IMAGE", short="Slim an image by traces of its runs")
-def build_image(
-    session: Session,
-    image: options.Image,
-    traces: Annotated[GivenTraces, options.TRACES],
-    again: Annotated[Exercise, options.HOST_EXEC_AGAIN],
-    selection: Annotated[Selection, options.KEEPING],
-    output: Annotated[Output, options.OUTPUT],
-    verification: Annotated[Verification, options.VERIFICATION],
-    showing: Annotated[screen.Shown, options.SHOWING],
-    force: options.Force = False,  # noqa: FBT002
-) -> None:
+@command(
+    "build",
+    options.TRACES,
+    options.HOST_EXEC_AGAIN,
+    options.KEEPING,
+    options.OUTPUT,
+    options.VERIFICATION,
+    options.SHOWING,
+    usage="[OPTIONS] --trace FILE... IMAGE",
+    short="Slim an image by traces of its runs",
+)
+def build_image(given: Given, image: options.Image, force: options.Force = False) -> Work:
     """Write slim images of what traces of IMAGE show, all of them together, and try them in each of those ways.
 
     \b
@@ -33,11 +30,7 @@ def build_image(
     To try the images is to do what the traces say. What of it acts on this host (commands of --host-exec, volumes,
     ports, devices, rights) is done only where you say so: --host-exec CMD with the same text, or --trust-trace.
     """  # noqa: D301
-    if not traces.traces:
+    if not given[GivenTraces].traces:
         raise UsageError("cannot build without a trace", hint=f"docker slim trace -o FILE {image}, then --trace FILE")
-    parts = (traces, again, output, verification)
-    request = combined(
-        Request, *parts, image=image, selection=selection, force=force, global_options=session.global_options
-    )
-    as_asked = options.shown(session, showing)
-    session.work = lambda: write(request, as_asked)
+    request = given.request(Request, image=image, force=force)
+    return lambda: write(request, given[screen.Shown])

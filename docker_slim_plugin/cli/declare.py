@@ -1,10 +1,11 @@
 """How a command's options are declared: once each, in groups, and handed to the command as typed records.
 
 An `Option` is the spelling, the help, the choices and the check of one option. A `Group` is the options that fill one
-record of `model/request.py`: the field says the type and the default. A command takes such records as parameters:
+record of `model/request.py`: the field says the type and the default. A command names its groups:
 
-    @command("trace", usage="[OPTIONS] IMAGE", short="...")
-    def trace(session: Session, image: Image, exercise: Annotated[Exercise, EXERCISE]) -> None: ...
+    @command("trace", EXERCISE, OBSERVING, usage="[OPTIONS] IMAGE", short="...")
+    def trace(given: Given, image: Image) -> Work:
+        request = given.request(Request, image=image)
 
 `command` gives Typer the function that it wants, with one parameter for each option.
 """
@@ -20,7 +21,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import typer
 
 from docker_slim_plugin.cli.help import spelled
-from docker_slim_plugin.cli.session import app
+from docker_slim_plugin.cli.session import Session, Work, app
 from docker_slim_plugin.errors import UsageError
 
 R = TypeVar("R")
@@ -116,52 +117,68 @@ class Group(Generic[R]):
         return self.record(**{**self.defaults, **self.check(values)})
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the command line gave to a command."""
+
+    session: Session
+    records: Mapping[type, Any]
+    """The record of each group, by its type."""
+
+    def __getitem__(self, kind: type[R]) -> R:
+        record: R = self.records[kind]
+        return record
+
+    def request(self, kind: type[R], **others: Any) -> R:
+        """Return a request of `kind`: of the records that it inherits from or has as fields, and of `others`."""
+        values: dict[str, Any] = {"global_options": self.session.global_options}
+        of_type = {hint: name for name, hint in typing.get_type_hints(kind).items() if hint in self.records}
+        for record_kind, record in self.records.items():
+            if issubclass(kind, record_kind):
+                values |= {one.name: getattr(record, one.name) for one in fields(record)}
+            elif record_kind in of_type:
+                values[of_type[record_kind]] = record
+        return kind(**{**values, **others})
+
+
 OPTIONS: dict[str, dict[str, Option]] = {}
 """The options of each command, {command: {parameter: option}}; filled when the commands' files are imported."""
 
 
 def command(
-    name: str, *, usage: str, short: str, epilog: str | None = None
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a function as `docker slim NAME`; its docstring is the help, its first parameter the Session.
+    name: str, *groups: Group[Any], usage: str, short: str, epilog: str | None = None
+) -> Callable[[Callable[..., Work]], Callable[..., Work]]:
+    """Register a function as `docker slim NAME`; its docstring is the help, its first parameter what was given.
 
-    A parameter is an Option or a Group by the first of its `Annotated` metadata, or Typer's own (an argument).
+    Its other parameters are single options (an Option in their `Annotated` metadata) and arguments (Typer's own). The
+    function checks what the options mean together, and returns the work.
     """
 
-    def register(function: Callable[..., None]) -> Callable[..., None]:
+    def register(function: Callable[..., Work]) -> Callable[..., Work]:
         hints = typing.get_type_hints(function, include_extras=True)
-        groups: dict[str, Group[Any]] = {}
-        options: dict[str, Option] = {}
-        parameters: list[inspect.Parameter] = []
+        grouped = {one: option for group in groups for one, option in group.options.items()}
+        parameters = [one for group in groups for one in group.parameters()]
+        single: dict[str, Option] = {}
         for one in list(inspect.signature(function).parameters.values())[1:]:
             declared = hints[one.name].__metadata__[0]
-            if isinstance(declared, Group):
-                groups[one.name] = declared
-                options |= declared.options
-                parameters += declared.parameters()
-            elif isinstance(declared, Option):
-                options[one.name] = declared
+            if isinstance(declared, Option):
+                single[one.name] = declared
                 parameters.append(declared.parameter(one.name, hints[one.name].__origin__, one.default))
             else:
-                parameters.append(
-                    inspect.Parameter(one.name, one.KEYWORD_ONLY, default=one.default, annotation=hints[one.name])
-                )
+                parameters.append(one.replace(kind=one.KEYWORD_ONLY, annotation=hints[one.name]))
 
-        def run(context: typer.Context, **given: Any) -> None:
-            records = {name: group.filled(given) for name, group in groups.items()}
-            grouped = {name for group in groups.values() for name in group.options}
-            rest = {
-                name: options[name].value(value) if name in options else value
-                for name, value in given.items()
-                if name not in grouped
-            }
-            function(context.obj, **rest, **records)
+        def run(context: typer.Context, **values: Any) -> None:
+            given = Given(context.obj, {group.record: group.filled(values) for group in groups})
+            rest = {one: value for one, value in values.items() if one not in grouped}
+            context.obj.work = function(
+                given, **{one: single[one].value(value) if one in single else value for one, value in rest.items()}
+            )
 
         first = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
         run.__signature__ = inspect.Signature([first, *parameters])  # type: ignore[attr-defined]
         run.__annotations__ = {one.name: one.annotation for one in (first, *parameters)}
         run.__doc__ = function.__doc__
-        OPTIONS[name] = options
+        OPTIONS[name] = {**grouped, **single}
         app.command(name, cls=spelled(usage), short_help=short, epilog=epilog)(run)
         return function
 

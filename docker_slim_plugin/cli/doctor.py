@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from docker_slim_plugin.cli import options, screen
-from docker_slim_plugin.cli.declare import command
-from docker_slim_plugin.cli.session import Session
+from docker_slim_plugin.cli.declare import Given, command
+from docker_slim_plugin.cli.session import Work
 
 
 @command("doctor", usage="[OPTIONS]", short="Tell whether this host can do it")
-def doctor(session: Session, form: options.Format = "table") -> None:
+def doctor(given: Given, form: options.Format = "table") -> Work:
     """Tell whether this host can do it, and what to do where it cannot.
 
     Each thing that a run needs is tried; in the end a tiny image of its own is slimmed, and removed again.
     """
-    session.work = lambda: _doctor(session.global_options, form)
+    return lambda: _doctor(given.session.global_options, form)
 
 
 def _doctor(global_options: Sequence[str], form: str) -> int:
@@ -28,5 +28,5 @@ def _doctor(global_options: Sequence[str], form: str) -> int:
         from docker_slim_plugin.workflows.trial import attempt  # noqa: PLC0415 (the SDK: where a run can work at all)
 
         checks = (*checks, attempt(global_options))
-    print(json.dumps([asdict(check) for check in checks]) if form == "json" else screen.checks(checks))  # noqa: T201
+    print(json.dumps([asdict(check) for check in checks]) if form == "json" else screen.checks(checks))
     return 1 if any(check.required and not check.ok for check in checks) else 0

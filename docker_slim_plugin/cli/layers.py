@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from docker_slim_plugin.cli import options, screen
-from docker_slim_plugin.cli.declare import Option, command
-from docker_slim_plugin.cli.session import Session
+from docker_slim_plugin.cli import options, outcome, screen
+from docker_slim_plugin.cli.declare import Given, Option, command
+from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.cli.text import printable, size, table
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.model.request import LayersRequest
@@ -32,14 +29,13 @@ Least = Annotated[
 ]
 
 
-@command("layers", usage="[OPTIONS] IMAGE IMAGE...", short="Tell what images share, and propose a base for them")
-def layers_of(
-    session: Session,
-    images: Images,
-    showing: Annotated[screen.Shown, options.SHOWING.without("iidfile")],
-    tag: Tag = "",
-    least: Least = 0,
-) -> None:
+@command(
+    "layers",
+    options.SHOWING.without("iidfile"),
+    usage="[OPTIONS] IMAGE IMAGE...",
+    short="Tell what images share, and propose a base for them",
+)
+def layers_of(given: Given, images: Images, tag: Tag = "", least: Least = 0) -> Work:
     """Tell what images take on disk and on the wire, apart and together, and what a common base would hold.
 
     \b
@@ -49,50 +45,16 @@ def layers_of(
     """  # noqa: D301
     if least and not 2 <= least <= len(images):
         raise UsageError(f"cannot use --least {least}", hint=f"--least N, from 2 to {len(images)}")
-    request = LayersRequest(images=tuple(images), least=least, tag=tag, global_options=session.global_options)
-    as_asked = options.shown(session, showing)
-    session.work = lambda: _layers(request, as_asked)
+    request = given.request(LayersRequest, images=tuple(images), least=least, tag=tag)
+    return lambda: _layers(request, given[screen.Shown])
 
 
 def _layers(request: LayersRequest, shown: screen.Shown) -> int:
     from docker_slim_plugin.workflows.layers import share  # noqa: PLC0415 (the SDK: not for --help)
 
-    with screen.Screen(shown) as progress:
-        found = share(request, progress)
-        for warning in found.warnings:
-            progress.warn(warning)
-    if shown.form == "json":
-        print(json.dumps(to_json(found), sort_keys=True))  # noqa: T201
-    elif not shown.quiet:
-        print(result(found))  # noqa: T201
-    elif found.written:
-        sys.stdout.write(f"{found.written[1]}\n")
-    return 0
-
-
-def to_json(found: Sharing) -> dict[str, Any]:
-    """Return the result as JSON's types."""
-    return {
-        "Images": [
-            {
-                "Reference": stack.image.reference,
-                "ID": stack.image.id,
-                "Size": _json(stack.size),
-                "Shared": _json(stack.shared),
-                "Layers": [{"DiffID": diff_id, "Size": _json(one)} for diff_id, one in stack.layers],
-            }
-            for stack in found.stacks
-        ],
-        "Apart": _json(found.apart),
-        "Together": _json(found.together),
-        "Proposals": [_json(proposal) for proposal in found.proposals],
-        "Written": {"Reference": found.written[0], "ID": found.written[1]} if found.written else None,
-        "Warnings": list(found.warnings),
-    }
-
-
-def _json(record: Any) -> dict[str, Any]:
-    return {name.capitalize(): value for name, value in asdict(record).items()}
+    return outcome.carry_out_small(
+        share, request, shown, result, lambda found: found.written[1] if found.written else ""
+    )
 
 
 def result(found: Sharing) -> str:

@@ -14,9 +14,8 @@ import typer
 
 from docker_slim_plugin.base.file_kinds import KINDS, NAMES, USUAL
 from docker_slim_plugin.cli import values
-from docker_slim_plugin.cli.declare import Group, Option
+from docker_slim_plugin.cli.declare import Given, Group, Option
 from docker_slim_plugin.cli.screen import Shown
-from docker_slim_plugin.cli.session import Session
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.model.plan import Selection
 from docker_slim_plugin.model.request import (
@@ -30,6 +29,7 @@ from docker_slim_plugin.model.request import (
 )
 from docker_slim_plugin.resolve.presets import HINTS
 
+AS_DOCKER_RUN = "[OPTIONS] IMAGE [COMMAND [ARG...]]"
 DOCKERS = "All options of docker run are taken as well, before IMAGE, and mean the same: docker run --help."
 
 
@@ -346,6 +346,6 @@ TraceFile = Annotated[
 Format = Annotated[str, SHOWING.options["form"]]
 
 
-def shown(session: Session, showing: Shown) -> Shown:
-    """Return how the user wants to see it; docker's own --debug is --verbose too."""
-    return replace(showing, verbose=showing.verbose or "--debug" in session.global_options)
+def started(given: Given, command: list[str] | None) -> dict[str, tuple[str, ...]]:
+    """Return the fields of an Exercise that stand around IMAGE: docker's options and the command."""
+    return {"command": tuple(command or ()), "docker_options": given.session.arguments.docker}

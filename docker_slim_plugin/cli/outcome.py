@@ -7,8 +7,8 @@ import os
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from docker_slim_plugin.cli.screen import Screen, Shown
 from docker_slim_plugin.cli.text import counted, printable, seconds, size, table
@@ -20,6 +20,7 @@ from docker_slim_plugin.model.image import SlimImage, SourceImage
 from docker_slim_plugin.model.observation import Observations
 from docker_slim_plugin.model.plan import FilePlan
 
+R = TypeVar("R")
 STDOUT = "-"
 """As a report's outputs spell it."""
 
@@ -68,14 +69,6 @@ def main_image(report: Outcome) -> SlimImage:
     return next((image for image in report.images if image.form == "layered"), report.images[0])
 
 
-def tell(report: Outcome, progress: Screen) -> None:
-    """Say what the user should know besides the result."""
-    for note in report.notes:
-        progress.note(f"note: {note}")
-    for warning in report.warnings:
-        progress.warn(warning)
-
-
 def write_id(shown: Shown, identity: str) -> None:
     """Write the image's id where --iidfile asks for it."""
     try:
@@ -86,13 +79,49 @@ def write_id(shown: Shown, identity: str) -> None:
         raise SlimError(text, hint="--iidfile FILE") from error
 
 
-def finish(report: Outcome, request: Asked, shown: Shown) -> None:
-    """Leave the result: on standard output, unless an image or a tar has gone there."""
+def carry_out(workflow: Callable[[Any, Screen], Any], request: Any, shown: Shown) -> int:
+    """Run a workflow that writes images, and print its report (to standard error where an image went to stdout).
+
+    Return the exit status.
+    """
+    with Screen(shown) as progress:
+        report = workflow(request, progress)
+        for note in report.notes:
+            progress.note(f"note: {note}")
+        for warning in report.warnings:
+            progress.warn(warning)
     if report.images:
         write_id(shown, main_image(report).id)
-    text = result(report, request, shown)
-    if text:
+    if text := result(report, request, shown):
         print(text, file=sys.stderr if STDOUT in report.outputs else sys.stdout)
+    return 0
+
+
+def carry_out_small(
+    workflow: Callable[[Any, Screen], R],
+    request: Any,
+    shown: Shown,
+    text: Callable[[R], str],
+    identity: Callable[[R], str],
+) -> int:
+    """Run a workflow that writes one image at most, and print its report: as `text`, JSON, or the image's id.
+
+    `identity` gives the id, empty when no image was written. Return the exit status.
+    """
+    with Screen(shown) as progress:
+        report: Any = workflow(request, progress)
+        for warning in report.warnings:
+            progress.warn(warning)
+    written = identity(report)
+    if written:
+        write_id(shown, written)
+    if shown.form == "json":
+        print(json.dumps(report.to_json(), sort_keys=True))
+    elif not shown.quiet:
+        print(text(report))
+    elif written:
+        print(written)
+    return 0
 
 
 def result(report: Outcome, request: Asked, shown: Shown) -> str:

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from docker_slim_plugin.cli import options, outcome, screen
-from docker_slim_plugin.cli.declare import Option, command
-from docker_slim_plugin.cli.session import Session
+from docker_slim_plugin.cli.declare import Given, Option, command
+from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.model.plan import Selection
-from docker_slim_plugin.model.request import ConfigChanges, Output, PackRequest, combined
+from docker_slim_plugin.model.request import PackRequest
 
 Source = Annotated[str, typer.Argument(metavar="IMAGE", help="Image to take from.", show_default=False)]
 Paths = Annotated[
@@ -31,21 +31,21 @@ Force = Annotated[bool, Option("--force", "Pack from an image that is slim alrea
 
 @command(
     "pack",
+    options.KEEPING,
+    options.CONFIG,
+    options.PACK_OUTPUT,
+    options.SHOWING,
     usage="[OPTIONS] IMAGE PATH...",
     short="Take programs and files with all they need out of an image; nothing is run",
 )
 def pack_image(
-    session: Session,
+    given: Given,
     image: Source,
     paths: Paths,
-    selection: Annotated[Selection, options.KEEPING],
-    changes: Annotated[ConfigChanges, options.CONFIG],
-    output: Annotated[Output, options.PACK_OUTPUT],
-    showing: Annotated[screen.Shown, options.SHOWING],
     pull: Pull = "missing",
     platform: Platform = "",
-    force: Force = False,  # noqa: FBT002
-) -> None:
+    force: Force = False,
+) -> Work:
     """Take programs, files and directories out of IMAGE, with the libraries, interpreters and settings they need.
 
     Nothing of IMAGE is run: what programs load by name only when they run, `docker slim run` sees and this does not.
@@ -55,26 +55,13 @@ def pack_image(
     docker slim pack --output tar=app.tar build:1 /usr/local/bin/app
     docker slim pack --output context=- build:1 app | docker build -t app -
     """  # noqa: D301
-    request = combined(
-        PackRequest,
-        output,
-        image=image,
-        selection=replace(selection, named=tuple(paths)),
-        changes=changes,
-        pull=pull,
-        platform=platform,
-        force=force,
-        global_options=session.global_options,
-    )
-    as_asked = options.shown(session, showing)
-    session.work = lambda: _pack(request, as_asked)
+    selection = replace(given[Selection], named=tuple(paths))
+    source = {"image": image, "pull": pull, "platform": platform, "force": force}
+    request = given.request(PackRequest, selection=selection, **source)
+    return lambda: _pack(request, given[screen.Shown])
 
 
 def _pack(request: PackRequest, shown: screen.Shown) -> int:
     from docker_slim_plugin.workflows.pack import pack  # noqa: PLC0415 (the SDK: not for --help)
 
-    with screen.Screen(shown) as progress:
-        report = pack(request, progress)
-        outcome.tell(report, progress)
-    outcome.finish(report, request, shown)
-    return 0
+    return outcome.carry_out(pack, request, shown)

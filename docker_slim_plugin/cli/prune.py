@@ -7,22 +7,22 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from docker_slim_plugin.cli import options, screen
-from docker_slim_plugin.cli.declare import command
-from docker_slim_plugin.cli.session import Session
+from docker_slim_plugin.cli.declare import Given, command
+from docker_slim_plugin.cli.session import Work
 
 
 @command("prune", usage="[OPTIONS]", short="Remove what killed runs have left behind")
-def prune(session: Session, form: options.Format = "table") -> None:
+def prune(given: Given, form: options.Format = "table") -> Work:
     """Remove what runs of docker slim that were killed have left behind; running ones are left alone.
 
     What bears docker slim's marks, but is of no run that you have started, is listed, and stays.
     """
-    session.work = lambda: _prune(session.global_options, form)
+    return lambda: _prune(given.session.global_options, form)
 
 
 def _prune(global_options: Sequence[str], form: str) -> int:
     from docker_slim_plugin.engine import Engine, leftovers  # noqa: PLC0415
 
     found = leftovers.prune(Engine.connect(global_options))
-    print(json.dumps(asdict(found)) if form == "json" else screen.removed(asdict(found)))  # noqa: T201
+    print(json.dumps(asdict(found)) if form == "json" else screen.removed(asdict(found)))
     return 1 if found.failures else 0

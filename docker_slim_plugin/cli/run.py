@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Annotated
-
 from docker_slim_plugin.cli import options, outcome, screen
-from docker_slim_plugin.cli.declare import command as declared
-from docker_slim_plugin.cli.session import Session
-from docker_slim_plugin.model.plan import Selection
-from docker_slim_plugin.model.request import Exercise, Observing, Output, Request, Verification, combined
+from docker_slim_plugin.cli.declare import Given, command
+from docker_slim_plugin.cli.session import Work
+from docker_slim_plugin.model.request import Request
 
 
-@declared(
+@command(
     "run",
-    usage="[OPTIONS] IMAGE [COMMAND [ARG...]]",
+    options.EXERCISE,
+    options.OBSERVING,
+    options.KEEPING,
+    options.OUTPUT,
+    options.VERIFICATION,
+    options.SHOWING,
+    usage=options.AS_DOCKER_RUN,
     short="Slim an image: run it, watch it, write it anew",
     epilog=options.DOCKERS,
 )
 def slim_image(
-    session: Session,
-    image: options.Image,
-    exercise: Annotated[Exercise, options.EXERCISE],
-    observing: Annotated[Observing, options.OBSERVING],
-    selection: Annotated[Selection, options.KEEPING],
-    output: Annotated[Output, options.OUTPUT],
-    verification: Annotated[Verification, options.VERIFICATION],
-    showing: Annotated[screen.Shown, options.SHOWING],
-    command: options.Command = None,
-    force: options.Force = False,  # noqa: FBT002
-) -> None:
+    given: Given, image: options.Image, command: options.Command = None, force: options.Force = False
+) -> Work:
     """Run IMAGE as docker run would, watch what it needs, and write slim images of only that.
 
     \b
@@ -37,21 +30,12 @@ def slim_image(
     docker slim run --http 8080/health -e MODE=prod -v /srv/conf:/etc/app app:1.2
     docker slim run --until exit --keep /bin/sh debian:bookworm sh -c 'date; id'
     """  # noqa: D301
-    started = replace(exercise, command=tuple(command or ()), docker_options=session.arguments.docker)
-    parts = (started, observing, output, verification)
-    request = combined(
-        Request, *parts, image=image, selection=selection, force=force, global_options=session.global_options
-    )
-    as_asked = options.shown(session, showing)
-    session.work = lambda: write(request, as_asked)
+    request = given.request(Request, image=image, force=force, **options.started(given, command))
+    return lambda: write(request, given[screen.Shown])
 
 
 def write(request: Request, shown: screen.Shown) -> int:
-    """Do what `run` and `build` do, and print what came of it."""
+    """Do what `run` and `build` do."""
     from docker_slim_plugin.workflows.slim import slim  # noqa: PLC0415 (the SDK and the tracer: not for --help)
 
-    with screen.Screen(shown) as progress:
-        report = slim(request, progress)
-        outcome.tell(report, progress)
-    outcome.finish(report, request, shown)
-    return 0
+    return outcome.carry_out(slim, request, shown)

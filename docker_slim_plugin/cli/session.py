@@ -30,13 +30,17 @@ Misread: type[Exception] = typer.BadParameter.__bases__[0]
 """What Typer raises about a command line: click's UsageError, which it has brought with it since 0.2x."""
 
 
+Work = Callable[[], int]
+"""What a command does once its line is parsed; returns the exit status."""
+
+
 @dataclass
 class Session:
     """What the commands need to know, and what they leave behind: the one mutable record, filled while Typer parses."""
 
     global_options: tuple[str, ...]
     arguments: RunArguments = field(default_factory=lambda: RunArguments((), (), "", ()))
-    work: Callable[[], int] | None = None
+    work: Work | None = None
 
 
 @app.callback()

@@ -6,34 +6,32 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Annotated
 
 from docker_slim_plugin.cli import options, screen, values
-from docker_slim_plugin.cli.declare import command as declared
-from docker_slim_plugin.cli.session import Session
+from docker_slim_plugin.cli.declare import Given, command
+from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.errors import UsageError
-from docker_slim_plugin.model.request import Exercise, Observing, Request, combined
+from docker_slim_plugin.model.request import Request
 from docker_slim_plugin.observe.trace import Trace, save
 from docker_slim_plugin.progress import Progress
 
 
-@declared(
+@command(
     "trace",
-    usage="[OPTIONS] IMAGE [COMMAND [ARG...]]",
+    options.EXERCISE,
+    options.OBSERVING,
+    options.SHOWING.without("form", "iidfile"),
+    usage=options.AS_DOCKER_RUN,
     short="Run an image and watch it, and write down what it needs",
     epilog=options.DOCKERS,
 )
 def trace_image(
-    session: Session,
+    given: Given,
     image: options.Image,
-    exercise: Annotated[Exercise, options.EXERCISE],
-    observing: Annotated[Observing, options.OBSERVING],
-    showing: Annotated[screen.Shown, options.SHOWING.without("form", "iidfile")],
     command: options.Command = None,
     output: options.TraceFile = "",
-    force: options.Force = False,  # noqa: FBT002
-) -> None:
+    force: options.Force = False,
+) -> Work:
     """Run IMAGE as docker run would, watch what it needs, and write that to a file; no image is written.
 
     \b
@@ -42,12 +40,8 @@ def trace_image(
     docker slim build --trace serve.trace --trace migrate.trace app:1.2
     """  # noqa: D301
     check_output("trace", output)
-    started = replace(exercise, command=tuple(command or ()), docker_options=session.arguments.docker)
-    request = combined(
-        Request, started, observing, image=image, force=force, outputs=(), global_options=session.global_options
-    )
-    as_asked = options.shown(session, showing)
-    session.work = lambda: _trace(request, as_asked, output)
+    request = given.request(Request, image=image, force=force, outputs=(), **options.started(given, command))
+    return lambda: _trace(request, given[screen.Shown], output)
 
 
 def check_output(verb: str, output: str) -> None:

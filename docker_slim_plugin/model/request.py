@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
 
 from docker_slim_plugin.model.plan import Selection
-
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,9 +169,3 @@ class LayersRequest:
     tag: str = ""
     """Name of the base image to write; empty: none is written."""
     global_options: tuple[str, ...] = ()
-
-
-def combined(kind: type[R], *records: Any, **others: Any) -> R:
-    """Return a request of `kind` that is made of these records and of these other fields."""
-    parts = {one.name: getattr(record, one.name) for record in records for one in fields(record)}
-    return kind(**parts, **others)

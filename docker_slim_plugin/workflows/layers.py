@@ -6,8 +6,9 @@ import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
@@ -37,6 +38,30 @@ class Sharing:
     written: tuple[str, str] | None
     """Name and id of the base that was written."""
     warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as JSON's types."""
+        return {
+            "Images": [
+                {
+                    "Reference": stack.image.reference,
+                    "ID": stack.image.id,
+                    "Size": _json(stack.size),
+                    "Shared": _json(stack.shared),
+                    "Layers": [{"DiffID": diff_id, "Size": _json(one)} for diff_id, one in stack.layers],
+                }
+                for stack in self.stacks
+            ],
+            "Apart": _json(self.apart),
+            "Together": _json(self.together),
+            "Proposals": [_json(proposal) for proposal in self.proposals],
+            "Written": {"Reference": self.written[0], "ID": self.written[1]} if self.written else None,
+            "Warnings": list(self.warnings),
+        }
+
+
+def _json(record: Any) -> dict[str, Any]:
+    return {name.capitalize(): value for name, value in asdict(record).items()}
 
 
 def share(request: LayersRequest, progress: Progress) -> Sharing:

@@ -13,11 +13,12 @@ from docker_slim_plugin.base.file_kinds import NAMES, USUAL
 from docker_slim_plugin.cli import options
 from docker_slim_plugin.cli.app import own_flags
 from docker_slim_plugin.cli.arguments import run_arguments
-from docker_slim_plugin.cli.declare import OPTIONS, Group
+from docker_slim_plugin.cli.declare import OPTIONS, Given, Group
 from docker_slim_plugin.cli.help import COMMANDS
-from docker_slim_plugin.cli.session import app
+from docker_slim_plugin.cli.session import Session, app
 from docker_slim_plugin.errors import UsageError
-from docker_slim_plugin.model.request import BaseSelection, Output, Request, combined
+from docker_slim_plugin.model.plan import Selection
+from docker_slim_plugin.model.request import BaseSelection, Output, Request
 
 GROUPS = {name: one for name, one in vars(options).items() if isinstance(one, Group)}
 
@@ -90,8 +91,10 @@ def test_a_word_that_is_no_choice() -> None:
 
 
 def test_a_request_is_made_of_records() -> None:
-    request = combined(Request, Output(tag="x", dry_run=True), image="i")
-    assert (request.tag, request.dry_run, request.until, request.image) == ("x", True, "probes", "i")
+    records = {Output: Output(tag="x", dry_run=True), Selection: Selection(keep=("/a",))}
+    request = Given(Session(("--debug",)), records).request(Request, image="i", until="exit")
+    assert (request.tag, request.dry_run, request.until, request.image) == ("x", True, "exit", "i")
+    assert (request.selection.keep, request.global_options) == (("/a",), ("--debug",))
 
 
 def test_a_record_has_the_same_fields_in_every_command() -> None:
