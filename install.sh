@@ -96,7 +96,7 @@ install_plugin() {
     say "installing docker slim into $lib (Python: $python)"
     "$lib/bin/python" -c 'import sys' 2>/dev/null || rm -rf "$lib"
     "$python" -m venv "$lib"
-    "$lib/bin/python" -m pip install -qq --disable-pip-version-check --no-input --upgrade "$here"
+    "$lib/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-cache-dir --upgrade "$here"
     packages=$("$lib/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
     # -I: nothing of the caller's directory or environment is imported, we run as root. -S: site.py takes longer
     # than docker's question for the metadata, which it asks whenever it lists its plugins; main() makes up for it.
