@@ -1,6 +1,6 @@
 """`docker slim` and `docker-slim`: the plugin handshake, the error boundary and the exit status.
 
-Docker asks every plugin for its metadata whenever it lists them, so that answer comes before anything is imported.
+Docker asks for the metadata of every plugin whenever it lists plugins. The answer is given before anything is imported.
 """
 
 import sys
@@ -13,7 +13,7 @@ METADATA = (
 )
 
 GARBAGE = 100_000
-"""New objects until garbage is looked for: what lives on, names and entries of an image by the 100,000s, is none."""
+"""Allocations between two garbage collections. The 100,000s of entries of an image live until the end."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     if arguments[:1] == ["docker-cli-plugin-metadata"]:
         return metadata()
-    if sys.flags.no_site:  # the installed launcher leaves it out, for the sake of the answer above
+    if sys.flags.no_site:  # the installed launcher starts Python with -S, for a fast answer to docker
         import site  # noqa: PLC0415
 
         site.main()
@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def metadata() -> int:
-    """Answer docker's question; who cannot be answered gets a status."""
+    """Print the metadata; return 1 when standard output is closed or full."""
     try:
         if sys.stdout is None:
             return 1
@@ -44,11 +44,11 @@ def metadata() -> int:
 
 
 def bounded(arguments: list[str]) -> int:
-    """Run the command; what the user can put right becomes two lines on stderr, a bug keeps its traceback."""
+    """Run the command and return its exit status. SlimError becomes a message and a hint on standard error."""
     import gc  # noqa: PLC0415
     import os  # noqa: PLC0415
 
-    # To look for garbage among all that is imported is a quarter of the time that it takes.
+    # Garbage collection takes a quarter of the time of all imports.
     gc.set_threshold(GARBAGE)
 
     from docker_slim_plugin import cancel  # noqa: PLC0415
@@ -63,7 +63,7 @@ def bounded(arguments: list[str]) -> int:
         from docker_slim_plugin.cli.app import run  # noqa: PLC0415
 
         status = run(arguments)
-        # Here, where a pipe that nobody reads any more, and a full disk, can still be answered for.
+        # A closed pipe or a full disk is noticed here, where it can still be reported.
         sys.stdout.flush()
     except (SlimError, Interrupted) as error:
         from docker_slim_plugin.cli.text import printable  # noqa: PLC0415

@@ -1,7 +1,7 @@
-"""How a run is asked to stop: signals, and the socket by which docker tells its plugins (cli-plugins/socket).
+"""Requests to stop: signals, docker's plugin socket (docker/cli, cli-plugins/socket), and the limits of steps.
 
-The first request raises Interrupted in the main thread; later ones are only acknowledged, so that what was started
-is also removed. Docker itself kills us at the third.
+The first request raises Interrupted in the main thread. Later requests are acknowledged and have no other effect, so
+that the cleanup is not interrupted. Docker kills a plugin at the third signal.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Cancel:
-    """The signal handler; raises once."""
+    """The signal handler. It raises once."""
 
     def __init__(self) -> None:
         self.asked = False
         self._said = False
         self.overdue = ""
-        """What takes too long, when that is why we stop."""
+        """The step that takes too long, if that is the reason to stop."""
 
     def lost(self, what: sys.UnraisableHookArgs) -> None:
-        """Ask again where a finalizer had the request: exceptions go nowhere from there (sys.unraisablehook)."""
+        """Repeat a request that was raised inside a finalizer, which drops exceptions (sys.unraisablehook)."""
         if isinstance(what.exc_value, Interrupted):
             self.asked = False
             timer = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGTERM))
@@ -56,13 +56,13 @@ class Cancel:
 
 
 def _say(text: bytes) -> None:
-    """Say it at once, past all buffers: this is a signal handler."""
+    """Write to standard error without buffers, as a signal handler must."""
     with suppress(OSError):
         os.write(2, text)
 
 
 def install() -> Cancel:
-    """Handle SIGINT, SIGTERM and SIGHUP; one that our parent had us ignore (nohup) stays ignored."""
+    """Handle SIGINT, SIGTERM and SIGHUP. A signal that is ignored already (nohup) stays ignored."""
     cancel = Cancel()
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -74,21 +74,21 @@ def install() -> Cancel:
 
 @contextmanager
 def watchdog(what: str, seconds: float) -> Iterator[None]:
-    """End the block when it takes longer: Overdue is raised in the main thread, whichever thread the block is in.
+    """Raise Overdue in the main thread when the block takes more than `seconds`, whichever thread runs the block.
 
-    Only where `install` was called; `seconds` may be infinite.
+    It has no effect before `install`. `seconds` may be infinite; `what` names the step in the error.
     """
     handler = signal.getsignal(signal.SIGALRM)
     if not isinstance(handler, Cancel) or seconds >= threading.TIMEOUT_MAX:
         yield
         return
 
-    def bark() -> None:
+    def expire() -> None:
         handler.overdue = f"{what} takes more than {seconds:.0f} s"
-        # To the main thread itself: it may wait for another thread, and only a signal of its own wakes it.
+        # The main thread may wait for another thread. Only a signal to the main thread itself wakes it.
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGALRM)
 
-    timer = threading.Timer(seconds, bark)
+    timer = threading.Timer(seconds, expire)
     timer.daemon = True
     timer.start()
     try:
@@ -98,10 +98,13 @@ def watchdog(what: str, seconds: float) -> Iterator[None]:
 
 
 def listen(address: str) -> threading.Thread | None:
-    """Take the end of docker's plugin socket at `address` as SIGTERM to ourselves; None when it cannot be reached."""
+    """Send SIGTERM to this process when docker closes its plugin socket at `address`.
+
+    Return the thread that waits; None when the socket cannot be reached.
+    """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        # Go writes the leading NUL of an abstract address as "@".
+        # Go writes the leading NUL of an abstract socket address as "@".
         connection.connect(f"\0{address[1:]}" if address.startswith("@") else address)
     except OSError:
         connection.close()

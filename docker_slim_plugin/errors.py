@@ -1,19 +1,19 @@
-"""What can go wrong that the user or the machine can put right, and the exit status of each.
+"""The errors that a user or an administrator can act on, and the exit status of each.
 
-    SlimError                1    cannot: the environment or the input is not fit for it
-    +-- UsageError           2    the command line itself is wrong
+    SlimError                1    the environment or the input does not allow it
+    +-- UsageError           2    the command line is wrong
     +-- VerificationFailed   3    the slim image does not behave like its source
     Interrupted            130    Ctrl-C, SIGTERM, or docker's own cancel
     +-- Overdue              1    a step takes longer than it may
 
-Anything else that is raised is a bug and keeps its traceback.
+Any other exception is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
 
 
 class SlimError(Exception):
-    """Something the user or the machine can put right; `hint` says the next step."""
+    """An error that the user can act on; `hint` is the next step."""
 
     status = 1
 
@@ -35,9 +35,9 @@ class VerificationFailed(SlimError):
 
 
 class Interrupted(BaseException):
-    """The user or the system asked us to stop; everything started has been removed.
+    """The user or the system asked us to stop. Everything that was started is removed while this is raised.
 
-    Not an Exception, as KeyboardInterrupt is not one: libraries that turn every error into theirs must let it pass.
+    It is not an Exception, as KeyboardInterrupt is not: libraries that convert every error must let it pass.
     """
 
     status = 130
@@ -45,7 +45,7 @@ class Interrupted(BaseException):
 
 
 class Overdue(Interrupted):
-    """A step takes longer than it may; like an interrupt it ends whatever the main thread waits for."""
+    """A step takes longer than its limit. Like an interrupt, it ends whatever the main thread waits for."""
 
     status = 1
     hint = "--timeout SECONDS gives it more time"

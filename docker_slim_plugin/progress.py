@@ -1,4 +1,4 @@
-"""How the floors below the command line say what they do, without knowing a screen."""
+"""The interface by which the lower floors report what they do. The command line implements it (cli/screen.py)."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Takes what a run has to say; calls may come from any thread, texts may hold anything (the screen escapes)."""
+    """Receives steps, counters and messages of a run.
+
+    Calls may come from any thread. Texts may hold any character; the implementation escapes them.
+    """
 
     def step(self, name: str) -> AbstractContextManager[None]:
-        """Enter a step of the work, "watching the app"; steps may nest."""
+        """Enter a step of the work, for example "resolve". Steps may nest."""
         ...
 
     def count(self, **counters: int) -> None:
-        """Show numbers of the current step, e.g. count(files=12, events=400); the last value of each name holds."""
+        """Show numbers of the current step: count(files=12, events=400). The last value of a name counts."""
         ...
 
     def warn(self, text: str) -> None:
-        """Say what the user should know about the result."""
+        """Report what the user should know about the result."""
         ...
 
     def note(self, text: str) -> None:
-        """Say what is good to know while waiting."""
+        """Report what is useful to know, and no reason to act."""
         ...
 
 
 class Silent:
-    """A Progress that says nothing."""
+    """A Progress that shows nothing."""
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:  # noqa: ARG002

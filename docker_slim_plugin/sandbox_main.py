@@ -1,13 +1,13 @@
-"""The process that parses foreign bytes: package databases, ELF, scripts, pages.
+"""The program of the sandbox process, which parses foreign bytes: package databases, ELF files, scripts, pages.
 
     python -m docker_slim_plugin.sandbox_main SOCKET SECONDS PARENT
 
-It can do nothing but compute and answer (confinement.py): files of the image come to it as open descriptors, from the
-process that reads the tree. All that it needs is imported before the first request; an import afterwards ends it.
+A seccomp filter allows it to compute and to answer (host/confinement.py). Files of the image arrive as open descriptors
+from the tree reader. All modules are imported before the first request; a later import ends the process.
 
-Messages are a length and as many bytes. Requests are pickled: ("tree", size, corrections) comes with descriptors of an
-index and of a channel to the tree's files; ("call", "module:function", arguments, named arguments) is answered by a
-JSON record, sandbox.Answer.
+A message is a length and that many bytes. Requests are pickles. ("tree", size, corrections) comes with two descriptors:
+an index, and a channel to the tree's files. ("call", "module:function", arguments, keyword arguments) is answered by a
+JSON record, rootfs/sandbox.py Answer.
 """
 
 from __future__ import annotations
@@ -50,16 +50,16 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
     find_static_program,
     unite,
 )
-"""What can be called."""
+"""The functions that main may call."""
 FORBIDDEN = ("import", "open", "os.", "subprocess.", "socket.connect", "socket.bind", "ctypes.dlopen", "shutil.")
-"""How audit events begin that end the process; the system calls behind them are refused anyway."""
+"""Prefixes of audit events that end the process. The seccomp filter refuses the system calls behind them as well."""
 REFUSED = 70
 
 
 def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     by_name = {f"{one.__module__}:{one.__qualname__}": one for one in FUNCTIONS}
-    sys.excepthook = _tell
+    sys.excepthook = _report
     confine(int(sys.argv[2]), int(sys.argv[3]))
     sys.addaudithook(_audit)
     gc.set_threshold(100_000)
@@ -102,7 +102,7 @@ def _tree(handed: Sequence[int], size: int, corrections: Corrections) -> Rootfs:
     memory, files = handed
     entries = corrections.applied(read_index(memory, size))
     os.close(memory)
-    # Family and type are given: to ask for them is a system call more.
+    # Without family and type, Python would ask the kernel for them; the filter allows no such call.
     channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=files)
     return Rootfs.of(entries, TreeChannel(channel))
 
@@ -117,16 +117,16 @@ def _called(function: Callable[..., Any], arguments: Sequence[Any], named: dict[
         return Answer(None, "cannot", "cannot read the image's files: the process that reads them has ended", "")
     except MemoryError:
         return Answer(None, "cannot", "cannot read the image: its files take too much memory", "")
-    except Exception as error:  # noqa: BLE001 (a bug: it is raised again on the other side)
+    except Exception as error:  # noqa: BLE001 (a bug: main raises it again)
         return Answer(None, "bug", described(error), "")
 
 
-def _tell(_: type[BaseException], error: BaseException, __: TracebackType | None) -> None:
+def _report(_: type[BaseException], error: BaseException, __: TracebackType | None) -> None:
     os.write(2, described(error).encode("ascii", "backslashreplace"))
 
 
 def described(error: BaseException) -> str:
-    """Return an error and where it was raised, without the lines of source: no file can be opened to read them."""
+    """Return an error with its stack, without lines of source: this process cannot open files."""
     places = [
         f"  {frame.f_code.co_filename}:{line} in {frame.f_code.co_name}\n"
         for frame, line in traceback.walk_tb(error.__traceback__)
@@ -135,7 +135,7 @@ def described(error: BaseException) -> str:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Finds the trees that requests name. Requests are ours: nothing foreign is ever unpickled."""
+    """Resolves the trees that requests name. Requests come from main: foreign data is never unpickled."""
 
     def __init__(self, file: io.BytesIO, trees: Sequence[Rootfs]) -> None:
         super().__init__(file)

@@ -1,8 +1,9 @@
-"""Typed records to JSON's types and back, each value checked on its way in.
+"""Conversion of typed records to JSON and back. Every value that comes in is checked against its declared type.
 
-What comes in was written by somebody else, or by a process that reads foreign bytes: a value that does not fit its
-declared type raises Malformed, whose text names the place and what is wanted there. Nothing is coerced, and every type
-is compiled to a closure once. A record is an object by its fields' names, a NamedTuple an array, bytes are base64.
+The input comes from a file or from a process that reads foreign bytes. A value of another type raises Malformed, which
+names the place and the type that is wanted. Nothing is coerced. A dataclass is an object by its fields' names, a
+NamedTuple is an array, bytes are base64. Each type is compiled to a closure once. Decoder and encoder stand in one file,
+as each must take what the other gives.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from functools import cache
 from typing import Any, Literal, NewType, TypeVar, Union
 
 MAX_DEPTH = 64
-"""How deep values of type Any may nest; all other types nest as deep as they are declared."""
+"""Nesting depth of values of type Any. Other types nest as deep as they are declared."""
 MAX_NAME = 60
-"""Characters of a foreign name that an error repeats."""
+"""Characters of a foreign name that an error quotes."""
 MIN_INT, MAX_INT = -(1 << 63), (1 << 64) - 1
 
 T = TypeVar("T")
@@ -36,11 +37,11 @@ _JSON: dict[type, str] = {
     bool: "true or false",
     type(None): "null",
 }
-"""JSON's types, and how they are called."""
+"""JSON's types by the names that errors use."""
 
 
 class Malformed(ValueError):
-    """Data that is not of the type that is wanted; the text names the place: "probes[2].status: ... is wanted"."""
+    """The data does not have the declared type. The text names the place: "probes[2].status: a number is wanted"."""
 
     def __init__(self, wanted: str) -> None:
         super().__init__(wanted)
@@ -51,36 +52,36 @@ class Malformed(ValueError):
         return f"{self.place.lstrip('.')}: {self.wanted}" if self.place else self.wanted
 
     def at(self, step: str) -> Malformed:
-        """Return the error as seen from one level further out, where `step` leads to the place."""
+        """Add `step` in front of the place, and return the error."""
         self.place = step + self.place
         return self
 
 
 def from_plain(kind: type[T], data: Any) -> T:
-    """Return `data`, JSON's types, as `kind`; Malformed when it is not of that type."""
+    """Return `data`, of JSON's types, as a value of `kind`. Raises Malformed."""
     of_kind: Any = kind
     value: T = _decoder(of_kind)[1](data)
     return value
 
 
 def to_plain(value: Any) -> Any:
-    """Return a value as JSON's types: what from_plain takes."""
+    """Return a value as JSON's types; from_plain is the inverse."""
     kind: Any = type(value)
     return _encoder(kind)(value)
 
 
 def from_json(kind: type[T], text: str | bytes) -> T:
-    """Return JSON text as `kind`; Malformed when it is no JSON, or not of that type."""
+    """Return JSON text as a value of `kind`. Raises Malformed."""
     return from_plain(kind, parsed(text))
 
 
 def to_json(value: Any) -> str:
-    """Return a value as JSON in ASCII, on one line: lone surrogates (names that are not UTF-8) stay escapes."""
+    """Return a value as one line of JSON in ASCII. Lone surrogates (names that are not UTF-8) stay escapes."""
     return json.dumps(to_plain(value), separators=(",", ":"), allow_nan=False)
 
 
 def parsed(text: str | bytes) -> Any:
-    """Return what JSON text holds; Malformed when it is none, nests too deep, or has numbers that JSON has not."""
+    """Return the content of JSON text. Raises Malformed for other text, deep nesting, NaN and infinities."""
     try:
         return json.loads(text, parse_constant=_constant)
     except RecursionError as error:
@@ -101,7 +102,7 @@ def _wrong(kinds: Collection[type]) -> Malformed:
 
 @cache
 def _decoder(kind: Any) -> tuple[tuple[type, ...], _Decode]:
-    """Return the JSON types that a type takes, and what makes a value of it."""
+    """Return the JSON types that `kind` accepts, and the function that converts them."""
     if isinstance(kind, NewType):
         return _decoder(kind.__supertype__)
     if kind in _PLAIN:
@@ -125,7 +126,7 @@ def _decoder(kind: Any) -> tuple[tuple[type, ...], _Decode]:
 
 
 def _of(wanted: type) -> tuple[tuple[type, ...], _Decode]:
-    """Return the decoder of what is in JSON as it is here."""
+    """Return the decoder of a type that is the same in JSON and Python."""
 
     def decode(data: Any) -> Any:
         if type(data) is not wanted:
@@ -161,7 +162,7 @@ def _bytes(data: Any) -> bytes:
 
 
 def _any(data: Any) -> Any:
-    """Return the data itself, when it is of JSON's types and does not nest too deep."""
+    """Return `data` if it consists of JSON's types and does not nest too deep."""
     level = [data]
     for _ in range(MAX_DEPTH):
         inner: list[Any] = []
@@ -231,7 +232,7 @@ def _sequence(make: Callable[[list[Any]], Any], inner: Any) -> tuple[tuple[type,
         values: list[Any] = []
         try:
             for one in data:
-                values.append(of_one(one))  # noqa: PERF401 (its length is the place of what is wrong)
+                values.append(of_one(one))  # noqa: PERF401 (its length is the index of the wrong value)
         except Malformed as error:
             raise error.at(f"[{len(values)}]") from None
         return make(values)
@@ -315,7 +316,7 @@ def _named(kind: Any) -> tuple[tuple[type, ...], _Decode]:
 
 
 def _made(kind: Any, values: dict[str, Any]) -> Any:
-    """Return a record; what its own __post_init__ refuses is malformed."""
+    """Return the record. A ValueError of its __post_init__ becomes Malformed."""
     try:
         return kind(**values)
     except Malformed:
@@ -325,13 +326,13 @@ def _made(kind: Any, values: dict[str, Any]) -> Any:
 
 
 def _short(name: str) -> str:
-    """Return a name of foreign data as it may stand in an error."""
+    """Return a foreign name, quoted and bounded, for an error."""
     return repr(name) if len(name) <= MAX_NAME else f"{name[:MAX_NAME]!r}..."
 
 
 @cache
 def _encoder(kind: Any) -> Callable[[Any], Any]:
-    """Return what makes JSON's types of a value of this class."""
+    """Return the function that converts values of this class to JSON's types."""
     if kind in (bool, type(None), float):
         return _same
     if issubclass(kind, str):

@@ -24,7 +24,7 @@ FLOORS = (
 """The architecture, lowest floor first."""
 ENTRY = {"__main__": {"cli"}}
 """Python demands the name and the place of a package's entry: it may import from its own floor."""
-MOST_AT_THE_ROOT = 9
+MOST_FLOORS, MOST_AT_THE_ROOT, MOST_LINES, MOST_LONG_FILES, MOST_PARAMETERS = 8, 9, 350, 3, 8
 HOMES = {
     "docker": {"engine/"},
     "requests": {"engine/", "observe/"},
@@ -67,7 +67,29 @@ def test_imports_only_from_below(module: str) -> None:
 
 
 def test_the_root_is_small() -> None:
+    assert len(FLOORS) <= MOST_FLOORS
     assert len([module for module in MODULES if "/" not in module]) <= MOST_AT_THE_ROOT
+
+
+def test_files_are_short() -> None:
+    """One that is longer says why in its docstring, in a sentence with "one file"."""
+    long = [module for module in MODULES if len((PACKAGE / module).read_text().splitlines()) > MOST_LINES]
+    assert len(long) <= MOST_LONG_FILES
+    silent = [one for one in long if "one file" not in (ast.get_docstring(ast.parse((PACKAGE / one).read_text())) or "")]
+    assert silent == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_functions_take_few_parameters(module: str) -> None:
+    found = {
+        node.name: count
+        for node in ast.walk(ast.parse((PACKAGE / module).read_text()))
+        if isinstance(node, ast.FunctionDef)
+        for arguments in [node.args]
+        for count in [len([one for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs) if one.arg != "self"])]
+        if count > MOST_PARAMETERS
+    }
+    assert found == {}
 
 
 def named(module: str) -> str:
