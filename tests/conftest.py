@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests import faithful
+from tests.measured import Coverage
+
+COVERAGE = Coverage()
 
 
 @functools.cache
@@ -62,6 +65,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    COVERAGE.turn(item)
     if item.get_closest_marker("integration"):
         if os.geteuid() != 0:
             pytest.fail("integration tests need root", pytrace=False)
