@@ -43,7 +43,7 @@ class GateCode:
     def syscall_address(self) -> int:
         return _LOAD_ADDRESS + _HEADERS + self.syscall_offset
 
-    def holds(self, address: int) -> bool:
+    def contains(self, address: int) -> bool:
         """Tell whether an instruction pointer lies in the gate's code."""
         start = _LOAD_ADDRESS + _HEADERS
         return start <= address <= start + len(self.code)

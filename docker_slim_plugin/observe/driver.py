@@ -22,7 +22,7 @@ from docker_slim_plugin.model.observation import Access, RunResult
 from docker_slim_plugin.observe.launch import Launch
 from docker_slim_plugin.observe.probes.probe import Execute, ProbePlan, run_probes
 from docker_slim_plugin.observe.probes.readiness import Target, processor_seconds, wait_ready
-from docker_slim_plugin.observe.tracer.client import Follower
+from docker_slim_plugin.observe.tracer.client import TracerClient
 from docker_slim_plugin.observe.watcher.watcher import Watch
 from docker_slim_plugin.progress import Progress
 
@@ -57,7 +57,7 @@ class Drive:
 class Seen:
     """The run's senses, where it has some."""
 
-    follower: Follower | None = None
+    tracer: TracerClient | None = None
     watch: Watch | None = None
     started: float = field(default_factory=time.monotonic)
     until_up: tuple[Access, ...] = ()
@@ -65,26 +65,26 @@ class Seen:
 
     def accesses(self) -> tuple[Access, ...]:
         """Return what has been seen so far."""
-        return tuple(access for sense in (self.follower, self.watch) if sense for access in sense.accesses())
+        return tuple(access for sense in (self.tracer, self.watch) if sense for access in sense.accesses())
 
     def last_new(self) -> float:
         """Return when something was last seen for the first time (time.monotonic())."""
         times = [self.started]
-        if self.follower:
-            times.append(self.follower.last_new)
+        if self.tracer:
+            times.append(self.tracer.last_new)
         if self.watch:
             times.append(self.watch.last_new)
         return max(times)
 
     def show(self, progress: Progress) -> None:
         """Say how much has been seen, if anything is looked at."""
-        if self.follower or self.watch:
+        if self.tracer or self.watch:
             progress.count(**self.counts())
 
     def counts(self) -> dict[str, int]:
         return {
-            "paths": self.follower.count() if self.follower else len(self.watch.accesses()) if self.watch else 0,
-            "events": (self.follower.events if self.follower else 0) + (self.watch.events if self.watch else 0),
+            "paths": self.tracer.access_count() if self.tracer else len(self.watch.accesses()) if self.watch else 0,
+            "events": (self.tracer.events if self.tracer else 0) + (self.watch.events if self.watch else 0),
         }
 
 
@@ -121,8 +121,8 @@ def _run(
         return psutil.Process(init).status() != psutil.STATUS_ZOMBIE
 
     def interrupted() -> bool:
-        follower = seen.follower
-        return follower is not None and bool(follower.rights or follower.tracers or follower.gone)
+        tracer = seen.tracer
+        return tracer is not None and bool(tracer.privilege_gains or tracer.tracers or tracer.has_exited)
 
     def lives() -> bool:
         seen.show(progress)
@@ -135,7 +135,7 @@ def _run(
         return _until_exit(container, lives, deadline)
     target = reach(container, init, launch.network, launch.ports, drive.known_ports)
     readiness = wait_ready(
-        target, lives, seen.last_new, deadline, None if seen.follower or seen.watch else drive.known_ready
+        target, lives, seen.last_new, deadline, None if seen.tracer or seen.watch else drive.known_ready
     )
     if not lives():
         return RunResult() if interrupted() else ended(container)
@@ -150,7 +150,7 @@ def _run(
     settle(drive.until, seen, lives, init, deadline, idle=not (results or readiness.ports))
     if not lives():
         return RunResult() if interrupted() else replace(ended(container), probes=results, ports=ports, ready=ready)
-    awaited = _awaited(container, init, seen.follower)
+    awaited = _awaited(container, init, seen.tracer)
     status = stop(container, init, launch.stop_signal, awaited)
     return RunResult(probes=results, ports=ports, ready=ready, stop_status=status)
 
@@ -214,11 +214,11 @@ def settle(until: str, seen: Seen, lives: Callable[[], bool], init: int, deadlin
         while lives() and time.monotonic() < end:
             time.sleep(_TICK)
         return
-    if not (seen.follower or seen.watch or idle):
+    if not (seen.tracer or seen.watch or idle):
         return
     least, most = QUIET_SECONDS
     quiet = min(most, max(least, time.monotonic() - seen.started))
-    enough = IDLE_SECONDS if seen.follower or seen.watch else IDLE_AGAIN_SECONDS
+    enough = IDLE_SECONDS if seen.tracer or seen.watch else IDLE_AGAIN_SECONDS
     used, since = processor_seconds(init), time.monotonic()
     while lives() and time.monotonic() < deadline:
         now = time.monotonic()
@@ -232,17 +232,17 @@ def settle(until: str, seen: Seen, lives: Callable[[], bool], init: int, deadlin
         time.sleep(_TICK)
 
 
-def _awaited(container: Container, init: int, follower: Follower | None) -> Callable[[float], int | None]:
+def _awaited(container: Container, init: int, tracer: TracerClient | None) -> Callable[[float], int | None]:
     """Return how to wait for the app's exit status: from the tracer, which knows it first, or from the engine."""
 
     def told(seconds: float) -> int | None:
-        if follower is None or not follower.wait(lambda: init in follower.ended, seconds):
+        if tracer is None or not tracer.wait(lambda: init in tracer.wait_statuses, seconds):
             return None
-        status = os.waitstatus_to_exitcode(follower.ended[init])
+        status = os.waitstatus_to_exitcode(tracer.wait_statuses[init])
         # As a shell and docker say it.
         return status if status >= 0 else 128 - status
 
-    return told if follower is not None and follower.follows(init) else container.wait
+    return told if tracer is not None and tracer.is_attached(init) else container.wait
 
 
 def stop(container: Container, init: int, name: str, ended: Callable[[float], int | None]) -> int | None:

@@ -16,7 +16,7 @@ from docker_slim_plugin.observe.driver import Seen, ended, in_container, reach, 
 from docker_slim_plugin.observe.launch import exposed_ports
 from docker_slim_plugin.observe.probes.probe import ProbePlan, run_probes
 from docker_slim_plugin.observe.probes.readiness import container_pids, listening
-from docker_slim_plugin.observe.tracer.client import Follower
+from docker_slim_plugin.observe.tracer.client import TracerClient
 from docker_slim_plugin.observe.watcher.watcher import open_watch
 from docker_slim_plugin.progress import Progress
 
@@ -31,11 +31,11 @@ def observe_running(
     attributes = container.attributes()
     init = running(attributes)
     with ExitStack() as stack:
-        follower = stack.enter_context(Follower(use_filter=False)) if tracer != "off" else None
-        watcher = stack.enter_context(open_watch(init, watch, alone=follower is None))
-        seen = Seen(follower, watcher)
-        if follower:
-            follower.seize(init)
+        client = stack.enter_context(TracerClient(use_filter=False)) if tracer != "off" else None
+        watcher = stack.enter_context(open_watch(init, watch, alone=client is None))
+        seen = Seen(client, watcher)
+        if client:
+            client.seize(init)
         deadline = time.monotonic() + timeout
 
         def lives() -> bool:
@@ -59,12 +59,12 @@ def observe_running(
         seen.show(progress)
     # Only now has the tracer said all: it tells the rest when it lets go.
     return Observations(
-        accesses=(*(follower.accesses() if follower else ()), *watcher.accesses()),
+        accesses=(*(client.accesses() if client else ()), *watcher.accesses()),
         result=result,
-        lost=(follower.lost if follower else 0) + watcher.lost,
-        events=(follower.events if follower else 0) + watcher.events,
-        warnings=(*(follower.warnings if follower else watcher.doubts()), *watcher.warnings),
-        mode="syscall" if follower else "off",
+        lost=(client.lost if client else 0) + watcher.lost,
+        events=(client.events if client else 0) + watcher.events,
+        warnings=(*(client.warnings if client else watcher.doubts()), *watcher.warnings),
+        mode="syscall" if client else "off",
         watch=watcher.name,
     )
 

@@ -16,7 +16,7 @@ from docker_slim_plugin.host.workspace import workspace
 from docker_slim_plugin.model.observation import Access, Observations, RunResult
 from docker_slim_plugin.observe.driver import Drive, Seen, last_words, run
 from docker_slim_plugin.observe.restart import again_drive, starts_otherwise, with_second
-from docker_slim_plugin.observe.tracer.client import Follower
+from docker_slim_plugin.observe.tracer.client import TracerClient
 from docker_slim_plugin.observe.watcher.watcher import open_watch
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.rootfs.pristine import PristineTree
@@ -91,9 +91,9 @@ class Observer:
     def _watched(self, container: Container, drive: Drive, mode: str, *, tolerant: bool) -> tuple[Seen, Observations]:
         """Start a container that has the gate; return its run's senses, and what they saw until it was stopped."""
         with contextlib.ExitStack() as stack:
-            follower = stack.enter_context(Follower(use_filter=mode == "seccomp", detach=mode == "off"))
+            tracer = stack.enter_context(TracerClient(use_filter=mode == "seccomp", detach=mode == "off"))
             container.start()
-            self.tree.when_ready(lambda rootfs: follower.forget_missing(lambda path: rootfs.walk(path).end is not None))
+            self.tree.when_ready(lambda rootfs: tracer.set_path_filter(lambda path: rootfs.walk(path).end is not None))
             init = container.pid()
             gate = find_gate(init, time.monotonic() + START_SECONDS) if init else None
             if gate is None:
@@ -101,47 +101,47 @@ class Observer:
                 raise SlimError(said, hint="docker slim doctor")
             hide_gate(gate)
             watcher = stack.enter_context(open_watch(gate, self.watch, alone=mode == "off"))
-            seen = Seen(follower if mode != "off" else None, watcher)
+            seen = Seen(tracer if mode != "off" else None, watcher)
 
             def follow(pid: int) -> None:
                 found = find_gate(pid, time.monotonic() + START_SECONDS)
                 if found is not None:
                     hide_gate(found)
-                    follower.attach(found)
+                    tracer.attach(found)
 
             started = time.monotonic()
             try:
-                follower.attach(gate)
+                tracer.attach(gate)
                 seen.show(self.progress)
                 result = run(container, init, drive, seen, follow=follow, progress=self.progress)
             except SlimError as error:
                 if not tolerant:
                     raise
                 result = RunResult(output=str(error))
-            _check(follower, mode)
-            follower.wait(lambda: gate in follower.ended or mode == "off", 1.0)
+            _check(tracer, mode)
+            tracer.wait(lambda: gate in tracer.wait_statuses or mode == "off", 1.0)
             watcher.drain()
             seen.show(self.progress)
             return seen, Observations(
                 accesses=seen.accesses(),
                 result=replace(result, seconds=time.monotonic() - started),
-                lost=follower.lost + watcher.lost,
-                events=follower.events + watcher.events,
-                warnings=(*follower.warnings, *watcher.warnings, *(() if seen.follower else watcher.doubts())),
+                lost=tracer.lost + watcher.lost,
+                events=tracer.events + watcher.events,
+                warnings=(*tracer.warnings, *watcher.warnings, *(() if seen.tracer else watcher.doubts())),
                 mode=mode,
                 watch=watcher.name,
             )
 
 
-def _check(follower: Follower, mode: str) -> None:
+def _check(tracer: TracerClient, mode: str) -> None:
     """Raise Restart when the way of tracing has changed what the app could do."""
-    if follower.gone:
+    if tracer.has_exited:
         raise SlimError("cannot trust this run: the tracer ended before the app did", hint="try --tracer=off")
-    if mode == "seccomp" and follower.rights:
-        names = ", ".join(sorted(follower.rights)[:3])
+    if mode == "seccomp" and tracer.privilege_gains:
+        names = ", ".join(sorted(tracer.privilege_gains)[:3])
         reason = f"{names} needs rights of its own (setuid, capabilities): again, without the filter"
-        raise Restart("syscall", reason, follower.accesses())
-    if mode != "off" and follower.tracers:
-        names = ", ".join(sorted(follower.tracers)[:3])
+        raise Restart("syscall", reason, tracer.accesses())
+    if mode != "off" and tracer.tracers:
+        names = ", ".join(sorted(tracer.tracers)[:3])
         reason = f"{names} traces processes itself: running again with the watcher alone"
-        raise Restart("off", reason, follower.accesses())
+        raise Restart("off", reason, tracer.accesses())

@@ -311,6 +311,6 @@ def test_a_process_may_be_called_anything() -> None:
         assert process.stdin
         assert process.stdout
         process.stdout.readline()
-        assert privilege_gain._identity(process.pid) == (os.geteuid(), os.getegid())
-        assert not existing_processes.needs_no_seizing(process.pid)
+        assert privilege_gain._effective_ids(process.pid) == (os.geteuid(), os.getegid())
+        assert not existing_processes.is_traced_or_ended(process.pid)
         process.stdin.close()

@@ -42,22 +42,21 @@ def test_a_storm_of_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known
     assert used[0] < TRACER_BYTES
     assert memory(os.getpid()) - before < OUR_BYTES
     assert len(found.accesses) <= 2000
-    assert (found.lost > 0, found.follower.dropped > 0) == (lost, not known)
+    assert (found.lost > 0, found.tracer.dropped > 0) == (lost, not known)
 
 
 def test_a_storm_of_processes_in_a_container(tmp_path: Path) -> None:
-    with followed(tmp_path, "--pids-limit=50") as follower:
-        docker("exec", "--detach", "docker-slim-test-door", "sh", "-c", "b() { /bin/true; b | b & }; b")
-        assert soon(lambda: follower.events > 200)
+    with followed(tmp_path, "--pids-limit=50") as tracer:
+        docker("exec", "--detach", "docker-slim-test-exec", "sh", "-c", "b() { /bin/true; b | b & }; b")
+        assert soon(lambda: tracer.events > 200)
         time.sleep(SECONDS)
-        tracer = follower._tracer.pid
-        used = memory(tracer)
+        used = memory(tracer._process.pid)
         started = time.monotonic()
-        docker("kill", "docker-slim-test-door")
-        assert follower.wait(lambda: bool(follower.ended), 20)
+        docker("kill", "docker-slim-test-exec")
+        assert tracer.wait(lambda: bool(tracer.wait_statuses), 20)
         assert time.monotonic() - started < 20
         assert used < TRACER_BYTES
-        assert not follower.gone
+        assert not tracer.has_exited
 
 
 def test_a_filter_of_the_apps_own_misleads_nobody(tmp_path: Path) -> None:

@@ -234,14 +234,14 @@ def test_rights_that_no_new_privs_kept_are_told(tmp_path: Path) -> None:
         parent.chmod(0o755)
     drop = compile_c(tmp_path, "setuid(65534); execv(argv[1], argv + 1); return 99;", name="drop")
     filtered = traced(tmp_path, [drop, program])
-    assert filtered.follower.rights == {str(program)}
+    assert filtered.tracer.privilege_gains == {str(program)}
     free = traced(tmp_path, [drop, program], use_filter=False)
-    assert (free.follower.rights, free.output) == (set(), b"0")
+    assert (free.tracer.privilege_gains, free.output) == (set(), b"0")
 
 
 def test_an_app_that_traces_is_told(tmp_path: Path) -> None:
     found = traced(tmp_path, [compile_c(tmp_path, "ptrace(PTRACE_TRACEME, 0, 0, 0);")])
-    assert found.follower.tracers
+    assert found.tracer.tracers
 
 
 def test_a_million_distinct_paths_in_bounded_memory(tmp_path: Path) -> None:
@@ -250,6 +250,6 @@ def test_a_million_distinct_paths_in_bounded_memory(tmp_path: Path) -> None:
 
     found = traced(tmp_path, [program], exists=lambda path: path.endswith("7"))
     assert len(found.accesses) < 200_000
-    assert found.follower.dropped > 100_000
+    assert found.tracer.dropped > 100_000
     assert found.lost == 0
     assert {f"/x/some/longer/path/{number}" for number in range(7, 250_000, 10)} <= found.paths()
