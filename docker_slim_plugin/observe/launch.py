@@ -16,7 +16,7 @@ from docker_slim_plugin.model.image import SourceImage
 _ALIASES = {"-p": "--publish", "-P": "--publish-all", "-v": "--volume", "-h": "--hostname", "--net": "--network"}
 _NOT_FOR_CREATE = frozenset({"--entrypoint", "--pull", "--platform", "--quiet", "--rm"})
 """Said otherwise, or done already: the image is here, and named by its id."""
-_OF_THE_CONTAINER = frozenset(
+_CONTAINER_ONLY = frozenset(
     (
         "--add-host",
         "--cap-add",
@@ -57,7 +57,7 @@ _OF_THE_CONTAINER = frozenset(
     )
 )
 """Options that concern the one container alone."""
-MOST_PORTS = 50
+MAX_PUBLISHED_PORTS = 50
 _PUBLISHED = re.compile(r"(?:.*:)?([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(\w+))?$")
 
 
@@ -85,34 +85,36 @@ class Launch:
     @property
     def read_only(self) -> bool:
         """Whether nothing can be put into the container's own file system."""
-        return self._has("--read-only")
+        return self._has_switch("--read-only")
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What of the user's options is not followed."""
         said = "nothing is written to the app's standard input: --exec and --host-exec can ask it something"
-        return (said,) if self._has("--interactive") else ()
+        return (said,) if self._has_switch("--interactive") else ()
 
-    def _has(self, switch: str) -> bool:
+    def _has_switch(self, switch: str) -> bool:
         return any(option in (switch, f"{switch}=true") for option in self.options)
 
-    def held(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def gated_arguments(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return options and arguments of a container that waits at the gate, the real argv behind it."""
         return (*self.options, "--entrypoint", GATE_PATH), self.argv
 
-    def free(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def run_arguments(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return options and arguments as the user would give them to docker run."""
         if self.entrypoint is None:
             return self.options, self.command
         return (*self.options, "--entrypoint", self.entrypoint[0] if self.entrypoint else ""), self.command
 
 
-def launch(source: SourceImage, options: Sequence[str], command: Sequence[str], asked: Iterable[int] = ()) -> Launch:
+def launch(
+    source: SourceImage, options: Sequence[str], command: Sequence[str], extra_ports: Iterable[int] = ()
+) -> Launch:
     """Return how `docker run OPTIONS IMAGE COMMAND` starts the image; SlimError when it has nothing to run.
 
-    The `asked` ports are taken for exposed.
+    The `extra_ports` ports are taken for exposed.
     """
-    given = list(pairs(options))
+    given = list(option_pairs(options))
     filled = [(name, value or "") for name, value in given]
     config = source.config
     entrypoint = next((value for name, value in reversed(given) if name == "--entrypoint"), None)
@@ -127,37 +129,37 @@ def launch(source: SourceImage, options: Sequence[str], command: Sequence[str], 
         )
     network = next((value for name, value in reversed(given) if name == "--network"), "default") or "default"
     said = (*(config.get("ExposedPorts") or {}), *(v or "" for n, v in given if n == "--expose"))
-    exposed = exposed_ports((*said, *map(str, asked)))
+    exposed = exposed_ports((*said, *map(str, extra_ports)))
     published = published_ports(value or "" for name, value in given if name == "--publish")
-    ours = []
-    everything = any(name == "--publish-all" and value != "false" for name, value in given)
-    if not everything and network not in ("none", "host") and not network.startswith("container:"):
+    added = []
+    publishes_all = any(name == "--publish-all" and value != "false" for name, value in given)
+    if not publishes_all and network not in ("none", "host") and not network.startswith("container:"):
         wanted = [port for port in exposed if port not in published]
         # An image may expose thousands (passive FTP, RTP), and each takes the engine a process and a rule.
-        ours = [f"--publish=127.0.0.1::{port}" for port in wanted[:MOST_PORTS]]
-    kept = tuple(token for name, value in given if name not in _NOT_FOR_CREATE for token in spelled(name, value))
+        added = [f"--publish=127.0.0.1::{port}" for port in wanted[:MAX_PUBLISHED_PORTS]]
+    passed = tuple(token for name, value in given if name not in _NOT_FOR_CREATE for token in option_words(name, value))
     stop = next((value for name, value in reversed(given) if name == "--stop-signal"), None)
     return Launch(
-        options=(*kept, *ours),
+        options=(*passed, *added),
         entrypoint=None if entrypoint is None else (entrypoint,) if entrypoint else (),
         command=tuple(command),
         argv=argv,
         ports=tuple(sorted({*exposed, *published})),
         network=network,
         stop_signal=stop or config.get("StopSignal") or "SIGTERM",
-        shareable=all(name in _OF_THE_CONTAINER or (name == "--publish" and "::" in value) for name, value in filled),
+        shareable=all(name in _CONTAINER_ONLY or (name == "--publish" and "::" in value) for name, value in filled),
         healthcheck=_healthcheck(source, given),
     )
 
 
-def pairs(options: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+def option_pairs(options: Sequence[str]) -> Iterator[tuple[str, str | None]]:
     """Yield (name, value) of options that are written --name=value, or --name alone where they take no value."""
     for option in options:
         name, equals, value = option.partition("=")
         yield _ALIASES.get(name, name), value if equals else None
 
 
-def spelled(name: str, value: str | None) -> tuple[str, ...]:
+def option_words(name: str, value: str | None) -> tuple[str, ...]:
     return (name,) if value is None else (f"{name}={value}",)
 
 

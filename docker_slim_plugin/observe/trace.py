@@ -39,7 +39,7 @@ class Trace:
     observations: Observations
 
 
-def united(traces: Sequence[Trace]) -> Observations:
+def merge_observations(traces: Sequence[Trace]) -> Observations:
     """Return what all runs showed together; the result is the first run's."""
     first = traces[0].observations
     accesses: dict[tuple[str, AccessKind, Origin, str, str], Access] = {}
@@ -56,7 +56,7 @@ def united(traces: Sequence[Trace]) -> Observations:
     )
 
 
-def of_the_image(rootfs: Rootfs, observations: Observations) -> Observations:
+def restrict_to_image(rootfs: Rootfs, observations: Observations) -> Observations:
     """Return the observations without accesses to what the image does not have: those say nothing about it."""
 
     def leads(access: Access) -> bool:
@@ -66,7 +66,7 @@ def of_the_image(rootfs: Rootfs, observations: Observations) -> Observations:
     return replace(observations, accesses=tuple(filter(leads, observations.accesses)))
 
 
-def differing(rootfs: Rootfs, traces: Sequence[Trace]) -> tuple[str, ...]:
+def differing_files(rootfs: Rootfs, traces: Sequence[Trace]) -> tuple[str, ...]:
     """Return the files of the image that some of the traces name, and others do not; sorted."""
     named = [
         {end for access in trace.observations.accesses if (end := rootfs.walk(access.path, root=access.root).end)}

@@ -52,7 +52,7 @@ def verify(
     with background(engine) as beside:
         files = beside.submit(compare_files, engine, image.id, plan, hashes)
         for replay in replays:
-            options, argv = replay.launch.free()
+            options, argv = replay.launch.run_arguments()
             with engine.container(options, image.id, argv, lingers=replay.launch.shareable) as container:
                 found.append(replay.findings(container, progress))
         flaws += files.result()

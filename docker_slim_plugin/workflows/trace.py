@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from docker_slim_plugin.engine.secrets import Discreet, hiding, secrets_of
 from docker_slim_plugin.model.request import Request
-from docker_slim_plugin.observe.trace import Trace, dumps, of_the_image
+from docker_slim_plugin.observe.trace import Trace, dumps, restrict_to_image
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.workflows.steps.job import opened
 from docker_slim_plugin.workflows.steps.observe_runs import observed
@@ -19,5 +19,5 @@ def trace(request: Request, progress: Progress) -> tuple[str, tuple[Trace, ...]]
     with hiding(secrets), opened(request, Discreet(progress, secrets)) as job:
         traces = observed(job)
         rootfs, _ = job.tree.wait()
-        small = tuple(replace(one, observations=of_the_image(rootfs, one.observations)) for one in traces)
+        small = tuple(replace(one, observations=restrict_to_image(rootfs, one.observations)) for one in traces)
         return dumps(job.source, small), traces

@@ -40,7 +40,7 @@ from docker_slim_plugin.model.observation import (
 from docker_slim_plugin.model.plan import Selection
 from docker_slim_plugin.observe.launch import launch
 from docker_slim_plugin.observe.probes.crawl import links
-from docker_slim_plugin.observe.probes.http import Answer, Server
+from docker_slim_plugin.observe.probes.http import Response, Server
 from docker_slim_plugin.observe.trace import load
 from docker_slim_plugin.observe.tracer import existing_processes, privilege_gain
 from docker_slim_plugin.resolve import image_config, patterns, presets, script_commands, script_interpreters
@@ -87,7 +87,7 @@ def of_files(read: Callable[[Rootfs], object], *names: str, **others: str) -> Ca
 
 
 def answer(kind: str) -> Callable[[bytes], object]:
-    return lambda text: links(SERVER, "/", Answer(200, kind, text))
+    return lambda text: links(SERVER, "/", Response(200, kind, text))
 
 
 def read_elf(text: bytes) -> object:

@@ -21,11 +21,11 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 MAX_BODY = 1 << 20
-ANSWER_SECONDS, BODY_SECONDS = 20.0, 5.0
+RESPONSE_SECONDS, BODY_SECONDS = 20.0, 5.0
 """Until an answer begins: some apps load, or compile, when they are first asked; and until it ends: some never do."""
 STREAM_SECONDS = 1.0
-SPEAK_SECONDS, TLS_SECONDS, PAUSE_SECONDS = 10.0, 3.0, 0.5
-_ALERT = "\x15\x03"
+DETECT_SECONDS, TLS_SECONDS, PAUSE_SECONDS = 10.0, 3.0, 0.5
+_TLS_ALERT = "\x15\x03"
 """How a TLS alert begins: RFC 8446, section 6."""
 MAX_LINES, MAX_LINE, MAX_INTERIM = 100, 1 << 16, 10
 """Header lines of an answer, bytes of each, and answers before the answer (RFC 9110, section 15.2)."""
@@ -64,7 +64,7 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What came back; status is -1 when nothing did."""
 
     status: int
@@ -73,11 +73,11 @@ class Answer:
     body: bytes = b""
     location: str = ""
     problem: str = ""
-    foreign: bool = False
+    is_other_protocol: bool = False
     """Something answered, in another protocol."""
 
 
-class _Response(http.client.HTTPResponse):
+class _HttpResponse(http.client.HTTPResponse):
     """An answer whose head is read by us: http.client takes it for a mail, and is slow by the square of its length."""
 
     def begin(self) -> None:
@@ -89,10 +89,10 @@ class _Response(http.client.HTTPResponse):
             self.fp = stream
 
 
-def ask(server: Server, method: str, path: str, seconds: float = ANSWER_SECONDS) -> Answer:
+def fetch(server: Server, method: str, path: str, seconds: float = RESPONSE_SECONDS) -> Response:
     """Make one request, redirects not followed; the answer must begin within `seconds`, and is read in part at most."""
     try:
-        with _connected(server, seconds) as connection:
+        with _connection(server, seconds) as connection:
             # Both are written by us: http.client would name another host.
             connection.putrequest(method, quote(path, safe=_SAFE), skip_host=True, skip_accept_encoding=True)
             for name, value in {"Host": server.authority, **_HEADERS}.items():
@@ -103,14 +103,14 @@ def ask(server: Server, method: str, path: str, seconds: float = ANSWER_SECONDS)
             stream = connection.sock
             with connection.getresponse() as response:
                 stream.settimeout(BODY_SECONDS)
-                return Answer(
+                return Response(
                     response.status,
                     response.getheader("Content-Type", "").lower(),
                     _body(response),
                     response.getheader("Location", ""),
                 )
     except (OSError, http.client.HTTPException, ValueError) as error:
-        return Answer(-1, problem=_problem(error, seconds), foreign=_speaks_otherwise(error))
+        return Response(-1, problem=_problem(error, seconds), is_other_protocol=_is_other_protocol(error))
 
 
 def _head(stream: BinaryIO) -> bytes:
@@ -145,14 +145,14 @@ def _line(stream: BinaryIO) -> bytes:
 
 
 @contextlib.contextmanager
-def _connected(server: Server, seconds: float) -> Iterator[http.client.HTTPConnection]:
+def _connection(server: Server, seconds: float) -> Iterator[http.client.HTTPConnection]:
     """Yield a connection that ends soon after `seconds`, whatever trickles in until then."""
     connection = http.client.HTTPConnection(server.host, server.host_port)
-    connection.response_class = _Response
+    connection.response_class = _HttpResponse
     with contextlib.closing(connection), socket.create_connection((server.host, server.host_port), seconds) as plain:
-        with plain.dup() as same:
+        with plain.dup() as duplicate:
             # A timeout of the socket bounds one read only; who sends a byte now and then would hold us for ever.
-            end = threading.Timer(seconds + BODY_SECONDS, _shut, (same,))
+            end = threading.Timer(seconds + BODY_SECONDS, _shut_down, (duplicate,))
             end.daemon = True
             end.start()
             try:
@@ -163,9 +163,9 @@ def _connected(server: Server, seconds: float) -> Iterator[http.client.HTTPConne
                 end.join()
 
 
-def _shut(same: socket.socket) -> None:
+def _shut_down(duplicate: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        same.shutdown(socket.SHUT_RDWR)
+        duplicate.shutdown(socket.SHUT_RDWR)
 
 
 def _tls() -> ssl.SSLContext:
@@ -208,36 +208,36 @@ def _problem(error: Exception, seconds: float) -> str:
     return f"cannot be asked: {error}"
 
 
-def _speaks_otherwise(error: Exception) -> bool:
+def _is_other_protocol(error: Exception) -> bool:
     """Tell whether what came back was another protocol, TLS aside."""
     if isinstance(error, http.client.RemoteDisconnected):
         return False
     if isinstance(error, http.client.BadStatusLine):
-        return not str(error.args[0]).startswith(_ALERT)
+        return not str(error.args[0]).startswith(_TLS_ALERT)
     return isinstance(error, http.client.LineTooLong | http.client.UnknownProtocol)
 
 
-def spoken(host: str, host_port: int, port: int) -> tuple[Server | None, str]:
+def detect_http(host: str, host_port: int, port: int) -> tuple[Server | None, str]:
     """Return the port as a server of HTTP or HTTPS; or None, and why not."""
     plain = Server(host, host_port, port)
     secure = Server(host, host_port, port, secure=True)
-    problem, tls = "", Answer(-1)
+    problem, tls = "", Response(-1)
     for pause in (PAUSE_SECONDS, 0.0):
-        answer = ask(plain, "GET", "/", SPEAK_SECONDS)
+        response = fetch(plain, "GET", "/", DETECT_SECONDS)
         # 400 is what nginx and others answer to plain HTTP on a port for TLS.
-        if answer.status not in (-1, 400):
+        if response.status not in (-1, 400):
             return plain, ""
-        if answer.foreign:
+        if response.is_other_protocol:
             return None, ""
         # Who let a TLS hello wait the first time was up, and waited for something else.
         if "no answer" not in tls.problem:
-            tls = ask(secure, "GET", "/", TLS_SECONDS)
+            tls = fetch(secure, "GET", "/", TLS_SECONDS)
         if tls.status != -1:
             return secure, ""
-        if answer.status == 400:
+        if response.status == 400:
             return plain, ""
-        problem = tls.problem if "alert" in tls.problem else answer.problem
-        if "no answer" in answer.problem:
+        problem = tls.problem if "alert" in tls.problem else response.problem
+        if "no answer" in response.problem:
             break
         # It listens, but who accepts may not be up yet.
         time.sleep(pause)

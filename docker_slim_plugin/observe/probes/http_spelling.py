@@ -26,7 +26,7 @@ class HttpProbe:
     seconds: float = 0.0
     """What the source took to answer; 0 where that is not known."""
 
-    def is_answered_by(self, status: int) -> bool:
+    def accepts(self, status: int) -> bool:
         """Tell whether an answer of this status is the one that is wanted; -1 is no answer."""
         return 0 < status < 400 if self.status is None else status == self.status
 

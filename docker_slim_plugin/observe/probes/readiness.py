@@ -76,7 +76,7 @@ def listening(pids: Iterable[int]) -> frozenset[int]:
     return frozenset(ports)
 
 
-def is_secluded(pid: int, port: int) -> bool:
+def is_loopback_only(pid: int, port: int) -> bool:
     """Tell whether the port is listened on in the network namespace of `pid`, and on loopback addresses only."""
     with contextlib.suppress(OSError):
         hosts = {host for host, listened, _ in _listeners(pid) if listened == port}
@@ -100,22 +100,22 @@ def _listeners(pid: int) -> list[tuple[str, int, str]]:
     return found
 
 
-class _Idle:
+class _IdleTimer:
     """How long an app has used hardly any processor time."""
 
     def __init__(self, init: int) -> None:
         self._init = init
-        self._looked = self._busy = time.monotonic()
-        self._used = processor_seconds(init)
+        self._checked_at = self._busy_at = time.monotonic()
+        self._used_seconds = processor_seconds(init)
 
     def seconds(self) -> float:
         now = time.monotonic()
-        if now - self._looked >= BUSY_SECONDS:
+        if now - self._checked_at >= BUSY_SECONDS:
             used = processor_seconds(self._init)
-            if used - self._used > BUSY_SHARE * (now - self._looked):
-                self._busy = now
-            self._looked, self._used = now, used
-        return now - self._busy
+            if used - self._used_seconds > BUSY_SHARE * (now - self._checked_at):
+                self._busy_at = now
+            self._checked_at, self._used_seconds = now, used
+        return now - self._busy_at
 
 
 def processor_seconds(init: int) -> float:
@@ -130,7 +130,7 @@ def processor_seconds(init: int) -> float:
 
 def wait_ready(
     target: Target,
-    alive: Callable[[], bool],
+    is_running: Callable[[], bool],
     last_new: Callable[[], float],
     deadline: float,
     known: float | None = None,
@@ -141,10 +141,10 @@ def wait_ready(
     what it took the source, where the app is tried again and nothing is seen: then there are the ports to go by alone.
     """
     expected = frozenset(target.exposed)
-    begun = time.monotonic()
-    idle = _Idle(target.pid)
+    started = time.monotonic()
+    idle = _IdleTimer(target.pid)
     ports: frozenset[int] = frozenset()
-    while alive():
+    while is_running():
         if expected - ports:
             ports = listening(container_pids(target.pid)) & expected
         quiet = time.monotonic() - last_new()
@@ -155,7 +155,7 @@ def wait_ready(
         if time.monotonic() > deadline:
             missing = ", ".join(str(port) for port in sorted(expected - ports))
             return Readiness(False, ports, f"nothing listens on port {missing}" if missing else "it never came to rest")
-        time.sleep(min(max(_TICK, (time.monotonic() - begun) / 50), _SLOW_TICK))
+        time.sleep(min(max(_TICK, (time.monotonic() - started) / 50), _SLOW_TICK))
     return Readiness(False, ports, "the app has ended")
 
 

@@ -12,7 +12,7 @@ from ptrace.binding import func as binding
 
 from docker_slim_plugin.kernel.syscalls import argv0
 from docker_slim_plugin.model.observation import AccessKind
-from docker_slim_plugin.observe.mount_names import Mounts, lookup
+from docker_slim_plugin.observe.mount_names import MountNamespaces, lookup
 from docker_slim_plugin.observe.tracer.channel import Channel
 from docker_slim_plugin.observe.tracer.existing_processes import existing_files
 from docker_slim_plugin.observe.tracer.paths import absolute_path, exec_filename, path_argument
@@ -67,7 +67,7 @@ class PathRecorder:
         """Accesses of the current stop that have not been sent: process, row, path, root."""
         self._may_be_chrooted = False
         """Whether any process may have a root other than the container's."""
-        self._mounts: Mounts | None = None
+        self._mounts: MountNamespaces | None = None
         self._may_have_mounts = False
         """Whether any process may see the image's files by other names."""
         self.events = self.lost = self.sent_events = 0
@@ -122,24 +122,24 @@ class PathRecorder:
             self._pending.append((process, row, path, root))
 
     def _record_by_image_name(
-        self, process: TracedProcess, pid: int, mounts: Mounts, named: tuple[int, bytes, str]
+        self, process: TracedProcess, pid: int, mounts: MountNamespaces, named: tuple[int, bytes, str]
     ) -> bool:
         """Record `named` by its name in the image, where mounts of `pid` show files of the image at other paths.
 
         Return whether the name in the image is known.
         """
         try:
-            seen = mounts.names(pid)
+            seen = mounts.view(pid)
         except OSError:
             # The tracee was killed while it was stopped.
             return False
-        if not seen.differ:
+        if not seen.has_other_names:
             return False
         row, path, root = named
         if not self._is_new(((seen, row, root), process.argv0, path)):
             return True
         found = list(lookup(pid, os.fsdecode(path), root, seen))
-        top = seen.in_image(root) or "/"
+        top = seen.image_path(root) or "/"
         self._pending += [(process, READLINK if is_link else row, os.fsencode(path), top) for path, is_link in found]
         return bool(found) and not found[-1][1]
 
@@ -196,9 +196,9 @@ class PathRecorder:
         """Yield the result of `existing_files` by names in the image."""
         held = list(existing_files(pid))
         with contextlib.suppress(OSError):
-            seen = self._mounts.names(pid) if self._mounts else None
-            if seen and seen.differ:
-                held = [(kind, os.fsencode(seen.in_image(os.fsdecode(path)) or path)) for kind, path in held]
+            seen = self._mounts.view(pid) if self._mounts else None
+            if seen and seen.has_other_names:
+                held = [(kind, os.fsencode(seen.image_path(os.fsdecode(path)) or path)) for kind, path in held]
         yield from held
 
     def send_counts(self, stops: int) -> None:
@@ -214,7 +214,7 @@ class PathRecorder:
         self._may_have_mounts |= mounted
         if self._mounts is None:
             with contextlib.suppress(OSError):
-                self._mounts = Mounts(pid)
+                self._mounts = MountNamespaces(pid)
 
     def set_name(self, pid: int, name: str) -> None:
         """Set the name of `pid` until its next exec."""

@@ -24,13 +24,13 @@ from docker_slim_plugin.kernel.fanotify import (
 from docker_slim_plugin.kernel.root_mount import has_its_own
 from docker_slim_plugin.kernel.syscalls import argv0
 from docker_slim_plugin.model.observation import Access, AccessKind, Origin, Process
-from docker_slim_plugin.observe.mount_names import Mounts
+from docker_slim_plugin.observe.mount_names import MountNamespaces
 
 _BUFFER = 1 << 16
 _DELETED = " (deleted)"
 
 
-class Fanotify:
+class FanotifySource:
     """One mark on the whole file system that is the container's root: its overlay, and no other container's.
 
     Where the root is only a directory of a file system, the mark is on the mount: what else is in that file system is
@@ -43,9 +43,9 @@ class Fanotify:
     def __init__(self, pid: int, *, directories: bool = False) -> None:
         group_flags = FAN_CLASS_NOTIF | FAN_UNLIMITED_QUEUE | FAN_CLOEXEC | FAN_NONBLOCK
         self._group = fanotify_init(group_flags, os.O_RDONLY | os.O_CLOEXEC | os.O_NOATIME | os.O_LARGEFILE)
-        self._mounts: Mounts | None = None
+        self._mounts: MountNamespaces | None = None
         with contextlib.suppress(OSError):
-            self._mounts = Mounts(pid)
+            self._mounts = MountNamespaces(pid)
         try:
             # /proc/PID/root is the kernel's own link: no name of the image is looked up.
             mask = FAN_OPEN | FAN_OPEN_EXEC | (FAN_ONDIR if directories else 0)
@@ -63,10 +63,10 @@ class Fanotify:
         if self._mounts:
             self._mounts.close()
 
-    def doubts(self) -> tuple[str, ...]:
-        nameless = self._mounts.nameless if self._mounts else 0
-        said = f"{nameless} files were opened in mount namespaces that are gone: they may be others"
-        return (said,) if nameless else ()
+    def accuracy_warnings(self) -> tuple[str, ...]:
+        unresolved = self._mounts.unresolved if self._mounts else 0
+        said = f"{unresolved} files were opened in mount namespaces that are gone: they may be others"
+        return (said,) if unresolved else ()
 
     def read(self) -> tuple[list[Access], int]:
         try:
@@ -81,9 +81,9 @@ class Fanotify:
                 continue
             try:
                 if pid != os.getpid():
-                    path = path_of(descriptor)
+                    path = open_file_path(descriptor)
                     if self._mounts:
-                        path = self._mounts.opened(pid, descriptor, path)
+                        path = self._mounts.opened_file_path(pid, descriptor, path)
                     kind = AccessKind.EXEC if mask & FAN_OPEN_EXEC else AccessKind.OPEN
                     found.append(Access(path, kind, Origin.FANOTIFY, Process(pid, argv0(pid))))
             except OSError:
@@ -93,7 +93,7 @@ class Fanotify:
         return found, lost
 
 
-def path_of(descriptor: int) -> str:
+def open_file_path(descriptor: int) -> str:
     """Return the name of an open file; one that has been removed keeps the name that it had."""
     path = os.readlink(f"/proc/self/fd/{descriptor}")
     if path.endswith(_DELETED) and os.fstat(descriptor).st_nlink == 0:

@@ -23,7 +23,7 @@ _BUFFER = 1 << 16
 _PATH_MAX = 4096
 
 
-class Inotify:
+class InotifySource:
     """A watch on every directory of the container's root."""
 
     name = "inotify"
@@ -31,7 +31,7 @@ class Inotify:
     def __init__(self, pid: int) -> None:
         self._instance = inotify_init1(IN_CLOEXEC | IN_NONBLOCK)
         self._directories: dict[int, str] = {}
-        self.refused = 0
+        self.unwatched = 0
         root = os.open(f"/proc/{pid}/root", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             for path, descriptor in directories(root):
@@ -50,7 +50,7 @@ class Inotify:
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-            self.refused += 1
+            self.unwatched += 1
         else:
             self._directories[watch] = path
 
@@ -60,7 +60,7 @@ class Inotify:
     def close(self) -> None:
         os.close(self._instance)
 
-    def doubts(self) -> tuple[str, ...]:
+    def accuracy_warnings(self) -> tuple[str, ...]:
         return ()
 
     def read(self) -> tuple[list[Access], int]:
@@ -83,29 +83,29 @@ def directories(root: int) -> Iterator[tuple[str, int]]:
     """Yield (path, descriptor) of every directory below `root` on the same file system; no link is followed."""
     device = os.fstat(root).st_dev
     yield "", root
-    here = os.dup(root)
+    directory = os.dup(root)
     try:
         # Not os.fwalk(): it recurses, and how deep the tree is, is the image's choice. Nothing runs in it yet.
-        pending = [("", _below(here, device))]
+        pending = [("", _subdirectories(directory, device))]
         while pending:
             path, names = pending[-1]
             if not names:
                 pending.pop()
-                here = _moved(here, "..") if pending else here
+                directory = _open_directory(directory, "..") if pending else directory
                 continue
             name = names.pop()
-            here = _moved(here, name)
-            yield f"{path}/{name}", here
+            directory = _open_directory(directory, name)
+            yield f"{path}/{name}", directory
             # No process names what lies deeper than a path can be long.
             deeper = len(path) + len(name) < _PATH_MAX
-            pending.append((f"{path}/{name}", _below(here, device) if deeper else []))
+            pending.append((f"{path}/{name}", _subdirectories(directory, device) if deeper else []))
     finally:
-        os.close(here)
+        os.close(directory)
 
 
-def _below(here: int, device: int) -> list[str]:
-    """Return the names of the directories in `here` that lie on the same file system."""
-    with os.scandir(here) as found:
+def _subdirectories(directory: int, device: int) -> list[str]:
+    """Return the names of the directories in `directory` that lie on the same file system."""
+    with os.scandir(directory) as found:
         return [
             entry.name
             for entry in found
@@ -113,8 +113,8 @@ def _below(here: int, device: int) -> list[str]:
         ]
 
 
-def _moved(here: int, name: str) -> int:
-    """Close `here` and return the directory `name` in it."""
-    there = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
-    os.close(here)
-    return there
+def _open_directory(directory: int, name: str) -> int:
+    """Close `directory` and return the directory `name` in it."""
+    subdirectory = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    os.close(directory)
+    return subdirectory

@@ -15,8 +15,8 @@ from typing import Protocol, Self
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.observation import Access, AccessKind
-from docker_slim_plugin.observe.watcher.fanotify import Fanotify
-from docker_slim_plugin.observe.watcher.inotify import Inotify
+from docker_slim_plugin.observe.watcher.fanotify import FanotifySource
+from docker_slim_plugin.observe.watcher.inotify import InotifySource
 
 MAX_PATHS = 1_000_000
 """Distinct paths held; more are counted as lost."""
@@ -34,14 +34,14 @@ class Source(Protocol):
         """Return what has happened, and how many events were lost; empty when there is nothing at the moment."""
         ...
 
-    def doubts(self) -> tuple[str, ...]:
+    def accuracy_warnings(self) -> tuple[str, ...]:
         """Return warnings about what it cannot vouch for."""
         ...
 
     def close(self) -> None: ...
 
 
-class Watch:
+class Watcher:
     """Collects what a source sees in a thread of its own; a context manager."""
 
     def __init__(self, source: Source | None, warnings: tuple[str, ...] = ()) -> None:
@@ -70,9 +70,9 @@ class Watch:
         os.close(self._stop_read)
         os.close(self._stop_write)
 
-    def doubts(self) -> tuple[str, ...]:
+    def accuracy_warnings(self) -> tuple[str, ...]:
         """Return warnings about what only a tracer would have seen better."""
-        return self._source.doubts() if self._source else ()
+        return self._source.accuracy_warnings() if self._source else ()
 
     def accesses(self) -> tuple[Access, ...]:
         """Return the distinct accesses seen so far."""
@@ -82,7 +82,7 @@ class Watch:
     def drain(self) -> None:
         """Take everything that has happened before this call: events lag behind what they tell of."""
         if self._source:
-            while self._take():
+            while self._read_events():
                 pass
 
     def _run(self) -> None:
@@ -91,9 +91,9 @@ class Watch:
         poll.register(self._source.fileno(), select.POLLIN)
         poll.register(self._stop_read, select.POLLIN)
         while not any(descriptor == self._stop_read for descriptor, _ in poll.poll()):
-            self._take()
+            self._read_events()
 
-    def _take(self) -> bool:
+    def _read_events(self) -> bool:
         assert self._source is not None
         with self._lock:
             accesses, lost = self._source.read()
@@ -111,7 +111,7 @@ class Watch:
             return bool(accesses or lost)
 
 
-def open_watch(pid: int, choice: str, *, alone: bool = False) -> Watch:
+def open_watcher(pid: int, choice: str, *, alone: bool = False) -> Watcher:
     """Return a watch on the root of the held container whose process is `pid`.
 
     `choice` is auto, fanotify, inotify or off; auto takes the best that this host allows, and warns of less. One that
@@ -119,17 +119,17 @@ def open_watch(pid: int, choice: str, *, alone: bool = False) -> Watch:
     """
     assert choice in _CHOICES
     if choice == "off":
-        return Watch(None)
+        return Watcher(None)
     if choice != "inotify":
         try:
-            return Watch(Fanotify(pid, directories=alone))
+            return Watcher(FanotifySource(pid, directories=alone))
         except OSError as error:
             if choice == "fanotify":
                 text = f"cannot use fanotify: {error.strerror}"
                 raise SlimError(text, hint="--watch=inotify, or --watch=off") from error
             reason = error.strerror
     warnings = [] if choice == "inotify" else [f"fanotify is refused ({reason}): inotify watches instead"]
-    source = Inotify(pid)
-    if source.refused:
-        warnings.append(f"{source.refused} directories are not watched: raise the sysctl fs.inotify.max_user_watches")
-    return Watch(source, tuple(warnings))
+    source = InotifySource(pid)
+    if source.unwatched:
+        warnings.append(f"{source.unwatched} directories are not watched: raise the sysctl fs.inotify.max_user_watches")
+    return Watcher(source, tuple(warnings))

@@ -26,7 +26,7 @@ def loaded(request: Request, progress: Progress) -> tuple[tuple[str, Trace], ...
     traces = tuple((name, replace(one, exercise=one.exercise and filled(one.exercise, given))) for name, one in traces)
     exercises = tuple(one.exercise for _, one in traces if one.exercise)
     with hiding(secrets := secrets_of((option for one in exercises for option in one.docker_options), {})):
-        for act in trace_trust.require(exercises, allowed=request.host_exec, trusted=request.trust):
+        for act in trace_trust.check_trust(exercises, allowed=request.host_exec, trusted=request.trust):
             progress.warn(f"as a trace says: {secrets.hidden_command(act)}")
     return traces
 

@@ -155,7 +155,7 @@ def asked_for(job: Job, draft: Draft, replays: tuple[Replay, ...]) -> tuple[tupl
     found: list[Access] = []
     sound = True
     for replay in replays:
-        seen = job.observer.observe(draft.reference, replay.drive, tolerant=True)
+        seen = job.observer.observe(draft.reference, replay.drive, allow_failure=True)
         found += seen.accesses
         behaved = replay.compared(job.progress, seen.result)
         sound = sound and not (behaved.differ or behaved.figures)
@@ -164,7 +164,7 @@ def asked_for(job: Job, draft: Draft, replays: tuple[Replay, ...]) -> tuple[tupl
 
 def shown_again(job: Job, replays: tuple[Replay, ...]) -> tuple[Access, ...]:
     """Watch the source once more: with what its first run has left in a volume, it may go another way."""
-    seen = (job.observer.observe(job.source.id, replay.drive, tolerant=True) for replay in replays)
+    seen = (job.observer.observe(job.source.id, replay.drive, allow_failure=True) for replay in replays)
     return tuple(access for one in seen for access in one.accesses)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin.observe.watcher.watcher import open_watch
+from docker_slim_plugin.observe.watcher.watcher import open_watcher
 
 pytestmark = pytest.mark.integration
 ENTER = "mount --bind {0} {0} && cd {0} && pivot_root . old && umount -l /old && echo ready && read x && cat /inside && read x"
@@ -39,7 +39,7 @@ def test_what_the_host_opens_is_not_the_apps(tmp_path: Path, choice: str) -> Non
     outside.write_text("outside")
     directory = tmp_path / "root"
     directory.mkdir()
-    with rooted(directory) as process, open_watch(process.pid, choice) as watch:
+    with rooted(directory) as process, open_watcher(process.pid, choice) as watch:
         outside.read_text()
         subprocess.run(["cat", outside, directory / "inside"], check=True, stdout=subprocess.DEVNULL)
         assert process.stdin

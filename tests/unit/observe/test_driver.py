@@ -12,7 +12,7 @@ import pytest
 from docker_slim_plugin.engine import Container
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.observe import driver
-from docker_slim_plugin.observe.driver import Seen
+from docker_slim_plugin.observe.driver import RunMonitor
 from docker_slim_plugin.observe.launch import launch
 
 
@@ -58,7 +58,7 @@ def test_how_the_app_is_reached(
     )  # fmt: skip
     container = cast("Container", Running(published))
     started = launch(source, options.split(), ())
-    target = driver.reach(container, 7, started.network, started.ports, None if known is None else frozenset(known))
+    target = driver.probe_target(container, 7, started.network, started.ports, None if known is None else frozenset(known))
     assert (target.ports, target.exposed, target.pid, target.image) == (reached, expected, 7, "app:1")
 
 
@@ -79,15 +79,15 @@ def test_who_handles_a_signal(setup: str, name: str, handled: bool) -> None:
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         child.stdout.readline()
-        assert driver._handles(child.pid, name) == handled
+        assert driver._handles_signal(child.pid, name) == handled
         child.send_signal(signal.SIGKILL)
 
 
 def test_a_process_that_is_gone_is_asked_all_the_same() -> None:
-    assert driver._handles(2**22 + 1, "SIGTERM")
+    assert driver._handles_signal(2**22 + 1, "SIGTERM")
 
 
 def test_nothing_is_seen_where_nothing_looks() -> None:
-    seen = Seen(started=12.0)
-    assert seen.last_new() == 12.0
-    assert seen.counts() == {"paths": 0, "events": 0}
+    monitor = RunMonitor(started=12.0)
+    assert monitor.last_new() == 12.0
+    assert monitor.counts() == {"paths": 0, "events": 0}

@@ -24,8 +24,8 @@ from docker_slim_plugin.model.observation import (
 )
 from docker_slim_plugin.model.request import Exercise, Request
 from docker_slim_plugin.observe import trace_trust
-from docker_slim_plugin.observe.probes.probe import answered
-from docker_slim_plugin.observe.trace import Trace, dumps, load, of_the_image, united
+from docker_slim_plugin.observe.probes.probe import replayable_requests
+from docker_slim_plugin.observe.trace import Trace, dumps, load, merge_observations, restrict_to_image
 from docker_slim_plugin.progress import Silent
 from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.verify.compare import compare
@@ -115,12 +115,12 @@ def use(name: str) -> None:
     for one in traces:
         if one.exercise:
             drive_of(IMAGE, one.exercise, DIRECTLY)
-            list(trace_trust.acts(one.exercise))
-        answered(one.observations.result.probes, ended=one.observations.result.exit_status is not None)
+            list(trace_trust.host_options(one.exercise))
+        replayable_requests(one.observations.result.probes, ended=one.observations.result.exit_status is not None)
         compare(one.observations.result, traces[0].observations.result)
-    together = united(traces)
+    together = merge_observations(traces)
     resolve(TREE, together, Request(image="x").selection, IMAGE)
-    dumps(IMAGE, [replace(one, observations=of_the_image(TREE, one.observations)) for one in traces])
+    dumps(IMAGE, [replace(one, observations=restrict_to_image(TREE, one.observations)) for one in traces])
 
 
 def test_a_sound_one_is_used(tmp_path: Path, document: Any) -> None:
@@ -209,7 +209,7 @@ def test_an_exercise_that_no_command_line_could_have_asked_for(tmp_path: Path, d
     ],
 )  # fmt: skip
 def test_options_that_act_on_the_host(option: str, acts: bool) -> None:
-    assert list(trace_trust.acts(Exercise(docker_options=(option,)))) == ([option.replace("--net=", "--network=")] if acts else [])
+    assert list(trace_trust.host_options(Exercise(docker_options=(option,)))) == ([option.replace("--net=", "--network=")] if acts else [])
 
 
 HOST = Exercise(host_exec=("curl x", "date"), docker_options=("--volume=/:/host", "--init"))
@@ -217,7 +217,7 @@ HOST = Exercise(host_exec=("curl x", "date"), docker_options=("--volume=/:/host"
 
 def test_nothing_of_a_trace_acts_on_the_host_by_itself() -> None:
     with pytest.raises(SlimError, match="consent") as raised:
-        trace_trust.require([HOST])
+        trace_trust.check_trust([HOST])
     for act in ("run on this host: curl x", "run on this host: date", "docker option: --volume=/:/host"):
         assert f"\n    {act}" in str(raised.value)
     assert "--init" not in str(raised.value)
@@ -227,14 +227,14 @@ def test_nothing_of_a_trace_acts_on_the_host_by_itself() -> None:
 
 def test_what_is_said_again_may_be_done() -> None:
     with pytest.raises(SlimError) as raised:
-        trace_trust.require([HOST], allowed=["curl x"])
+        trace_trust.check_trust([HOST], allowed=["curl x"])
     assert "curl" not in str(raised.value)
     commands = replace(HOST, docker_options=())
-    assert trace_trust.require([commands], allowed=["date", "curl x"]) == ("run on this host: curl x", "run on this host: date")
+    assert trace_trust.check_trust([commands], allowed=["date", "curl x"]) == ("run on this host: curl x", "run on this host: date")
     with pytest.raises(SlimError, match="date; id"):
-        trace_trust.require([commands], allowed=["date; id"])
-    assert len(trace_trust.require([HOST], trusted=True)) == 3
-    assert trace_trust.require([Exercise(docker_options=("--init",))]) == ()
+        trace_trust.check_trust([commands], allowed=["date; id"])
+    assert len(trace_trust.check_trust([HOST], trusted=True)) == 3
+    assert trace_trust.check_trust([Exercise(docker_options=("--init",))]) == ()
 
 
 @pytest.mark.parametrize(("options", "refused"), [({}, True), ({"verify": False}, False), ({"dry_run": True}, False), ({"trust": True}, False)])

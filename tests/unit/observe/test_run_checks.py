@@ -16,7 +16,7 @@ from docker_slim_plugin.model.observation import (
     RunResult,
 )
 from docker_slim_plugin.model.request import Exercise
-from docker_slim_plugin.observe.run_checks import judge
+from docker_slim_plugin.observe.run_checks import check_run
 
 
 def source(**config: Any) -> SourceImage:
@@ -41,7 +41,7 @@ def judged(
 ) -> tuple[str, ...]:
     accesses = tuple(Access(path, AccessKind.EXEC, Origin.PTRACE, Process(1, path)) for path in executed)
     result = RunResult(probes=probes, exit_status=exit_status, output=output, ports=ports)
-    return judge(source(**config), exercise or Exercise(), Observations(accesses=accesses, result=result))
+    return check_run(source(**config), exercise or Exercise(), Observations(accesses=accesses, result=result))
 
 
 PAGE = probe("http", "GET 80/", 200)

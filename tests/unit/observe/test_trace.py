@@ -20,7 +20,15 @@ from docker_slim_plugin.model.observation import (
     RunResult,
 )
 from docker_slim_plugin.model.request import Exercise
-from docker_slim_plugin.observe.trace import Trace, differing, dumps, load, of_the_image, save, united
+from docker_slim_plugin.observe.trace import (
+    Trace,
+    differing_files,
+    dumps,
+    load,
+    merge_observations,
+    restrict_to_image,
+    save,
+)
 from tests.rootfs import rootfs
 
 SOURCE = SourceImage(
@@ -98,7 +106,7 @@ def test_what_is_no_json_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_united_says_each_access_once() -> None:
-    both = united((trace(access("/a"), access("/b")), trace(access("/b", pid=8), access("/c"))))
+    both = merge_observations((trace(access("/a"), access("/b")), trace(access("/b", pid=8), access("/c"))))
     assert [one.path for one in both.accesses] == ["/a", "/b", "/c"]
     assert (both.lost, both.events, both.warnings) == (2, 18, ("careful",))
 
@@ -106,10 +114,10 @@ def test_united_says_each_access_once() -> None:
 def test_only_what_the_image_has_is_kept() -> None:
     tree = rootfs({"/bin": "-> usr/bin", "/usr/bin/app": "x", "/dangling": "-> /none"})
     seen = trace(access("/bin/app"), access("/none"), access("/dangling"), access("/usr")).observations
-    assert [one.path for one in of_the_image(tree, seen).accesses] == ["/bin/app", "/dangling", "/usr"]
+    assert [one.path for one in restrict_to_image(tree, seen).accesses] == ["/bin/app", "/dangling", "/usr"]
 
 
 def test_files_that_only_some_runs_named() -> None:
     tree = rootfs({"/a": "x", "/b": "x", "/link": "-> /a"})
-    assert differing(tree, (trace(access("/a")), trace(access("/link")))) == ()
-    assert differing(tree, (trace(access("/a"), access("/b")), trace(access("/link")))) == ("/b",)
+    assert differing_files(tree, (trace(access("/a")), trace(access("/link")))) == ()
+    assert differing_files(tree, (trace(access("/a"), access("/b")), trace(access("/link")))) == ("/b",)

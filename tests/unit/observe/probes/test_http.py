@@ -16,7 +16,7 @@ import pytest
 
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.observe.probes import http
-from docker_slim_plugin.observe.probes.http import Answer, Server, ask, spoken
+from docker_slim_plugin.observe.probes.http import Response, Server, detect_http, fetch
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe, parse_http_probe
 
 Talk = Callable[[socket.socket], None]
@@ -94,14 +94,14 @@ def trickles(head: bytes, drop: bytes, pause: float = 0.02) -> Talk:
     return talk
 
 
-def asked(talk: Talk, method: str = "GET", path: str = "/", seconds: float = 2.0) -> Answer:
+def asked(talk: Talk, method: str = "GET", path: str = "/", seconds: float = 2.0) -> Response:
     with listener(talk) as port:
-        return ask(Server("127.0.0.1", port, 80), method, path, seconds)
+        return fetch(Server("127.0.0.1", port, 80), method, path, seconds)
 
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("BODY_SECONDS", "STREAM_SECONDS", "SPEAK_SECONDS", "TLS_SECONDS"):
+    for name in ("BODY_SECONDS", "STREAM_SECONDS", "DETECT_SECONDS", "TLS_SECONDS"):
         monkeypatch.setattr(http, name, 0.15)
     monkeypatch.setattr(http, "PAUSE_SECONDS", 0.05)
 
@@ -112,31 +112,31 @@ OK = b"HTTP/1.1 200 OK\r\n"
 @pytest.mark.parametrize(
     ("said", "answer"),
     [
-        pytest.param(OK + b"Content-Length: 2\r\n\r\nhi", Answer(200, body=b"hi"), id="a length"),
-        pytest.param(b"HTTP/1.0 200 OK\r\n\r\nuntil the end", Answer(200, body=b"until the end"), id="HTTP/1.0"),
+        pytest.param(OK + b"Content-Length: 2\r\n\r\nhi", Response(200, body=b"hi"), id="a length"),
+        pytest.param(b"HTTP/1.0 200 OK\r\n\r\nuntil the end", Response(200, body=b"until the end"), id="HTTP/1.0"),
         pytest.param(
-            OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", Answer(200, body=b"abc"), id="chunked"
+            OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", Response(200, body=b"abc"), id="chunked"
         ),
         pytest.param(
             OK + b"Content-Encoding: gzip\r\nContent-Type: Text/HTML\r\n\r\n" + gzip.compress(b"packed"),
-            Answer(200, "text/html", b"packed"),
+            Response(200, "text/html", b"packed"),
             id="gzip",
         ),
-        pytest.param(OK + b"Content-Encoding: gzip\r\n\r\nnot packed", Answer(200), id="gzip that is none"),
+        pytest.param(OK + b"Content-Encoding: gzip\r\n\r\nnot packed", Response(200), id="gzip that is none"),
         pytest.param(
-            OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\nnonsense", Answer(200, body=b"ab"), id="broken chunks"
+            OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\nnonsense", Response(200, body=b"ab"), id="broken chunks"
         ),
-        pytest.param(b"HTTP/1.1 204 No Content\r\n\r\n", Answer(204), id="no content"),
+        pytest.param(b"HTTP/1.1 204 No Content\r\n\r\n", Response(204), id="no content"),
         pytest.param(
             b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n",
-            Answer(302, location="/x"),
+            Response(302, location="/x"),
             id="a redirect is not followed",
         ),
-        pytest.param(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", Answer(500), id="an error is an answer"),
+        pytest.param(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", Response(500), id="an error is an answer"),
     ],
 )
 @pytest.mark.parametrize("hold", [False, True], ids=["closed", "kept open"])
-def test_answers(said: bytes, answer: Answer, hold: bool) -> None:
+def test_answers(said: bytes, answer: Response, hold: bool) -> None:
     assert asked(says(said, hold=hold)) == answer
 
 
@@ -188,13 +188,13 @@ def test_too_many_headers_are_no_answer() -> None:
 )
 def test_no_answer(talk: Talk, problem: str, foreign: bool) -> None:
     answer = asked(talk, seconds=0.4)
-    assert (answer.status, answer.foreign, problem in answer.problem) == (-1, foreign, True), answer
+    assert (answer.status, answer.is_other_protocol, problem in answer.problem) == (-1, foreign, True), answer
 
 
 def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert ask(Server("127.0.0.1", port, 80), "GET", "/").problem == "connection refused"
+    assert fetch(Server("127.0.0.1", port, 80), "GET", "/").problem == "connection refused"
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_what_is_sent(port: int, method: str, path: str, line: str, host: str) -
         connection.sendall(OK + b"Content-Length: 0\r\n\r\n")
 
     with listener(talk) as host_port:
-        assert ask(Server("127.0.0.1", host_port, port), method, path).status == 200
+        assert fetch(Server("127.0.0.1", host_port, port), method, path).status == 200
     assert heads[0][0] == line
     assert f"Host: {host}" in heads[0]
     assert "X: y" not in heads[0]
@@ -247,8 +247,8 @@ HELLO = says(OK + b"Content-Length: 2\r\n\r\nhi")
 
 def test_tls_with_a_certificate_of_nobody(certificate: Path) -> None:
     with listener(HELLO, tls(certificate)) as port:
-        assert ask(Server("127.0.0.1", port, 443, secure=True), "GET", "/") == Answer(200, body=b"hi")
-        assert spoken("127.0.0.1", port, 443) == (Server("127.0.0.1", port, 443, secure=True), "")
+        assert fetch(Server("127.0.0.1", port, 443, secure=True), "GET", "/") == Response(200, body=b"hi")
+        assert detect_http("127.0.0.1", port, 443) == (Server("127.0.0.1", port, 443, secure=True), "")
 
 
 def test_tls_that_wants_a_certificate_of_ours(certificate: Path) -> None:
@@ -257,7 +257,7 @@ def test_tls_that_wants_a_certificate_of_ours(certificate: Path) -> None:
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(certificate)
     with listener(HELLO, context) as port:
-        server, problem = spoken("127.0.0.1", port, 443)
+        server, problem = detect_http("127.0.0.1", port, 443)
     assert server is None
     assert problem.startswith("TLS: ")
 
@@ -275,7 +275,7 @@ def test_tls_that_wants_a_certificate_of_ours(certificate: Path) -> None:
 )
 def test_what_a_port_speaks(talk: Talk, spoken_http: bool) -> None:
     with listener(talk) as port:
-        assert (spoken("127.0.0.1", port, 80)[0] is not None) == spoken_http
+        assert (detect_http("127.0.0.1", port, 80)[0] is not None) == spoken_http
 
 
 def test_who_waits_on_for_more_speaks_no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,7 +289,7 @@ def test_who_waits_on_for_more_speaks_no_tls(monkeypatch: pytest.MonkeyPatch) ->
             silent(connection)
 
     with listener(talk) as port:
-        assert spoken("127.0.0.1", port, 6379)[0] is None
+        assert detect_http("127.0.0.1", port, 6379)[0] is None
     assert begun == [b"G", b"\x16", b"G"]
 
 
@@ -305,7 +305,7 @@ def test_plain_http_refused_on_a_port_for_tls(certificate: Path) -> None:
             says(b"HTTP/1.1 400 Bad Request\r\n\r\nThe plain HTTP request was sent to HTTPS port")(connection)
 
     with listener(talk) as port:
-        server, _ = spoken("127.0.0.1", port, 8443)
+        server, _ = detect_http("127.0.0.1", port, 8443)
     assert server is not None
     assert server.secure
     assert server.authority == "localhost:8443"
@@ -322,7 +322,7 @@ def test_a_listener_whose_app_is_not_up_yet_gets_another_chance() -> None:
         HELLO(connection)
 
     with listener(talk) as port:
-        assert spoken("127.0.0.1", port, 80)[0] is not None
+        assert detect_http("127.0.0.1", port, 80)[0] is not None
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 from docker_slim_plugin.model.observation import ProbeResult
 from docker_slim_plugin.observe.probes import crawl, http, probe
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe
-from docker_slim_plugin.observe.probes.probe import SKIPPED, ProbePlan, answered, host_exec, run_probes
+from docker_slim_plugin.observe.probes.probe import SKIPPED, ProbePlan, host_exec, replayable_requests, run_probes
 from docker_slim_plugin.observe.probes.readiness import Target
 
 
@@ -192,5 +192,5 @@ def test_what_was_answered_is_what_is_asked_again() -> None:
         ProbeResult(kind="exec", target="GET 1/", ok=True, status=0),
     )
     good = HttpProbe("GET", 80, "/", 200), HttpProbe("POST", 8080, "/a?b=/c d", 500)
-    assert answered(results, ended=False) == (good, frozenset({25}))
-    assert answered(results, ended=True)[0] == (*good, HttpProbe("GET", 81, "/"))
+    assert replayable_requests(results, ended=False) == (good, frozenset({25}))
+    assert replayable_requests(results, ended=True)[0] == (*good, HttpProbe("GET", 81, "/"))

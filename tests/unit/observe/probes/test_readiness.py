@@ -15,7 +15,7 @@ from docker_slim_plugin.observe.probes.readiness import (
     Readiness,
     Target,
     container_pids,
-    is_secluded,
+    is_loopback_only,
     listening,
     processor_seconds,
     wait_ready,
@@ -92,8 +92,8 @@ def test_who_listens_for_himself_alone() -> None:
     for host, secluded in (("127.0.0.1", True), ("127.3.2.1", True), ("0.0.0.0", False), ("::1", True), ("::", False)):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.create_server((host, 0), family=family) as server:
-            assert is_secluded(os.getpid(), server.getsockname()[1]) == secluded, host
-    assert not is_secluded(os.getpid(), 0)
+            assert is_loopback_only(os.getpid(), server.getsockname()[1]) == secluded, host
+    assert not is_loopback_only(os.getpid(), 0)
 
 
 def test_udp_and_connections_are_no_listeners(port: int) -> None:
