@@ -15,7 +15,7 @@ from docker_slim_plugin.errors import SlimError
 OLDEST_API = (1, 41)
 TIMEOUT = 600
 """Seconds that an answer of the engine may take."""
-_OTHERS = {"podman engine": "Podman", "rootlesskit": "a rootless engine"}
+_OTHER_ENGINES = {"podman engine": "Podman", "rootlesskit": "a rootless engine"}
 """What may answer in a Docker Engine's place, by a component that it names."""
 
 
@@ -39,7 +39,7 @@ def endpoint(global_options: Sequence[str]) -> str:
     return str(found.Host or "unix:///var/run/docker.sock")
 
 
-def reach(address: str) -> DockerClient:
+def connect_client(address: str) -> DockerClient:
     """Return a client of the engine at `address`; SlimError when it is not there, not local, or too old."""
     if not address.startswith("unix://"):
         raise SlimError(
@@ -54,9 +54,9 @@ def reach(address: str) -> DockerClient:
         ) from error
     version = client.version()
     for component in version.get("Components") or ():
-        if other := _OTHERS.get(component["Name"].lower()):
+        if other_engine := _OTHER_ENGINES.get(component["Name"].lower()):
             raise SlimError(
-                f"cannot slim on {other} ({address}): a Docker Engine that runs as root is needed",
+                f"cannot slim on {other_engine} ({address}): a Docker Engine that runs as root is needed",
                 hint="docker context use default; unset DOCKER_HOST",
             )
     api = tuple(int(part) for part in version["ApiVersion"].split("."))

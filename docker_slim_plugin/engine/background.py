@@ -17,5 +17,5 @@ def background(engine: Engine) -> Iterator[ThreadPoolExecutor]:
             yield pool
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            engine.abandon()
+            engine.remove_containers()
             raise

@@ -19,7 +19,7 @@ from docker.errors import APIError, NotFound
 
 from docker_slim_plugin.engine.gate import GATE_NAME, GATE_PATH, GATES
 from docker_slim_plugin.engine.in_flight import InFlight
-from docker_slim_plugin.engine.sdk_errors import Blocks, translated
+from docker_slim_plugin.engine.sdk_errors import IteratorStream, translate_errors
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.kernel import overlay_upperdir
 from docker_slim_plugin.kernel.root_mount import lower_directories
@@ -39,7 +39,7 @@ INIT_LAYER = (
 )
 """What the engine makes in every container where the image has no such name (moby, daemon/initlayer)."""
 
-_PATIENCE = 20
+_REMOVE_SECONDS = 20
 """Seconds for a removal that has begun already."""
 
 
@@ -52,11 +52,11 @@ class Container:
     in_flight: InFlight
     id: str
 
-    @translated
+    @translate_errors
     def start(self) -> None:
         self.api.start(self.id)
 
-    @translated
+    @translate_errors
     def attributes(self) -> dict[str, Any]:
         return dict(self.api.inspect_container(self.id))
 
@@ -69,7 +69,7 @@ class Container:
         address = f"{api.base_url}/v{api.api_version}/containers/{self.id}/archive"
         return bool(api.head(address, params={"path": GATE_PATH}).status_code == requests.codes.ok)
 
-    @translated
+    @translate_errors
     def put_first_gate(self) -> None:
         """Lay the gate into a new container; SlimError when the image has such a name: one would hide the other."""
         if self._has_gate():
@@ -77,15 +77,15 @@ class Container:
                 f"cannot trace an image that has a file of its own at {GATE_PATH}",
                 hint="build the image without it: docker slim needs that name for its own program",
             )
-        self._lay_gate()
+        self._copy_gate()
 
-    @translated
+    @translate_errors
     def put_gate(self) -> None:
         """Lay the gate into the container's own file system, unless it is there."""
         if not self._has_gate():
-            self._lay_gate()
+            self._copy_gate()
 
-    def _lay_gate(self) -> None:
+    def _copy_gate(self) -> None:
         archive = io.BytesIO()
         program = GATES[os.uname().machine].elf()
         with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -94,7 +94,7 @@ class Container:
             tar.addfile(member, io.BytesIO(program))
         self.api.put_archive(self.id, "/", archive.getvalue())
 
-    @translated
+    @translate_errors
     def kill(self, signal: str | None = None) -> None:
         """Send a signal; a container that has ended already is none the worse."""
         try:
@@ -103,7 +103,7 @@ class Container:
             if error.status_code not in (404, 409) and "not running" not in str(error):
                 raise
 
-    @translated
+    @translate_errors
     def wait(self, seconds: float) -> int | None:
         """Return the exit status, or None when it still runs after `seconds`."""
         try:
@@ -117,12 +117,12 @@ class Container:
 
     def logs(self, lines: int | str = "all") -> str:
         """Return standard output and error as they came, bounded to LOG_BYTES."""
-        return self._logged(stdout=True, stderr=True, lines=lines)
+        return self._read_logs(stdout=True, stderr=True, lines=lines)
 
-    @translated
-    def _logged(self, *, stdout: bool, stderr: bool, lines: int | str = "all") -> str:
+    @translate_errors
+    def _read_logs(self, *, stdout: bool, stderr: bool, lines: int | str = "all") -> str:
         data = bytearray()
-        for block in self.api.logs(self.id, stdout=stdout, stderr=stderr, tail=lines, stream=True, follow=False):
+        for block in self.api.logs(self.id, stdout=stdout, stderr=stderr, tail=lines, stream=True, attach=False):
             data += block
             if len(data) >= LOG_BYTES:
                 break
@@ -130,9 +130,9 @@ class Container:
 
     def output(self) -> str:
         """Return standard output and, behind it, standard error: which came when is chance, as they are two pipes."""
-        return self._logged(stdout=True, stderr=False) + self._logged(stdout=False, stderr=True)
+        return self._read_logs(stdout=True, stderr=False) + self._read_logs(stdout=False, stderr=True)
 
-    @translated
+    @translate_errors
     def changes(self) -> dict[str, int]:
         """Return how the container's files differ from its image's: {path: 0 changed, 1 added, 2 deleted}.
 
@@ -140,53 +140,53 @@ class Container:
         Nothing of the image's may have run in it: then its upper directory tells the same, in no time.
         """
         attributes = self.attributes()
-        below = (attributes.get("GraphDriver") or {}).get("Data") or {}
-        lower = str(below.get("LowerDir", "")).split(":")
+        driver_data = (attributes.get("GraphDriver") or {}).get("Data") or {}
+        lower = str(driver_data.get("LowerDir", "")).split(":")
         init = lower[0]
         if not init and (directories := lower_directories(attributes["State"]["Pid"] or 0)):
             init = str(directories[0])
         found = {"/": 0, "/dev": 0, "/etc": 0}
         found |= {path: 1 for path in INIT_LAYER if not init or overlay_upperdir.is_in([init], path)}
-        place = below.get("UpperDir")
-        own = overlay_upperdir.changes(place, lower) if place else None
+        upper = driver_data.get("UpperDir")
+        own = overlay_upperdir.changes(upper, lower) if upper else None
         if own is None:
             own = {change["Path"]: int(change["Kind"]) for change in self.api.diff(self.id) or []}
         return found | own
 
-    @translated
+    @translate_errors
     def execute(
-        self, argv: Sequence[str], follow: Callable[[int], None] | None = None, deadline: float = math.inf
+        self, argv: Sequence[str], attach: Callable[[int], None] | None = None, deadline: float = math.inf
     ) -> tuple[int, str]:
         """Run argv as `docker exec` would; return its exit status and what `output` would (bounded).
 
-        With `follow` it is started at the gate, and `follow` is called with the host pid that waits there. What has
+        With `attach` it is started at the gate, and `attach` is called with the host pid that waits there. What has
         not ended at the `deadline` (time.monotonic()) is killed.
         """
         api = self.api
-        if follow:
+        if attach:
             self.put_gate()
-        command = [GATE_PATH, *argv] if follow else list(argv)
-        identity = api.exec_create(self.id, command)["Id"]
-        stream = api.exec_start(identity, stream=True, demux=True)
-        if follow:
+        command = [GATE_PATH, *argv] if attach else list(argv)
+        exec_id = api.exec_create(self.id, command)["Id"]
+        stream = api.exec_start(exec_id, stream=True, demux=True)
+        if attach:
             pid = 0
             while not pid:
-                state = api.exec_inspect(identity)
+                state = api.exec_inspect(exec_id)
                 if not state["Running"] and state["ExitCode"] is not None:
                     break
                 pid = int(state["Pid"] or 0)
             if pid:
-                follow(pid)
-        written = bytearray(), bytearray()
-        with self._killed_at(deadline, identity) as killed:
+                attach(pid)
+        streams = bytearray(), bytearray()
+        with self._kill_at(deadline, exec_id) as killed:
             for blocks in stream:
-                for data, block in zip(written, blocks, strict=True):
+                for data, block in zip(streams, blocks, strict=True):
                     data.extend((block or b"")[: max(0, LOG_BYTES - len(data))])
-        written[1].extend(b"\nit did not end in time" if killed else b"")
-        return int(api.exec_inspect(identity)["ExitCode"] or 0), os.fsdecode(b"".join(written))
+        streams[1].extend(b"\nit did not end in time" if killed else b"")
+        return int(api.exec_inspect(exec_id)["ExitCode"] or 0), os.fsdecode(b"".join(streams))
 
     @contextmanager
-    def _killed_at(self, deadline: float, identity: str) -> Iterator[list[int]]:
+    def _kill_at(self, deadline: float, exec_id: str) -> Iterator[list[int]]:
         """Kill what was executed, and all that it started, when the deadline passes within the block.
 
         Yield the list of the pids that were killed.
@@ -195,7 +195,7 @@ class Container:
 
         def kill() -> None:
             with suppress(APIError, requests.RequestException, psutil.NoSuchProcess):
-                pid = int(self.api.exec_inspect(identity)["Pid"] or 0)
+                pid = int(self.api.exec_inspect(exec_id)["Pid"] or 0)
                 first = psutil.Process(pid)
                 for process in (first, *first.children(recursive=True)) if pid else ():
                     process.kill()
@@ -212,15 +212,15 @@ class Container:
     @contextmanager
     def export(self) -> Iterator[BinaryIO]:
         """Yield the tar stream that `docker export` gives."""
-        response = translated(self.api.export)(self.id, chunk_size=None)
-        with io.BufferedReader(Blocks(response), 1 << 20) as stream:
+        response = translate_errors(self.api.export)(self.id, chunk_size=None)
+        with io.BufferedReader(IteratorStream(response), 1 << 20) as stream:
             yield stream
 
-    @translated
+    @translate_errors
     def commit(self, reference: str) -> None:
         """Write an image of what is in it now, as `docker commit` does."""
         repository, _, tag = reference.rpartition(":")
-        self.in_flight.answer(lambda: self.api.commit(self.id, repository, tag))
+        self.in_flight.run(lambda: self.api.commit(self.id, repository, tag))
 
     def remove(self) -> None:
         """Remove it and its anonymous volumes, running or not; it is gone afterwards, whoever has begun with it."""
@@ -235,4 +235,4 @@ class Container:
                 text = f"cannot remove the container {self.id[:12]}: {error}"
                 raise SlimError(text, hint="docker slim prune") from error
             with suppress(requests.RequestException):
-                api.wait(self.id, timeout=_PATIENCE, condition="removed")
+                api.wait(self.id, timeout=_REMOVE_SECONDS, condition="removed")

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_CLIENTS_OWN = re.compile(
+_CLIENT_VARIABLES = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|PWD|TERM|TZ|TMPDIR|COLUMNS|LINES|HOSTNAME|NO_COLOR|NOTIFY_SOCKET|HOSTALIASES"
     r"|LOCALDOMAIN|RES_OPTIONS|container|LANG|LANGUAGE|.*_PROXY"
     r"|(?:DOCKER|BUILDKIT|BUILDX|COMPOSE|MOBY|CONTAINERD|LD|LC|GLIBC|MALLOC|GO|CGO|SSL|XDG|SSH|GPG|OTEL|LISTEN|DBUS)_?.*",
@@ -25,7 +25,7 @@ MAX_LINE = 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class PassedEnvironment:
     """How docker create is called."""
 
     options: tuple[str, ...]
@@ -36,33 +36,33 @@ class Given:
 
 
 @contextmanager
-def given(options: Sequence[str]) -> Iterator[Given]:
+def pass_environment(options: Sequence[str]) -> Iterator[PassedEnvironment]:
     """Yield docker create's options without the values of --env, and what carries these."""
-    bare = {one.removeprefix("--env=") for one in options if one.startswith("--env=")}
-    kept: list[str] = []
+    inherited = {one.removeprefix("--env=") for one in options if one.startswith("--env=")}
+    remaining: list[str] = []
     environment: dict[str, str] = {}
     lines: list[str] = []
     for option in options:
         name, equals, value = option.removeprefix("--env=").partition("=")
-        carried = option.startswith("--env=") and equals and _NAME.fullmatch(name) and name not in bare
-        if carried and not _CLIENTS_OWN.fullmatch(name) and "\0" not in value:
+        has_value = option.startswith("--env=") and equals and _NAME.fullmatch(name) and name not in inherited
+        if has_value and not _CLIENT_VARIABLES.fullmatch(name) and "\0" not in value:
             environment[name] = value
-            kept.append(f"--env={name}")
-        elif carried and _fits_a_line(name, value):
+            remaining.append(f"--env={name}")
+        elif has_value and _fits_line(name, value):
             lines.append(f"{name}={value}\n")
         else:
-            kept.append(option)
+            remaining.append(option)
     if not lines:
-        yield Given(tuple(kept), environment)
+        yield PassedEnvironment(tuple(remaining), environment)
         return
     with open(os.memfd_create("env"), "wb") as file:
         file.write("".join(lines).encode())
         file.flush()
         os.lseek(file.fileno(), 0, os.SEEK_SET)
-        yield Given((*kept, f"--env-file=/dev/fd/{file.fileno()}"), environment, (file.fileno(),))
+        yield PassedEnvironment((*remaining, f"--env-file=/dev/fd/{file.fileno()}"), environment, (file.fileno(),))
 
 
-def _fits_a_line(name: str, value: str) -> bool:
+def _fits_line(name: str, value: str) -> bool:
     try:
         return len(f"{name}={value}".encode()) < MAX_LINE and not set("\n\r\0") & set(value)
     except UnicodeEncodeError:

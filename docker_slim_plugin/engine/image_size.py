@@ -20,7 +20,7 @@ def is_containerd(found: Mapping[str, Any]) -> bool:
     return bool(found.get("Descriptor")) or (found.get("GraphDriver") or {}).get("Name") == "overlayfs"
 
 
-def said(found: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> int:
+def reported(found: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> int:
     """Return the size of an image as well as the engine tells it."""
     unpacked = sum(int(step.get("Size") or 0) for step in history) if is_containerd(found) else 0
     return unpacked or int(found["Size"])

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, TypeVar
 
 R = TypeVar("R")
 
-PATIENCE_SECONDS = 30.0
+INTERRUPT_SECONDS = 30.0
 """How long an interrupt waits for an answer."""
 
 
@@ -25,7 +25,7 @@ class Upload:
         self._file = file
         self._size = file.seek(0, 2)
         file.seek(0)
-        self._is_cut = False
+        self._is_aborted = False
 
     def __len__(self) -> int:
         return self._size
@@ -34,23 +34,23 @@ class Upload:
         return iter(self._file)
 
     def read(self, size: int = -1) -> bytes:
-        if self._is_cut:
+        if self._is_aborted:
             raise ConnectionAbortedError("interrupted")
         return self._file.read(size)
 
-    def cut(self) -> None:
-        self._is_cut = True
+    def abort(self) -> None:
+        self._is_aborted = True
 
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
     """The requests of one run."""
 
-    unanswered: list[Future[Any]] = field(default_factory=list)
+    pending: list[Future[Any]] = field(default_factory=list)
     """What the engine may still make something of."""
 
-    def answer(self, ask: Callable[[], R], upload: Upload | None = None) -> R:
-        """Return what `ask` returns.
+    def run(self, request: Callable[[], R], upload: Upload | None = None) -> R:
+        """Return what `request` returns.
 
         An exception in this thread cuts the upload off, waits PATIENCE_SECONDS for the answer, and goes on.
         """
@@ -58,18 +58,18 @@ class InFlight:
 
         def work() -> None:
             try:
-                future.set_result(ask())
+                future.set_result(request())
             except BaseException as error:  # noqa: BLE001
                 future.set_exception(error)
 
-        self.unanswered.append(future)
+        self.pending.append(future)
         try:
             threading.Thread(target=work, name="request", daemon=True).start()
             return future.result()
         finally:
             if not future.done():
                 if upload:
-                    upload.cut()
-                wait([future], PATIENCE_SECONDS)
+                    upload.abort()
+                wait([future], INTERRUPT_SECONDS)
             if future.done():
-                self.unanswered.remove(future)
+                self.pending.remove(future)

@@ -20,7 +20,7 @@ class ImageMissing(SlimError):
     """There is no such image here."""
 
 
-def translated(function: Callable[P, R]) -> Callable[P, R]:
+def translate_errors(function: Callable[P, R]) -> Callable[P, R]:
     """Turn the SDK's errors into ours at the border."""
 
     @wraps(function)
@@ -28,14 +28,14 @@ def translated(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except APIError as error:
-            raise SlimError(f"cannot go on: docker says: {error.explanation or error}", hint=advice(error)) from error
+            raise SlimError(f"cannot go on: docker says: {error.explanation or error}", hint=hint_for(error)) from error
         except (DockerException, requests.RequestException) as error:
             raise SlimError(f"cannot talk to the Docker Engine: {error}", hint="docker info") from error
 
     return call
 
 
-def advice(error: APIError) -> str:
+def hint_for(error: APIError) -> str:
     text = str(error.explanation or error).lower()
     if "no space left" in text:
         return "docker system df; then free some space where the engine keeps its data"
@@ -48,12 +48,12 @@ def advice(error: APIError) -> str:
     return "docker slim doctor"
 
 
-def advice_on_space(text: str) -> str:
+def disk_space_hint(text: str) -> str:
     """Return what to do where the engine could not write."""
     return "docker system df; then free some space" if "space" in text else "docker info"
 
 
-class Blocks(io.RawIOBase):
+class IteratorStream(io.RawIOBase):
     """An iterator of bytes as a readable stream."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:

@@ -13,16 +13,16 @@ from pathlib import Path
 
 from docker_slim_plugin.errors import SlimError
 
-PLACE = Path("/run/docker-slim")
+LOCK_DIRECTORY = Path("/run/docker-slim")
 
 
-class Claim:
+class TagLock:
     """The claim on one name of an image, until it is closed."""
 
-    def __init__(self, reference: str, place: Path = PLACE) -> None:
+    def __init__(self, reference: str, directory: Path = LOCK_DIRECTORY) -> None:
         self._descriptor = -1
-        self._file = place / f"{hashlib.sha256(os.fsencode(reference)).hexdigest()[:32]}.lock"
-        self._descriptor = _locked(self._file, reference)
+        self._file = directory / f"{hashlib.sha256(os.fsencode(reference)).hexdigest()[:32]}.lock"
+        self._descriptor = _lock(self._file, reference)
 
     def close(self) -> None:
         """Give the name up; the file goes before the lock does, so that who waits for it knows."""
@@ -35,20 +35,20 @@ class Claim:
         self.close()
 
 
-def _locked(file: Path, reference: str) -> int:
+def _lock(file: Path, reference: str) -> int:
     """Return a descriptor that holds the lock; -1 where there is no place for locks. SlimError when it is taken."""
     try:
         file.parent.mkdir(mode=0o700, exist_ok=True)
         while True:
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            if _holds(descriptor, file, reference):
+            if _try_lock(descriptor, file, reference):
                 return descriptor
             os.close(descriptor)
     except OSError:
         return -1
 
 
-def _holds(descriptor: int, file: Path, reference: str) -> bool:
+def _try_lock(descriptor: int, file: Path, reference: str) -> bool:
     """Lock it, and tell whether it is still the file of that name: who had it may have removed it meanwhile."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -63,10 +63,10 @@ def _holds(descriptor: int, file: Path, reference: str) -> bool:
         return False
 
 
-def remove_stale(place: Path) -> tuple[str, ...]:
+def remove_stale(directory: Path) -> tuple[str, ...]:
     """Remove the files of claims whose process has been killed; return their names."""
     removed = []
-    for file in sorted(place.glob("*.lock")):
+    for file in sorted(directory.glob("*.lock")):
         with suppress(OSError), open(file, "rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             file.unlink()

@@ -1,6 +1,6 @@
-"""Driving one run of the app from outside: wait until it is up, probe it, wait until it is quiet, stop it.
+"""Control of one run of the app from outside: wait until it is ready, probe it, wait until it is quiet, stop it.
 
-The same for the source, which is watched meanwhile, and for the slim images, which are not.
+The same code runs the source image, which is traced meanwhile, and the slim images, which are not.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 import psutil
 
 from docker_slim_plugin.engine import Container
-from docker_slim_plugin.engine.secrets import hidden_result, hiding, secrets_of
+from docker_slim_plugin.engine.secrets import mask_result, masked_errors, secrets_of
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.observation import Access, RunResult
 from docker_slim_plugin.observe.launch import Launch
@@ -27,11 +27,15 @@ from docker_slim_plugin.observe.watcher.watcher import Watcher
 from docker_slim_plugin.progress import Progress
 
 STOP_SECONDS = 10.0
-"""docker stop's own grace."""
+"""The default grace period of docker stop, in seconds."""
 QUIET_SECONDS = 0.3, 1.0
-"""No new file for so long, and a run with its probes done is over: as long as these had taken, within these bounds."""
+"""A run whose probes are done ends after a time without a new file: the duration of the run so far, within these
+bounds.
+"""
 IDLE_SECONDS, REPLAY_IDLE_SECONDS = 10.0, 3.0
-"""Without a port or a probe to go by, the app must also have used no processor for so long; when tried again, less."""
+"""Without a listening port or a probe result, the app must also have used no CPU for this many seconds; less in a
+replay.
+"""
 IDLE_SHARE = 0.05
 WILDCARD_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104
 _TICK = 0.02
@@ -39,36 +43,36 @@ _TICK = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
-    """What is done to the running app."""
+    """How a run of the app is carried out."""
 
     launch: Launch
     probes: ProbePlan
     until: str
-    """probes, exit, enter, or seconds."""
+    """probes, exit, enter, or a number of seconds."""
     timeout: float
-    """Seconds that one run may take at most."""
+    """Maximum duration of one run, in seconds."""
     known_ports: frozenset[int] | None = None
-    """Ports that listened in the run of the source; None in that run itself."""
+    """Ports that listened in the run of the source image; None in that run itself."""
     known_ready: float = 0.0
-    """Seconds that it took the source to come up."""
+    """Seconds until the source image was ready."""
 
 
 @dataclass(slots=True)
 class RunMonitor:
-    """The run's senses, where it has some."""
+    """The tracer and the watcher of a run; None where one is not used."""
 
     tracer: TracerClient | None = None
     watcher: Watcher | None = None
     started: float = field(default_factory=time.monotonic)
     startup_accesses: tuple[Access, ...] = ()
-    """What had been seen by the time that the app was up."""
+    """The accesses seen by the time that the app was ready."""
 
     def accesses(self) -> tuple[Access, ...]:
-        """Return what has been seen so far."""
+        """Return the accesses seen so far."""
         return tuple(access for source in (self.tracer, self.watcher) if source for access in source.accesses())
 
     def last_new(self) -> float:
-        """Return when something was last seen for the first time (time.monotonic())."""
+        """Return the time (time.monotonic()) of the last access that was not seen before."""
         times = [self.started]
         if self.tracer:
             times.append(self.tracer.last_new)
@@ -77,7 +81,7 @@ class RunMonitor:
         return max(times)
 
     def show_progress(self, progress: Progress) -> None:
-        """Say how much has been seen, if anything is looked at."""
+        """Show the number of accesses, if anything is observed."""
         if self.tracer or self.watcher:
             progress.count(**self.counts())
 
@@ -97,13 +101,14 @@ def run(
     attach: Callable[[int], None] | None,
     progress: Progress,
 ) -> RunResult:
-    """Drive the app in a started container until `plan` says enough, then stop it; the same for source and slim.
+    """Run the app in a started container as `plan` says, then stop it; the same for source and slim images.
 
-    What it says of the values that it was given is hidden.
+    `attach` is called with the pid of each command that waits in the gate. Values of the app's variables are masked in
+    the result and in errors.
     """
     secrets = secrets_of(plan.launch.options, os.environ)
-    with hiding(secrets):
-        return hidden_result(_run(container, init, plan, monitor, attach, progress), secrets)
+    with masked_errors(secrets):
+        return mask_result(_run(container, init, plan, monitor, attach, progress), secrets)
 
 
 def _run(
@@ -158,7 +163,7 @@ def _run(
 
 
 def container_executor(container: Container, attach: Callable[[int], None] | None, deadline: float) -> Execute:
-    """Return how to run a command in the container, until the deadline at most."""
+    """Return a function that runs a command in the container, until the deadline at most."""
 
     def execute(command: str | Sequence[str]) -> tuple[int, str]:
         argv = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
@@ -170,9 +175,9 @@ def container_executor(container: Container, attach: Callable[[int], None] | Non
 def probe_target(
     container: Container, init: int, network: str, expected: tuple[int, ...], known: frozenset[int] | None = None
 ) -> Target:
-    """Return how the container is reached, where the app may listen on the `expected` ports.
+    """Return the addresses of the container, where the app may listen on the `expected` ports.
 
-    `known` are those worth asking, None where that is to be found out.
+    `known` are the ports that are worth probing, None when that has to be found out.
     """
     attributes = container.attributes()
     ports: dict[int, tuple[str, int]] = {}
@@ -208,7 +213,7 @@ def exit_result(container: Container) -> RunResult:
 def wait_until_quiet(
     until: str, monitor: RunMonitor, is_running: Callable[[], bool], init: int, deadline: float, *, idle: bool
 ) -> None:
-    """Wait until the run has shown what it has to show."""
+    """Wait until the end of the run as `until` defines it. With `idle`, the app must also be idle."""
     if until == "enter":
         while is_running() and time.monotonic() < deadline and not select.select([sys.stdin], [], [], 0.2)[0]:
             pass
@@ -237,22 +242,25 @@ def wait_until_quiet(
 
 
 def _exit_waiter(container: Container, init: int, tracer: TracerClient | None) -> Callable[[float], int | None]:
-    """Return how to wait for the app's exit status: from the tracer, which knows it first, or from the engine."""
+    """Return a function that waits for the app's exit status.
+
+    It asks the tracer, which knows the status first, or else the engine.
+    """
 
     def from_tracer(seconds: float) -> int | None:
         if tracer is None or not tracer.wait(lambda: init in tracer.wait_statuses, seconds):
             return None
         status = os.waitstatus_to_exitcode(tracer.wait_statuses[init])
-        # As a shell and docker say it.
+        # As the shell and docker report a signal: 128 plus its number.
         return status if status >= 0 else 128 - status
 
     return from_tracer if tracer is not None and tracer.is_attached(init) else container.wait
 
 
 def stop(container: Container, init: int, name: str, wait_for_exit: Callable[[float], int | None]) -> int | None:
-    """Stop the app as docker stop would; return its exit status, or None when it had to be killed.
+    """Stop the app as docker stop does; return its exit status, or None when it had to be killed.
 
-    PID 1 gets no signal that it has no handler for (pid_namespaces(7)), so it is not waited for in vain.
+    PID 1 receives no signal that it has no handler for (pid_namespaces(7)). In that case it is killed at once.
     """
     if _handles_signal(init, name):
         container.kill(name)

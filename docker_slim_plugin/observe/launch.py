@@ -1,6 +1,6 @@
-"""How the app is started: the request and the image's own configuration become options of `docker create`.
+"""The options of `docker create` that start the app, from the request and the image's configuration.
 
-Pure. The traced run and the runs of the slim images differ in nothing but the gate.
+Performs no I/O. The traced run and the runs of the slim images differ only in the gate.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from docker_slim_plugin.model.image import SourceImage
 
 _ALIASES = {"-p": "--publish", "-P": "--publish-all", "-v": "--volume", "-h": "--hostname", "--net": "--network"}
 _NOT_FOR_CREATE = frozenset({"--entrypoint", "--pull", "--platform", "--quiet", "--rm"})
-"""Said otherwise, or done already: the image is here, and named by its id."""
+"""Given in another way, or done already: the image is local, and named by its id."""
 _CONTAINER_ONLY = frozenset(
     (
         "--add-host",
@@ -56,7 +56,7 @@ _CONTAINER_ONLY = frozenset(
         "--workdir",
     )
 )
-"""Options that concern the one container alone."""
+"""Options that affect only the container itself."""
 MAX_PUBLISHED_PORTS = 50
 _PUBLISHED = re.compile(r"(?:.*:)?([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(\w+))?$")
 
@@ -66,30 +66,30 @@ class Launch:
     """One way to start the app, the same for the source and for each slim image."""
 
     options: tuple[str, ...]
-    """Of docker create: the user's and our published ports; without --entrypoint."""
+    """Options of docker create: those of the user and our published ports, without --entrypoint."""
     entrypoint: tuple[str, ...] | None
-    """The user's --entrypoint, None where the image's own holds."""
+    """The user's --entrypoint; None when that of the image is used."""
     command: tuple[str, ...]
-    """What the user wrote behind IMAGE."""
+    """The arguments after IMAGE."""
     argv: tuple[str, ...]
-    """What the container runs in the end."""
+    """The argv that the container executes."""
     ports: tuple[int, ...]
     """TCP ports that the app is expected to listen on: exposed by the image or published by the user."""
     network: str
     stop_signal: str
     shareable: bool
-    """Whether two such containers can run at the same time: no option names something of the host's."""
+    """Whether two such containers can run at the same time: no option names a resource of the host."""
     healthcheck: tuple[str, ...] | None
-    """argv of the image's HEALTHCHECK, as docker would run it."""
+    """argv of the health check, as docker would run it."""
 
     @property
     def read_only(self) -> bool:
-        """Whether nothing can be put into the container's own file system."""
+        """Whether the container's root file system is read-only."""
         return self._has_switch("--read-only")
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What of the user's options is not followed."""
+        """Warnings about options that are not supported."""
         said = "nothing is written to the app's standard input: --exec and --host-exec can ask it something"
         return (said,) if self._has_switch("--interactive") else ()
 
@@ -97,7 +97,7 @@ class Launch:
         return any(option in (switch, f"{switch}=true") for option in self.options)
 
     def gated_arguments(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return options and arguments of a container that waits at the gate, the real argv behind it."""
+        """Return options and arguments of a container that starts in the gate, with the real argv after the gate."""
         return (*self.options, "--entrypoint", GATE_PATH), self.argv
 
     def run_arguments(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -110,9 +110,9 @@ class Launch:
 def launch(
     source: SourceImage, options: Sequence[str], command: Sequence[str], extra_ports: Iterable[int] = ()
 ) -> Launch:
-    """Return how `docker run OPTIONS IMAGE COMMAND` starts the image; SlimError when it has nothing to run.
+    """Return how `docker run OPTIONS IMAGE COMMAND` starts the image; SlimError when there is no command to run.
 
-    The `extra_ports` ports are taken for exposed.
+    `extra_ports` are treated as exposed ports.
     """
     given = list(option_pairs(options))
     filled = [(name, value or "") for name, value in given]
@@ -135,7 +135,8 @@ def launch(
     publishes_all = any(name == "--publish-all" and value != "false" for name, value in given)
     if not publishes_all and network not in ("none", "host") and not network.startswith("container:"):
         wanted = [port for port in exposed if port not in published]
-        # An image may expose thousands (passive FTP, RTP), and each takes the engine a process and a rule.
+        # An image may expose thousands of ports (passive FTP, RTP), and each costs the engine a process and a firewall
+        # rule.
         added = [f"--publish=127.0.0.1::{port}" for port in wanted[:MAX_PUBLISHED_PORTS]]
     passed = tuple(token for name, value in given if name not in _NOT_FOR_CREATE for token in option_words(name, value))
     stop = next((value for name, value in reversed(given) if name == "--stop-signal"), None)
@@ -153,7 +154,7 @@ def launch(
 
 
 def option_pairs(options: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-    """Yield (name, value) of options that are written --name=value, or --name alone where they take no value."""
+    """Yield (name, value) of options of the form --name=value; the value is None for --name alone."""
     for option in options:
         name, equals, value = option.partition("=")
         yield _ALIASES.get(name, name), value if equals else None
@@ -164,7 +165,7 @@ def option_words(name: str, value: str | None) -> tuple[str, ...]:
 
 
 def exposed_ports(specifications: Sequence[str]) -> tuple[int, ...]:
-    """Return the TCP ports of specifications like "80", "80/tcp" or "8000-8002"; UDP and SCTP are left out."""
+    """Return the TCP ports of specifications like "80", "80/tcp" or "8000-8002", without UDP and SCTP."""
     return published_ports(specifications)
 
 
@@ -180,7 +181,7 @@ def published_ports(specifications: Sequence[str] | Iterator[str]) -> tuple[int,
 
 
 def _healthcheck(source: SourceImage, given: Sequence[tuple[str, str | None]]) -> tuple[str, ...] | None:
-    """Return the argv of the health check that holds: the user's, or the image's."""
+    """Return the argv of the health check in effect: the user's, or the image's."""
     if any(name == "--no-healthcheck" and value != "false" for name, value in given):
         return None
     command = next((value for name, value in reversed(given) if name == "--health-cmd"), None)

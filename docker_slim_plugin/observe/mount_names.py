@@ -1,7 +1,7 @@
-"""Mounts that the app makes itself: what a file is called in the image that a process calls by another name.
+"""The image's paths of files that the app names by other paths, because it has mounted parts of the image itself.
 
-A bind mount shows a part of the tree at another place, in the container's mount namespace or in one of the app's own
-(unshare(2): sandboxes, systemd's units). Which part it is and where it is shown, /proc tells of each process.
+A bind mount shows a part of the tree at another path, in the container's mount namespace or in one of the app's own
+(unshare(2): sandboxes, units of systemd). The mountinfo of each process tells which part, and where.
 """
 
 from __future__ import annotations
@@ -19,41 +19,41 @@ from docker_slim_plugin.kernel.mountinfo import Mount, mounts
 from docker_slim_plugin.kernel.root_mount import root_of
 
 MAX_NAMESPACES, MAX_MOUNTS = 256, 100_000
-"""Held at a time; who makes more has the first ones read again, or forgotten."""
+"""Maximum number of namespaces and mounts to cache; beyond it, namespaces are read again and mounts are forgotten."""
 MAX_LINKS = 40
-"""Symlinks in one lookup: path_resolution(7)."""
+"""Maximum number of symlinks in one lookup: path_resolution(7)."""
 
 
 class VisibleMount(NamedTuple):
-    """One mount, as the image's names have it."""
+    """A mount in a mount namespace, and what it shows of the image."""
 
     point: str
-    """Where it is, in its mount namespace."""
+    """The mount point in its mount namespace."""
     root: str | None
-    """What it shows of the image; None where that is another file system."""
+    """The directory of the image that is mounted; None for another file system."""
 
     def image_path(self, path: str) -> str | None:
-        """Return what a path in it is called in the image."""
+        """Return the image's path of a file in this mount, named by `path`; None when it is on another file system."""
         if self.root is None:
             return None
-        # What has been moved or unmounted since begins elsewhere, or at its own root.
+        # A path in a mount that has been moved or unmounted starts elsewhere, or at the root of the mount.
         inside = path == self.point or path.startswith(f"{self.point.rstrip('/')}/")
         rest = (path.removeprefix(self.point) if inside else path).lstrip("/")
         return f"{self.root.rstrip('/')}/{rest}" if rest else self.root
 
 
 class NamespaceView:
-    """What one mount namespace shows of the container's tree."""
+    """The view of the container's tree in one mount namespace."""
 
     def __init__(self, shown: Iterable[VisibleMount], *, is_complete: bool) -> None:
         self._by_point = {mount.point: mount for mount in shown}
         self.has_other_names = any(mount.root not in (None, mount.point) for mount in self._by_point.values())
-        """Whether any file is called otherwise than in the image."""
+        """Whether any file of the image has another path than in the image."""
         self.is_complete = is_complete
-        """Whether all of it was seen: not from within a chroot(2)."""
+        """Whether the view is complete, because it was not read inside a chroot(2)."""
 
     def image_path(self, path: str) -> str | None:
-        """Return what an absolute path, without links or ".." in it, is called in the image; None where it is not."""
+        """Return the image's path of an absolute path without symlinks and ".."; None when it is not in the image."""
         point = path
         while point not in self._by_point:
             if point == "/":
@@ -63,10 +63,13 @@ class NamespaceView:
 
 
 def visible_mounts(mounted: Iterable[Mount], tree: Mount, own_root: str) -> dict[int, VisibleMount]:
-    """Return the mounts that a process sees, by their ids; `tree` is the container's, `own_root` the process's root."""
+    """Return the mounts that a process sees, by id.
+
+    `tree` is the container's root mount, `own_root` the root of the process.
+    """
     found = {}
     for mount in mounted:
-        # In a chroot(2), mount points are told from there.
+        # In a chroot(2), mount points are relative to its root.
         point = mount.point if own_root == "/" else (own_root + mount.point).rstrip("/")
         prefix = tree.root.rstrip("/")
         ours = mount.device == tree.device and f"{mount.root}/".startswith(f"{prefix}/")
@@ -75,18 +78,21 @@ def visible_mounts(mounted: Iterable[Mount], tree: Mount, own_root: str) -> dict
 
 
 class _Namespace:
-    """A mount namespace, by the mountinfo of one of its processes, which can be read when that has ended, too."""
+    """A mount namespace, read from the mountinfo of one of its processes.
+
+    The open file stays readable after that process has ended.
+    """
 
     def __init__(self, pid: int, tree: Mount) -> None:
         self._tree = tree
         self._own_root = os.readlink(f"/proc/{pid}/root")
-        # Unbuffered: to be read again when it has changed.
+        # Unbuffered, because it is read again after changes.
         self._file = open(f"/proc/{pid}/mountinfo", "rb", buffering=0)  # noqa: SIM115
-        # It is pollable, as in the manual page proc_pid_mounts(5).
+        # The file supports poll(2): proc_pid_mounts(5).
         self._changes = select.poll()
         self._changes.register(self._file, select.POLLPRI)
         self.outdated = False
-        """Whether another process is to be asked: the root of this one may not be theirs any more (pivot_root(2))."""
+        """Whether another process must be read: pivot_root(2) may have given the others another root."""
         self.read()
 
     def read(self) -> None:
@@ -95,7 +101,7 @@ class _Namespace:
         self.view = NamespaceView(self.shown.values(), is_complete=self._own_root == "/")
 
     def has_changed(self) -> bool:
-        """Tell, once, whether anything has been mounted or unmounted since; it is `outdated` then for good."""
+        """Tell whether anything has been mounted or unmounted since the last call; then `outdated` stays set."""
         changed = bool(self._changes.poll(0))
         self.outdated |= changed
         return changed
@@ -105,10 +111,10 @@ class _Namespace:
 
 
 class MountNamespaces:
-    """The mount namespaces of a container's processes, read as they come up and again when they change."""
+    """The mount namespaces of a container's processes; read on first use, and again when they change."""
 
     def __init__(self, pid: int) -> None:
-        """Begin with a process that sees the container's tree as the image has it; OSError when it does not."""
+        """Use the root mount of `pid` as the container's tree; OSError when `pid` is in a chroot(2)."""
         with open(f"/proc/{pid}/mountinfo", "rb") as file:
             tree = root_of(file.read())
         if not tree:
@@ -116,9 +122,9 @@ class MountNamespaces:
         self._tree = tree
         self._cached: dict[int, _Namespace] = {}
         self._by_mount_id: dict[int, VisibleMount] = {}
-        """Every mount that was seen, by its id."""
+        """Every mount that was ever seen, by id."""
         self.unresolved = 0
-        """Files of which nobody could tell any more what they are called."""
+        """Number of opened files whose path in the image could not be determined."""
 
     def close(self) -> None:
         for cached in self._cached.values():
@@ -126,7 +132,7 @@ class MountNamespaces:
         self._cached.clear()
 
     def view(self, pid: int) -> NamespaceView:
-        """Return what `pid` sees; OSError when it has ended."""
+        """Return the view of `pid`; OSError when it has ended."""
         number = os.stat(f"/proc/{pid}/ns/mnt").st_ino
         cached = self._cached.get(number)
         current = cached and not (cached.has_changed() or cached.outdated)
@@ -145,14 +151,14 @@ class MountNamespaces:
         self._by_mount_id.update(namespace.shown)
 
     def opened_file_path(self, pid: int, descriptor: int, path: str) -> str:
-        """Return what a file that `pid` has opened, and that we have as `descriptor`, is called in the image.
+        """Return the image's path of a file that `pid` has opened; `descriptor` is our own descriptor of it.
 
-        `path` is what the kernel called it a moment ago.
+        `path` is the path that the kernel gave for it.
         """
         with contextlib.suppress(OSError):
             if not self.view(pid).has_other_names:
                 return path
-        # By its mount: that is the same where the process has ended, or something was mounted meanwhile.
+        # By mount id: that is valid even if the process has ended, or something was mounted meanwhile.
         with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as file:
             number = int(dict(line.split(":", 1) for line in file)["mnt_id"])
         for cached in self._cached.values():
@@ -165,7 +171,7 @@ class MountNamespaces:
 
 
 class _DirectoryWalk:
-    """Where a lookup stands in a process's root: each directory on the way down is open, none was found by a link."""
+    """The position of a lookup below a process's root: a stack of open directories, none reached by a symlink."""
 
     def __init__(self, pid: int, root: str) -> None:
         descriptor = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -176,7 +182,7 @@ class _DirectoryWalk:
         return self._steps[-1][0]
 
     def descend(self, name: str) -> str | None:
-        """Go to what is called `name` here; return where it leads to if it is a symlink, and None otherwise."""
+        """Go to the entry `name` of the current directory; return its target if it is a symlink, None otherwise."""
         path, directory = self._steps[-1]
         descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
         self._steps.append((f"{path}/{name}", descriptor))
@@ -196,14 +202,14 @@ class _DirectoryWalk:
 
 
 def lookup(pid: int, path: str, root: str, seen: NamespaceView) -> Iterator[tuple[str, bool]]:
-    """Yield what a path of `pid` leads through, by the image's names: (path, whether it is a symlink), the end last.
+    """Yield (path in the image, whether it is a symlink) for each symlink on the way of `path`, and for its end.
 
-    `path` starts where the mount namespace does and lies below `root`, that of the process. The kernel is asked, one
-    component at a time, and only for what is the image's: whoever serves another file system may be waiting for us.
+    `path` is absolute in the mount namespace of `pid` and lies below `root`, the root of the process. Each component is
+    looked up by the kernel on its own, and only on the image's file system: a lookup on another file system may block.
     """
     prefix = root.rstrip("/")
     if path.startswith(f"{prefix}/"):
-        # OSError: there is nothing of that name.
+        # OSError: no such file.
         with contextlib.suppress(OSError), contextlib.closing(_DirectoryWalk(pid, prefix)) as walk:
             yield from _lookup(walk, path.removeprefix(prefix), seen)
 

@@ -1,4 +1,4 @@
-"""Whether a traced run is one to build an image from; each refusal says what to do instead."""
+"""Checks whether a traced run is good enough to build an image from. Each error says what to do instead."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LOG_LINES, _LINE = 10, 300
 
 
 def check_run(source: SourceImage, exercise: Exercise, observations: Observations) -> tuple[str, ...]:
-    """Raise SlimError when the run shows no working app; return warnings about one that does."""
+    """Raise SlimError when the run shows no working app; return warnings otherwise."""
     result = observations.result
     if result.exit_status not in (None, 0):
         text = f"the app ended with status {result.exit_status}"
@@ -47,7 +47,7 @@ def check_run(source: SourceImage, exercise: Exercise, observations: Observation
         )
     warnings = [f"{probe.kind} {probe.target} failed on the original too: {probe.detail}" for probe in failed]
     if not exercise.exec_ and not exercise.host_exec:
-        # Who drives the app by other means knows what it speaks.
+        # The user probes the app by other means, and knows its protocol.
         warnings += [probe.detail for probe in result.probes if probe.kind == "http-skip"]
         warnings += refusal_warnings(exercise, result.probes)
     numbers = (port.partition("/")[0] for port in tcp_ports(source))
@@ -68,11 +68,11 @@ def check_run(source: SourceImage, exercise: Exercise, observations: Observation
 
 
 def check_http_answers(exercise: Exercise, probes: Sequence[ProbeResult]) -> None:
-    """Raise SlimError where a request that the user has asked for is not answered as it should be."""
+    """Raise SlimError when a request of the user does not get the expected response."""
     for asked in map(parse_http_probe, exercise.http):
         answers = [probe for probe in probes if probe.kind == "http" and _is_answer_to(asked, probe)]
         wrong = [probe for probe in answers if not probe.ok]
-        # Without a port it is asked wherever HTTP is spoken, and one of these is meant.
+        # Without a port the request goes to every HTTP server; one success is enough.
         if not wrong or (asked.port is None and len(wrong) < len(answers)):
             continue
         first = wrong[0]
@@ -98,7 +98,7 @@ def _corrected_probe(asked: HttpProbe, probe: ProbeResult) -> str:
 
 
 def refusal_warnings(exercise: Exercise, probes: Sequence[ProbeResult]) -> tuple[str, ...]:
-    """Return a warning for each port where a crawl got nothing but refusals: hardly anything of the app was asked."""
+    """Return a warning for each port where a crawl got error statuses only: then little of the app was exercised."""
     pages: dict[str, set[int]] = {}
     for probe in probes:
         if probe.kind == "http" and probe.ok and not exercise.http:
@@ -116,16 +116,16 @@ def tcp_ports(source: SourceImage) -> tuple[str, ...]:
 
 
 def is_lone_shell(source: SourceImage) -> bool:
-    """Tell whether what the image runs is a shell without anything to do: its last word, options aside, is one."""
+    """Tell whether the image runs a shell without a script: the last word of its argv is one, options aside."""
     argv = [*(source.config.get("Entrypoint") or ()), *(source.config.get("Cmd") or ())]
     words = [word for word in argv if not word.startswith("-")]
     return bool(words) and os.path.basename(words[-1]) in SHELLS
 
 
 def has_only_shells(observations: Observations) -> bool:
-    """Tell whether every program that was executed is a shell."""
+    """Tell whether every executed program is a shell."""
     names = {os.path.basename(access.path) for access in observations.accesses if access.kind is AccessKind.EXEC}
-    # The kernel opens the ELF interpreter for execution, too.
+    # The kernel opens the ELF interpreter for execution as well.
     programs = {name for name in names if not name.startswith("ld-") and name != GATE_NAME}
     return bool(programs & SHELLS) and programs <= SHELLS
 

@@ -1,4 +1,4 @@
-"""Watching a container that runs already: somebody else's, which is not to notice and must outlive us."""
+"""Observation of a container that runs already. It belongs to somebody else, must not be disturbed, and outlives us."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from docker_slim_plugin.progress import Progress
 def observe_running(
     container: Container, probes: ProbePlan, *, until: str, timeout: float, tracer: str, watch: str, progress: Progress
 ) -> Observations:
-    """Watch a running container, probe it, and let go of it as it was; return everything that was seen.
+    """Trace and probe a running container, then detach from it; return everything that was seen.
 
-    What its programs have open and mapped at that moment counts as seen. `until` is as of `docker slim run`.
+    Files that its programs have open and mapped at the start count as accesses. `until` is as for `docker slim run`.
     """
     attributes = container.attributes()
     init = running_pid(attributes)
@@ -63,7 +63,7 @@ def observe_running(
             result = exit_result(container)
         watcher.drain()
         monitor.show_progress(progress)
-    # Only now has the tracer said all: it tells the rest when it lets go.
+    # Only now are all messages read: the tracer sends the rest when it detaches.
     return Observations(
         accesses=(*(client.accesses() if client else ()), *watcher.accesses()),
         result=result,

@@ -1,6 +1,6 @@
-"""The door of observing: run the app in a held container, drive it, and return what was seen.
+"""The entry point of observation: starts the app in a container that waits in the gate, runs it, returns what was seen.
 
-What is done to it from outside is drive.py's.
+The control of the running app is in driver.py.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ START_SECONDS = 20.0
 
 
 class Restart(Exception):
-    """The run must be repeated with another tracer, or the result would not be the app's own."""
+    """The run must be repeated in another tracing mode, because tracing has changed what the app does."""
 
     def __init__(self, mode: str, reason: str, accesses: tuple[Access, ...]) -> None:
         super().__init__(reason)
         self.mode = mode
         self.accesses = accesses
-        """What was seen until then: the app asked for it, whatever became of it."""
+        """The accesses seen until then: the app made them in any case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observer:
-    """Runs apps and watches them, always in the same way."""
+    """Runs apps and observes them, always with the same settings."""
 
     engine: Engine
     tree: PristineTree
@@ -49,7 +49,7 @@ class Observer:
     def observe(self, image: str, plan: RunPlan, *, allow_failure: bool = False) -> Observations:
         """Run `image` as `plan` says and return everything that was seen.
 
-        A `allow_failure` one takes it as it comes when the app cannot be run: then that is the result.
+        With `allow_failure`, an app that cannot be run is a result and no error.
         """
         mode = "seccomp" if self.tracer == "auto" else self.tracer
         warnings: list[str] = []
@@ -72,7 +72,9 @@ class Observer:
                 gate_file = stack.enter_context(workspace(self.engine.run_id)) / GATE_NAME
                 write_gate(gate_file)
                 options = (*options, f"--volume={gate_file}:{GATE_PATH}:ro")
-            container = stack.enter_context(self.engine.container(options, image, argv, lingers=plan.launch.shareable))
+            container = stack.enter_context(
+                self.engine.container(options, image, argv, remove_in_background=plan.launch.shareable)
+            )
             if not plan.launch.read_only:
                 container.put_first_gate()
             monitor, first = self._run_monitored(container, plan, mode, allow_failure=allow_failure)
@@ -93,7 +95,7 @@ class Observer:
     def _run_monitored(
         self, container: Container, plan: RunPlan, mode: str, *, allow_failure: bool
     ) -> tuple[RunMonitor, Observations]:
-        """Start a container that has the gate; return its run's senses, and what they saw until it was stopped."""
+        """Start a container that has the gate; return the monitor and the observations of its run."""
         with contextlib.ExitStack() as stack:
             tracer = stack.enter_context(TracerClient(use_filter=mode == "seccomp", detach=mode == "off"))
             container.start()
@@ -138,7 +140,7 @@ class Observer:
 
 
 def _check_tracing(tracer: TracerClient, mode: str) -> None:
-    """Raise Restart when the way of tracing has changed what the app could do."""
+    """Raise Restart when tracing has changed what the app could do."""
     if tracer.has_exited:
         raise SlimError("cannot trust this run: the tracer ended before the app did", hint="try --tracer=off")
     if mode == "seccomp" and tracer.privilege_gains:

@@ -64,7 +64,7 @@ class PristineTree:
         self._stack.close()
 
     def _prepare(self) -> tuple[Rootfs, tuple[str, ...]]:
-        container = self._stack.enter_context(self._engine.held(self._source.id))
+        container = self._stack.enter_context(self._engine.gated_container(self._source.id))
         pid = find_gate(container.pid(), time.monotonic() + _START_SECONDS)
         if pid is None:
             raise SlimError("cannot find the container's process on this host", hint="docker slim doctor")

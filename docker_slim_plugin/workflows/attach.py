@@ -15,7 +15,7 @@ from docker_slim_plugin.workflows.steps.observe_runs import lost
 
 def attach(container: str, request: Request, progress: Progress) -> tuple[str, str, tuple[Trace, ...]]:
     """Observe a container that runs already, as it is; return a trace file's text, its image, and what is in it."""
-    found = Engine.connect(request.global_options).existing(container)
+    found = Engine.connect(request.global_options).find_container(container)
     image = str(found.attributes()["Image"])
     with opened(replace(request, image=image, force=True), progress) as job:
         probes = replace(drive_of(job.source, request.exercise(), job.sandbox).probes, crawl=False, healthcheck=None)

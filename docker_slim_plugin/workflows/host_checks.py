@@ -62,11 +62,11 @@ def _client() -> Check:
 
 
 def _engine(global_options: Sequence[str]) -> Iterator[Check]:
-    from docker_slim_plugin.engine import Engine, translated  # noqa: PLC0415 (the SDK: let the rest work without it)
+    from docker_slim_plugin.engine import Engine, translate_errors  # noqa: PLC0415 (the SDK: let the rest work without it)
 
     try:
         engine = Engine.connect(global_options)
-        info: Mapping[str, Any] = translated(engine.api.info)()
+        info: Mapping[str, Any] = translate_errors(engine.api.info)()
     except SlimError as error:
         yield _found("engine", ok=False, detail=str(error), fix=error.hint or "systemctl start docker")
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from docker_slim_plugin.engine.secrets import Discreet, hiding, secrets_of
+from docker_slim_plugin.engine.secrets import MaskingProgress, masked_errors, secrets_of
 from docker_slim_plugin.errors import VerificationFailed
 from docker_slim_plugin.image import file_outputs
 from docker_slim_plugin.model.request import Request
@@ -25,7 +25,7 @@ def slim(request: Request, progress: Progress) -> Report:
     file_outputs.check(request.outputs)
     given = loaded(request, progress)
     secrets = secrets_of(tuple(given_options(request, given)), os.environ)
-    with hiding(secrets), opened(request, Discreet(progress, secrets)) as job:
+    with masked_errors(secrets), opened(request, MaskingProgress(progress, secrets)) as job:
         traces = of_this_image(job, given) if request.traces else observed(job)
         with job.clock.step("resolve"):
             rootfs, notes = job.tree.wait()

@@ -1,4 +1,4 @@
-"""Asking a server for some pages, and for what they lead to on the same server, as a browser would; bounded."""
+"""A bounded crawl: requests some pages from a server, and the links on them to the same server, as a browser would."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from docker_slim_plugin.observe.probes.links import MAX_LINK, MAX_LINKS, Links
 
 MAX_PAGES = 100
 MAX_RESPONSE_LINKS = 2 * MAX_LINKS
-"""Of one answer."""
+"""Maximum number of links of one response."""
 MAX_SAME_PATH = 5
-"""Links to one path that differ in their query only: calendars and sorted tables have no end."""
+"""Maximum number of links to one path with different queries: calendars and sorted tables are endless."""
 MAX_SHOWN = 2000
-"""Bytes of a body that are kept as text."""
+"""Number of bytes of a body that are kept as text."""
 CRAWL_SECONDS, UNREADY_SECONDS, UNREADY_PAUSE = 10.0, 10.0, 0.3
 MIN_SECONDS, SLOWDOWN = 5.0, 4.0
-"""What is known to answer is waited for as much longer, and at least so long."""
+"""A request that the source answered may take this many times as long, and at least this many seconds."""
 UNREADY = (502, 503, 504)
-"""What a server says for an app behind it that is not up yet."""
+"""Statuses of a proxy whose backend is not ready yet."""
 WELL_KNOWN = ("/favicon.ico", "/robots.txt")
-"""What every browser and every crawler asks a site for, linked or not."""
+"""Paths that browsers and crawlers request from any site, linked or not."""
 Fetch = Callable[[Server, str, str, float], Response]
 LinkReader = Callable[[str, bytes], Links]
-"""Given a content type and a body, returns its links; where it does so is its own business."""
+"""Takes a content type and a body, and returns the links; it may do so in another process."""
 
 
 def crawl_server(
@@ -48,10 +48,10 @@ def crawl_server(
     fetch: Fetch = fetch,
     read: LinkReader = document.links,
 ) -> tuple[tuple[ProbeResult, ...], int]:
-    """Ask `server` what is asked of it, and `follow` redirects; with `crawl` links too, from / on.
+    """Send the `requested` requests to `server`, and `follow` redirects; with `crawl` also follow links, starting at /.
 
-    An app that is not up yet is waited for until `wait_until` ends (time.monotonic()). Return what came back, and how
-    many links were left for want of time or because there are too many.
+    An app that is not ready yet is retried until `wait_until` (time.monotonic()). Return the results, and the number of
+    links that were skipped because of the limits of time and number.
     """
     probes = {(one.method, one.path): one for one in requested}
     pending = deque([*probes, *([("GET", "/")] if crawl else [])])
@@ -90,13 +90,13 @@ def crawl_server(
 def _fetch_when_up(
     send: Callable[[float], Response], deadline: float, wait_until: float, probe: HttpProbe | None
 ) -> Response:
-    """Return the answer; where a server says that its app is not up yet, the one that it gives when patience ends."""
+    """Return the response; if the server's backend is not ready yet, retry until `wait_until`."""
     end = min(deadline, wait_until)
     known_seconds = probe.seconds if probe else 0.0
     timeout = min(RESPONSE_SECONDS, max(MIN_SECONDS, SLOWDOWN * known_seconds)) if known_seconds else RESPONSE_SECONDS
     while True:
         response = send(max(1.0, min(timeout, deadline - time.monotonic())))
-        # What is the right answer is not waited for to change.
+        # The expected status is accepted at once, even one that means "not ready".
         is_expected = probe is not None and response.status == probe.status
         if is_expected or response.status not in UNREADY or time.monotonic() > end:
             return response
@@ -108,7 +108,7 @@ def _name(path: str) -> str:
 
 
 def _result(target: str, response: Response, probe: HttpProbe | None, seconds: float) -> ProbeResult:
-    """Return an answer as a result; where nobody has said what it is to be, any below 500 is a good one."""
+    """Return a response as a result; without an expected status, any below 500 is good."""
     is_good = probe.accepts(response.status) if probe else 0 < response.status < 500
     return ProbeResult(
         kind="http",
@@ -122,19 +122,19 @@ def _result(target: str, response: Response, probe: HttpProbe | None, seconds: f
 
 
 def _body_excerpt(body: bytes) -> str:
-    """Return how a body begins, and what tells it from others."""
+    """Return the beginning of a body, and the digest of a long one, so that bodies can be compared."""
     text = os.fsdecode(body[:MAX_SHOWN])
     more = len(body) - MAX_SHOWN
     return text if more <= 0 else f"{text}... {more} bytes more, sha256 {hashlib.sha256(body).hexdigest()}"
 
 
 def redirect(server: Server, path: str, response: Response) -> list[str]:
-    """Return the path that an answer sends on to, if it is on the same server."""
+    """Return the target of a redirect, if it is on the same server."""
     return list(_same_server(server, path, [response.location] if response.location else []))
 
 
 def links(server: Server, path: str, response: Response, read: LinkReader = document.links) -> list[str]:
-    """Return the paths on the same server that an answer leads to: what it needs first, and each once."""
+    """Return the distinct paths on the same server that a response links to, assets first."""
     links_found = read(response.kind, response.body)
     try:
         base = urljoin(_url(server, path), links_found.base) if 0 < len(links_found.base) <= MAX_LINK else path
@@ -150,11 +150,11 @@ def _url(server: Server, path: str) -> str:
 
 
 def _same_server(server: Server, base: str, links_found: Iterable[str]) -> Iterator[str]:
-    """Yield path and query of those links that lead to the server itself, whatever it calls itself."""
+    """Yield path and query of those links that point to the server itself, by any of its names."""
     hosts = {"localhost", "127.0.0.1", "::1", server.host}
     ports = {None, server.port, server.host_port}
     start = base if "://" in base.partition("?")[0] else _url(server, base)
-    # Bounded once more: who has read them has read a hostile page.
+    # Bounded again: the links come from a process that has parsed hostile input.
     for link in islice(links_found, MAX_RESPONSE_LINKS):
         if len(link) > MAX_LINK:
             continue
@@ -163,6 +163,6 @@ def _same_server(server: Server, base: str, links_found: Iterable[str]) -> Itera
             same_server = parts.hostname in hosts and parts.port in ports and parts.scheme in ("http", "https")
         except ValueError:
             continue
-        # A read-only container shows it to an app that lists its root directory.
+        # In a read-only container the gate is visible to an app that lists its root directory.
         if same_server and parts.path != GATE_PATH and len(parts.path) + len(parts.query) < MAX_LINK:
             yield (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

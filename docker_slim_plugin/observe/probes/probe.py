@@ -1,4 +1,4 @@
-"""What is done to a running app from outside, and what comes back."""
+"""The probes of a running app from outside, and their results."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from docker_slim_plugin.observe.probes.readiness import Target, container_pids, 
 MAX_OUTPUT = 64 * 1024
 HEALTH_TRIES, HEALTH_PAUSE = 5, 0.3
 SKIPPED = "http-skip"
-"""Kind of a result that says what was not asked: a port, or links."""
+"""The kind of a result that tells what was not probed: a port, or links."""
 _PORT = re.compile(r"[0-9]{1,5}")
 _HTTP_TARGET = re.compile(r"([A-Z]+) ([0-9]{1,5})(/.*)", re.DOTALL)
-"""A result's target: METHOD PORT/PATH."""
+"""The target of a result: METHOD PORT/PATH."""
 Execute = Callable[[str | Sequence[str]], tuple[int, str]]
 """Runs a shell command line, or an argv, in the container; returns exit status and output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbePlan:
-    """What is done to a running app."""
+    """The probes to run."""
 
     http: tuple[HttpProbe, ...] = ()
     crawl: bool = True
     follow: bool = True
-    """Whether redirects are followed; where all that they lead to is asked itself, they need not be."""
+    """Whether redirects are followed; unnecessary if their targets are requested themselves."""
     exec_: tuple[str, ...] = ()
     host_exec: tuple[str, ...] = ()
     healthcheck: tuple[str, ...] | None = None
     links: LinkReader = links
-    """Reads the links of what a crawl meets."""
+    """Extracts the links from responses of a crawl."""
     foreign: frozenset[int] = frozenset()
-    """Ports that are known to speak something else."""
+    """Ports that are known to speak another protocol than HTTP."""
 
 
 def run_probes(target: Target, plan: ProbePlan, execute: Execute, deadline: float) -> tuple[ProbeResult, ...]:
-    """Do all that the plan says, in its order, and return what came back."""
+    """Run all probes of the plan in order, and return their results."""
     results = [*_http(target, plan, deadline)]
     for command in plan.exec_:
         status, output = execute(command)
@@ -93,7 +93,7 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
 
 
 def _silence_reason(target: Target, port: int, problem: str) -> str:
-    """Return why a port is not asked anything."""
+    """Return the reason why a port is not probed."""
     if problem and is_loopback_only(target.pid, port):
         return "listens on the container's loopback address alone"
     return f"does not speak HTTP ({problem})" if problem else "does not speak HTTP"
@@ -109,10 +109,10 @@ def _unanswered(request: HttpProbe, port: int | None, detail: str) -> ProbeResul
 
 
 def replayable_requests(results: Iterable[ProbeResult], *, ended: bool) -> tuple[tuple[HttpProbe, ...], frozenset[int]]:
-    """Return the HTTP requests that were answered, in their order, and the ports that speak something else.
+    """Return the HTTP requests that were answered, in their order, and the ports that speak another protocol.
 
-    That is what is asked when the app is tried again: a crawl has limits of time, and may find other links. Where the
-    app has `ended`, the first request that was not answered may be what ended it.
+    These are the requests to repeat with another image: a crawl has limits of time, and may find other links there. If
+    the app has `ended`, the first request without a response may have ended it, and is included.
     """
     requests, foreign = [], set()
     for result in results:
@@ -131,7 +131,7 @@ def replayable_requests(results: Iterable[ProbeResult], *, ended: bool) -> tuple
 
 
 def host_exec(command: str, target: Target, deadline: float) -> ProbeResult:
-    """Run a shell command on the host; it is told of the container by its environment, and ends at the deadline."""
+    """Run a shell command on the host until the deadline; environment variables tell it about the container."""
     environment = {
         **os.environ,
         "DOCKER_SLIM_CONTAINER": target.container,
@@ -151,7 +151,7 @@ def host_exec(command: str, target: Target, deadline: float) -> ProbeResult:
         except subprocess.TimeoutExpired:
             output = b"it did not end in time"
         finally:
-            # Its whole session, on an interrupt too: what it started must not outlive the run.
+            # Kill the whole session, on an interrupt too: processes of the command must not outlive the run.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
         process.wait()

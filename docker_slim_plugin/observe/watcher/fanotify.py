@@ -1,4 +1,4 @@
-"""What is opened and executed in a container's file system, as fanotify(7) tells: whoever does it."""
+"""The fanotify(7) event source: opens and execs in a container's file system, by any process."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ _DELETED = " (deleted)"
 
 
 class FanotifySource:
-    """One mark on the whole file system that is the container's root: its overlay, and no other container's.
+    """A fanotify group with one mark on the file system of the container's root.
 
-    Where the root is only a directory of a file system, the mark is on the mount: what else is in that file system is
-    the host's. Then nothing is seen of mounts that the app makes of its own root (unshare(1)). `directories` that are
-    opened count where no tracer tells of them.
+    That file system is the container's overlay, which no other container uses. Where the root is only a directory of a
+    file system, the mark is on the mount, because the rest of the file system is the host's. In that case mounts that
+    the app makes of its own root (unshare(1)) are not seen. With `directories`, opens of directories count; they are
+    needed without a tracer.
     """
 
     name = "fanotify"
@@ -47,7 +48,7 @@ class FanotifySource:
         with contextlib.suppress(OSError):
             self._mounts = MountNamespaces(pid)
         try:
-            # /proc/PID/root is the kernel's own link: no name of the image is looked up.
+            # /proc/PID/root is a magic link: no name of the image is looked up.
             mask = FAN_OPEN | FAN_OPEN_EXEC | (FAN_ONDIR if directories else 0)
             scope = FAN_MARK_FILESYSTEM if has_its_own(pid) else FAN_MARK_MOUNT
             fanotify_mark(self._group, FAN_MARK_ADD | scope, mask, f"/proc/{pid}/root")
@@ -94,7 +95,7 @@ class FanotifySource:
 
 
 def open_file_path(descriptor: int) -> str:
-    """Return the name of an open file; one that has been removed keeps the name that it had."""
+    """Return the path of an open file; for a removed file, the path that it had."""
     path = os.readlink(f"/proc/self/fd/{descriptor}")
     if path.endswith(_DELETED) and os.fstat(descriptor).st_nlink == 0:
         return path.removesuffix(_DELETED)

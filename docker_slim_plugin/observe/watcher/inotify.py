@@ -1,4 +1,4 @@
-"""What is opened in a container's file system, as inotify(7) tells: names, but not who."""
+"""The inotify(7) event source: paths opened in a container's file system, without the process."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class InotifySource:
                 self._add(path, descriptor)
         finally:
             os.close(root)
-        # The app still waits at its gate: what has been opened so far are the directories, by us.
+        # The app still waits in the gate: all events so far are our own opens of directories.
         with contextlib.suppress(BlockingIOError):
             while os.read(self._instance, _BUFFER):
                 pass
 
     def _add(self, path: str, descriptor: int) -> None:
         try:
-            # By descriptor: a name could be a link that leads out of the container by now.
+            # By descriptor: the path may by now be a symlink out of the container.
             watch = inotify_add_watch(self._instance, f"/proc/self/fd/{descriptor}", IN_OPEN | IN_ONLYDIR)
         except OSError as error:
             if error.errno != errno.ENOSPC:
@@ -80,12 +80,12 @@ class InotifySource:
 
 
 def directories(root: int) -> Iterator[tuple[str, int]]:
-    """Yield (path, descriptor) of every directory below `root` on the same file system; no link is followed."""
+    """Yield (path, descriptor) of every directory below `root` on the same file system; symlinks are not followed."""
     device = os.fstat(root).st_dev
     yield "", root
     directory = os.dup(root)
     try:
-        # Not os.fwalk(): it recurses, and how deep the tree is, is the image's choice. Nothing runs in it yet.
+        # Not os.fwalk(), which recurses: the image determines the depth of the tree. No process runs in it yet.
         pending = [("", _subdirectories(directory, device))]
         while pending:
             path, names = pending[-1]
@@ -96,7 +96,7 @@ def directories(root: int) -> Iterator[tuple[str, int]]:
             name = names.pop()
             directory = _open_directory(directory, name)
             yield f"{path}/{name}", directory
-            # No process names what lies deeper than a path can be long.
+            # No process can name a file below a path of this length.
             deeper = len(path) + len(name) < _PATH_MAX
             pending.append((f"{path}/{name}", _subdirectories(directory, device) if deeper else []))
     finally:
@@ -104,7 +104,7 @@ def directories(root: int) -> Iterator[tuple[str, int]]:
 
 
 def _subdirectories(directory: int, device: int) -> list[str]:
-    """Return the names of the directories in `directory` that lie on the same file system."""
+    """Return the names of the subdirectories that are on the same file system."""
     with os.scandir(directory) as found:
         return [
             entry.name
@@ -114,7 +114,7 @@ def _subdirectories(directory: int, device: int) -> list[str]:
 
 
 def _open_directory(directory: int, name: str) -> int:
-    """Close `directory` and return the directory `name` in it."""
+    """Close `directory` and return a descriptor of its subdirectory `name`."""
     subdirectory = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
     os.close(directory)
     return subdirectory

@@ -1,7 +1,7 @@
-"""The watcher: what is opened and executed in the container's file system, whoever does it.
+"""The watcher: records opens and execs in the container's file system, by any process.
 
-fanotify sees what ptrace cannot: io_uring, the kernel's own opens of ELF and #! interpreters, processes that came in by
-docker exec. Where it is refused, inotify watches every directory of the same tree, and knows names but not processes.
+fanotify sees what ptrace cannot: io_uring, the kernel's own opens of ELF and #! interpreters, and processes of docker
+exec. Where fanotify is refused, inotify watches every directory of the same tree; it reports paths, but no processes.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from docker_slim_plugin.observe.watcher.fanotify import FanotifySource
 from docker_slim_plugin.observe.watcher.inotify import InotifySource
 
 MAX_PATHS = 1_000_000
-"""Distinct paths held; more are counted as lost."""
+"""Maximum number of distinct paths; further ones count as lost."""
 _CHOICES = ("auto", "fanotify", "inotify", "off")
 
 
 class Source(Protocol):
-    """Where events come from."""
+    """A source of events."""
 
     name: str
 
     def fileno(self) -> int: ...
 
     def read(self) -> tuple[list[Access], int]:
-        """Return what has happened, and how many events were lost; empty when there is nothing at the moment."""
+        """Return the pending accesses, and the number of lost events; empty when nothing is pending."""
         ...
 
     def accuracy_warnings(self) -> tuple[str, ...]:
-        """Return warnings about what it cannot vouch for."""
+        """Return warnings about accesses that may be inaccurate."""
         ...
 
     def close(self) -> None: ...
 
 
 class Watcher:
-    """Collects what a source sees in a thread of its own; a context manager."""
+    """Collects the accesses of a source in a thread; a context manager."""
 
     def __init__(self, source: Source | None, warnings: tuple[str, ...] = ()) -> None:
         self._source = source
@@ -71,7 +71,7 @@ class Watcher:
         os.close(self._stop_write)
 
     def accuracy_warnings(self) -> tuple[str, ...]:
-        """Return warnings about what only a tracer would have seen better."""
+        """Return warnings about accesses that a tracer would have recorded accurately."""
         return self._source.accuracy_warnings() if self._source else ()
 
     def accesses(self) -> tuple[Access, ...]:
@@ -80,7 +80,7 @@ class Watcher:
             return tuple(self._seen.values())
 
     def drain(self) -> None:
-        """Take everything that has happened before this call: events lag behind what they tell of."""
+        """Read all events of accesses before this call, which may still be queued."""
         if self._source:
             while self._read_events():
                 pass
@@ -112,10 +112,10 @@ class Watcher:
 
 
 def open_watcher(pid: int, choice: str, *, alone: bool = False) -> Watcher:
-    """Return a watch on the root of the held container whose process is `pid`.
+    """Return a watcher of the root of the container whose process `pid` waits in the gate.
 
-    `choice` is auto, fanotify, inotify or off; auto takes the best that this host allows, and warns of less. One that
-    is `alone` has no tracer beside it.
+    `choice` is auto, fanotify, inotify or off; auto uses the best that this host allows, and warns if it is not
+    fanotify. With `alone` there is no tracer.
     """
     assert choice in _CHOICES
     if choice == "off":

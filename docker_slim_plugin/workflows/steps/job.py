@@ -82,7 +82,7 @@ def opened(request: Request, progress: Progress) -> Iterator[Job]:
     # Not before: how long a pull takes is the registry's business.
     clock.limit = request.timeout
     with (
-        engine.nothing_left(),
+        engine.cleanup(),
         Sandbox(request.timeout) as sandbox,
         PristineTree(engine, source, sandbox) as tree,
         workspace(engine.run_id) as directory,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin.engine.tag_locks import PLACE
+from docker_slim_plugin.engine.tag_locks import LOCK_DIRECTORY
 from tests.archives import reload
 from tests.cases.harness import SLIM
 from tests.faithful import left_behind
@@ -124,7 +124,7 @@ def test_the_later_of_two_runs_with_one_tag_is_refused() -> None:
     command = [*SLIM, "run", "-q", "--output=layered", "--tag", tag, "--until", "6", IMAGE]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as first:
         until = time.monotonic() + 60
-        lock = PLACE / f"{hashlib.sha256(tag.encode()).hexdigest()[:32]}.lock"
+        lock = LOCK_DIRECTORY / f"{hashlib.sha256(tag.encode()).hexdigest()[:32]}.lock"
         while not lock.exists() and time.monotonic() < until:
             time.sleep(0.05)
         second = slim("run", "-q", "--tag", tag, IMAGE)

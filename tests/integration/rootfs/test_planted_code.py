@@ -120,7 +120,7 @@ def large(alarm: Alarm, small: str, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="module")
 def held(small: str) -> Iterator[tuple[Container, int]]:
     engine = Engine.connect()
-    with engine.nothing_left(), engine.held(engine.image(small).id) as container:
+    with engine.cleanup(), engine.gated_container(engine.image(small).id) as container:
         pid = find_gate(container.pid(), time.monotonic() + 20)
         assert pid
         yield container, pid

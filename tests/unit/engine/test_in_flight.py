@@ -32,15 +32,15 @@ def interrupt_in(seconds: float) -> None:
 
 def test_an_answer_is_returned_and_forgotten() -> None:
     flights = InFlight()
-    assert flights.answer(lambda: 3) == 3
-    assert flights.unanswered == []
+    assert flights.run(lambda: 3) == 3
+    assert flights.pending == []
 
 
 def test_an_error_is_raised_where_it_was_asked() -> None:
     flights = InFlight()
     with pytest.raises(ZeroDivisionError):
-        flights.answer(lambda: 1 // 0)
-    assert flights.unanswered == []
+        flights.run(lambda: 1 // 0)
+    assert flights.pending == []
 
 
 def test_an_interrupt_waits_for_the_answer() -> None:
@@ -52,18 +52,18 @@ def test_an_interrupt_waits_for_the_answer() -> None:
 
     interrupt_in(0.1)
     with pytest.raises(Interrupt):
-        flights.answer(ask)
+        flights.run(ask)
     assert made == [1]
-    assert flights.unanswered == []
+    assert flights.pending == []
 
 
 def test_an_answer_that_never_comes_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     flights, end = InFlight(), threading.Event()
-    monkeypatch.setattr(in_flight, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(in_flight, "INTERRUPT_SECONDS", 0.2)
     interrupt_in(0.1)
     with pytest.raises(Interrupt):
-        flights.answer(lambda: end.wait(30))
-    assert len(flights.unanswered) == 1
+        flights.run(lambda: end.wait(30))
+    assert len(flights.pending) == 1
     end.set()
 
 
@@ -79,9 +79,9 @@ def test_an_upload_is_cut_off() -> None:
 
     interrupt_in(0.2)
     with pytest.raises(Interrupt):
-        flights.answer(send, upload)
+        flights.run(send, upload)
     assert 0 < sent < 1000
-    assert flights.unanswered == []
+    assert flights.pending == []
 
 
 def test_an_upload_is_a_file_of_known_size() -> None:
@@ -119,11 +119,11 @@ def test_a_run_of_which_something_may_come_stays_written_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, is_known: bool
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr(in_flight, "PATIENCE_SECONDS", 0.8)
+    monkeypatch.setattr(in_flight, "INTERRUPT_SECONDS", 0.8)
     api = Slow(seconds)
     engine = Engine(SimpleNamespace(api=api), "unix:///nowhere")
     interrupt_in(0.2)
-    with pytest.raises(Interrupt), engine.nothing_left(), engine.plain("image", ["-"]):
+    with pytest.raises(Interrupt), engine.cleanup(), engine.created_container("image", ["-"]):
         pass
     assert api.there == []
     assert run_registry.written_down() == ((engine.run_id,) if is_known else ())
@@ -132,6 +132,6 @@ def test_a_run_of_which_something_may_come_stays_written_down(
 def test_nothing_is_waited_for_where_nothing_was_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     engine = Engine(SimpleNamespace(api=Slow(60)), "unix:///nowhere")
-    with pytest.raises(ValueError, match="x"), engine.nothing_left():
+    with pytest.raises(ValueError, match="x"), engine.cleanup():
         raise ValueError("x")
     assert run_registry.written_down() == ()

@@ -33,10 +33,10 @@ class Recorder:
         self.stuck: dict[str, int] = {}
         """How often each still refuses to be removed."""
 
-    def ours(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    def owned_objects(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         return self._found
 
-    def nameless(self) -> list[dict[str, Any]]:
+    def dangling_images(self) -> list[dict[str, Any]]:
         theirs = [run for run in (DEAD, OURS, STRANGE) if f"nameless of {run}" not in self.removed]
         return [{"Id": f"nameless of {run}", "Labels": {LABEL: run}} for run in theirs]
 
@@ -52,9 +52,9 @@ class Recorder:
             [{"RepoTags": [tag for tag in one["RepoTags"] or () if tag != name]} for one in images],
         )
 
-    unname = remove
+    untag = remove
 
-    def container_of(self, identity: str) -> SimpleNamespace:
+    def container_by_id(self, identity: str) -> SimpleNamespace:
         return SimpleNamespace(remove=lambda: self.remove(identity))
 
 
@@ -63,7 +63,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(tag_locks, "PLACE", tmp_path / "claims")
+    monkeypatch.setattr(tag_locks, "LOCK_DIRECTORY", tmp_path / "claims")
     monkeypatch.setattr(leftovers, "SETTLE_SECONDS", 0.0)
     monkeypatch.setattr(leftovers, "_PAUSE", 0.0)
     for run in (DEAD, OURS):
@@ -125,7 +125,7 @@ def test_what_no_known_run_has_made_is_listed_and_stays(monkeypatch: pytest.Monk
 
 
 def test_one_that_cannot_be_removed_keeps_none_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leftovers, "LONGEST_SECONDS", 0.0)
+    monkeypatch.setattr(leftovers, "MAX_SECONDS", 0.0)
     name = f"docker-slim-run:{DEAD}-layered"
     found, removed = pruned(monkeypatch, {"first": DEAD, "second": DEAD}, (name,), {"first": 99})
     assert removed == ["second", name, f"nameless of {DEAD}"]
