@@ -1,4 +1,4 @@
-"""The Docker Engine: all that we ask of it, and the only place that knows its SDK."""
+"""The Docker Engine: all requests to it. No other package imports its SDK."""
 
 from docker_slim_plugin.engine.container import INIT_LAYER, Container
 from docker_slim_plugin.engine.engine import Engine

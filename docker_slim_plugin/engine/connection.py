@@ -32,7 +32,7 @@ class EngineConnection:
 
     @classmethod
     def connect(cls, global_options: Sequence[str] = ()) -> Self:
-        """Return the engine that docker would talk to; SlimError when it is not there, not local, or too old."""
+        """Return the engine that docker would use; SlimError when it is unreachable, remote, or too old."""
         address = endpoint(global_options)
         return cls(connect_client(address), address, tuple(global_options))
 
@@ -44,9 +44,9 @@ class EngineConnection:
         pass_fds: Sequence[int] = (),
         new_session: bool = False,
     ) -> subprocess.CompletedProcess[str]:
-        """Run the user's own docker client, with `extra_environment` in its environment and some of our descriptors.
+        """Run the user's docker client; it inherits the descriptors `pass_fds`.
 
-        One that runs `new_session` is not interrupted by a terminal's Ctrl-C.
+        With `new_session`, Ctrl-C in the terminal does not interrupt it.
         """
         client = os.environ.get("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND") or "docker"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_CLI_PLUGIN_")}

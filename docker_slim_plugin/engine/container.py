@@ -1,4 +1,4 @@
-"""A container, of ours or somebody else's: what we ask of it."""
+"""A container of an engine, and the requests about it."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ INIT_LAYER = (
     "/proc",
     "/sys",
 )
-"""What the engine makes in every container where the image has no such name (moby, daemon/initlayer)."""
+"""Files that the engine creates in every container if the image does not have them (moby, daemon/initlayer)."""
 
 _REMOVE_SECONDS = 20
-"""Seconds for a removal that has begun already."""
+"""Seconds to wait for a removal that another request has started."""
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container of ours."""
+    """A container."""
 
     api: Any
-    """The SDK's client."""
+    """The SDK's API client."""
     in_flight: InFlight
     id: str
 
@@ -71,7 +71,7 @@ class Container:
 
     @translate_errors
     def put_first_gate(self) -> None:
-        """Lay the gate into a new container; SlimError when the image has such a name: one would hide the other."""
+        """Copy the gate into a new container; SlimError when the image has a file at that path, which it would hide."""
         if self._has_gate():
             raise SlimError(
                 f"cannot trace an image that has a file of its own at {GATE_PATH}",
@@ -81,7 +81,7 @@ class Container:
 
     @translate_errors
     def put_gate(self) -> None:
-        """Lay the gate into the container's own file system, unless it is there."""
+        """Copy the gate into the container's file system, unless it is there."""
         if not self._has_gate():
             self._copy_gate()
 
@@ -96,7 +96,7 @@ class Container:
 
     @translate_errors
     def kill(self, signal: str | None = None) -> None:
-        """Send a signal; a container that has ended already is none the worse."""
+        """Send a signal, SIGKILL by default; no error if the container has ended already."""
         try:
             self.api.kill(self.id, signal)
         except APIError as error:
@@ -105,7 +105,7 @@ class Container:
 
     @translate_errors
     def wait(self, seconds: float) -> int | None:
-        """Return the exit status, or None when it still runs after `seconds`."""
+        """Return the exit status, or None when the container still runs after `seconds`."""
         try:
             return int(self.api.wait(self.id, timeout=max(seconds, 0.1))["StatusCode"])
         except requests.exceptions.ReadTimeout:
@@ -116,7 +116,7 @@ class Container:
             raise
 
     def logs(self, lines: int | str = "all") -> str:
-        """Return standard output and error as they came, bounded to LOG_BYTES."""
+        """Return standard output and error in the order of the log, at most LOG_BYTES."""
         return self._read_logs(stdout=True, stderr=True, lines=lines)
 
     @translate_errors
@@ -129,15 +129,18 @@ class Container:
         return os.fsdecode(bytes(data[:LOG_BYTES]))
 
     def output(self) -> str:
-        """Return standard output and, behind it, standard error: which came when is chance, as they are two pipes."""
+        """Return standard output followed by standard error.
+
+        Their relative order in time is not reproducible, because they are two pipes.
+        """
         return self._read_logs(stdout=True, stderr=False) + self._read_logs(stdout=False, stderr=True)
 
     @translate_errors
     def changes(self) -> dict[str, int]:
-        """Return how the container's files differ from its image's: {path: 0 changed, 1 added, 2 deleted}.
+        """Return the differences of the container's files to its image: {path: 0 changed, 1 added, 2 deleted}.
 
-        `docker diff` leaves out what the engine puts below every container (moby's initlayer): that is in here too.
-        Nothing of the image's may have run in it: then its upper directory tells the same, in no time.
+        Unlike `docker diff`, this includes the files that the engine creates in every container (moby's initlayer). No
+        process of the image may have run in the container: then its upperdir gives the same result much faster.
         """
         attributes = self.attributes()
         driver_data = (attributes.get("GraphDriver") or {}).get("Data") or {}
@@ -157,10 +160,11 @@ class Container:
     def execute(
         self, argv: Sequence[str], attach: Callable[[int], None] | None = None, deadline: float = math.inf
     ) -> tuple[int, str]:
-        """Run argv as `docker exec` would; return its exit status and what `output` would (bounded).
+        """Run argv like `docker exec`; return its exit status and output (at most LOG_BYTES per stream).
 
-        With `attach` it is started at the gate, and `attach` is called with the host pid that waits there. What has
-        not ended at the `deadline` (time.monotonic()) is killed.
+        Standard error follows standard output, as in `output`. With `attach`, the command starts in the gate, and
+        `attach` is called with the host pid that waits there. At the `deadline` (time.monotonic()) the command is
+        killed.
         """
         api = self.api
         if attach:
@@ -187,9 +191,9 @@ class Container:
 
     @contextmanager
     def _kill_at(self, deadline: float, exec_id: str) -> Iterator[list[int]]:
-        """Kill what was executed, and all that it started, when the deadline passes within the block.
+        """Kill the command and its descendants if the deadline passes within the block.
 
-        Yield the list of the pids that were killed.
+        Yield a list, to which the pids of killed processes are added.
         """
         killed: list[int] = []
 
@@ -211,22 +215,22 @@ class Container:
 
     @contextmanager
     def export(self) -> Iterator[BinaryIO]:
-        """Yield the tar stream that `docker export` gives."""
+        """Yield the tar stream of `docker export`."""
         response = translate_errors(self.api.export)(self.id, chunk_size=None)
         with io.BufferedReader(IteratorStream(response), 1 << 20) as stream:
             yield stream
 
     @translate_errors
     def commit(self, reference: str) -> None:
-        """Write an image of what is in it now, as `docker commit` does."""
+        """Create an image from the container's current files, like `docker commit`."""
         repository, _, tag = reference.rpartition(":")
         self.in_flight.run(lambda: self.api.commit(self.id, repository, tag))
 
     def remove(self) -> None:
-        """Remove it and its anonymous volumes, running or not; it is gone afterwards, whoever has begun with it."""
+        """Remove the container and its anonymous volumes, even if it runs; wait for a removal by another request."""
         api = self.api
         try:
-            # force: a tracee in ptrace-stop does not answer SIGTERM.
+            # force: a tracee in a ptrace-stop does not react to SIGTERM.
             api.remove_container(self.id, v=True, force=True)
         except NotFound:
             pass

@@ -35,7 +35,7 @@ class Engine(EngineImages):
     tag_locks: list[TagLock] = field(default_factory=list)
 
     def create(self, options: Sequence[str], image: str, argv: Sequence[str]) -> Container:
-        """Make a container with docker create's own options; nothing is started."""
+        """Create a container with options of docker create; it is not started."""
         with workspace(self.run_id) as directory, pass_environment(options) as call:
             file = directory / "cid"
             arguments = ["--cidfile", str(file), "--label", f"{LABEL}={self.run_id}", *call.options, image, *argv]
@@ -58,9 +58,9 @@ class Engine(EngineImages):
     def container(
         self, options: Sequence[str], image: str, argv: Sequence[str] = (), *, remove_in_background: bool = False
     ) -> Iterator[Container]:
-        """Yield a new container; it is gone afterwards, whatever happened inside.
+        """Yield a new container; it is removed afterwards in any case.
 
-        One that `remove_in_background` is removed while we go on, and gone when `cleanup` is left.
+        With `remove_in_background`, a thread removes it, and `cleanup` waits for that.
         """
         container = self.create(options, image, argv)
         try:
@@ -73,7 +73,7 @@ class Engine(EngineImages):
 
     @contextmanager
     def gated_container(self, image: str) -> Iterator[Container]:
-        """Yield a started container of `image` that waits at the gate and will never run."""
+        """Yield a started container of `image` that stays in the gate and never executes a program of the image."""
         with self.created_container(image, [GATE_PATH]) as container:
             container.put_first_gate()
             container.start()
@@ -81,7 +81,7 @@ class Engine(EngineImages):
 
     @contextmanager
     def created_container(self, image: str, entrypoint: Sequence[str]) -> Iterator[Container]:
-        """Yield a container without network or options, made but not started; it is removed while we go on."""
+        """Yield a created container without network or options that is not started; it is removed in the background."""
         created = self.in_flight.run(
             lambda: translate_errors(self.api.create_container)(
                 image,
@@ -103,21 +103,21 @@ class Engine(EngineImages):
         self.removals.append(self.remover.submit(container.remove))
 
     def container_by_id(self, identity: str) -> Container:
-        """Return the container with this id; the engine is not asked whether there is one."""
+        """Return the container with this id, without checking that it exists."""
         return Container(self.api, self.in_flight, identity)
 
     @translate_errors
     def find_container(self, name: str) -> Container:
-        """Return a container of somebody else's; SlimError when there is none."""
+        """Return the user's container with this name or id; SlimError when there is none."""
         try:
             return self.container_by_id(str(self.api.inspect_container(name)["Id"]))
         except NotFound as error:
             raise SlimError(f"cannot find the container {name!r}", hint="docker ps") from error
 
     def remove_containers(self) -> None:
-        """Remove every container of this run, so that whatever waits for one of them stops waiting.
+        """Remove every container of this run, so that all requests that wait for one of them return.
 
-        One that cannot be removed keeps none of the others; SlimError says so in the end.
+        A container that cannot be removed does not keep the others; SlimError is raised at the end.
         """
         failed: list[SlimError] = []
         for item in self._run_containers():
@@ -129,9 +129,9 @@ class Engine(EngineImages):
             raise failed[0]
 
     def _remove_everything(self) -> None:
-        """Remove every container and every unnamed or temporary image of this run."""
+        """Remove every container and every untagged or temporary image of this run."""
         self.remove_containers()
-        # What is being removed already, `remove_containers` does not wait for.
+        # `remove_containers` does not wait for removals that have started already.
         wait(self.removals)
         for image in self.dangling_images(f"{LABEL}={self.run_id}"):
             self.untag(image["Id"])
@@ -146,9 +146,9 @@ class Engine(EngineImages):
 
     @contextmanager
     def cleanup(self) -> Iterator[None]:
-        """Write this run down; wait for removals, and remove all of this run's containers when it fails.
+        """Register this run; at the end wait for removals, and on an error remove everything that the run has created.
 
-        A run of which something may be left stays written down.
+        A run that may have left something behind stays registered.
         """
         check()
         run_registry.write_down(self.run_id)
@@ -158,7 +158,7 @@ class Engine(EngineImages):
                 removal.result()
         except BaseException:
             self._remove_everything()
-            # What comes later than that is for `prune`, which must know whose it is.
+            # Anything that the engine creates later is removed by `prune`, which needs to know its run.
             if not self.in_flight.pending:
                 run_registry.forget(self.run_id)
             raise
@@ -169,10 +169,10 @@ class Engine(EngineImages):
                 self.tag_locks.pop().close()
 
     def lock_tag(self, reference: str) -> None:
-        """Keep other runs from writing this name until `cleanup` is left; SlimError where one is about to."""
+        """Lock a tag against other runs until the end of `cleanup`; SlimError where another run has locked it."""
         self.tag_locks.append(TagLock(reference))
 
     @translate_errors
     def owned_objects(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Return the API's records of all containers and temporary images that runs of docker slim own or left."""
+        """Return the API's records of all containers with our label and all images with a temporary name."""
         return list(self.api.containers(all=True, filters={"label": LABEL})), self.temporary_images()

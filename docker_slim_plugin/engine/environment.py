@@ -1,7 +1,7 @@
-"""The app's variables on their way to docker create: in its environment, as a command line is there for all to read.
+"""Passing of the app's environment variables to docker create without showing them on its command line.
 
-Those that docker's client would take for its own (PATH, HTTP_PROXY, DOCKER_HOST ...) come to it in a file that has no
-name. What neither can carry stays where it was.
+They are set in the environment of the docker client, since any user can read a command line. Variables that the client
+itself would use (PATH, HTTP_PROXY, DOCKER_HOST ...) are passed in a memfd as --env-file. Other options stay unchanged.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ _CLIENT_VARIABLES = re.compile(
     r"|(?:DOCKER|BUILDKIT|BUILDX|COMPOSE|MOBY|CONTAINERD|LD|LC|GLIBC|MALLOC|GO|CGO|SSL|XDG|SSH|GPG|OTEL|LISTEN|DBUS)_?.*",
     re.IGNORECASE,
 )
-"""Variables that programs, Go's runtime, or docker's client read for themselves."""
+"""Variables that programs, Go's runtime, or docker's client read themselves."""
 MAX_LINE = 60_000
-"""What the client takes of one line of a file (bufio.MaxScanTokenSize)."""
+"""Maximum length in bytes of a line that the client accepts in a file (bufio.MaxScanTokenSize)."""
 
 
 @dataclass(frozen=True, slots=True)
 class PassedEnvironment:
-    """How docker create is called."""
+    """The arguments, environment and descriptors for the docker client."""
 
     options: tuple[str, ...]
     environment: Mapping[str, str]
-    """On top of our own."""
+    """Variables to add to our own environment."""
     descriptors: tuple[int, ...] = ()
-    """That the client inherits."""
+    """Descriptors that the client inherits."""
 
 
 @contextmanager
 def pass_environment(options: Sequence[str]) -> Iterator[PassedEnvironment]:
-    """Yield docker create's options without the values of --env, and what carries these."""
+    """Yield docker create's options without the values of --env, and what carries the values."""
     inherited = {one.removeprefix("--env=") for one in options if one.startswith("--env=")}
     remaining: list[str] = []
     environment: dict[str, str] = {}

@@ -57,16 +57,16 @@ class EngineImages(EngineConnection):
         )
 
     def find(self, reference: str) -> SourceImage | None:
-        """Return the local image `reference`, None when there is none."""
+        """Return the local image `reference`, or None."""
         try:
             return self.image(reference)
         except ImageMissing:
             return None
 
     def source(self, reference: str, *, pull: str, platform: str, foreign: bool = False) -> SourceImage:
-        """Return the image, pulled as docker run would (`pull` is missing, always or never).
+        """Return the image, and pull it as docker run would (`pull` is missing, always or never).
 
-        SlimError when it is for another machine, unless it may be `foreign`.
+        SlimError when it is for another platform, unless it may be `foreign`.
         """
         found = self.find(reference)
         fits = found is not None and (not platform or matches_platform(found, platform))
@@ -94,14 +94,14 @@ class EngineImages(EngineConnection):
 
     @contextmanager
     def save_image(self, image: str) -> Iterator[BinaryIO]:
-        """Yield the tar stream that `docker save` gives of the image with this id."""
+        """Yield the tar stream of `docker save` for the image with this id."""
         blocks = translate_errors(self.api.get_image)(image, chunk_size=1 << 20)
         with io.BufferedReader(IteratorStream(iter(blocks)), 1 << 20) as stream:
             yield stream
 
     @translate_errors
     def load(self, archive: BinaryIO) -> None:
-        """Load an archive as `docker load` does."""
+        """Load an archive like `docker load`."""
         upload = Upload(archive)
         for answer in self.in_flight.run(lambda: list(self.api.load_image(upload, quiet=True)), upload):
             if "error" in answer:
@@ -110,10 +110,10 @@ class EngineImages(EngineConnection):
 
     @translate_errors
     def import_tar(self, tar: BinaryIO, changes: Sequence[str] = (), *, form: str) -> None:
-        """Import a tar as `docker import` does, under the temporary name of `form`."""
+        """Import a tar like `docker import`, with the temporary name of `form`."""
         asked = {"fromSrc": "-", "repo": TEMPORARY, "tag": self.temporary_tag(form), "changes": list(changes)}
         upload = Upload(tar)
-        # The SDK's own import waits for ever.
+        # The SDK's own import has no timeout.
         answer = self.in_flight.run(
             lambda: self.api.post(
                 f"{self.api.base_url}/v{self.api.api_version}/images/create",
@@ -134,24 +134,24 @@ class EngineImages(EngineConnection):
         return f"{self.run_id}-{form}"
 
     def temporary_name(self, form: str) -> str:
-        """Return the name under which an image lies until it is proved."""
+        """Return the name of an image until it has been verified."""
         return f"{TEMPORARY}:{self.temporary_tag(form)}"
 
     @translate_errors
     def tag_image(self, image: str, reference: str) -> None:
-        """Give an image a name; who had it before goes if it is the same but for the time of its making."""
+        """Tag an image; remove the previous image of that tag if it differs only in its creation time."""
         before = self.find(reference)
         repository, _, tag = reference.rpartition(":")
         self.api.tag(image, repository, tag, force=True)
         after = self.image(image)
         same = before is not None and (before.config, before.layers) == (after.config, after.layers)
         if before and same and before.id != after.id:
-            # Not forced: it may have other names, or containers.
+            # Not forced: the image may have other tags, or containers.
             with suppress(APIError):
                 self.api.remove_image(before.id, force=False)
 
     def untag(self, reference: str) -> None:
-        """Take a name away; the image goes with its last one."""
+        """Remove a tag; the image is removed with its last tag."""
         try:
             self.api.remove_image(reference, noprune=False, force=True)
         except (ImageNotFound, NotFound):
@@ -161,13 +161,13 @@ class EngineImages(EngineConnection):
 
     @translate_errors
     def dangling_images(self, label: str = LABEL) -> list[dict[str, Any]]:
-        """Return the API's records of images that were committed of containers of ours and have got no name.
+        """Return the API's records of untagged images that were committed from containers of ours.
 
-        A `docker commit` that we cut off goes on in the engine.
+        The engine completes a `docker commit` even if the request was interrupted.
         """
         return list(self.api.images(filters={"label": label, "dangling": True}))
 
     @translate_errors
     def temporary_images(self) -> list[dict[str, Any]]:
-        """Return the API's records of all images that have a temporary name of ours."""
+        """Return the API's records of all images with a temporary name."""
         return list(self.api.images(name=TEMPORARY))

@@ -1,7 +1,7 @@
-"""Requests to make something: an interrupt waits for the engine's answer, as the engine goes on with what it has got.
+"""Requests that create an object: after an interrupt, the run still waits for the engine's response.
 
-What it makes after we have looked would be left behind. So such a request is made by a thread of its own, which an
-interrupt does not reach.
+The engine completes a request that it has received. An object created after the cleanup would stay behind. Therefore
+such a request runs in a thread of its own, which an interrupt does not reach.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any, BinaryIO, TypeVar
 R = TypeVar("R")
 
 INTERRUPT_SECONDS = 30.0
-"""How long an interrupt waits for an answer."""
+"""Seconds that an interrupt waits for a response."""
 
 
 class Upload:
-    """A file that is sent; one that is cut off ends its request with an error, and the engine makes nothing of it."""
+    """A file to upload; an aborted upload fails the request, and the engine creates nothing."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -47,12 +47,12 @@ class InFlight:
     """The requests of one run."""
 
     pending: list[Future[Any]] = field(default_factory=list)
-    """What the engine may still make something of."""
+    """Requests without a response, from which the engine may still create an object."""
 
     def run(self, request: Callable[[], R], upload: Upload | None = None) -> R:
-        """Return what `request` returns.
+        """Run `request` in a thread, and return its result.
 
-        An exception in this thread cuts the upload off, waits PATIENCE_SECONDS for the answer, and goes on.
+        An exception in the calling thread aborts the upload, and waits up to INTERRUPT_SECONDS for the response.
         """
         future: Future[R] = Future()
 

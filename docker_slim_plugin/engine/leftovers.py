@@ -1,4 +1,4 @@
-"""What a killed run may have left: containers, temporary images, temporary files. `prune` removes what no run owns."""
+"""Removal of what killed runs have left behind: containers, temporary images and temporary files (`prune`)."""
 
 from __future__ import annotations
 
@@ -15,32 +15,34 @@ from docker_slim_plugin.host import run_registry
 from docker_slim_plugin.host.workspace import workspaces
 
 SETTLE_SECONDS, MAX_SECONDS = 1.0, 30.0
-"""A run that was killed may have asked the engine for something: looked for until nothing has come for so long."""
+"""A killed run may have a request pending in the engine: prune until nothing new appears for this long, at most so
+long.
+"""
 _PAUSE = 0.25
 _IMAGE = re.compile(rf"{TEMPORARY}:({run_registry.RUN_ID})-[\w-]+")
 
 
 @dataclass(slots=True)
 class Leftovers:
-    """What has been removed, in the order of its removal, and what has not."""
+    """What has been removed, in order, and what has not."""
 
     containers: list[str] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
-    """What bears our marks, and the id of no run that is written down: it may be anybody's, and stays."""
+    """Objects with our label or name, but of no registered run: they may belong to anybody, and are not removed."""
     failures: list[str] = field(default_factory=list)
-    """Why something is still there."""
+    """Reasons why objects could not be removed."""
 
     def count(self) -> int:
         return len(self.containers) + len(self.images) + len(self.files)
 
 
 def prune(engine: Engine) -> Leftovers:
-    """Remove what runs that are no more have left behind; runs that still go on keep theirs.
+    """Remove what runs that have ended have left behind; runs that are alive keep their objects.
 
-    Containers go first, then images, then files: an image cannot go before its containers. What cannot be removed is
-    said, and the rest goes all the same.
+    Containers are removed first, then images, then files: an image cannot be removed before its containers. A failure
+    is recorded, and the rest is removed nevertheless.
     """
     found = Leftovers()
     dead_runs = frozenset(run for run in run_registry.written_down() if not run_registry.is_alive(run))
@@ -63,7 +65,7 @@ def prune(engine: Engine) -> Leftovers:
 
 
 def _remove_all(engine: Engine, dead_runs: frozenset[str], found: Leftovers) -> None:
-    """Remove what is there of dead runs."""
+    """Remove the objects of dead runs that exist now."""
     containers, images = engine.owned_objects()
     for item in containers:
         if item["Labels"][LABEL] in dead_runs:

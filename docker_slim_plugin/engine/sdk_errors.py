@@ -1,4 +1,4 @@
-"""The border to docker's SDK: its errors become ours, with the next step; its blocks become a stream."""
+"""Adapters for docker's SDK: its errors become SlimError with a hint, its iterators of blocks become streams."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ R = TypeVar("R")
 
 
 class ImageMissing(SlimError):
-    """There is no such image here."""
+    """The image does not exist locally."""
 
 
 def translate_errors(function: Callable[P, R]) -> Callable[P, R]:
-    """Turn the SDK's errors into ours at the border."""
+    """Decorate a function so that errors of the SDK become SlimError."""
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -49,7 +49,7 @@ def hint_for(error: APIError) -> str:
 
 
 def disk_space_hint(text: str) -> str:
-    """Return what to do where the engine could not write."""
+    """Return a hint for an engine that could not write."""
     return "docker system df; then free some space" if "space" in text else "docker info"
 
 

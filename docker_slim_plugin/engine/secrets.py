@@ -1,8 +1,8 @@
-"""Secrets of a run: what of them is shown or kept, which is nothing.
+"""Masking of a run's secrets in everything that is shown or stored.
 
-The values of --env and --env-file reach the container and nobody else. Where a text of the run repeats one (a command,
-an answer, a log line), it says *** there; and so it does for the word behind a --password or its like. What is kept to
-be run again, a trace, names the variable instead, and takes the value from whoever runs it.
+The values of --env and --env-file reach only the container. In any other text of the run (a command, a response, a log
+line) a value is replaced by ***, and so is the word after --password and similar options. A trace, which is stored to
+be run again, contains the name of the variable instead; whoever runs it provides the value.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from docker_slim_plugin.progress import Progress
 
 MASK = "***"
 MIN_SECRET, MIN_SUBSTRING = 4, 8
-"""Characters: shorter values are no secrets but switches; values below the second are looked for as whole words."""
+"""Minimum length in characters: shorter values are switches and no secrets; values shorter than the second are masked
+as whole words only.
+"""
 MAX_ENV_FILE = 1 << 20
 _PORT = re.compile(r"[0-9]{1,5}")
 _SECRET_NAME = r"(?:pass(?:word|wd|phrase)?|pwd|token|secret|credentials?|(?:api|access|secret|private|auth)[-_]?key)"  # noqa: S105
@@ -41,21 +43,21 @@ _NAME_REFERENCE = re.compile(r"\*\*\*([A-Za-z_][A-Za-z0-9_]*)\*\*\*")
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The variables that a run is given."""
+    """The secrets among the variables of a run."""
 
     values: tuple[tuple[str, str], ...] = ()
-    """(NAME, VALUE) of those that are worth hiding, the longest value first."""
+    """(NAME, VALUE) of each secret, longest value first."""
 
     def mask(self, text: str) -> str:
-        """Return a text of the run without the values."""
+        """Return a text with the values masked."""
         return _values_pattern(self.values).sub(MASK, text) if self.values else text
 
     def mask_command(self, text: str) -> str:
-        """Return a command as it may be shown: without the values, and the words behind options for passwords."""
+        """Return a command with the values masked, and the words after options for passwords."""
         return _SECRET_ARGUMENT.sub(_mask_match, self.mask(text))
 
     def substitute_names(self, text: str) -> str:
-        """Return a text to be kept: each value is named, so that `substitute_values` can put it back."""
+        """Return a text with each value replaced by its name; `fill_values` reverses this."""
         names = {value: name for name, value in reversed(self.values)}
         return _values_pattern(self.values).sub(lambda match: f"***{names[match[0]]}***", text) if self.values else text
 
@@ -75,17 +77,17 @@ def _value_pattern(value: str) -> str:
 
 
 def secrets_of(options: Iterable[str], environment: Mapping[str, str]) -> Secrets:
-    """Return what docker's options give to the app; `environment` is the caller's."""
+    """Return the secrets in docker's options; `environment` is that of the caller."""
     found: dict[str, str] = {}
     for name, value in variables(options, environment):
-        # A key of several lines may be said line by line.
+        # A key of several lines may appear line by line.
         parts = (value, *value.split("\n")) if "\n" in value else (value,)
         found |= {part: name for part in parts if len(part) >= MIN_SECRET and not _PORT.fullmatch(part)}
     return Secrets(tuple(sorted(((name, value) for value, name in found.items()), key=lambda one: (-len(one[1]), one))))
 
 
 def variables(options: Iterable[str], environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield (NAME, VALUE) of all --env and --env-file, as docker run takes them."""
+    """Yield (NAME, VALUE) of all --env and --env-file options, as docker run evaluates them."""
     for option in options:
         name, _, value = option.partition("=")
         for given in (value,) if name == "--env" else env_file(value) if name == "--env-file" else ():
@@ -97,7 +99,7 @@ def variables(options: Iterable[str], environment: Mapping[str, str]) -> Iterato
 
 
 def env_file(name: str) -> tuple[str, ...]:
-    """Return the lines of an --env-file that count; none where it cannot be read, which docker will say."""
+    """Return the relevant lines of an --env-file; none when it cannot be read, which docker reports."""
     try:
         with open(name, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             lines = file.read(MAX_ENV_FILE).split("\n")
@@ -108,7 +110,7 @@ def env_file(name: str) -> tuple[str, ...]:
 
 
 def repeatable_options(options: Sequence[str]) -> Iterator[str]:
-    """Yield docker's options as the user can say them again: docker takes the values from where they are."""
+    """Yield docker's options so that the user can repeat them: without values of --env, which docker reads again."""
     for option in options:
         name, _, value = option.partition("=")
         if name == "--env":
@@ -120,9 +122,10 @@ def repeatable_options(options: Sequence[str]) -> Iterator[str]:
 
 
 def mask_result(result: RunResult, secrets: Secrets) -> RunResult:
-    """Return a result whose texts hold no secret.
+    """Return a result with its texts masked.
 
-    Targets of HTTP requests stay, as they are asked again; two commands that look the same then are numbered.
+    The targets of HTTP requests are not masked, since they are requested again. Commands that become equal are
+    numbered.
     """
     seen: dict[tuple[str, str], int] = {}
     probes: list[ProbeResult] = []
@@ -141,7 +144,7 @@ def mask_result(result: RunResult, secrets: Secrets) -> RunResult:
 
 @contextmanager
 def masked_errors(secrets: Secrets) -> Iterator[None]:
-    """Let no error out that says a secret."""
+    """Mask the secrets in errors that are raised in the block."""
     try:
         yield
     except SlimError as error:
@@ -151,7 +154,7 @@ def masked_errors(secrets: Secrets) -> Iterator[None]:
 
 
 class MaskingProgress:
-    """A Progress that says no secret."""
+    """A Progress that masks secrets."""
 
     def __init__(self, progress: Progress, secrets: Secrets) -> None:
         self._progress = progress
@@ -169,7 +172,7 @@ class MaskingProgress:
 
 
 def strip_values(exercise: Exercise, environment: Mapping[str, str]) -> Exercise:
-    """Return an exercise as a trace keeps it: variables by their names, without values."""
+    """Return an exercise as a trace stores it: with the names of variables and without their values."""
     secrets = secrets_of(exercise.docker_options, environment)
     options: list[str] = []
     for option in exercise.docker_options:
@@ -188,7 +191,7 @@ def strip_values(exercise: Exercise, environment: Mapping[str, str]) -> Exercise
 
 
 def fill_values(exercise: Exercise, environment: Mapping[str, str]) -> Exercise:
-    """Return a kept exercise with the values of its variables; SlimError naming those that are missing."""
+    """Return a stored exercise with the values of its variables; SlimError with the names of missing ones."""
     names = [one.removeprefix("--env=") for one in exercise.docker_options if one.startswith("--env=")]
     wanted = [name for name in dict.fromkeys(names) if "=" not in name]
     if missing := [name for name in wanted if name not in environment]:

@@ -1,6 +1,6 @@
-"""Names that a run is going to write: two runs with one name would each undo what the other does.
+"""Locks on image tags that a run is going to write: two runs with the same tag would undo each other's work.
 
-A claim is a lock on a file, so it ends with its process, however that ends.
+A lock is a flock(2) on a file, so it ends with its process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LOCK_DIRECTORY = Path("/run/docker-slim")
 
 
 class TagLock:
-    """The claim on one name of an image, until it is closed."""
+    """A lock on one tag of an image, until it is closed."""
 
     def __init__(self, reference: str, directory: Path = LOCK_DIRECTORY) -> None:
         self._descriptor = -1
@@ -25,7 +25,7 @@ class TagLock:
         self._descriptor = _lock(self._file, reference)
 
     def close(self) -> None:
-        """Give the name up; the file goes before the lock does, so that who waits for it knows."""
+        """Release the lock; the file is removed before, so that a waiting process notices."""
         if self._descriptor >= 0:
             self._file.unlink(missing_ok=True)
             os.close(self._descriptor)
@@ -36,7 +36,7 @@ class TagLock:
 
 
 def _lock(file: Path, reference: str) -> int:
-    """Return a descriptor that holds the lock; -1 where there is no place for locks. SlimError when it is taken."""
+    """Return a descriptor that holds the lock, -1 where lock files cannot be created; SlimError when it is taken."""
     try:
         file.parent.mkdir(mode=0o700, exist_ok=True)
         while True:
@@ -49,7 +49,7 @@ def _lock(file: Path, reference: str) -> int:
 
 
 def _try_lock(descriptor: int, file: Path, reference: str) -> bool:
-    """Lock it, and tell whether it is still the file of that name: who had it may have removed it meanwhile."""
+    """Lock the file, and tell whether it still has this name: its previous owner may have removed it meanwhile."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -64,7 +64,7 @@ def _try_lock(descriptor: int, file: Path, reference: str) -> bool:
 
 
 def remove_stale(directory: Path) -> tuple[str, ...]:
-    """Remove the files of claims whose process has been killed; return their names."""
+    """Remove the lock files of processes that were killed; return their names."""
     removed = []
     for file in sorted(directory.glob("*.lock")):
         with suppress(OSError), open(file, "rb") as lock:
