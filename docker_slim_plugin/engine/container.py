@@ -122,7 +122,7 @@ class Container:
     @translate_errors
     def _read_logs(self, *, stdout: bool, stderr: bool, lines: int | str = "all") -> str:
         data = bytearray()
-        for block in self.api.logs(self.id, stdout=stdout, stderr=stderr, tail=lines, stream=True, attach=False):
+        for block in self.api.logs(self.id, stdout=stdout, stderr=stderr, tail=lines, stream=True, follow=False):
             data += block
             if len(data) >= LOG_BYTES:
                 break
@@ -149,9 +149,9 @@ class Container:
         if not init and (directories := lower_directories(attributes["State"]["Pid"] or 0)):
             init = str(directories[0])
         found = {"/": 0, "/dev": 0, "/etc": 0}
-        found |= {path: 1 for path in INIT_LAYER if not init or overlay_upperdir.is_in([init], path)}
+        found |= {path: 1 for path in INIT_LAYER if not init or overlay_upperdir.layers_contain([init], path)}
         upper = driver_data.get("UpperDir")
-        own = overlay_upperdir.changes(upper, lower) if upper else None
+        own = overlay_upperdir.upperdir_changes(upper, lower) if upper else None
         if own is None:
             own = {change["Path"]: int(change["Kind"]) for change in self.api.diff(self.id) or []}
         return found | own

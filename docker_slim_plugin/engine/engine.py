@@ -151,7 +151,7 @@ class Engine(EngineImages):
         A run that may have left something behind stays registered.
         """
         check()
-        run_registry.write_down(self.run_id)
+        run_registry.register(self.run_id)
         try:
             yield
             for removal in self.removals:
@@ -160,10 +160,10 @@ class Engine(EngineImages):
             self._remove_everything()
             # Anything that the engine creates later is removed by `prune`, which needs to know its run.
             if not self.in_flight.pending:
-                run_registry.forget(self.run_id)
+                run_registry.unregister(self.run_id)
             raise
         else:
-            run_registry.forget(self.run_id)
+            run_registry.unregister(self.run_id)
         finally:
             while self.tag_locks:
                 self.tag_locks.pop().close()

@@ -45,7 +45,7 @@ def prune(engine: Engine) -> Leftovers:
     is recorded, and the rest is removed nevertheless.
     """
     found = Leftovers()
-    dead_runs = frozenset(run for run in run_registry.written_down() if not run_registry.is_alive(run))
+    dead_runs = frozenset(run for run in run_registry.registered_runs() if not run_registry.is_alive(run))
     deadline, quiet_until = time.monotonic() + MAX_SECONDS, time.monotonic() + SETTLE_SECONDS
     while True:
         before = found.count()
@@ -57,10 +57,10 @@ def prune(engine: Engine) -> Leftovers:
             break
         time.sleep(_PAUSE)
     found.files += tag_locks.remove_stale(tag_locks.LOCK_DIRECTORY)
-    found.unknown += _unknown(engine, frozenset(run_registry.written_down()))
+    found.unknown += _unknown(engine, frozenset(run_registry.registered_runs()))
     if not found.failures:
         for run in dead_runs:
-            run_registry.forget_old(run)
+            run_registry.unregister_old(run)
     return found
 
 

@@ -22,14 +22,14 @@ try:
 except ImportError:  # Debian's python3-seccomp is libseccomp's own binding, of the same interface
     import seccomp
 
-MEMORY = 4 << 30
+MAX_ADDRESS_SPACE = 4 << 30
 """Bytes of address space: the index of an image of 1,000,000 files takes about 1 GB."""
-COMPUTE = (
+COMPUTE_CALLS = (
     "brk", "exit", "exit_group", "futex", "madvise", "membarrier", "mmap", "mprotect", "mremap", "munmap",
     "restart_syscall", "rt_sigprocmask", "rt_sigreturn", "sched_yield",
 )  # fmt: skip
 """Those that CPython and the C library make while they compute."""
-CONVERSE = (
+IO_CALLS = (
     "clock_getres", "clock_gettime", "clock_nanosleep", "close", "dup", "fcntl", "fstat", "getpid", "getrandom",
     "getrusage", "gettid", "gettimeofday", "lseek", "nanosleep", "poll", "ppoll", "pread64", "read", "readv",
     "recvfrom", "recvmsg", "rseq", "rt_sigaction", "sched_getaffinity", "sendmsg", "sendto", "set_robust_list",
@@ -47,7 +47,7 @@ def confine(seconds: int, parent: int) -> None:
     if os.getppid() != parent:
         os._exit(1)
     limits = {
-        resource.RLIMIT_AS: MEMORY,
+        resource.RLIMIT_AS: MAX_ADDRESS_SPACE,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_NPROC: 0,
@@ -56,17 +56,17 @@ def confine(seconds: int, parent: int) -> None:
         resource.setrlimit(kind, (most, most))
     # Two limits: the kernel says at the first why it ends a process (SIGXCPU), at the second it kills.
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
-    program = _allowing((*COMPUTE, *CONVERSE), seccomp.ERRNO(errno.EPERM))
+    program = _filter((*COMPUTE_CALLS, *IO_CALLS), seccomp.ERRNO(errno.EPERM))
     program.add_rule(seccomp.ALLOW, _STAT, seccomp.Arg(3, seccomp.EQ, AT_EMPTY_PATH))
     program.load()
 
 
 def allow_only(calls: Iterable[str]) -> None:
     """Have the kernel end the calling process at any system call but those that compute, and `calls`."""
-    _allowing((*COMPUTE, *calls), seccomp.KILL_PROCESS).load()
+    _filter((*COMPUTE_CALLS, *calls), seccomp.KILL_PROCESS).load()
 
 
-def _allowing(calls: Iterable[str], otherwise: Any) -> Any:
+def _filter(calls: Iterable[str], otherwise: Any) -> Any:
     program = seccomp.SyscallFilter(otherwise)
     for name in calls:
         program.add_rule(seccomp.ALLOW, name)

@@ -10,7 +10,7 @@ import socket
 import struct
 
 _INT = struct.Struct("i")
-MOST = 2
+MAX_DESCRIPTORS = 2
 """Descriptors in one packet."""
 
 
@@ -22,7 +22,7 @@ def send(channel: socket.socket, text: bytes, *descriptors: int) -> None:
 
 def receive(channel: socket.socket, size: int = 1 << 16) -> tuple[bytes, tuple[int, ...]]:
     """Return one packet and the descriptors that came with it, close-on-exec; (b"", ()) at the end of the channel."""
-    space = socket.CMSG_SPACE(MOST * _INT.size)
+    space = socket.CMSG_SPACE(MAX_DESCRIPTORS * _INT.size)
     data, ancillary, _, _ = channel.recvmsg(size, space, socket.MSG_CMSG_CLOEXEC)
     found: list[int] = []
     for level, kind, content in ancillary:

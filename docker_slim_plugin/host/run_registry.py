@@ -18,7 +18,7 @@ from docker_slim_plugin.errors import SlimError
 
 RUN_ID = r"\d+-(?:\d+|gone)-[0-9a-f]{16}"
 """What a run is called: PID-STARTTIME-TOKEN."""
-REMEMBERED_SECONDS = 3600.0
+KEEP_SECONDS = 3600.0
 """How long a run that was killed is remembered at least: the engine may still be at what it was asked for last."""
 _NAME = re.compile(RUN_ID)
 _ENDED = (b"Z", b"X", b"x")
@@ -32,10 +32,10 @@ def state_directory(environment: Mapping[str, str]) -> Path:
 
 def new_run() -> str:
     """Return the id of a run of this process."""
-    return f"{run_identity(os.getpid())}-{secrets.token_hex(8)}"
+    return f"{process_identity(os.getpid())}-{secrets.token_hex(8)}"
 
 
-def run_identity(pid: int) -> str:
+def process_identity(pid: int) -> str:
     """Return "PID-STARTTIME" of a process: which process it was, even when its pid has been used again.
 
     One that has ended is gone, whether its parent has taken note of it or not (proc_pid_stat(5)).
@@ -52,10 +52,10 @@ def is_alive(run_id: str) -> bool:
     """Tell whether the process that the run id names is still there."""
     identity, _, _ = run_id.rpartition("-")
     pid, _, _ = identity.partition("-")
-    return pid.isdigit() and run_identity(int(pid)) == identity
+    return pid.isdigit() and process_identity(int(pid)) == identity
 
 
-def write_down(run_id: str) -> None:
+def register(run_id: str) -> None:
     """Remember a run; SlimError when that cannot be."""
     path = _directory() / run_id
     try:
@@ -66,13 +66,13 @@ def write_down(run_id: str) -> None:
         raise SlimError(text, hint="XDG_STATE_HOME=DIRECTORY names another one") from error
 
 
-def forget(run_id: str) -> None:
+def unregister(run_id: str) -> None:
     """Forget a run of which nothing is left; where that cannot be, the work is done all the same."""
     with suppress(OSError):
         (_directory() / run_id).unlink(missing_ok=True)
 
 
-def written_down() -> tuple[str, ...]:
+def registered_runs() -> tuple[str, ...]:
     """Return the runs that are remembered, those that go on and those that were killed."""
     try:
         return tuple(sorted(path.name for path in _directory().iterdir() if _NAME.fullmatch(path.name)))
@@ -80,11 +80,11 @@ def written_down() -> tuple[str, ...]:
         return ()
 
 
-def forget_old(run_id: str) -> None:
+def unregister_old(run_id: str) -> None:
     """Forget a run that was killed a while ago."""
     path = _directory() / run_id
     try:
-        if time.time() - path.stat().st_mtime > REMEMBERED_SECONDS:
+        if time.time() - path.stat().st_mtime > KEEP_SECONDS:
             path.unlink()
     except FileNotFoundError:
         pass

@@ -14,13 +14,13 @@ from typing import IO, Any
 from docker_slim_plugin.errors import SlimError
 
 
-class Guarded:
+class GuardedStream:
     """A text stream whose failures are ours to handle; all else is the stream's own."""
 
-    def __init__(self, stream: IO[str], *, vital: bool) -> None:
+    def __init__(self, stream: IO[str], *, is_essential: bool) -> None:
         self._stream = stream
-        self._vital = vital
-        self.lost: OSError | None = None
+        self._is_essential = is_essential
+        self.error: OSError | None = None
         """Why something could not be written."""
 
     def __getattr__(self, name: str) -> Any:
@@ -32,7 +32,7 @@ class Guarded:
         except BrokenPipeError:
             raise
         except OSError as error:
-            self._failed(error)
+            self._handle_error(error)
         return len(text)
 
     def writelines(self, lines: Any) -> None:
@@ -45,54 +45,54 @@ class Guarded:
         except BrokenPipeError:
             raise
         except OSError as error:
-            self._failed(error)
+            self._handle_error(error)
 
-    def _failed(self, error: OSError) -> None:
-        self.lost = self.lost or error
-        silence(self._stream)
-        if self._vital:
+    def _handle_error(self, error: OSError) -> None:
+        self.error = self.error or error
+        discard_output(self._stream)
+        if self._is_essential:
             text = f"cannot write to standard output: {error.strerror}"
             raise SlimError(text, hint="free some space there") from error
 
 
-def silence(stream: Any) -> None:
+def discard_output(stream: Any) -> None:
     """Let nothing more of a stream reach its file: what is left in its buffer would fail again when we end."""
     null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     os.dup2(null, stream.fileno())
     os.close(null)
 
 
-def closing(status: int, out: Guarded, err: Guarded) -> int:
+def finish(status: int, out: GuardedStream, err: GuardedStream) -> int:
     """Return the exit status, which is 1 where something could not be said; say that where it still can be."""
     err.flush()
-    for lost, name, other in ((err.lost, "error", out), (out.lost, "output", err)):
-        if lost is not None and status == 0:
+    for error, name, other in ((err.error, "error", out), (out.error, "output", err)):
+        if error is not None and status == 0:
             with suppress(SlimError, BrokenPipeError):
-                other.write(f"docker slim: cannot write to standard {name}: {lost.strerror}\n")
+                other.write(f"docker slim: cannot write to standard {name}: {error.strerror}\n")
                 other.flush()
             status = 1
     return status
 
 
-def guard() -> tuple[Guarded, Guarded]:
+def guard_standard_streams() -> tuple[GuardedStream, GuardedStream]:
     """Put guards in the place of sys.stdout and sys.stderr, and return them.
 
     A closed descriptor is opened first, lest some file of ours gets its number: what is said there is lost then.
     """
-    lost: dict[int, OSError] = {}
+    errors: dict[int, OSError] = {}
     for number in range(3):
         try:
             os.fstat(number)
         except OSError as error:
-            lost[number] = error
+            errors[number] = error
             # The lowest free number is the one that is closed.
             os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(number, True)
     guards = []
     for number, name in ((1, "stdout"), (2, "stderr")):
         stream = getattr(sys, name) or open(number, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
-        one = Guarded(stream, vital=number == 1)
-        one.lost = lost.get(number)
+        one = GuardedStream(stream, is_essential=number == 1)
+        one.error = errors.get(number)
         setattr(sys, name, one)
         guards.append(one)
     return guards[0], guards[1]

@@ -16,7 +16,7 @@ _PREFIX = "docker-slim-"
 _NAME = re.compile(rf"{_PREFIX}({RUN_ID})-\w+")
 
 
-def place() -> Path:
+def temporary_directory() -> Path:
     """Return where temporary files go: TMPDIR, else /var/tmp, as /tmp may be memory."""
     return Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108
 
@@ -25,9 +25,9 @@ def place() -> Path:
 def workspace(run_id: str) -> Iterator[Path]:
     """Yield a temporary directory of this run; SlimError when none can be made."""
     try:
-        directory = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{run_id}-", dir=place())
+        directory = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{run_id}-", dir=temporary_directory())
     except OSError as error:
-        raise _unfit(error) from error
+        raise _error(error) from error
     with directory as name:
         yield Path(name)
 
@@ -35,14 +35,14 @@ def workspace(run_id: str) -> Iterator[Path]:
 def check() -> None:
     """Raise SlimError when no temporary files can be made."""
     try:
-        with tempfile.TemporaryFile(dir=place()):
+        with tempfile.TemporaryFile(dir=temporary_directory()):
             pass
     except OSError as error:
-        raise _unfit(error) from error
+        raise _error(error) from error
 
 
-def _unfit(error: OSError) -> SlimError:
-    text = f"cannot make temporary files in {place()}: {error.strerror}"
+def _error(error: OSError) -> SlimError:
+    text = f"cannot make temporary files in {temporary_directory()}: {error.strerror}"
     return SlimError(text, hint="TMPDIR=DIRECTORY docker slim ..., with some GB of space")
 
 
@@ -51,7 +51,7 @@ def workspaces() -> Iterator[tuple[Path, str]]:
 
     The place is world-writable: only directories of our own user, and no links.
     """
-    for path in sorted(place().iterdir()) if place().is_dir() else ():
+    for path in sorted(temporary_directory().iterdir()) if temporary_directory().is_dir() else ():
         match = _NAME.fullmatch(path.name)
         if match and path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.geteuid():
             yield path, match[1]

@@ -13,7 +13,7 @@ from docker_slim_plugin.kernel.syscalls import (
     OPEN_TREE_CLONE,
     RESOLVE_BENEATH,
     RESOLVE_NO_SYMLINKS,
-    checked,
+    check_result,
     mount_setattr,
     open_tree,
     openat2,
@@ -38,34 +38,34 @@ _libc.fanotify_init.argtypes = (ctypes.c_uint, ctypes.c_uint)
 _libc.fanotify_mark.argtypes = (ctypes.c_int, ctypes.c_uint, ctypes.c_uint64, ctypes.c_int, ctypes.c_char_p)
 
 
-def seize_a_child() -> None:
+def check_ptrace_seize() -> None:
     """Attach to a child with PTRACE_SEIZE. See ptrace(2), "Ptrace access mode checking"."""
     with subprocess.Popen(["sleep", "60"]) as child:
         try:
-            checked(_libc.ptrace(PTRACE_SEIZE, child.pid, None, None), "ptrace")
+            check_result(_libc.ptrace(PTRACE_SEIZE, child.pid, None, None), "ptrace")
         finally:
             child.kill()
 
 
-def trace_by_seccomp() -> None:
+def check_seccomp_trace() -> None:
     """Ask the kernel for SECCOMP_RET_TRACE. See seccomp(2)."""
     action = ctypes.c_uint32(SECCOMP_RET_TRACE)
     number = ctypes.c_long(_SYS_SECCOMP.get(os.uname().machine, -1))
     arguments = (ctypes.c_uint(SECCOMP_GET_ACTION_AVAIL), ctypes.c_uint(0), ctypes.byref(action))
-    checked(_libc.syscall(number, *arguments), "seccomp")
+    check_result(_libc.syscall(number, *arguments), "seccomp")
 
 
-def mark_a_filesystem() -> None:
+def check_fanotify_mark() -> None:
     """Set a fanotify mark on the root's whole file system. See fanotify_mark(2)."""
-    group = checked(_libc.fanotify_init(FAN_CLOEXEC, os.O_RDONLY), "fanotify_init")
+    group = check_result(_libc.fanotify_init(FAN_CLOEXEC, os.O_RDONLY), "fanotify_init")
     try:
         flags, mask = FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_OPEN | FAN_OPEN_EXEC
-        checked(_libc.fanotify_mark(group, flags, mask, AT_FDCWD, b"/"), "fanotify_mark")
+        check_result(_libc.fanotify_mark(group, flags, mask, AT_FDCWD, b"/"), "fanotify_mark")
     finally:
         os.close(group)
 
 
-def clone_a_mount() -> None:
+def check_mount_clone() -> None:
     """Clone the root mount, read-only, and look a name up in it. See open_tree(2), mount_setattr(2), openat2(2)."""
     clone = open_tree(AT_FDCWD, b"/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
     try:

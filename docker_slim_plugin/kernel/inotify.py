@@ -7,7 +7,7 @@ import os
 import struct
 from collections.abc import Iterator
 
-from docker_slim_plugin.kernel.syscalls import checked
+from docker_slim_plugin.kernel.syscalls import check_result
 
 # The following constants are taken from linux/inotify.h.
 IN_OPEN = 0x00000020
@@ -26,12 +26,12 @@ _libc.inotify_add_watch.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_uint
 
 def inotify_init1(flags: int) -> int:
     """Return a new instance's descriptor, as in the manual page inotify_init1(2)."""
-    return checked(_libc.inotify_init1(flags), "inotify_init1")
+    return check_result(_libc.inotify_init1(flags), "inotify_init1")
 
 
 def inotify_add_watch(instance: int, path: str, mask: int) -> int:
     """Return the watch descriptor of `path`, as in the manual page inotify_add_watch(2)."""
-    return checked(_libc.inotify_add_watch(instance, os.fsencode(path), mask), "inotify_add_watch")
+    return check_result(_libc.inotify_add_watch(instance, os.fsencode(path), mask), "inotify_add_watch")
 
 
 def events(data: bytes) -> Iterator[tuple[int, int, bytes]]:

@@ -25,20 +25,20 @@ class Mount(NamedTuple):
     """Of the file system itself, as they stand: escaped."""
 
 
-def mounts(text: bytes) -> Iterator[Mount]:
+def parse_mountinfo(text: bytes) -> Iterator[Mount]:
     """Yield what a mountinfo file tells, lower ones before what is mounted over them."""
     # A carriage return may stand in a name as it is, so lines end at "\n" alone.
     for line in filter(None, text.split(b"\n")):
         before, _, after = line.partition(b" - ")
         number, _, device, root, point = before.split(b" ")[:5]
         kind, _, options = after.split(b" ", 2)
-        yield Mount(int(number), device.decode(), _name(root), _name(point), kind.decode(), options)
+        yield Mount(int(number), device.decode(), _decode_path(root), _decode_path(point), kind.decode(), options)
 
 
-def plain(value: bytes) -> bytes:
+def unescape(value: bytes) -> bytes:
     """Return a value without the escapes of the file's own format."""
     return _ESCAPE.sub(lambda match: bytes([int(match[1], 8)]), value)
 
 
-def _name(value: bytes) -> str:
-    return os.fsdecode(plain(value))
+def _decode_path(value: bytes) -> str:
+    return os.fsdecode(unescape(value))

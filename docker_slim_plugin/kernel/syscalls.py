@@ -48,7 +48,7 @@ _libc.signalfd.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int)
 _libc.syscall.restype = ctypes.c_long
 
 
-def checked(result: int, call: str) -> int:
+def check_result(result: int, call: str) -> int:
     """Return `result`, or raise errno's OSError when it is negative."""
     if result < 0:
         number = ctypes.get_errno()
@@ -58,13 +58,13 @@ def checked(result: int, call: str) -> int:
 
 def setns(descriptor: int, kind: int) -> None:
     """Move the calling thread into another namespace, as in the manual page setns(2)."""
-    checked(_libc.setns(descriptor, kind), "setns")
+    check_result(_libc.setns(descriptor, kind), "setns")
 
 
 def open_tree(directory: int, path: bytes, flags: int) -> int:
     """Return a descriptor of the mount tree at `path`; with OPEN_TREE_CLONE a detached copy. See open_tree(2)."""
     arguments = (ctypes.c_long(_SYS_OPEN_TREE), ctypes.c_int(directory), ctypes.c_char_p(path), ctypes.c_uint(flags))
-    return checked(_libc.syscall(*arguments), "open_tree")
+    return check_result(_libc.syscall(*arguments), "open_tree")
 
 
 def mount_setattr(tree: int, attributes: int) -> None:
@@ -73,7 +73,7 @@ def mount_setattr(tree: int, attributes: int) -> None:
     number, flags = ctypes.c_long(_SYS_MOUNT_SETATTR), ctypes.c_uint(AT_EMPTY_PATH)
     size = ctypes.c_size_t(ctypes.sizeof(wanted))
     result = _libc.syscall(number, ctypes.c_int(tree), ctypes.c_char_p(b""), flags, ctypes.byref(wanted), size)
-    checked(result, "mount_setattr")
+    check_result(result, "mount_setattr")
 
 
 def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:
@@ -84,13 +84,13 @@ def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:
     how = open_how(flags=flags | os.O_CLOEXEC, resolve=resolve)
     arguments = (ctypes.c_long(_SYS_OPENAT2), ctypes.c_int(directory), ctypes.c_char_p(path))
     size = ctypes.c_size_t(ctypes.sizeof(how))
-    return checked(_libc.syscall(*arguments, ctypes.byref(how), size), "openat2")
+    return check_result(_libc.syscall(*arguments, ctypes.byref(how), size), "openat2")
 
 
 def capabilities() -> int:
     """Return the calling thread's permitted capabilities, bit N for capability N. See capget(2)."""
     header, data = _capability_header(), ctypes.create_string_buffer(24)
-    checked(_libc.capget(header, data), "capget")
+    check_result(_libc.capget(header, data), "capget")
     words = memoryview(data).cast("B").cast("I")
     return words[1] | words[4] << 32
 
@@ -100,7 +100,7 @@ def set_capabilities(permitted: int) -> None:
     low, high = permitted & 0xFFFFFFFF, permitted >> 32
     words = (low, low, 0, high, high, 0)
     data = b"".join(word.to_bytes(4, sys.byteorder) for word in words)
-    checked(_libc.capset(_capability_header(), data), "capset")
+    check_result(_libc.capset(_capability_header(), data), "capset")
 
 
 def _capability_header() -> bytes:
@@ -109,7 +109,7 @@ def _capability_header() -> bytes:
 
 def prctl(option: int, value: int) -> int:
     """Call prctl(2) with one argument."""
-    return checked(_libc.prctl(option, value, 0, 0, 0), "prctl")
+    return check_result(_libc.prctl(option, value, 0, 0, 0), "prctl")
 
 
 def set_parent_death_signal(number: int) -> None:
@@ -120,7 +120,7 @@ def set_parent_death_signal(number: int) -> None:
 def signalfd(number: int) -> int:
     """Return a descriptor that is readable while the blocked signal `number` is pending. See signalfd(2)."""
     signals = (1 << (number - 1)).to_bytes(128, "little")  # glibc's sigset_t has 1,024 bits
-    return checked(_libc.signalfd(-1, signals, os.O_CLOEXEC | os.O_NONBLOCK), "signalfd")
+    return check_result(_libc.signalfd(-1, signals, os.O_CLOEXEC | os.O_NONBLOCK), "signalfd")
 
 
 def argv0(pid: int) -> str:

@@ -15,8 +15,8 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from docker_slim_plugin.kernel.mountinfo import Mount, mounts
-from docker_slim_plugin.kernel.root_mount import root_of
+from docker_slim_plugin.kernel.mountinfo import Mount, parse_mountinfo
+from docker_slim_plugin.kernel.root_mount import find_root_mount
 
 MAX_NAMESPACES, MAX_MOUNTS = 256, 100_000
 """Maximum number of namespaces and mounts to cache; beyond it, namespaces are read again and mounts are forgotten."""
@@ -97,7 +97,7 @@ class _Namespace:
 
     def read(self) -> None:
         self._file.seek(0)
-        self.shown = visible_mounts(mounts(self._file.read()), self._tree, self._own_root)
+        self.shown = visible_mounts(parse_mountinfo(self._file.read()), self._tree, self._own_root)
         self.view = NamespaceView(self.shown.values(), is_complete=self._own_root == "/")
 
     def has_changed(self) -> bool:
@@ -116,7 +116,7 @@ class MountNamespaces:
     def __init__(self, pid: int) -> None:
         """Use the root mount of `pid` as the container's tree; OSError when `pid` is in a chroot(2)."""
         with open(f"/proc/{pid}/mountinfo", "rb") as file:
-            tree = root_of(file.read())
+            tree = find_root_mount(file.read())
         if not tree:
             raise OSError(errno.EXDEV, "in a chroot(2) of its own")
         self._tree = tree

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.rootfs.index_format import MAX_INDEX, Record, unpacked
+from docker_slim_plugin.rootfs.index_format import MAX_INDEX, Record, unpack
 
 _KINDS = {
     stat.S_IFREG: EntryKind.FILE,
@@ -29,7 +29,7 @@ class Corrections:
     removed: frozenset[RootPath]
     replaced: tuple[Entry, ...]
 
-    def applied(self, entries: Iterable[Entry]) -> list[Entry]:
+    def apply(self, entries: Iterable[Entry]) -> list[Entry]:
         """Return the image's own entries, in their order."""
         replaced = {entry.path: entry for entry in self.replaced}
         return [replaced.get(entry.path, entry) for entry in entries if entry.path not in self.removed]
@@ -42,14 +42,14 @@ def read_index(memory: int, size: int) -> tuple[Entry, ...]:
     offset is left alone.
     """
     try:
-        entries = tuple(map(entry, unpacked(b"".join(_blocks(memory, size)))))
-        _check(entries)
+        entries = tuple(map(to_entry, unpack(b"".join(_read_blocks(memory, size)))))
+        _check_tree(entries)
     except (OSError, ValueError) as error:
         raise SlimError(f"cannot use what the process that reads the image's files says: {error}") from error
     return entries
 
 
-def _check(entries: Iterable[Entry]) -> None:
+def _check_tree(entries: Iterable[Entry]) -> None:
     """Raise ValueError where it is no tree: each name is in a directory that came before, and there once."""
     seen: set[str] = set()
     directories: set[str] = set()
@@ -63,7 +63,7 @@ def _check(entries: Iterable[Entry]) -> None:
             directories.add("" if one.path == "/" else one.path)
 
 
-def _blocks(memory: int, size: int) -> Iterator[bytes]:
+def _read_blocks(memory: int, size: int) -> Iterator[bytes]:
     if size > MAX_INDEX:
         raise ValueError("it is too long")
     at = 0
@@ -72,7 +72,7 @@ def _blocks(memory: int, size: int) -> Iterator[bytes]:
         at += len(block)
 
 
-def entry(record: Record) -> Entry:
+def to_entry(record: Record) -> Entry:
     """Return one record as an entry; ValueError when it is of no kind that there is."""
     path, mode, uid, gid, size, mtime_ns, rdev, target, inode, links, xattrs = record
     kind = _KINDS.get(stat.S_IFMT(mode))

@@ -36,7 +36,7 @@ class Record(NamedTuple):
     xattrs: Mapping[bytes, bytes]
 
 
-def packed(records: Sequence[Record]) -> bytes:
+def pack(records: Sequence[Record]) -> bytes:
     """Return records as bytes."""
     numbers = b"".join(
         _NUMBERS.pack(mode, uid, gid, size, *divmod(mtime_ns, _NS), rdev, inode, links)
@@ -53,7 +53,7 @@ def packed(records: Sequence[Record]) -> bytes:
     return b"".join((_HEAD.pack(len(records), *map(len, (names, targets, xattrs))), numbers, names, targets, xattrs))
 
 
-def unpacked(data: bytes) -> Iterable[Record]:
+def unpack(data: bytes) -> Iterable[Record]:
     """Return the records that bytes hold; ValueError when they hold something else."""
     if len(data) < _HEAD.size:
         raise ValueError("it has no head")

@@ -8,18 +8,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def layers_bytes(layers: Iterable[Path]) -> int | None:
+def total_layer_size(layers: Iterable[Path]) -> int | None:
     """Return the bytes of all files in the layers' directories; None when one cannot be read.
 
     As an engine with overlay2 counts them: hard links once, a symbolic link as long as its target.
     """
     try:
-        return sum(map(_bytes, layers))
+        return sum(map(_layer_size, layers))
     except OSError:
         return None
 
 
-def _bytes(layer: Path) -> int:
+def _layer_size(layer: Path) -> int:
     """Return the bytes of one layer's files. Links are the image's, and none is followed."""
     linked: dict[int, int] = {}
     total = 0

@@ -44,10 +44,10 @@ from docker_slim_plugin.kernel.syscalls import (
 )
 
 ATTRIBUTES = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC
-EVENTS = frozenset({"ctypes.call_function", "ctypes.get_errno", "socket.sendmsg"})
+ALLOWED_EVENTS = frozenset({"ctypes.call_function", "ctypes.get_errno", "socket.sendmsg"})
 """What may happen after setns(2); see "Audit events table" in Python's documentation."""
-CALLS = ("setns", "open_tree", "mount_setattr", "sendmsg")
-REFUSED = 70
+ALLOWED_CALLS = ("setns", "open_tree", "mount_setattr", "sendmsg")
+EXIT_VIOLATION = 70
 """Exit status when anything else was about to happen (EX_SOFTWARE, sysexits.h)."""
 
 
@@ -57,7 +57,7 @@ def main() -> None:
     _, namespace = descriptor_passing.receive_one(channel)
     if namespace is None:
         os._exit(0)
-    allow_only(CALLS)
+    allow_only(ALLOWED_CALLS)
     sys.addaudithook(_audit)
     try:
         clone = _clone(namespace)
@@ -90,8 +90,8 @@ def _prepare() -> None:
 
 
 def _audit(event: str, _: tuple[object, ...]) -> None:
-    if event not in EVENTS:
-        os._exit(REFUSED)
+    if event not in ALLOWED_EVENTS:
+        os._exit(EXIT_VIOLATION)
 
 
 if __name__ == "__main__":

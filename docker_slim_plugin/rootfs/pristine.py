@@ -24,7 +24,7 @@ from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.index_decoding import Corrections, read_index
-from docker_slim_plugin.rootfs.layer_sizes import layers_bytes
+from docker_slim_plugin.rootfs.layer_sizes import total_layer_size
 from docker_slim_plugin.rootfs.reader_client import TreeProcess
 from docker_slim_plugin.rootfs.sandbox import Sandbox
 
@@ -48,13 +48,13 @@ class PristineTree:
 
     def __enter__(self) -> Self:
         self._process = self._stack.enter_context(TreeProcess())
-        self._ready: Future[tuple[Rootfs, tuple[str, ...]]] | None = None
+        self._future: Future[tuple[Rootfs, tuple[str, ...]]] | None = None
         return self
 
-    def _begun(self) -> Future[tuple[Rootfs, tuple[str, ...]]]:
-        if self._ready is None:
-            self._ready = self._pool.submit(self._prepare)
-        return self._ready
+    def _start(self) -> Future[tuple[Rootfs, tuple[str, ...]]]:
+        if self._future is None:
+            self._future = self._pool.submit(self._prepare)
+        return self._future
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -90,18 +90,18 @@ class PristineTree:
                 hint="build the image without them",
             )
         # The containerd image store does not tell where its layers are, the kernel does.
-        told = _layers_on_disk(self._source)
-        layers = told or lower_directories(pid)[1:]
-        unmeasured = () if told else self._measure(layers)
-        corrections, warnings = docker_own(entries, layers, container.changes())
-        rootfs = Rootfs.of(corrections.applied(entries), self._process)
+        on_disk = _layers_on_disk(self._source)
+        layers = on_disk or lower_directories(pid)[1:]
+        unmeasured = () if on_disk else self._measure(layers)
+        corrections, warnings = engine_corrections(entries, layers, container.changes())
+        rootfs = Rootfs.of(corrections.apply(entries), self._process)
         if self._sandbox:
             self._sandbox.add_tree(rootfs, self._process, (index, size), corrections)
         return rootfs, (*unmeasured, *warnings)
 
     def _measure(self, layers: Sequence[Path]) -> tuple[str, ...]:
         """Take the size from the layers on disk; return a warning when they cannot be read."""
-        size = layers_bytes(layers)
+        size = total_layer_size(layers)
         if layers and size is None:
             return (f"the size of {self._source.reference} is the engine's count: whole blocks, directories included",)
         if layers and size is not None:
@@ -115,22 +115,22 @@ class PristineTree:
 
     def wait(self) -> tuple[Rootfs, tuple[str, ...]]:
         """Return the tree, and warnings about it."""
-        return self._begun().result()
+        return self._start().result()
 
-    def when_ready(self, tell: Callable[[Rootfs], None]) -> None:
-        """Begin to read, and call `tell` with the tree once it is there; not at all when it cannot be read.
+    def when_ready(self, use: Callable[[Rootfs], None]) -> None:
+        """Begin to read, and call `use` with the tree once it is there; not at all when it cannot be read.
 
         Not to be begun before the app's own container has started: both want the engine.
         """
 
         def done(future: Future[tuple[Rootfs, tuple[str, ...]]]) -> None:
             if not future.exception():
-                tell(future.result()[0])
+                use(future.result()[0])
 
-        self._begun().add_done_callback(done)
+        self._start().add_done_callback(done)
 
 
-def docker_own(
+def engine_corrections(
     found: Iterable[Entry], layers: Sequence[Path], changes: Mapping[str, int]
 ) -> tuple[Corrections, tuple[str, ...]]:
     """Return what of the tree is docker's, and warnings: what `docker diff` calls added in the held container.
@@ -140,18 +140,18 @@ def docker_own(
     uppermost first.
     """
     removed: set[str] = {path for path, kind in changes.items() if kind == 1}
-    touched = dict.fromkeys([*(path for path, kind in changes.items() if kind == 0), "/"])
+    changed = dict.fromkeys([*(path for path, kind in changes.items() if kind == 0), "/"])
     directories: dict[RootPath, Entry] = {}
     for entry in found:
         if entry.path in removed or (entry.path != "/" and entry.path.rpartition("/")[0] in removed):
             removed.add(entry.path)
-        elif entry.path in touched and entry.kind is EntryKind.DIRECTORY:
+        elif entry.path in changed and entry.kind is EntryKind.DIRECTORY:
             directories[entry.path] = entry
     warnings = []
     replaced: list[Entry] = []
-    for path in filter(directories.__contains__, map(RootPath, touched)):
+    for path in filter(directories.__contains__, map(RootPath, changed)):
         directory = directories[path]
-        status = _status_in(layers, path)
+        status = _layer_status(layers, path)
         if status is None and layers:
             # In no layer: the engine made it, to put something there.
             removed.add(path)
@@ -177,7 +177,7 @@ def _layers_on_disk(source: SourceImage) -> tuple[Path, ...]:
     return tuple(Path(name) for name in (upper, *lower.split(":")) if name)
 
 
-def _status_in(layers: Iterable[Path], path: RootPath) -> os.stat_result | None:
+def _layer_status(layers: Iterable[Path], path: RootPath) -> os.stat_result | None:
     """Return the status of directory `path` in the uppermost layer that has it.
 
     A layer is the image's and may hold any link: each component is opened without following.

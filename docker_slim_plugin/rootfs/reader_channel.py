@@ -12,7 +12,7 @@ from docker_slim_plugin.host import descriptor_passing
 from docker_slim_plugin.model.entry import RootPath
 
 
-class Ended(EOFError):
+class ReaderExited(EOFError):
     """The process at the other end is no more, or does not answer."""
 
 
@@ -24,20 +24,20 @@ class TreeChannel:
 
     def open(self, path: RootPath) -> BinaryIO:
         """Return the regular file at `path`, open to be read; OSError when it cannot be, Ended."""
-        _, file = self.ask(b"open " + os.fsencode(path))
+        _, file = self.request(b"open " + os.fsencode(path))
         if file is None:
-            raise Ended
+            raise ReaderExited
         return open(file, "rb")
 
-    def ask(self, request: bytes, *descriptor: int) -> tuple[str, int | None]:
+    def request(self, request: bytes, *descriptor: int) -> tuple[str, int | None]:
         """Send a request; return the answer, and the descriptor that came with it. OSError as the process met it."""
         try:
             descriptor_passing.send(self.socket, request, *descriptor)
             data, found = descriptor_passing.receive_one(self.socket)
         except (BrokenPipeError, ConnectionResetError, TimeoutError) as error:
-            raise Ended from error
+            raise ReaderExited from error
         if not data:
-            raise Ended
+            raise ReaderExited
         text = data.decode("utf-8", "replace")
         if text.startswith("error "):
             number, _, message = text.removeprefix("error ").partition(" ")

@@ -32,23 +32,23 @@ from docker_slim_plugin.kernel.syscalls import (
     RESOLVE_NO_SYMLINKS,
     openat2,
 )
-from docker_slim_plugin.rootfs.index_format import Record, packed
+from docker_slim_plugin.rootfs.index_format import Record, pack
 
-LONGEST = 4000
+MAX_OPENAT2_PATH = 4000
 """Bytes of a path that one openat2(2) takes; longer ones are walked."""
 PATH_MAX = 4096
 """Bytes of a path that nobody can name any more: what is below it is not looked for, however deep it goes."""
-OTHERS_XATTRS = ("security.selinux", "trusted.", "system.nfs4_acl", "security.ima", "security.evm")
+IGNORED_XATTRS = ("security.selinux", "trusted.", "system.nfs4_acl", "security.ima", "security.evm")
 """Belong to the host's file system or policy, not to the image."""
-STRICT = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
+RESOLVE_STRICT = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def index(root: int) -> list[Record]:
+def build_index(root: int) -> list[Record]:
     """Return a record of every name in the tree, the root first; directories are read by descriptor, not by path."""
     # `root` is O_PATH: it is opened once more to be listed.
     top = os.open(".", DIRECTORY, dir_fd=root)
-    records = [record(b"/", top, b".")]
+    records = [read_record(b"/", top, b".")]
     pending: list[tuple[bytes, int, list[str]]] = [(b"", top, sorted(os.listdir(top)))]
     while pending:
         prefix, directory, names = pending[-1]
@@ -59,7 +59,7 @@ def index(root: int) -> list[Record]:
         name = os.fsencode(names.pop())
         path = prefix + b"/" + name
         try:
-            found = record(path, directory, name)
+            found = read_record(path, directory, name)
         except FileNotFoundError:
             # A directory of one layer lists its whiteouts, too; nothing is there.
             continue
@@ -70,7 +70,7 @@ def index(root: int) -> list[Record]:
     return records
 
 
-def record(path: bytes, directory: int, name: bytes) -> Record:
+def read_record(path: bytes, directory: int, name: bytes) -> Record:
     status = os.stat(name, dir_fd=directory, follow_symlinks=False)
     target = os.readlink(name, dir_fd=directory) if stat.S_ISLNK(status.st_mode) else b""
     # There is no listxattr with a directory's descriptor; the kernel's own link to it is followed, `name` is not.
@@ -79,7 +79,7 @@ def record(path: bytes, directory: int, name: bytes) -> Record:
         xattrs = {
             os.fsencode(key): os.getxattr(place, key, follow_symlinks=False)
             for key in os.listxattr(place, follow_symlinks=False)
-            if not key.startswith(OTHERS_XATTRS)
+            if not key.startswith(IGNORED_XATTRS)
         }
     except OSError as error:
         if error.errno not in (errno.ENOTSUP, errno.ENODATA):
@@ -104,15 +104,15 @@ def open_file(root: int, path: bytes) -> int:
     """Return a descriptor of the regular file at `path`; nothing else is ever opened (a FIFO would block)."""
     directory, rest = os.dup(root), path.lstrip(b"/")
     try:
-        while len(rest) > LONGEST:
+        while len(rest) > MAX_OPENAT2_PATH:
             # Whole components, as many as fit.
-            step, _, _ = rest[:LONGEST].rpartition(b"/")
+            step, _, _ = rest[:MAX_OPENAT2_PATH].rpartition(b"/")
             if not step:
                 raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
-            below = strictly(directory, step, os.O_PATH | os.O_DIRECTORY)
+            below = open_beneath(directory, step, os.O_PATH | os.O_DIRECTORY)
             os.close(directory)
             directory, rest = below, rest[len(step) + 1 :]
-        place = strictly(directory, rest, os.O_PATH)
+        place = open_beneath(directory, rest, os.O_PATH)
     finally:
         os.close(directory)
     try:
@@ -123,11 +123,11 @@ def open_file(root: int, path: bytes) -> int:
         os.close(place)
 
 
-def strictly(directory: int, path: bytes, flags: int) -> int:
+def open_beneath(directory: int, path: bytes, flags: int) -> int:
     """Open what lies at `path` below `directory`, without any link on the way or at its end."""
     while True:
         try:
-            return openat2(directory, path, flags, STRICT)
+            return openat2(directory, path, flags, RESOLVE_STRICT)
         except OSError as error:
             if error.errno != errno.EAGAIN:
                 raise
@@ -139,7 +139,7 @@ class TreeReader:
     def __init__(self) -> None:
         self.root = -1
 
-    def answer(self, request: bytes, descriptor: int | None, *, trusted: bool) -> tuple[bytes, int | None]:
+    def handle(self, request: bytes, descriptor: int | None, *, trusted: bool) -> tuple[bytes, int | None]:
         """Return the answer, and the descriptor that goes with it; who is not `trusted` may open files only."""
         verb, _, argument = request.partition(b" ")
         if verb == b"open":
@@ -148,7 +148,7 @@ class TreeReader:
             self.root = os.dup(descriptor)
             return b"ok", None
         if verb == b"index" and trusted:
-            data = packed(index(self.root))
+            data = pack(build_index(self.root))
             memory = os.memfd_create("index", os.MFD_CLOEXEC)
             with open(memory, "wb", closefd=False) as file:
                 file.write(data)
@@ -161,7 +161,7 @@ class TreeReader:
         if not request:
             return False
         try:
-            text, found = self.answer(request, descriptor, trusted=trusted)
+            text, found = self.handle(request, descriptor, trusted=trusted)
         except OSError as error:
             text, found = b"error %d %s" % (error.errno or 0, (error.strerror or "").encode("utf-8", "replace")), None
         finally:
@@ -191,12 +191,12 @@ def main() -> None:
     while True:
         for number, _ in poll.poll():
             try:
-                lives = reader.serve(channels[number], trusted=channels[number] is trusted)
+                is_open = reader.serve(channels[number], trusted=channels[number] is trusted)
             except (BrokenPipeError, ConnectionResetError, BlockingIOError):
-                lives = False
-            if not lives and channels[number] is trusted:
+                is_open = False
+            if not is_open and channels[number] is trusted:
                 return
-            if not lives:
+            if not is_open:
                 poll.unregister(number)
                 channels[number].close()
 

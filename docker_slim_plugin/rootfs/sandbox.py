@@ -25,19 +25,19 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import child_process, descriptor_passing
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.index_decoding import Corrections
-from docker_slim_plugin.rootfs.reader_client import TreeProcess, ending
+from docker_slim_plugin.rootfs.reader_client import TreeProcess, exit_description
 
-MAX_ANSWER = 1 << 30
+MAX_RESULT = 1 << 30
 """Bytes of one answer; the plan of an image of 1,000,000 files takes about 200 MB."""
-LEAST_ANSWER, ANSWER_OF_A_NAME = 64 << 20, 4096
+BASE_RESULT_BYTES, RESULT_BYTES_PER_NAME = 64 << 20, 4096
 """Bytes that an answer may have whatever trees are known, and more for each name in one, beside twice its content."""
-LEAST_VALUES, VALUES_OF_A_NAME = 1_000_000, 64
+BASE_RESULT_VALUES, RESULT_VALUES_PER_NAME = 1_000_000, 64
 """Values of JSON in one answer, likewise: three bytes of text make an object of 64."""
 MAX_TEXT = 10_000
 """Characters of an error."""
-MAX_SAID = 4000
+MAX_STDERR = 4000
 """Bytes of its standard error of which the last line is shown when the process fails."""
-LENGTH = struct.Struct("<Q")
+LENGTH_PREFIX = struct.Struct("<Q")
 """Before each message."""
 SECONDS = 300.0
 _BLOCK = 1 << 20
@@ -57,7 +57,7 @@ class SandboxFailed(RuntimeError):
     """A bug showed in the process; the text is its traceback."""
 
 
-class Answer(typing.NamedTuple):
+class CallResult(typing.NamedTuple):
     """What comes back of one call."""
 
     value: Any
@@ -78,16 +78,16 @@ class Sandbox:
         """How long one call may take, and how much processor time all calls together."""
         self._lock = threading.Lock()
         self._trees: list[Rootfs] = []
-        self._most = LEAST_ANSWER
-        self._values = LEAST_VALUES
+        self._max_result = BASE_RESULT_BYTES
+        self._max_values = BASE_RESULT_VALUES
 
     def __enter__(self) -> Self:
-        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        arguments = [theirs.fileno(), int(self.seconds) + 1, os.getpid()]
+        self._channel, child_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        arguments = [child_end.fileno(), int(self.seconds) + 1, os.getpid()]
         self._process = child_process.start(
-            "sandbox_main", arguments, descriptors=[theirs.fileno()], stderr=subprocess.PIPE
+            "sandbox_main", arguments, descriptors=[child_end.fileno()], stderr=subprocess.PIPE
         )
-        theirs.close()
+        child_end.close()
         return self
 
     def __exit__(
@@ -107,8 +107,10 @@ class Sandbox:
             self._send(deadline, ("tree", size, corrections), memory, process.files.fileno())
             self._trees.append(rootfs)
             names = rootfs.entries.values()
-            self._most = min(MAX_ANSWER, self._most + sum(ANSWER_OF_A_NAME + 2 * one.size for one in names))
-            self._values += VALUES_OF_A_NAME * len(names)
+            self._max_result = min(
+                MAX_RESULT, self._max_result + sum(RESULT_BYTES_PER_NAME + 2 * one.size for one in names)
+            )
+            self._max_values += RESULT_VALUES_PER_NAME * len(names)
 
     def call(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Return what `function` returns there; SlimError when it raises one, fails, or takes too long."""
@@ -117,82 +119,82 @@ class Sandbox:
             deadline = time.monotonic() + self.seconds
             self._send(deadline, ("call", name, arguments, named))
             try:
-                found = typed_json.from_json(Answer, self._received(deadline))
+                found = typed_json.from_json(CallResult, self._receive(deadline))
                 if found.error == "cannot":
-                    raise SlimError(_harmless(found.text), hint=_harmless(found.hint))
+                    raise SlimError(_printable(found.text), hint=_printable(found.hint))
                 if found.error:
-                    raise SandboxFailed("\n".join(map(_harmless, found.text[-MAX_TEXT:].split("\n"))))
+                    raise SandboxFailed("\n".join(map(_printable, found.text[-MAX_TEXT:].split("\n"))))
                 wanted: type[T] = typing.get_type_hints(function)["return"]
                 return typed_json.from_plain(wanted, found.value)
             except typed_json.Malformed as error:
                 raise SlimError(f"cannot use what the process that reads the image says: {error}") from error
 
-    def _send(self, deadline: float, request: object, *handed: int) -> None:
+    def _send(self, deadline: float, request: object, *descriptors: int) -> None:
         buffer = io.BytesIO()
         _Pickler(buffer, self._trees).dump(request)
         data = buffer.getbuffer()
         try:
             # It need not take what we send.
             self._channel.settimeout(max(0.001, deadline - time.monotonic()))
-            descriptor_passing.send(self._channel, LENGTH.pack(len(data)), *handed)
+            descriptor_passing.send(self._channel, LENGTH_PREFIX.pack(len(data)), *descriptors)
             self._channel.sendall(data)
         except TimeoutError as error:
             self._process.kill()
-            raise self._too_long() from error
+            raise self._timeout_error() from error
         except (BrokenPipeError, ConnectionResetError) as error:
-            raise self._failed() from error
+            raise self._exit_error() from error
         finally:
             self._channel.settimeout(None)
 
-    def _received(self, deadline: float) -> str:
+    def _receive(self, deadline: float) -> str:
         """Return one message; SlimError at the deadline, or when the process ends. Malformed where it is too much."""
-        (size,) = LENGTH.unpack(self._block(LENGTH.size, deadline))
-        if size > self._most:
+        (size,) = LENGTH_PREFIX.unpack(self._receive_exactly(LENGTH_PREFIX.size, deadline))
+        if size > self._max_result:
             raise typed_json.Malformed("it is too long")
         data = bytearray()
         while len(data) < size:
-            data += self._block(min(_BLOCK, size - len(data)), deadline)
-        if sum(map(data.count, (b",", b"[", b"{"))) > self._values:
+            data += self._receive_exactly(min(_BLOCK, size - len(data)), deadline)
+        if sum(map(data.count, (b",", b"[", b"{"))) > self._max_values:
             raise typed_json.Malformed("it holds too much")
         try:
             return data.decode("ascii")
         except UnicodeDecodeError as error:
             raise typed_json.Malformed("it is not JSON") from error
 
-    def _block(self, size: int, deadline: float) -> bytes:
+    def _receive_exactly(self, size: int, deadline: float) -> bytes:
         data = b""
         try:
             while len(data) < size:
                 self._channel.settimeout(max(0.001, deadline - time.monotonic()))
                 block = self._channel.recv(size - len(data))
                 if not block:
-                    raise self._failed()
+                    raise self._exit_error()
                 data += block
         except TimeoutError as error:
             self._process.kill()
-            raise self._too_long() from error
+            raise self._timeout_error() from error
         except ConnectionResetError as error:
-            raise self._failed() from error
+            raise self._exit_error() from error
         finally:
             self._channel.settimeout(None)
         return data
 
-    def _too_long(self) -> SlimError:
+    def _timeout_error(self) -> SlimError:
         text = f"cannot finish reading the image: it takes more than {self.seconds:.0f} s"
         return SlimError(text, hint="--timeout SECONDS")
 
-    def _failed(self) -> SlimError:
+    def _exit_error(self) -> SlimError:
         """Return why the process is no more."""
-        how = ending(self._process)
+        how = exit_description(self._process)
         if self._process.returncode == -signal.SIGXCPU:
-            return self._too_long()
+            return self._timeout_error()
         assert self._process.stderr is not None
-        said = os.read(self._process.stderr.fileno(), MAX_SAID).decode("utf-8", "replace").strip().splitlines()
-        words = f": {_harmless(said[-1])}" if said else ""
+        stderr = os.read(self._process.stderr.fileno(), MAX_STDERR).decode("utf-8", "replace").strip().splitlines()
+        words = f": {_printable(stderr[-1])}" if stderr else ""
         return SlimError(f"cannot read the image: the process that parses its files {how}{words}")
 
 
-def _harmless(text: str) -> str:
+def _printable(text: str) -> str:
     """Return text on one line, of limited length, and nothing in it that a terminal would obey."""
     text = text[:MAX_TEXT]
     return text if text.isprintable() else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)

@@ -25,7 +25,7 @@ import pytest
 from docker_slim_plugin.base import dpkg_selections, package_manager
 from docker_slim_plugin.cli.text import printable
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.kernel.mountinfo import mounts
+from docker_slim_plugin.kernel.mountinfo import parse_mountinfo
 from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import (
@@ -162,7 +162,7 @@ def mounted(text: bytes) -> object:
     for special in b"\\ \n\t":
         name = name.replace(bytes([special]), b"\\%03o" % special)
     line = b"1 2 0:3 /%s /%s rw - overlay none rw,lowerdir=/%s\n" % (name, name, name)
-    (mount,) = mounts(line)
+    (mount,) = parse_mountinfo(line)
     assert os.fsencode(mount.point) == b"/" + text
     return mount
 

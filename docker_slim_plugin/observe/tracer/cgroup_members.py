@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import psutil
 
-from docker_slim_plugin.kernel.mountinfo import mounts
+from docker_slim_plugin.kernel.mountinfo import parse_mountinfo
 
 _MOUNTS = "/proc/self/mountinfo"
 
@@ -46,7 +46,7 @@ def _cgroups(pid: str) -> Iterator[tuple[str, str]]:
 def _cgroup_mounts() -> Iterator[tuple[str, str]]:
     """Yield (controllers, mount point) for each mounted hierarchy."""
     with open(_MOUNTS, "rb") as file:
-        for mount in mounts(file.read()):
+        for mount in parse_mountinfo(file.read()):
             if mount.kind == "cgroup2":
                 yield "", mount.point
             elif mount.kind == "cgroup":

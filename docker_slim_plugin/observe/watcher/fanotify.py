@@ -21,7 +21,7 @@ from docker_slim_plugin.kernel.fanotify import (
     fanotify_init,
     fanotify_mark,
 )
-from docker_slim_plugin.kernel.root_mount import has_its_own
+from docker_slim_plugin.kernel.root_mount import has_own_filesystem
 from docker_slim_plugin.kernel.syscalls import argv0
 from docker_slim_plugin.model.observation import Access, AccessKind, Origin, Process
 from docker_slim_plugin.observe.mount_names import MountNamespaces
@@ -50,7 +50,7 @@ class FanotifySource:
         try:
             # /proc/PID/root is a magic link: no name of the image is looked up.
             mask = FAN_OPEN | FAN_OPEN_EXEC | (FAN_ONDIR if directories else 0)
-            scope = FAN_MARK_FILESYSTEM if has_its_own(pid) else FAN_MARK_MOUNT
+            scope = FAN_MARK_FILESYSTEM if has_own_filesystem(pid) else FAN_MARK_MOUNT
             fanotify_mark(self._group, FAN_MARK_ADD | scope, mask, f"/proc/{pid}/root")
         except OSError:
             os.close(self._group)

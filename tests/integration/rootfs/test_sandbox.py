@@ -24,7 +24,7 @@ from docker_slim_plugin.resolve.packages.os_release import OS_RELEASE, distribut
 from docker_slim_plugin.resolve.requested_paths import is_program
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.index_decoding import Corrections
-from docker_slim_plugin.rootfs.index_format import Record, packed
+from docker_slim_plugin.rootfs.index_format import Record, pack
 from docker_slim_plugin.rootfs.reader_client import TreeProcess
 from docker_slim_plugin.rootfs.sandbox import MAX_TEXT, Sandbox, SandboxFailed
 
@@ -40,7 +40,7 @@ is_program.__module__ = "docker_slim_plugin.resolve.requested_paths"
 sandbox_main.FUNCTIONS = (is_program,)
 sandbox_main.main()
 """
-REFUSED = {
+EXIT_VIOLATION = {
     "open a file": "open('/etc/passwd')",
     "open a file by a system call": "os.open('/etc/passwd', os.O_RDONLY)",
     "list a directory": "os.listdir('/')",
@@ -89,7 +89,7 @@ def known(sandbox: Sandbox, shop: Shop) -> Rootfs:
     rootfs = Rootfs.of(entries, cast("TreeProcess", shop))  # type: ignore[arg-type]
     memory = os.memfd_create("index")
     index = [Record(os.fsencode(one.path), _mode(one), 0, 0, one.size, 0, 0, b"", 1, 1, {}) for one in entries]
-    data = packed(index)
+    data = pack(index)
     os.write(memory, data)
     sandbox.add_tree(rootfs, cast("TreeProcess", shop), (memory, len(data)), Corrections(frozenset(), ()))
     os.close(memory)
@@ -100,9 +100,9 @@ def _mode(entry: Entry) -> int:
     return entry.mode | (0o100000 if entry.kind is EntryKind.FILE else 0o040000)
 
 
-@pytest.mark.parametrize("deed", REFUSED)
+@pytest.mark.parametrize("deed", EXIT_VIOLATION)
 def test_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch, deed: str) -> None:
-    started(monkeypatch, REFUSED[deed])
+    started(monkeypatch, EXIT_VIOLATION[deed])
     with Sandbox(20) as sandbox, pytest.raises((SlimError, SandboxFailed)) as caught:
         sandbox.call(is_program, "x")
     assert re.search("Operation not permitted|refused: |PermissionError|can't start|AssertionError", str(caught.value))

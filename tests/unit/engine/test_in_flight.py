@@ -126,7 +126,7 @@ def test_a_run_of_which_something_may_come_stays_written_down(
     with pytest.raises(Interrupt), engine.cleanup(), engine.created_container("image", ["-"]):
         pass
     assert api.there == []
-    assert run_registry.written_down() == ((engine.run_id,) if is_known else ())
+    assert run_registry.registered_runs() == ((engine.run_id,) if is_known else ())
 
 
 def test_nothing_is_waited_for_where_nothing_was_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,4 +134,4 @@ def test_nothing_is_waited_for_where_nothing_was_asked(tmp_path: Path, monkeypat
     engine = Engine(SimpleNamespace(api=Slow(60)), "unix:///nowhere")
     with pytest.raises(ValueError, match="x"), engine.cleanup():
         raise ValueError("x")
-    assert run_registry.written_down() == ()
+    assert run_registry.registered_runs() == ()

@@ -14,7 +14,7 @@ from docker_slim_plugin.engine import LABEL, Engine, leftovers, tag_locks
 from docker_slim_plugin.engine.leftovers import Leftovers, prune
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import run_registry
-from docker_slim_plugin.host.run_registry import is_alive, new_run, run_identity
+from docker_slim_plugin.host.run_registry import is_alive, new_run, process_identity
 from docker_slim_plugin.host.workspace import workspace
 
 TOKEN = "0123456789abcdef"
@@ -67,7 +67,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(leftovers, "SETTLE_SECONDS", 0.0)
     monkeypatch.setattr(leftovers, "_PAUSE", 0.0)
     for run in (DEAD, OURS):
-        run_registry.write_down(run)
+        run_registry.register(run)
     return tmp_path / "tmp"
 
 
@@ -87,7 +87,7 @@ def pruned(
 
 def test_one_that_has_ended_and_is_not_waited_for_is_gone() -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
-        run = f"{run_identity(process.pid)}-{TOKEN}"
+        run = f"{process_identity(process.pid)}-{TOKEN}"
         assert is_alive(run)
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
@@ -146,7 +146,7 @@ def test_a_run_is_remembered_for_a_while(monkeypatch: pytest.MonkeyPatch, place:
     os.utime(record, (0, 0))
     pruned(monkeypatch)
     assert not record.exists()
-    assert run_registry.written_down() == (OURS,)
+    assert run_registry.registered_runs() == (OURS,)
 
 
 def test_directories_of_dead_runs_go(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:

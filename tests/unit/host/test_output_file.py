@@ -192,8 +192,8 @@ def test_what_was_put_there_meanwhile_gets_nothing(tmp_path: Path, what: str, mo
     victim.write_bytes(b"precious")
     os.mkfifo(fifo)
 
-    def swapped(name: str, place: Callable[[str], output_file.Place] = output_file.place) -> output_file.Place:
-        found = place(name)
+    def swapped(name: str, resolve_target: Callable[[str], output_file.Target] = output_file.resolve_target) -> output_file.Target:
+        found = resolve_target(name)
         fifo.rename(tmp_path / "away")
         if what == "link":
             fifo.symlink_to(victim)
@@ -204,7 +204,7 @@ def test_what_was_put_there_meanwhile_gets_nothing(tmp_path: Path, what: str, mo
         return found
 
     monkeypatch.setattr(output_file, "check", lambda _: None)
-    monkeypatch.setattr(output_file, "place", swapped)
+    monkeypatch.setattr(output_file, "resolve_target", swapped)
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     if what == "fifo":
         other = threading.Timer(0.2, lambda: os.close(os.open(fifo, os.O_RDONLY)))
@@ -231,7 +231,7 @@ def test_nothing_is_left_of_what_fails(tmp_path: Path, error: BaseException, exi
         (tmp_path / "file").write_bytes(b"old")
 
     def fail() -> None:
-        with output_file.opened(str(tmp_path / "file")) as stream:
+        with output_file.open_for_writing(str(tmp_path / "file")) as stream:
             stream.write(b"x" * 1_000_000)
             raise error
 

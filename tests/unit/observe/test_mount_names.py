@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin.kernel.mountinfo import Mount, mounts
+from docker_slim_plugin.kernel.mountinfo import Mount, parse_mountinfo
 from docker_slim_plugin.observe.mount_names import NamespaceView, VisibleMount, lookup, visible_mounts
 
 LINES = b"""\
@@ -21,14 +21,14 @@ TREE = Mount(30, "0:50", "/", "/", "overlay", b"")
 
 
 def test_a_mountinfo_file() -> None:
-    assert [(one.id, one.device, one.root, one.point, one.kind) for one in mounts(LINES)] == [
+    assert [(one.id, one.device, one.root, one.point, one.kind) for one in parse_mountinfo(LINES)] == [
         (30, "0:50", "/", "/", "overlay"),
         (31, "0:51", "/", "/proc", "proc"),
         (32, "0:50", "/data", "/mnt/a b", "overlay"),
         (33, "8:1", "/var/hosts", "/etc/hosts", "ext4"),
         (34, "0:50", "/etc", "/etc", "overlay"),
     ]
-    assert next(mounts(LINES)).options == b"rw,lowerdir=/a:/b,upperdir=/c"
+    assert next(parse_mountinfo(LINES)).options == b"rw,lowerdir=/a:/b,upperdir=/c"
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_mountinfo_file() -> None:
     ],
 )
 def test_names(path: str, name: str | None) -> None:
-    seen = NamespaceView(visible_mounts(mounts(LINES), TREE, "/").values(), is_complete=True)
+    seen = NamespaceView(visible_mounts(parse_mountinfo(LINES), TREE, "/").values(), is_complete=True)
     assert seen.has_other_names
     assert seen.image_path(path) == name
 
@@ -75,7 +75,7 @@ def test_roots(
 
 def test_an_ordinary_container_differs_in_nothing() -> None:
     lines = LINES.replace(b"/data /mnt", b"/mnt/a\\040b /mnt")
-    assert not NamespaceView(visible_mounts(mounts(lines), TREE, "/").values(), is_complete=True).has_other_names
+    assert not NamespaceView(visible_mounts(parse_mountinfo(lines), TREE, "/").values(), is_complete=True).has_other_names
 
 
 def test_what_was_unmounted_begins_at_its_own_root() -> None:

@@ -17,8 +17,8 @@ from docker_slim_plugin.host import child_process, descriptor_passing
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.rootfs import reader_program
 from docker_slim_plugin.rootfs.index_decoding import Corrections, read_index
-from docker_slim_plugin.rootfs.index_format import Record, packed, unpacked
-from docker_slim_plugin.rootfs.reader_channel import Ended, TreeChannel
+from docker_slim_plugin.rootfs.index_format import Record, pack, unpack
+from docker_slim_plugin.rootfs.reader_channel import ReaderExited, TreeChannel
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def tree(tmp_path: Path) -> Iterator[int]:
 
 
 def entries(tree: int) -> dict[str, Entry]:
-    data = packed(reader_program.index(tree))
+    data = pack(reader_program.build_index(tree))
     memory = os.memfd_create("index")
     os.write(memory, data)
     found = read_index(memory, len(data))
@@ -92,9 +92,9 @@ def test_who_is_not_trusted_may_open_files_only(tree: int) -> None:
     reader = reader_program.TreeReader()
     for request in (b"root", b"index", b"", b"none"):
         with pytest.raises(OSError, match="no such request"):
-            reader.answer(request, tree, trusted=False)
-    reader.answer(b"root", tree, trusted=True)
-    _, descriptor = reader.answer(b"open /etc/file", None, trusted=False)
+            reader.handle(request, tree, trusted=False)
+    reader.handle(b"root", tree, trusted=True)
+    _, descriptor = reader.handle(b"open /etc/file", None, trusted=False)
     assert descriptor is not None
     os.close(descriptor)
 
@@ -104,8 +104,8 @@ def test_a_channel_whose_other_end_is_gone() -> None:
     with ours:
         descriptor_passing.send(theirs, b"error 13 no")
         theirs.close()
-        with pytest.raises(Ended):
-            TreeChannel(ours).ask(b"open /x")
+        with pytest.raises(ReaderExited):
+            TreeChannel(ours).request(b"open /x")
 
 
 def test_descriptors_that_nobody_asked_for_are_closed() -> None:
@@ -124,7 +124,7 @@ def test_descriptors_that_nobody_asked_for_are_closed() -> None:
 def test_corrections() -> None:
     root, gone, changed = (Entry(path=RootPath(path), kind=EntryKind.DIRECTORY, mode=0o755) for path in ("/", "/x", "/y"))
     better = Entry(path=RootPath("/y"), kind=EntryKind.DIRECTORY, mode=0o700)
-    assert Corrections(frozenset({RootPath("/x")}), (better,)).applied([root, gone, changed]) == [root, better]
+    assert Corrections(frozenset({RootPath("/x")}), (better,)).apply([root, gone, changed]) == [root, better]
 
 
 def record(path: bytes, mode: int = 0o040755, **others: object) -> Record:
@@ -144,7 +144,7 @@ def read(data: bytes, size: int | None = None) -> tuple[Entry, ...]:
 def test_records_come_through_as_they_are() -> None:
     odd = Record(b"/\xff\n", 0o107777, 2**32 - 1, 7, 2**63, -1, 2**64 - 1, b"\xfe/..", 2**64 - 1, 2, {b"user.a": b"\0", b"user.b": b""})
     late = record(b"/x", mtime_ns=2**64 * 10 + 1)
-    assert list(unpacked(packed([record(b"/"), odd, late]))) == [record(b"/"), odd, late]
+    assert list(unpack(pack([record(b"/"), odd, late]))) == [record(b"/"), odd, late]
 
 
 @pytest.mark.parametrize(
@@ -168,11 +168,11 @@ def test_records_come_through_as_they_are() -> None:
 )  # fmt: skip
 def test_what_is_no_tree_is_refused(records: list[Record]) -> None:
     with pytest.raises(SlimError, match="cannot use what the process that reads the image's files says"):
-        read(packed(records))
+        read(pack(records))
 
 
 def test_bytes_that_are_no_index_are_refused() -> None:
-    good = packed([record(b"/"), record(b"/a")._replace(xattrs={b"user.a": b"x" * 9})])
+    good = pack([record(b"/"), record(b"/a")._replace(xattrs={b"user.a": b"x" * 9})])
     assert len(read(good)) == 2
     for bad in (b"", b"\0" * 32, b"\xff" * 500, good[:-1], good + b"x", *(good[:at] for at in range(0, len(good), 7))):
         with pytest.raises(SlimError):
@@ -200,7 +200,7 @@ def test_who_does_not_take_the_answers_keeps_nobody_waiting(tree: int) -> None:
         with suppress(OSError):
             while True:
                 descriptor_passing.send(theirs, b"open /none")
-        assert TreeChannel(ours).ask(b"root", tree)[0] == "ok"
+        assert TreeChannel(ours).request(b"root", tree)[0] == "ok"
         TreeChannel(ours).open(RootPath("/etc/file")).close()
         ours.close()
         assert process.wait(20) == 0
@@ -210,8 +210,8 @@ def test_a_reader_that_does_not_answer() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         ours.settimeout(0.05)
-        with pytest.raises(Ended):
-            TreeChannel(ours).ask(b"index")
+        with pytest.raises(ReaderExited):
+            TreeChannel(ours).request(b"index")
 
 
 def test_no_directory_is_too_deep(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_no_directory_is_too_deep(tmp_path: Path) -> None:
         os.close(here)
         here = below
     os.close(here)
-    found = reader_program.index(top)
+    found = reader_program.build_index(top)
     os.close(top)
     assert 4096 <= max(len(one.path) for one in found) < 4096 + 256
     shutil.rmtree(tmp_path / ("d" * 200))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.rootfs.pristine import docker_own
+from docker_slim_plugin.rootfs.pristine import engine_corrections
 
 
 def entry(path: str, kind: EntryKind = EntryKind.DIRECTORY) -> Entry:
@@ -35,8 +35,8 @@ def tree(
     entries: Sequence[Entry], changes: dict[str, int], *layers: Path
 ) -> tuple[dict[str, tuple[int, int]], tuple[str, ...]]:
     """Return {path: (mode, mtime_ns)} and the warnings."""
-    corrections, warnings = docker_own(entries, layers, changes)
-    return {str(one.path): (one.mode, one.mtime_ns) for one in corrections.applied(entries)}, warnings
+    corrections, warnings = engine_corrections(entries, layers, changes)
+    return {str(one.path): (one.mode, one.mtime_ns) for one in corrections.apply(entries)}, warnings
 
 
 def test_what_docker_added_is_not_the_image_s(layers: tuple[Path, Path]) -> None:
