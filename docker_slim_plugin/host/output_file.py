@@ -1,8 +1,9 @@
-"""Files that the user names for us to write: what lies there already decides how.
+"""Output files that the user names; an existing file determines how they are written.
 
-A device, a FIFO or an open descriptor (/dev/stdout, /dev/fd/3) is written to. A symlink is followed and stays; one of
-somebody else in a directory that all may write to is refused, as the kernel's protected_symlinks does. Everything else
-appears whole or not at all: written beside its place, then renamed. OSError says what is wrong.
+A device, a FIFO or an open descriptor (/dev/stdout, /dev/fd/3) is written to. A symlink is followed and stays; but one
+of another user in a sticky world-writable directory is refused, like with the kernel's protected_symlinks. Any other
+file is written completely or not at all: to a temporary file in the same directory, which is then renamed. Errors are
+OSError.
 """
 
 from __future__ import annotations
@@ -19,19 +20,19 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 MAX_LINKS = 40
-"""As many as the kernel follows: path_resolution(7)."""
+"""The kernel's limit: path_resolution(7)."""
 STICKY_WORLD_WRITABLE = stat.S_ISVTX | stat.S_IWOTH
 _DESCRIPTORS = re.compile(r"/proc/(\d+)(?:/task/\d+)?/fd")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A name in an open directory, no link in it left; closed by its owner."""
+    """A name in an open directory, with all symlinks resolved; a context manager that closes the directory."""
 
     directory: int
     name: str
     found: os.stat_result | None
-    """What is there; None when nothing is."""
+    """The status of the existing file; None when there is none."""
 
     def __enter__(self) -> Self:
         return self
@@ -43,25 +44,25 @@ class Target:
 
     @property
     def descriptor(self) -> int | None:
-        """Our own descriptor that it stands for."""
+        """The descriptor of this process that the name stands for, or None."""
         match = _DESCRIPTORS.fullmatch(os.readlink(f"/proc/self/fd/{self.directory}"))
         return int(self.name) if match and match[1] == str(os.getpid()) and self.name.isdigit() else None
 
     @property
     def is_replaceable(self) -> bool:
-        """Whether a new file is to take the name: what is there is a file, or nothing."""
+        """Whether a new file takes the name: there is a regular file, or nothing."""
         return self.found is None or stat.S_ISREG(self.found.st_mode)
 
     @property
     def is_other_users(self) -> bool:
-        """Whether somebody else has put it where all may write."""
+        """Whether another user has created the file in a sticky world-writable directory."""
         return self.found is not None and _is_other_users(self.found, os.fstat(self.directory))
 
 
 def resolve_target(name: str) -> Target:
-    """Return where a file of this name is written, links followed; OSError when it cannot be."""
+    """Return the target of an output file, with symlinks followed; OSError when that fails."""
     pending = [part for part in os.path.abspath(name).split("/")[::-1] if part]
-    # abspath has dropped a slash at the end, which asks for a directory.
+    # abspath removes a trailing slash, which asks for a directory.
     if name.endswith("/"):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     here = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -90,7 +91,7 @@ def resolve_target(name: str) -> Target:
 
 
 def _read_link(here: int, part: str, found: os.stat_result, count: int) -> str:
-    """Return what a link says, the `count`th on the way; OSError for one that is not to be followed."""
+    """Return the target of a symlink, the `count`th of the lookup; OSError when it must not be followed."""
     if _is_other_users(found, os.fstat(here)):
         raise PermissionError(errno.EACCES, "a link of another user leads there")
     if count > MAX_LINKS:
@@ -109,13 +110,16 @@ def _is_descriptor_directory(directory: int) -> bool:
 
 
 def _is_other_users(found: os.stat_result, directory: os.stat_result) -> bool:
-    """Tell whether somebody else has put it into a directory where all may; proc(5), protected_symlinks."""
+    """Tell whether another user has created the file in a sticky world-writable directory. See proc(5).
+
+    This is the rule of protected_symlinks.
+    """
     shared = directory.st_mode & STICKY_WORLD_WRITABLE == STICKY_WORLD_WRITABLE
     return shared and found.st_uid not in (os.geteuid(), directory.st_uid)
 
 
 def check(name: str) -> None:
-    """Raise OSError where it can already be seen that a file cannot be written."""
+    """Raise OSError when it is already clear that the file cannot be written."""
     with resolve_target(name) as target:
         if target.found and stat.S_ISDIR(target.found.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -127,16 +131,16 @@ def check(name: str) -> None:
 
 
 def exists(name: str) -> bool:
-    """Tell whether there is a file already that would be replaced; OSError as place() has it."""
+    """Tell whether there is a file that would be replaced; OSError as for resolve_target()."""
     with resolve_target(name) as target:
         return target.found is not None and target.is_replaceable
 
 
 @contextmanager
 def open_for_writing(name: str, *, mode: int = 0o666) -> Iterator[BinaryIO]:
-    """Yield a stream whose bytes are what `name` holds in the end, or nothing of it where writing fails.
+    """Yield a stream for the new content of `name`, which stays unchanged if writing fails.
 
-    A new file gets `mode` without the umask's bits, one in the place of another that one's mode and owner.
+    A new file gets `mode` without the bits of the umask; a replacement gets the mode and owner of the old file.
     """
     check(name)
     with resolve_target(name) as target:
@@ -152,11 +156,11 @@ def open_for_writing(name: str, *, mode: int = 0o666) -> Iterator[BinaryIO]:
 
 
 def _open_existing(target: Target) -> int:
-    """Open what is written to as it stands; OSError when it is another thing by now, or was put there by somebody."""
+    """Open an existing target for writing; OSError when it has been exchanged, or another user has created it."""
     assert target.found is not None
     flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY
     if stat.S_ISLNK(target.found.st_mode):
-        # The kernel's own link to a file that another process has open.
+        # A magic link to a file that another process has open.
         return os.open(target.name, flags, dir_fd=target.directory)
     if target.is_other_users:
         raise PermissionError(errno.EACCES, "it is another user's")
@@ -187,13 +191,16 @@ def _open_replacement(target: Target, mode: int) -> Iterator[BinaryIO]:
 
 
 def write(name: str, content: bytes, *, mode: int = 0o666) -> None:
-    """Write a file whole; OSError when that cannot be done."""
+    """Write a whole file; OSError when that fails."""
     with open_for_writing(name, mode=mode) as stream:
         stream.write(content)
 
 
 def remove(name: str) -> None:
-    """Remove what is written anew later, if it is a file; a link to it stays. OSError when it cannot be."""
+    """Remove an output file that is written again later, if it is a regular file; OSError when that fails.
+
+    A symlink to the file stays.
+    """
     with resolve_target(name) as target:
         if target.found is not None and target.is_replaceable and not target.is_other_users:
             os.unlink(target.name, dir_fd=target.directory)

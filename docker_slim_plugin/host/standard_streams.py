@@ -1,7 +1,7 @@
-"""Standard output and error that may be full or closed: that is an error with a status, never a traceback.
+"""Standard output and error that may be full or closed: an error with an exit status, and no traceback.
 
-The result goes to standard output, so who cannot write it there cannot go on. What is said on standard error meanwhile
-is worth less than the run: it is lost, and the exit status tells.
+The result goes to standard output, so a failure there ends the run. A failure on standard error does not: the messages
+are lost, and the exit status tells.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from docker_slim_plugin.errors import SlimError
 
 
 class GuardedStream:
-    """A text stream whose failures are ours to handle; all else is the stream's own."""
+    """A text stream that handles write errors; everything else is delegated to the stream."""
 
     def __init__(self, stream: IO[str], *, is_essential: bool) -> None:
         self._stream = stream
         self._is_essential = is_essential
         self.error: OSError | None = None
-        """Why something could not be written."""
+        """The first write error."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -56,14 +56,14 @@ class GuardedStream:
 
 
 def discard_output(stream: Any) -> None:
-    """Let nothing more of a stream reach its file: what is left in its buffer would fail again when we end."""
+    """Redirect the stream's descriptor to /dev/null, so that its buffered data does not fail again at exit."""
     null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     os.dup2(null, stream.fileno())
     os.close(null)
 
 
 def finish(status: int, out: GuardedStream, err: GuardedStream) -> int:
-    """Return the exit status, which is 1 where something could not be said; say that where it still can be."""
+    """Return the exit status: 1 if a write has failed; report the failure on the other stream."""
     err.flush()
     for error, name, other in ((err.error, "error", out), (out.error, "output", err)):
         if error is not None and status == 0:
@@ -75,9 +75,9 @@ def finish(status: int, out: GuardedStream, err: GuardedStream) -> int:
 
 
 def guard_standard_streams() -> tuple[GuardedStream, GuardedStream]:
-    """Put guards in the place of sys.stdout and sys.stderr, and return them.
+    """Replace sys.stdout and sys.stderr by guarded streams, and return them.
 
-    A closed descriptor is opened first, lest some file of ours gets its number: what is said there is lost then.
+    A closed descriptor is opened to /dev/null before, so that no other file gets its number; its output is lost.
     """
     errors: dict[int, OSError] = {}
     for number in range(3):
@@ -85,7 +85,7 @@ def guard_standard_streams() -> tuple[GuardedStream, GuardedStream]:
             os.fstat(number)
         except OSError as error:
             errors[number] = error
-            # The lowest free number is the one that is closed.
+            # open(2) returns the lowest free number, which is the closed one.
             os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(number, True)
     guards = []

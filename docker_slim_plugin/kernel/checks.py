@@ -1,4 +1,4 @@
-"""May we? Each kernel facility that a run needs, tried once on ourselves and undone. OSError says why not."""
+"""Checks that the kernel facilities which a run needs are permitted; each raises OSError with the reason otherwise."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from docker_slim_plugin.kernel.syscalls import (
     openat2,
 )
 
-# The following constants are taken from the Linux kernel headers.
+# The following constants are from the Linux kernel headers.
 PTRACE_SEIZE = 0x4206
 SECCOMP_GET_ACTION_AVAIL = 2
 SECCOMP_RET_TRACE = 0x7FF00000
@@ -39,7 +39,7 @@ _libc.fanotify_mark.argtypes = (ctypes.c_int, ctypes.c_uint, ctypes.c_uint64, ct
 
 
 def check_ptrace_seize() -> None:
-    """Attach to a child with PTRACE_SEIZE. See ptrace(2), "Ptrace access mode checking"."""
+    """Attach to a child process with PTRACE_SEIZE. See ptrace(2), "Ptrace access mode checking"."""
     with subprocess.Popen(["sleep", "60"]) as child:
         try:
             check_result(_libc.ptrace(PTRACE_SEIZE, child.pid, None, None), "ptrace")
@@ -48,7 +48,7 @@ def check_ptrace_seize() -> None:
 
 
 def check_seccomp_trace() -> None:
-    """Ask the kernel for SECCOMP_RET_TRACE. See seccomp(2)."""
+    """Check that the kernel supports SECCOMP_RET_TRACE. See seccomp(2)."""
     action = ctypes.c_uint32(SECCOMP_RET_TRACE)
     number = ctypes.c_long(_SYS_SECCOMP.get(os.uname().machine, -1))
     arguments = (ctypes.c_uint(SECCOMP_GET_ACTION_AVAIL), ctypes.c_uint(0), ctypes.byref(action))
@@ -56,7 +56,7 @@ def check_seccomp_trace() -> None:
 
 
 def check_fanotify_mark() -> None:
-    """Set a fanotify mark on the root's whole file system. See fanotify_mark(2)."""
+    """Set a fanotify mark on the whole file system of "/". See fanotify_mark(2)."""
     group = check_result(_libc.fanotify_init(FAN_CLOEXEC, os.O_RDONLY), "fanotify_init")
     try:
         flags, mask = FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_OPEN | FAN_OPEN_EXEC
@@ -66,7 +66,7 @@ def check_fanotify_mark() -> None:
 
 
 def check_mount_clone() -> None:
-    """Clone the root mount, read-only, and look a name up in it. See open_tree(2), mount_setattr(2), openat2(2)."""
+    """Clone the root mount read-only, and open a path in it. See open_tree(2), mount_setattr(2), openat2(2)."""
     clone = open_tree(AT_FDCWD, b"/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
     try:
         mount_setattr(clone, MOUNT_ATTR_RDONLY)

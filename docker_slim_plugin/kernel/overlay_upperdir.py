@@ -1,6 +1,6 @@
-"""What is in a container's upper directory: `docker diff` without its price, which reads the whole image twice.
+"""The changes in a container's upperdir: `docker diff` without its cost of reading the whole image twice.
 
-For containers in which nothing of the image has run: all that is there, docker itself has put there.
+Only for containers in which no process of the image has run: all files there are from the engine.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import stat
 from collections.abc import Sequence
 
 _OPAQUE = "trusted.overlay.opaque"
-"""Of a directory that hides those below it. See Documentation/filesystems/overlayfs.rst."""
+"""Attribute of an opaque directory, which hides those in lower layers. See Documentation/filesystems/overlayfs.rst."""
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def upperdir_changes(upper: str, lower: Sequence[str]) -> dict[str, int] | None:
-    """Return {path: 0 changed or 1 added} by the directories of an overlay, `lower` uppermost first.
+    """Return {path: 0 changed or 1 added} from the directories of an overlay, `lower` uppermost first.
 
-    None when something has been deleted or replaced, which takes more than that to tell.
+    None when a file has been deleted or replaced, because that needs more than the upperdir.
     """
     found: dict[str, int] = {}
     pending = [""]
@@ -37,9 +37,9 @@ def upperdir_changes(upper: str, lower: Sequence[str]) -> dict[str, int] | None:
 
 
 def layers_contain(layers: Sequence[str], path: str) -> bool:
-    """Tell whether the layers together have a path.
+    """Tell whether the merged layers contain a path.
 
-    They are the image's and may hold any link: each component is opened without following.
+    The layers belong to the image and may contain any symlink, so each component is opened with O_NOFOLLOW.
     """
     *parents, name = path.strip("/").split("/")
     for layer in layers:

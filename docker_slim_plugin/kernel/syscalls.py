@@ -1,4 +1,4 @@
-"""Kernel calls that Python's os module lacks: their own names, typed, OSError or nothing. No conveniences here."""
+"""System calls that Python's os module lacks, by their own names; they raise OSError. No higher-level functions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 
-# The following constants are taken from the Linux kernel headers.
+# The following constants are from the Linux kernel headers.
 AT_FDCWD = -100
 AT_EMPTY_PATH = 0x1000
 CLONE_NEWNS = 0x00020000
@@ -19,7 +19,9 @@ CAP_DAC_READ_SEARCH, CAP_SYS_CHROOT, CAP_SYS_ADMIN = 2, 18, 21
 _CAPABILITY_VERSION_3 = 0x20080522
 
 _SYS_OPEN_TREE, _SYS_OPENAT2, _SYS_MOUNT_SETATTR = 428, 437, 442
-"""The same on every architecture; glibc wraps the first and the last only since 2.36, openat2(2) not at all."""
+"""System call numbers that are the same on all architectures. glibc wraps the first and last since 2.36, openat2(2)
+never.
+"""
 
 
 class open_how(ctypes.Structure):  # noqa: N801 (the kernel's own name)
@@ -49,7 +51,7 @@ _libc.syscall.restype = ctypes.c_long
 
 
 def check_result(result: int, call: str) -> int:
-    """Return `result`, or raise errno's OSError when it is negative."""
+    """Return `result`; raise OSError with errno when it is negative."""
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{call}: {os.strerror(number)}")
@@ -57,7 +59,7 @@ def check_result(result: int, call: str) -> int:
 
 
 def setns(descriptor: int, kind: int) -> None:
-    """Move the calling thread into another namespace, as in the manual page setns(2)."""
+    """Move the calling thread into another namespace. See setns(2)."""
     check_result(_libc.setns(descriptor, kind), "setns")
 
 
@@ -68,7 +70,7 @@ def open_tree(directory: int, path: bytes, flags: int) -> int:
 
 
 def mount_setattr(tree: int, attributes: int) -> None:
-    """Set MOUNT_ATTR_* on the mount that the descriptor `tree` stands for. See mount_setattr(2); since Linux 5.12."""
+    """Set MOUNT_ATTR_* on the mount of the descriptor `tree`. See mount_setattr(2); since Linux 5.12."""
     wanted = mount_attr(attr_set=attributes)
     number, flags = ctypes.c_long(_SYS_MOUNT_SETATTR), ctypes.c_uint(AT_EMPTY_PATH)
     size = ctypes.c_size_t(ctypes.sizeof(wanted))
@@ -77,9 +79,9 @@ def mount_setattr(tree: int, attributes: int) -> None:
 
 
 def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:
-    """Open `path` below the descriptor `directory` as RESOLVE_* in `resolve` allow. See openat2(2); since Linux 5.6.
+    """Open `path` relative to the descriptor `directory`, restricted by RESOLVE_*. See openat2(2); since Linux 5.6.
 
-    EAGAIN (something was renamed meanwhile, and ".." or a root could not be told apart) is retried by the caller.
+    The caller retries EAGAIN (something was renamed meanwhile, and ".." or a root could not be resolved safely).
     """
     how = open_how(flags=flags | os.O_CLOEXEC, resolve=resolve)
     arguments = (ctypes.c_long(_SYS_OPENAT2), ctypes.c_int(directory), ctypes.c_char_p(path))
@@ -88,7 +90,7 @@ def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:
 
 
 def capabilities() -> int:
-    """Return the calling thread's permitted capabilities, bit N for capability N. See capget(2)."""
+    """Return the permitted capabilities of the calling thread, bit N for capability N. See capget(2)."""
     header, data = _capability_header(), ctypes.create_string_buffer(24)
     check_result(_libc.capget(header, data), "capget")
     words = memoryview(data).cast("B").cast("I")
@@ -96,7 +98,7 @@ def capabilities() -> int:
 
 
 def set_capabilities(permitted: int) -> None:
-    """Make `permitted` the calling thread's permitted and effective capabilities, none inheritable. See capset(2)."""
+    """Set the permitted and effective capabilities of the calling thread, with none inheritable. See capset(2)."""
     low, high = permitted & 0xFFFFFFFF, permitted >> 32
     words = (low, low, 0, high, high, 0)
     data = b"".join(word.to_bytes(4, sys.byteorder) for word in words)
@@ -113,7 +115,7 @@ def prctl(option: int, value: int) -> int:
 
 
 def set_parent_death_signal(number: int) -> None:
-    """Have the kernel send us signal `number` when the thread that started us ends. See prctl(2)."""
+    """Make the kernel send signal `number` to this process when its parent thread ends. See prctl(2)."""
     prctl(PR_SET_PDEATHSIG, number)
 
 
@@ -124,7 +126,7 @@ def signalfd(number: int) -> int:
 
 
 def argv0(pid: int) -> str:
-    """Return how `pid` calls itself; "" when it has ended."""
+    """Return argv[0] of `pid`; "" when it has ended."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
             return os.fsdecode(file.read(256).split(b"\0", 1)[0])

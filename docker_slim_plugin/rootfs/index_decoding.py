@@ -1,4 +1,4 @@
-"""The index of an image's tree as the process that reads it gives it: records to entries, and corrections to them."""
+"""Decoding of the index that the reader process returns: from records to entries, with corrections."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Corrections:
-    """What of an index is docker's and not the image's."""
+    """The entries of an index that come from the engine and not from the image."""
 
     removed: frozenset[RootPath]
     replaced: tuple[Entry, ...]
 
     def apply(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Return the image's own entries, in their order."""
+        """Return the image's own entries, in the same order."""
         replaced = {entry.path: entry for entry in self.replaced}
         return [replaced.get(entry.path, entry) for entry in entries if entry.path not in self.removed]
 
 
 def read_index(memory: int, size: int) -> tuple[Entry, ...]:
-    """Return the entries of an index of `size` bytes, in its order: parents before what is in them.
+    """Return the entries of an index of `size` bytes, in its order: directories before their content.
 
-    SlimError when it is no index, or not of a tree. `memory` is a descriptor that others may have too, so its file
-    offset is left alone.
+    SlimError when the index is invalid. `memory` is a descriptor that other processes may share, so its file offset is
+    not changed.
     """
     try:
         entries = tuple(map(to_entry, unpack(b"".join(_read_blocks(memory, size)))))
@@ -50,7 +50,7 @@ def read_index(memory: int, size: int) -> tuple[Entry, ...]:
 
 
 def _check_tree(entries: Iterable[Entry]) -> None:
-    """Raise ValueError where it is no tree: each name is in a directory that came before, and there once."""
+    """Raise ValueError unless the entries form a tree: each name is unique, and in a directory that came before."""
     seen: set[str] = set()
     directories: set[str] = set()
     for one in entries:
@@ -73,7 +73,7 @@ def _read_blocks(memory: int, size: int) -> Iterator[bytes]:
 
 
 def to_entry(record: Record) -> Entry:
-    """Return one record as an entry; ValueError when it is of no kind that there is."""
+    """Return a record as an entry; ValueError when its file type is unknown."""
     path, mode, uid, gid, size, mtime_ns, rdev, target, inode, links, xattrs = record
     kind = _KINDS.get(stat.S_IFMT(mode))
     if kind is None:

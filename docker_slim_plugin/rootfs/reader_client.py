@@ -1,4 +1,4 @@
-"""The processes by which an image's tree is read, seen from our side: started, asked, ended."""
+"""The client of the processes that read an image's tree: starts them, sends requests, and ends them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from docker_slim_plugin.rootfs.index_decoding import read_index
 from docker_slim_plugin.rootfs.reader_channel import ReaderExited, TreeChannel
 
 _SECONDS = 20.0
-"""Within which a process that clones a mount answers."""
+"""Seconds for a response of the process that clones a mount."""
 _READ_SECONDS = 600.0
-"""Within which one that reads a tree does: it may have millions of names."""
+"""Seconds for a response of the process that reads a tree, which may have millions of names."""
 
 
 class TreeProcess:
@@ -28,10 +28,10 @@ class TreeProcess:
         ours.settimeout(_READ_SECONDS)
         self._channel = TreeChannel(ours)
         self.files, files_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        """A channel on which regular files can be opened and nothing else: to be handed over."""
+        """A channel that only opens regular files, for another process."""
         self._clone_channel, clone = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         numbers = [main_end.fileno(), files_end.fileno()]
-        # Both begin now, so that they are there when the container is.
+        # Both start now, to be ready when the container is.
         self._reader = child_process.start("rootfs.reader_program", numbers, descriptors=numbers)
         self._clone = child_process.start("rootfs.mount_clone", [clone.fileno()], descriptors=[clone.fileno()])
         for child_end in (main_end, files_end, clone):
@@ -48,7 +48,7 @@ class TreeProcess:
             process.wait()
 
     def mount(self, pid: int) -> None:
-        """Read from now on the root mount of `pid`'s mount namespace, and nothing that is mounted on it; once only."""
+        """Read the root mount of `pid`'s mount namespace from now on, without mounts on it; may be called once."""
         namespace = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         try:
             if os.path.samestat(os.fstat(namespace), os.stat("/proc/self/ns/mnt")):
@@ -77,7 +77,7 @@ class TreeProcess:
         return clone
 
     def index(self) -> tuple[int, int]:
-        """Return a descriptor of the index of the tree, and its size in bytes; the caller closes it."""
+        """Return a descriptor of the tree's index, and its size in bytes; the caller closes the descriptor."""
         try:
             text, index = self._request(b"index")
         except OSError as error:
@@ -88,7 +88,7 @@ class TreeProcess:
         return index, int(size)
 
     def entries(self) -> tuple[Entry, ...]:
-        """Return every name of the tree, as it stands."""
+        """Return all entries of the tree, without corrections."""
         index, size = self.index()
         try:
             return read_index(index, size)
@@ -112,7 +112,7 @@ class TreeProcess:
 
 
 def exit_description(process: subprocess.Popen[bytes]) -> str:
-    """Return how a process of ours has ended, in words; it is ended if it has not."""
+    """Return a description of how a process has ended; kill it if it has not."""
     try:
         status = process.wait(1.0)
     except subprocess.TimeoutExpired:

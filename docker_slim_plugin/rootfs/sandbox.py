@@ -1,7 +1,7 @@
-"""The process in which foreign bytes are parsed, seen from our side: started, given trees, asked, ended.
+"""The client of the sandbox, the process that parses untrusted input: starts it, sends trees and calls, and ends it.
 
-What is sent there is pickled: it is ours. What comes back is JSON, and each value is checked (records.py): a process
-that has read a hostile file may say anything.
+Requests are pickled: they are ours. Results are JSON, and each value is validated (typed_json.py), because a process
+that has read a hostile file may return anything.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from docker_slim_plugin.rootfs.index_decoding import Corrections
 from docker_slim_plugin.rootfs.reader_client import TreeProcess, exit_description
 
 MAX_RESULT = 1 << 30
-"""Bytes of one answer; the plan of an image of 1,000,000 files takes about 200 MB."""
+"""Maximum size of a result in bytes; the plan of an image of 1,000,000 files is about 200 MB."""
 BASE_RESULT_BYTES, RESULT_BYTES_PER_NAME = 64 << 20, 4096
-"""Bytes that an answer may have whatever trees are known, and more for each name in one, beside twice its content."""
+"""Maximum size of a result without any tree, and for each name in a tree, in addition to twice the file's size."""
 BASE_RESULT_VALUES, RESULT_VALUES_PER_NAME = 1_000_000, 64
-"""Values of JSON in one answer, likewise: three bytes of text make an object of 64."""
+"""Maximum number of JSON values in a result, likewise: three bytes of text make an object of 64 bytes."""
 MAX_TEXT = 10_000
-"""Characters of an error."""
+"""Maximum length of an error in characters."""
 MAX_STDERR = 4000
-"""Bytes of its standard error of which the last line is shown when the process fails."""
+"""Bytes of standard error to read when the process fails; the last line is shown."""
 LENGTH_PREFIX = struct.Struct("<Q")
-"""Before each message."""
+"""The length in bytes before each message."""
 SECONDS = 300.0
 _BLOCK = 1 << 20
 P = ParamSpec("P")
@@ -46,36 +46,36 @@ T = TypeVar("T")
 
 
 class Caller(Protocol):
-    """Calls functions that parse foreign bytes, wherever they run."""
+    """Calls functions that parse untrusted input, in this or another process."""
 
     def call(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """Return what the function returns."""
+        """Return the function's result."""
         ...
 
 
 class SandboxFailed(RuntimeError):
-    """A bug showed in the process; the text is its traceback."""
+    """A bug in the sandbox process; the text is its traceback."""
 
 
 class CallResult(typing.NamedTuple):
-    """What comes back of one call."""
+    """The result of one call."""
 
     value: Any
     error: str
-    """Empty, "cannot" (for the user to put right) or "bug"."""
+    """"", "cannot" (an error for the user) or "bug"."""
     text: str
     hint: str
 
 
 class Sandbox:
-    """A process that parses foreign bytes (sandbox_main.py); a context manager.
+    """The sandbox process (sandbox_main.py); a context manager.
 
-    Its functions are called as if they were here; trees that were given to it are named, not sent.
+    Its functions are called like local ones; trees that it knows are passed by reference.
     """
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self.seconds = seconds
-        """How long one call may take, and how much processor time all calls together."""
+        """Maximum seconds of one call, and of CPU time for all calls together."""
         self._lock = threading.Lock()
         self._trees: list[Rootfs] = []
         self._max_result = BASE_RESULT_BYTES
@@ -100,7 +100,7 @@ class Sandbox:
         self._process.stderr.close()
 
     def add_tree(self, rootfs: Rootfs, process: TreeProcess, index: tuple[int, int], corrections: Corrections) -> None:
-        """Let the process know the tree `rootfs`, by a descriptor and the size of its index, and the corrections."""
+        """Make the tree `rootfs` known to the process: a descriptor and the size of its index, and the corrections."""
         with self._lock:
             memory, size = index
             deadline = time.monotonic() + self.seconds
@@ -113,7 +113,7 @@ class Sandbox:
             self._max_values += RESULT_VALUES_PER_NAME * len(names)
 
     def call(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """Return what `function` returns there; SlimError when it raises one, fails, or takes too long."""
+        """Call `function` in the process; return its result. SlimError when it raises one, fails, or takes too long."""
         name = f"{function.__module__}:{function.__qualname__}"
         with self._lock:
             deadline = time.monotonic() + self.seconds
@@ -134,7 +134,7 @@ class Sandbox:
         _Pickler(buffer, self._trees).dump(request)
         data = buffer.getbuffer()
         try:
-            # It need not take what we send.
+            # The process may not read what is sent.
             self._channel.settimeout(max(0.001, deadline - time.monotonic()))
             descriptor_passing.send(self._channel, LENGTH_PREFIX.pack(len(data)), *descriptors)
             self._channel.sendall(data)
@@ -147,7 +147,7 @@ class Sandbox:
             self._channel.settimeout(None)
 
     def _receive(self, deadline: float) -> str:
-        """Return one message; SlimError at the deadline, or when the process ends. Malformed where it is too much."""
+        """Return one message; SlimError at the deadline or when the process exits, Malformed when it is too large."""
         (size,) = LENGTH_PREFIX.unpack(self._receive_exactly(LENGTH_PREFIX.size, deadline))
         if size > self._max_result:
             raise typed_json.Malformed("it is too long")
@@ -184,7 +184,7 @@ class Sandbox:
         return SlimError(text, hint="--timeout SECONDS")
 
     def _exit_error(self) -> SlimError:
-        """Return why the process is no more."""
+        """Return an error that tells how the process has ended."""
         how = exit_description(self._process)
         if self._process.returncode == -signal.SIGXCPU:
             return self._timeout_error()
@@ -195,13 +195,13 @@ class Sandbox:
 
 
 def _printable(text: str) -> str:
-    """Return text on one line, of limited length, and nothing in it that a terminal would obey."""
+    """Return text as one line of limited length without control characters."""
     text = text[:MAX_TEXT]
     return text if text.isprintable() else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 class _Pickler(pickle.Pickler):
-    """Names the trees that are known there."""
+    """Replaces trees that the process knows by references."""
 
     def __init__(self, file: io.BytesIO, trees: list[Rootfs]) -> None:
         super().__init__(file, pickle.HIGHEST_PROTOCOL)
