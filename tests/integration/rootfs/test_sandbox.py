@@ -40,7 +40,7 @@ is_program.__module__ = "docker_slim_plugin.resolve.requested_paths"
 sandbox_main.FUNCTIONS = (is_program,)
 sandbox_main.main()
 """
-EXIT_VIOLATION = {
+FORBIDDEN = {
     "open a file": "open('/etc/passwd')",
     "open a file by a system call": "os.open('/etc/passwd', os.O_RDONLY)",
     "list a directory": "os.listdir('/')",
@@ -77,7 +77,7 @@ def started(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
 
     def start(module: str, arguments: Sequence[object] = (), *, descriptors: Sequence[int] = (), stderr: int = -3) -> Any:
         argv = [sys.executable, "-I", "-c", DRIVER.format(code=code), *map(str, arguments)]
-        return subprocess.Popen(argv, pass_fds=tuple(descriptor_passing), stderr=stderr, env={})
+        return subprocess.Popen(argv, pass_fds=tuple(descriptors), stderr=stderr, env={})
 
     monkeypatch.setattr(child_process, "start", start)
 
@@ -100,9 +100,9 @@ def _mode(entry: Entry) -> int:
     return entry.mode | (0o100000 if entry.kind is EntryKind.FILE else 0o040000)
 
 
-@pytest.mark.parametrize("deed", EXIT_VIOLATION)
+@pytest.mark.parametrize("deed", FORBIDDEN)
 def test_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch, deed: str) -> None:
-    started(monkeypatch, EXIT_VIOLATION[deed])
+    started(monkeypatch, FORBIDDEN[deed])
     with Sandbox(20) as sandbox, pytest.raises((SlimError, SandboxFailed)) as caught:
         sandbox.call(is_program, "x")
     assert re.search("Operation not permitted|refused: |PermissionError|can't start|AssertionError", str(caught.value))
