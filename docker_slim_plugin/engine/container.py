@@ -74,7 +74,7 @@ class Container:
         """Copy the gate into a new container; SlimError when the image has a file at that path, which it would hide."""
         if self._has_gate():
             raise SlimError(
-                f"cannot trace an image that has a file of its own at {GATE_PATH}",
+                f"cannot trace an image that contains the file {GATE_PATH}",
                 hint="build the image without it: docker slim needs that name for its own program",
             )
         self._copy_gate()

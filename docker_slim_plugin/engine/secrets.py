@@ -196,7 +196,7 @@ def fill_values(exercise: Exercise, environment: Mapping[str, str]) -> Exercise:
     wanted = [name for name in dict.fromkeys(names) if "=" not in name]
     if missing := [name for name in wanted if name not in environment]:
         raise SlimError(
-            f"cannot run the app as the trace says without {', '.join(missing)}: a trace keeps no values",
+            f"cannot run the app of the trace without {', '.join(missing)}: a trace contains no values",
             hint=f"-e {missing[0]}=VALUE, --env-file FILE, or export {missing[0]}; --no-verify runs nothing",
         )
 

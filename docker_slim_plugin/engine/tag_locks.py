@@ -55,7 +55,8 @@ def _try_lock(descriptor: int, file: Path, reference: str) -> bool:
     except BlockingIOError as error:
         os.close(descriptor)
         raise SlimError(
-            f"cannot write to {reference}: another docker slim is about to", hint="wait for it, or --tag OTHER-NAME"
+            f"cannot write to {reference}: another docker slim is going to write it",
+            hint="wait for it, or --tag OTHER-NAME",
         ) from error
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(file))

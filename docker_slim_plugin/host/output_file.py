@@ -93,7 +93,7 @@ def resolve_target(name: str) -> Target:
 def _read_link(here: int, part: str, found: os.stat_result, count: int) -> str:
     """Return the target of a symlink, the `count`th of the lookup; OSError when it must not be followed."""
     if _is_other_users(found, os.fstat(here)):
-        raise PermissionError(errno.EACCES, "a link of another user leads there")
+        raise PermissionError(errno.EACCES, "the path contains a symlink of another user")
     if count > MAX_LINKS:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     return os.readlink(part, dir_fd=here)
@@ -163,11 +163,11 @@ def _open_existing(target: Target) -> int:
         # A magic link to a file that another process has open.
         return os.open(target.name, flags, dir_fd=target.directory)
     if target.is_other_users:
-        raise PermissionError(errno.EACCES, "it is another user's")
+        raise PermissionError(errno.EACCES, "it belongs to another user")
     descriptor = os.open(target.name, flags | os.O_NOFOLLOW, dir_fd=target.directory)
     if not os.path.samestat(os.fstat(descriptor), target.found):
         os.close(descriptor)
-        raise OSError(errno.EAGAIN, "something else is there meanwhile")
+        raise OSError(errno.EAGAIN, "it was replaced meanwhile")
     return descriptor
 
 

@@ -146,7 +146,8 @@ def _run(
         return RunResult() if must_restart() else exit_result(container)
     if not readiness.ready:
         raise SlimError(
-            f"cannot see the app come up within {plan.timeout:.0f} s: {readiness.why}", hint="--timeout, --until"
+            f"cannot go on: the app was not ready within {plan.timeout:.0f} s: {readiness.why}",
+            hint="--timeout, --until",
         )
 
     ports, ready = tuple(sorted(readiness.ports)), time.monotonic() - monitor.started

@@ -90,7 +90,7 @@ class Launch:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Warnings about options that are not supported."""
-        said = "nothing is written to the app's standard input: --exec and --host-exec can ask it something"
+        said = "nothing is written to the app's standard input: --exec and --host-exec can probe it"
         return (said,) if self._has_switch("--interactive") else ()
 
     def _has_switch(self, switch: str) -> bool:
@@ -124,7 +124,7 @@ def launch(
         argv = (*((entrypoint,) if entrypoint else ()), *command)
     if not argv:
         raise SlimError(
-            f"cannot run {source.reference}: it has no command of its own",
+            f"cannot run {source.reference}: the image has no command",
             hint=f"docker slim run {source.reference} COMMAND",
         )
     network = next((value for name, value in reversed(given) if name == "--network"), "default") or "default"

@@ -56,7 +56,7 @@ def merge_second_start(first: Observations, second: Observations) -> Observation
     """Return the observations of both starts, with the result of the first."""
     result = second.result
     ended = "" if result.exit_status is None else f"ended with status {result.exit_status}: "
-    text = f"started again, the app {ended or 'did not come up: '}{(result.output.strip() or 'no word')[-300:]}"
+    text = f"started again, the app {ended or 'did not become ready: '}{(result.output.strip() or 'no output')[-300:]}"
     return replace(
         first,
         accesses=(*first.accesses, *second.accesses),

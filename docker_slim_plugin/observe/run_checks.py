@@ -25,7 +25,7 @@ def check_run(source: SourceImage, exercise: Exercise, observations: Observation
         if result.probes:
             raise SlimError(
                 f"cannot go on: {text} when it was probed{_log_excerpt(result.output)}",
-                hint="--no-http if it is no web server, --http and --exec to ask it something else",
+                hint="--no-http if it is no web server, --http and --exec for other probes",
             )
         raise SlimError(
             f"cannot go on: {text}{_log_excerpt(result.output)}",
@@ -33,8 +33,8 @@ def check_run(source: SourceImage, exercise: Exercise, observations: Observation
         )
     if not exercise.command and is_lone_shell(source) and has_only_shells(observations):
         raise SlimError(
-            f"cannot slim {source.reference}: nothing but a shell was seen, so it looks like a base image",
-            hint=f"say what it is to run: docker slim run {source.reference} COMMAND",
+            f"cannot slim {source.reference}: only a shell was executed, so it looks like a base image",
+            hint=f"give it a command: docker slim run {source.reference} COMMAND",
         )
     check_http_answers(exercise, result.probes)
     failed = [probe for probe in result.probes if not probe.ok and probe.kind != "http-skip"]
@@ -58,10 +58,10 @@ def check_run(source: SourceImage, exercise: Exercise, observations: Observation
         warnings.append("the app ended before it could be probed")
     other_ports = sorted(set(source.config.get("ExposedPorts") or {}) - set(tcp_ports(source)))
     if other_ports and not (exercise.exec_ or exercise.host_exec):
-        warnings.append(f"port {', '.join(other_ports)} was not asked anything: --exec CMD can do that")
+        warnings.append(f"port {', '.join(other_ports)} was not probed: --exec CMD can do that")
     elif result.exit_status is None and not asked and not result.ports and exercise.until == "probes":
         warnings.append(
-            "nothing was asked of the app, and it was still running when it was stopped: --exec CMD asks it something, "
+            "the app was not probed, and was still running when it was stopped: --exec CMD probes it, "
             "--until exit waits for its end"
         )
     return tuple(warnings)
@@ -80,9 +80,9 @@ def check_http_answers(exercise: Exercise, probes: Sequence[ProbeResult]) -> Non
         lines = [line[:_LINE] for line in first.output.strip().splitlines()[:_LOG_LINES]]
         raise SlimError(
             "\n    ".join([f"cannot go on: --http {first.target}: {first.detail}{wanted}", *lines]),
-            hint=f"ask for what the app has, or say that this is right: --http {_corrected_probe(asked, first)}"
+            hint=f"request a page that exists, or expect this status: --http {_corrected_probe(asked, first)}"
             if first.status != -1
-            else "ask for what the app answers, or give it more time: --timeout SECONDS",
+            else "request a page that the app answers, or allow more time: --timeout SECONDS",
         )
 
 
@@ -104,8 +104,8 @@ def refusal_warnings(exercise: Exercise, probes: Sequence[ProbeResult]) -> tuple
         if probe.kind == "http" and probe.ok and not exercise.http:
             pages.setdefault(probe.target.partition(" ")[2].partition("/")[0], set()).add(probe.status)
     return tuple(
-        f"port {port}: GET / was answered {', '.join(map(str, sorted(statuses)))} only, so little of the app was seen: "
-        "--http says what to ask"
+        f"port {port}: GET / was answered with {', '.join(map(str, sorted(statuses)))} only, so little of the app was "
+        "seen: request other pages with --http"
         for port, statuses in pages.items()
         if min(statuses) >= 400
     )

@@ -88,7 +88,7 @@ class Observer:
                         container, second_start_plan(plan, first.result), mode, allow_failure=True
                     )
             except SlimError as error:
-                text = f"the container was not watched in a second start: {error}"
+                text = f"the second start of the container was not observed: {error}"
                 return replace(first, warnings=(*first.warnings, text))
             return merge_second_start(first, second)
 
@@ -145,9 +145,9 @@ def _check_tracing(tracer: TracerClient, mode: str) -> None:
         raise SlimError("cannot trust this run: the tracer ended before the app did", hint="try --tracer=off")
     if mode == "seccomp" and tracer.privilege_gains:
         names = ", ".join(sorted(tracer.privilege_gains)[:3])
-        reason = f"{names} needs rights of its own (setuid, capabilities): again, without the filter"
+        reason = f"{names} gains privileges (setuid, capabilities): running again without the seccomp filter"
         raise Restart("syscall", reason, tracer.accesses())
     if mode != "off" and tracer.tracers:
         names = ", ".join(sorted(tracer.tracers)[:3])
-        reason = f"{names} traces processes itself: running again with the watcher alone"
+        reason = f"{names} traces processes itself: running again with the watcher only"
         raise Restart("off", reason, tracer.accesses())

@@ -63,16 +63,16 @@ def check_trust(
     commands = tuple(dict.fromkeys(command for one in all_exercises for command in one.host_exec))
     if unknown := [command for command in allowed if command not in commands]:
         raise SlimError(
-            f"cannot find the host command {unknown[0]!r} in a trace", hint="the same text as in the trace, or none"
+            f"cannot find the host command {unknown[0]!r} in a trace", hint="use exactly the text of the trace"
         )
     options = tuple(dict.fromkeys(option for one in all_exercises for option in host_options(one)))
     options_shown = _described("docker option", options)
     refused = (*_described("run on this host", [one for one in commands if one not in allowed]), *options_shown)
     if refused and not trusted:
         raise SlimError(
-            "cannot build from what the traces hold without your consent, as it acts on this host:\n    "
+            "cannot build from the traces without your consent, because they act on this host:\n    "
             + "\n    ".join(refused),
-            hint="--trust-trace to let it, --host-exec CMD for a command alone, or --no-verify to run nothing",
+            hint="--trust-trace allows all of it, --host-exec CMD one command, and --no-verify runs nothing",
         )
     return (*_described("run on this host", commands), *options_shown)
 

@@ -45,7 +45,7 @@ def read_index(memory: int, size: int) -> tuple[Entry, ...]:
         entries = tuple(map(to_entry, unpack(b"".join(_read_blocks(memory, size)))))
         _check_tree(entries)
     except (OSError, ValueError) as error:
-        raise SlimError(f"cannot use what the process that reads the image's files says: {error}") from error
+        raise SlimError(f"cannot use the index from the process that reads the image's files: {error}") from error
     return entries
 
 
@@ -57,7 +57,7 @@ def _check_tree(entries: Iterable[Entry]) -> None:
         parent, slash, name = one.path.rpartition("/")
         fits = parent in directories and name not in ("", ".", "..") if seen else one.path == "/"
         if not (slash and fits) or one.path in seen:
-            raise ValueError("it is of no tree")
+            raise ValueError("it is not a tree")
         seen.add(one.path)
         if one.kind is EntryKind.DIRECTORY:
             directories.add("" if one.path == "/" else one.path)
@@ -77,7 +77,7 @@ def to_entry(record: Record) -> Entry:
     path, mode, uid, gid, size, mtime_ns, rdev, target, inode, links, xattrs = record
     kind = _KINDS.get(stat.S_IFMT(mode))
     if kind is None:
-        raise ValueError("it has a file of no known kind")
+        raise ValueError("it has a file of an unknown type")
     return Entry(
         path=RootPath(os.fsdecode(path)),
         kind=kind,

@@ -56,18 +56,18 @@ def pack(records: Sequence[Record]) -> bytes:
 def unpack(data: bytes) -> Iterable[Record]:
     """Return the records of an index; ValueError when it is invalid."""
     if len(data) < _HEAD.size:
-        raise ValueError("it has no head")
+        raise ValueError("it has no header")
     count, *sizes = _HEAD.unpack_from(data)
     at = _HEAD.size + count * _NUMBERS.size
     if not count or len(data) != at + sum(sizes):
-        raise ValueError("its lengths are not its own")
+        raise ValueError("its size does not match its lengths")
     parts = []
     for size in sizes:
         parts.append(data[at : at + size])
         at += size
     names, targets = (part.split(b"\0") for part in parts[:2])
     if not len(names) == len(targets) == count:
-        raise ValueError("it has not as many names as numbers")
+        raise ValueError("it has more or fewer names than records")
     xattrs = _xattrs(parts[2], count)
     none: Mapping[bytes, bytes] = {}
     numbers = _NUMBERS.iter_unpack(memoryview(data)[_HEAD.size : _HEAD.size + count * _NUMBERS.size])
@@ -84,11 +84,11 @@ def _xattrs(data: bytes, count: int) -> dict[int, dict[bytes, bytes]]:
     at = 0
     while at < len(data):
         if len(data) - at < _XATTR.size:
-            raise ValueError("an extended attribute has no head")
+            raise ValueError("an extended attribute has no header")
         place, name, value = _XATTR.unpack_from(data, at)
         at += _XATTR.size
         if place >= count or name + value > len(data) - at:
-            raise ValueError("an extended attribute is of no record, or too long")
+            raise ValueError("an extended attribute has no record, or is too long")
         found.setdefault(place, {})[data[at : at + name]] = data[at + name : at + name + value]
         at += name + value
     return found

@@ -71,7 +71,7 @@ class PristineTree:
         with open(f"/proc/{pid}/uid_map", encoding="ascii") as file:
             if file.read().split()[:2] != ["0", "0"]:
                 raise SlimError(
-                    "cannot read images of an engine with user namespaces: owners are not the image's there",
+                    "cannot read images of an engine with user namespaces: it maps the owners of files",
                     hint="run the engine as root, without userns-remap",
                 )
         self._process.mount(pid)
@@ -86,7 +86,7 @@ class PristineTree:
         # docker itself needs minutes for such a tree, and then cannot read it.
         if any(len(os.fsencode(entry.path)) >= _PATH_MAX for entry in entries):
             raise SlimError(
-                f"cannot slim {self._source.reference}: it has directories so deep that no path leads to them",
+                f"cannot slim {self._source.reference}: its directories are nested too deeply for any path",
                 hint="build the image without them",
             )
         # The containerd image store does not report the directories of its layers, the kernel does.
@@ -156,7 +156,7 @@ def engine_corrections(
             # In no layer: the engine created this directory for a file.
             removed.add(path)
         elif status is None:
-            warnings.append(f"cannot tell when {path} was last changed: the time is docker's, not the image's")
+            warnings.append(f"cannot determine the modification time of {path} in the image: docker has changed it")
         else:
             replaced.append(
                 replace(

@@ -127,7 +127,7 @@ class Sandbox:
                 wanted: type[T] = typing.get_type_hints(function)["return"]
                 return typed_json.from_plain(wanted, found.value)
             except typed_json.Malformed as error:
-                raise SlimError(f"cannot use what the process that reads the image says: {error}") from error
+                raise SlimError(f"cannot use the result of the process that parses the image: {error}") from error
 
     def _send(self, deadline: float, request: object, *descriptors: int) -> None:
         buffer = io.BytesIO()
@@ -155,7 +155,7 @@ class Sandbox:
         while len(data) < size:
             data += self._receive_exactly(min(_BLOCK, size - len(data)), deadline)
         if sum(map(data.count, (b",", b"[", b"{"))) > self._max_values:
-            raise typed_json.Malformed("it holds too much")
+            raise typed_json.Malformed("it has too many values")
         try:
             return data.decode("ascii")
         except UnicodeDecodeError as error:

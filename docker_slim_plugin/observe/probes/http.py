@@ -210,7 +210,7 @@ def _problem(error: Exception, seconds: float) -> str:
             return (error.strerror or type(error).__name__).lower()
         case http.client.HTTPException():
             return "the answer is not HTTP"
-    return f"cannot be asked: {error}"
+    return f"the request failed: {error}"
 
 
 def _is_other_protocol(error: Exception) -> bool:

@@ -81,13 +81,13 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
         answered.update(requested)
         yield from results
         if skipped:
-            detail = f"port {port}: {len(results)} pages were asked, {skipped} or more links were not followed"
+            detail = f"port {port}: {len(results)} pages were requested, {skipped} or more links were not followed"
             yield _skipped(f"{port}/...", f"{detail}: --http, --keep or --keep-all-of for those that matter")
     for port in sorted(open_ports.intersection(target.exposed) - set(target.ports)):
         yield _skipped(str(port), f"port {port} cannot be reached from the host: not probed")
     for request in plan.http:
         if request.port is None and request not in answered:
-            yield _unanswered(request, None, "nothing that speaks HTTP listens")
+            yield _unanswered(request, None, "no HTTP server listens")
         elif request.port is not None and request.port not in open_ports.intersection(target.ports):
             yield _unanswered(request, request.port, f"nothing listens on {request.port}")
 

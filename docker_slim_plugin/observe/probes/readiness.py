@@ -156,7 +156,7 @@ def wait_ready(
             return Readiness(True, ports)
         if time.monotonic() > deadline:
             missing = ", ".join(str(port) for port in sorted(expected - ports))
-            return Readiness(False, ports, f"nothing listens on port {missing}" if missing else "it never came to rest")
+            return Readiness(False, ports, f"nothing listens on port {missing}" if missing else "it never became idle")
         time.sleep(min(max(_TICK, (time.monotonic() - started) / 50), _SLOW_TICK))
     return Readiness(False, ports, "the app has ended")
 

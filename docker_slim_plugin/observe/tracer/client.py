@@ -87,7 +87,7 @@ class TracerClient:
         """Trace the process that waits in the gate, and make it execute its program; SlimError when that fails."""
         number, text = self._request("attach", pid)
         if number:
-            usual = "check COMMAND and --entrypoint, or the image's own"
+            usual = "check COMMAND and --entrypoint, or those of the image"
             hint = "docker slim doctor" if number == errno.EPERM else usual
             raise SlimError(f"cannot run the app: {text}", hint=hint)
 
@@ -103,7 +103,7 @@ class TracerClient:
                 seized[pid] = None
                 if number not in (0, errno.ESRCH):
                     hint = "docker slim doctor" if number == errno.EPERM else ""
-                    raise SlimError(f"cannot follow process {pid} of the container: {text}", hint=hint)
+                    raise SlimError(f"cannot trace process {pid} of the container: {text}", hint=hint)
         return tuple(pid for pid in seized if self.is_attached(pid))
 
     def _request(self, command: str, pid: int) -> tuple[int, str]:
@@ -171,9 +171,9 @@ class TracerClient:
             case ["counts", int(events), int(lost), _]:
                 self.events, self._unread = events, lost
             case ["exec-attach", str(reason)] if reason:
-                self._warn(f"who comes in by docker exec is watched, but not followed: {reason}")
+                self._warn(f"processes of docker exec are watched, but not traced: {reason}")
             case ["missed", str(argv0)]:
-                self._warn(f"{argv0 or 'a process'} came in from outside and was watched, but not followed")
+                self._warn(f"{argv0 or 'a process'} was started from outside; it was watched, but not traced")
             case _:
                 self._handle_status(message)
                 self._changed.notify_all()

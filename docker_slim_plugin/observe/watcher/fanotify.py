@@ -66,7 +66,7 @@ class FanotifySource:
 
     def accuracy_warnings(self) -> tuple[str, ...]:
         unresolved = self._mounts.unresolved if self._mounts else 0
-        said = f"{unresolved} files were opened in mount namespaces that are gone: they may be others"
+        said = f"{unresolved} files were opened in mount namespaces that no longer exist: their paths may be wrong"
         return (said,) if unresolved else ()
 
     def read(self) -> tuple[list[Access], int]:

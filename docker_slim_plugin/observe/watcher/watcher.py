@@ -128,7 +128,7 @@ def open_watcher(pid: int, choice: str, *, alone: bool = False) -> Watcher:
                 text = f"cannot use fanotify: {error.strerror}"
                 raise SlimError(text, hint="--watch=inotify, or --watch=off") from error
             reason = error.strerror
-    warnings = [] if choice == "inotify" else [f"fanotify is refused ({reason}): inotify watches instead"]
+    warnings = [] if choice == "inotify" else [f"fanotify is refused ({reason}): using inotify instead"]
     source = InotifySource(pid)
     if source.unwatched:
         warnings.append(f"{source.unwatched} directories are not watched: raise the sysctl fs.inotify.max_user_watches")

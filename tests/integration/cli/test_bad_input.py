@@ -46,8 +46,8 @@ def slim(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
     ("arguments", "status", "said"),
     [
         (("run", "docker-slim-test/none"), 1, "cannot find the image 'docker-slim-test/none'"),
-        (("run", "debian:bookworm"), 1, "it has no command of its own"),
-        (("run", SHELL), 1, "nothing but a shell was seen"),
+        (("run", "debian:bookworm"), 1, "the image has no command"),
+        (("run", SHELL), 1, "only a shell was executed"),
         (("run", "--tga", "x", IMAGE), 2, "try: --tag"),
         (("run", "--tag", IMAGE, IMAGE), 2, "the source's own name"),
         (("run", "--tag", "Bad Name", IMAGE), 2, "as an image's name"),
@@ -129,7 +129,7 @@ def test_the_later_of_two_runs_with_one_tag_is_refused() -> None:
             time.sleep(0.05)
         second = slim("run", "-q", "--tag", tag, IMAGE)
         assert (second.returncode, second.stdout) == (1, "")
-        assert f"cannot write to {tag}: another docker slim is about to" in second.stderr
+        assert f"cannot write to {tag}: another docker slim is going to write it" in second.stderr
         assert first.wait(100) == 0
     remove(tag)
 

@@ -64,7 +64,7 @@ def test_no_value_is_left_anywhere(image: str, tmp_path: Path) -> None:
     assert traced.returncode == 0, traced.stderr
     lacking = slim(here, "build", "--trace", "trace", image)
     assert lacking.returncode == 1
-    assert "without TOKEN, FROM_FILE, HTTP_PROXY: a trace keeps no values" in lacking.stderr
+    assert "without TOKEN, FROM_FILE, HTTP_PROXY: a trace contains no values" in lacking.stderr
     values = ("-e", "TOKEN", "--env-file", str(given), "-e", f"HTTP_PROXY=http://u:{SECRET}@proxy/")
     refused = slim(here, "build", "--trace", "trace", *values, image, TOKEN=SECRET)
     assert refused.returncode == 1

@@ -84,7 +84,7 @@ def test_ways_to_mount(options: tuple[str, ...], command: tuple[str, ...], files
     assert files - links <= set(kept(report))
     assert not {"/etc/target", "/mnt/place/one"} & set(kept(report))
     # mount(8) has rights of its own.
-    assert [warning for warning in report.warnings if "needs rights" not in warning] == []
+    assert [warning for warning in report.warnings if "gains privileges" not in warning] == []
 
 
 def test_what_a_running_container_has_mounted() -> None:

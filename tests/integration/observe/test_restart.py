@@ -79,7 +79,7 @@ def test_a_read_only_container_and_its_volume() -> None:
         pytest.param("--env=AGAIN=exit 3", "started again, the app ended with status 3", id="it ends"),
         pytest.param("--env=AGAIN=rm /bin/httpd", "started again, the app ended with status 127", id="program gone"),
         pytest.param(
-            "--env=FIRST=mkdir -p /.docker-slim-gate/a", "was not watched in a second start", id="in the gate's place"
+            "--env=FIRST=mkdir -p /.docker-slim-gate/a", "the second start of the container was not observed", id="in the gate's place"
         ),
     ],
 )

@@ -198,7 +198,7 @@ def test_whatever_it_says_is_checked(monkeypatch: pytest.MonkeyPatch, answer: by
         if answer == b'[true,"","",""]':
             assert sandbox.call(is_program, "x") is True
         else:
-            with pytest.raises(SlimError, match="cannot use what the process that reads the image says"):
+            with pytest.raises(SlimError, match="cannot use the result of the process that parses the image"):
                 sandbox.call(is_program, "x")
 
 
@@ -225,7 +225,7 @@ def test_an_answer_that_holds_too_much(monkeypatch: pytest.MonkeyPatch, text: st
     """Three bytes of JSON take twenty times the memory when they are read."""
     code = f"data = {text}; os.write(int(sys.argv[1]), len(data).to_bytes(8, 'little')); view = memoryview(data)\n"
     started(monkeypatch, code + "    while view: view = view[os.write(int(sys.argv[1]), view):]")
-    with Sandbox(20) as sandbox, pytest.raises(SlimError, match="it holds too much"):
+    with Sandbox(20) as sandbox, pytest.raises(SlimError, match="it has too many values"):
         sandbox.call(is_program, "x")
 
 

@@ -121,7 +121,7 @@ def test_an_exercise_is_kept_without_values_and_filled_again(tmp_path: Path) -> 
 
 
 def test_what_is_missing_is_named() -> None:
-    with pytest.raises(SlimError, match="without PASSWORD, MODE, N, FROM: a trace keeps no values") as raised:
+    with pytest.raises(SlimError, match="without PASSWORD, MODE, N, FROM: a trace contains no values") as raised:
         fill_values(strip_values(Exercise(docker_options=OPTIONS), {"FROM": "x"}), {"PORT": "1"})
     assert raised.value.status == 1
     assert fill_values(Exercise(docker_options=("--env=A=old",)), {}).docker_options == ("--env=A=old",)

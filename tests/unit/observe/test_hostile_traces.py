@@ -145,7 +145,7 @@ def test_damaged_ones_are_refused_or_used(tmp_path: Path, document: Any, seed: i
             refused.append(error)
     assert len(refused) > 50
     assert {(error.status, "\n" in str(error)) for error in refused} == {(1, False)}
-    assert {str(error).partition(str(file))[0] for error in refused} <= {"cannot read ", "cannot run app:1: it has no command of its own"}
+    assert {str(error).partition(str(file))[0] for error in refused} <= {"cannot read ", "cannot run app:1: the image has no command"}
 
 
 @pytest.mark.parametrize(

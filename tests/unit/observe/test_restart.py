@@ -73,7 +73,7 @@ def test_both_starts_count_and_the_first_one_tells() -> None:
     ("result", "said"),
     [
         (RunResult(ready=1, exit_status=3, output="a stale pid file\n"), "ended with status 3: a stale pid file"),
-        (RunResult(output="not within 30 s"), "did not come up: not within 30 s"),
+        (RunResult(output="not within 30 s"), "did not become ready: not within 30 s"),
     ],
 )
 def test_a_second_start_that_fails_is_said(result: RunResult, said: str) -> None:

@@ -55,7 +55,7 @@ WEB = {"ExposedPorts": {"80/tcp": {}}}
         pytest.param(judged(exit_status=0), (), id="nor does a job that ends"),
         pytest.param(
             judged(PAGE, ports=(80,), ExposedPorts={"80/tcp": {}, "443/tcp": {}, "53/udp": {}}),
-            ("nothing listened on port 443", "port 53/udp was not asked anything: --exec CMD can do that"),
+            ("nothing listened on port 443", "port 53/udp was not probed: --exec CMD can do that"),
             id="a port where nothing listens",
         ),
         pytest.param(
@@ -71,13 +71,13 @@ WEB = {"ExposedPorts": {"80/tcp": {}}}
         pytest.param(
             judged(),
             (
-                ("nothing was asked of the app, and it was still running when it was stopped: --exec CMD asks it something, "
+                ("the app was not probed, and was still running when it was stopped: --exec CMD probes it, "
                 "--until exit waits for its end"),
             ),
             id="cut off",
         ),
         pytest.param(
-            judged(ExposedPorts={"53/udp": {}}), ("port 53/udp was not asked anything: --exec CMD can do that",), id="UDP alone"
+            judged(ExposedPorts={"53/udp": {}}), ("port 53/udp was not probed: --exec CMD can do that",), id="UDP alone"
         ),
         pytest.param(
             judged(probe("exec", "dig", 0), exercise=Exercise(exec_=("dig",)), ExposedPorts={"53/udp": {}}), (), id="UDP that was asked"
@@ -90,7 +90,7 @@ WEB = {"ExposedPorts": {"80/tcp": {}}}
         ),
         pytest.param(
             judged(probe("http", "GET 80/", 404), probe("http", "GET 80/favicon.ico", 401), ports=(80,), **WEB),
-            ("port 80: GET / was answered 401, 404 only, so little of the app was seen: --http says what to ask",),
+            ("port 80: GET / was answered with 401, 404 only, so little of the app was seen: request other pages with --http",),
             id="nothing but refusals",
         ),
         pytest.param(

@@ -167,7 +167,7 @@ def test_records_come_through_as_they_are() -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_tree_is_refused(records: list[Record]) -> None:
-    with pytest.raises(SlimError, match="cannot use what the process that reads the image's files says"):
+    with pytest.raises(SlimError, match="cannot use the index from the process that reads the image's files"):
         read(pack(records))
 
 

@@ -69,8 +69,8 @@ def test_where_the_engine_shows_no_layers_that_is_said() -> None:
     found, warnings = tree([entry("/"), entry("/etc")], {"/etc": 0})
     assert found["/etc"] == (0o700, 9)
     assert [text.split(":")[0] for text in warnings] == [
-        "cannot tell when /etc was last changed",
-        "cannot tell when / was last changed",
+        "cannot determine the modification time of /etc in the image",
+        "cannot determine the modification time of / in the image",
     ]
 
 

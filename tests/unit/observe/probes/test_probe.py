@@ -115,7 +115,7 @@ def test_links_that_were_left_are_said(web: int, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(crawl, "MAX_PAGES", 1)
     results = run_probes(target(web), ProbePlan(), never, time.monotonic() + 60)
     assert [one.target for one in results] == [f"GET {web}/", f"{web}/..."]
-    assert "1 pages were asked, 3 or more links were not followed" in results[1].detail
+    assert "1 pages were requested, 3 or more links were not followed" in results[1].detail
 
 
 def test_nothing_listens_where_it_was_asked(web: int) -> None:

@@ -161,7 +161,7 @@ def test_a_busy_app_is_waited_for(closed: int, monkeypatch: pytest.MonkeyPatch) 
 def test_time_is_up(closed: int) -> None:
     found, _ = waited(closed, seconds=0.1)
     assert found == Readiness(False, frozenset(), f"nothing listens on port {closed}")
-    assert waited(seconds=0.1, lively=9)[0].why == "it never came to rest"
+    assert waited(seconds=0.1, lively=9)[0].why == "it never became idle"
 
 
 def test_it_has_ended(port: int) -> None:
