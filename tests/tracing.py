@@ -1,4 +1,4 @@
-"""Running small C programs under the real tracer, on the real kernel."""
+"""Small C programs under the real tracer, on the real kernel."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """What the tracer said of one program."""
+    """The tracer's observations of one program."""
 
     accesses: tuple[Access, ...]
     status: int
@@ -80,7 +80,7 @@ def traced(
     during: Callable[[int], None] | None = None,
     exists: Callable[[str], bool] | None = None,
 ) -> Traced:
-    """Run argv from the gate under the tracer until it ends; `during` is called with its pid once it is released."""
+    """Run argv from the gate under the tracer until it ends; `during` is called with its pid after the release."""
     command = [gate_in(directory), *argv]
     with TracerClient(use_filter=use_filter) as tracer:
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=directory, start_new_session=True) as process:

@@ -1,4 +1,4 @@
-"""What the engine says of our containers."""
+"""The changes of a container as the engine reports them."""
 
 from __future__ import annotations
 

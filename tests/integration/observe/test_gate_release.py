@@ -1,4 +1,4 @@
-"""Letting a process through the gate."""
+"""The release of a process from the gate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ptrace cannot see: io_uring opens files without a system call of their own; the watcher sees it."""
+"""io_uring opens files without a system call that ptrace could see; the watcher sees them."""
 
 from __future__ import annotations
 

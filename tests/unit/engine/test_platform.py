@@ -1,4 +1,4 @@
-"""What --platform names."""
+"""The meaning of --platform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of variables are shown and kept nowhere, and come back where a trace is run again."""
+"""Masking of variables' values, and their restoration when a trace is run again."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SECRETS = secrets_of(OPTIONS, {"FROM": "the-callers-own"})
         ("", ""),
     ],
 )
-def test_values_are_hidden(text: str, hidden: str) -> None:
+def test_values_are_masked(text: str, hidden: str) -> None:
     assert SECRETS.mask(text) == hidden
 
 
@@ -61,7 +61,7 @@ def test_values_are_hidden(text: str, hidden: str) -> None:
         ("docker run -u 7:7 --user=app:app -p 80:80 x", "docker run -u 7:7 --user=app:app -p 80:80 x"),
     ],
 )  # fmt: skip
-def test_commands_are_shown_without_passwords(command: str, hidden: str) -> None:
+def test_commands_are_masked(command: str, hidden: str) -> None:
     assert Secrets().mask_command(command) == hidden
 
 
@@ -72,11 +72,11 @@ def test_it_is_linear(token: str) -> None:
     assert time.process_time() - started < 1
 
 
-def test_options_can_be_said_again() -> None:
+def test_options_can_be_repeated() -> None:
     assert list(repeatable_options((*OPTIONS[:1], "--env-file=/x y", "--init"))) == ["-e", "PASSWORD", "--env-file", "/x y", "--init"]
 
 
-def test_a_result_says_none() -> None:
+def test_a_result_contains_no_secret() -> None:
     probes = (
         ProbeResult(kind="exec", target="x --password a", ok=False, status=1, output=f"{SECRET}\n", detail=f"exit status 1: {SECRET}"),
         ProbeResult(kind="exec", target="x --password b", ok=True, status=0),
@@ -88,7 +88,7 @@ def test_a_result_says_none() -> None:
     assert found.probes[0].detail == "exit status 1: ***"
 
 
-def test_errors_say_none() -> None:
+def test_errors_contain_no_secret() -> None:
     with pytest.raises(SlimError, match=r"^its last words: \*\*\*$") as raised, masked_errors(SECRETS):
         raise SlimError(f"its last words: {SECRET}", hint=f"-e {SECRET}")
     assert raised.value.hint == "-e ***"
@@ -120,7 +120,7 @@ def test_an_exercise_is_kept_without_values_and_filled_again(tmp_path: Path) -> 
     assert f"--label=x={SECRET}" in again.docker_options
 
 
-def test_what_is_missing_is_named() -> None:
+def test_missing_variables_are_named() -> None:
     with pytest.raises(SlimError, match="without PASSWORD, MODE, N, FROM: a trace contains no values") as raised:
         fill_values(strip_values(Exercise(docker_options=OPTIONS), {"FROM": "x"}), {"PORT": "1"})
     assert raised.value.status == 1

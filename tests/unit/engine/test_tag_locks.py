@@ -1,4 +1,4 @@
-"""One name, one run at a time, however the other one ends."""
+"""Locks on image tags."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from docker_slim_plugin.errors import SlimError
 HOLD = "import sys, pathlib; from docker_slim_plugin.engine.tag_locks import TagLock; one = TagLock('app:slim', pathlib.Path(sys.argv[1])); print(flush=True); input()"
 
 
-def test_the_later_one_is_refused(tmp_path: Path) -> None:
+def test_the_second_lock_is_refused(tmp_path: Path) -> None:
     first = TagLock("app:slim", tmp_path)
     for _ in range(2):
         with pytest.raises(SlimError, match=r"cannot write to app:slim: another docker slim") as raised:
@@ -30,7 +30,7 @@ def test_the_later_one_is_refused(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_a_claim_ends_with_its_process(tmp_path: Path) -> None:
+def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
         process.stdout.readline()
@@ -41,7 +41,7 @@ def test_a_claim_ends_with_its_process(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_without_a_place_for_locks_there_are_none(tmp_path: Path) -> None:
+def test_without_a_lock_directory_there_are_no_locks(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for _ in range(2):
         TagLock("app:slim", tmp_path / "file").close()
@@ -50,7 +50,7 @@ def test_without_a_place_for_locks_there_are_none(tmp_path: Path) -> None:
     second.close()
 
 
-def test_what_killed_runs_have_claimed_goes_and_what_others_hold_stays(tmp_path: Path) -> None:
+def test_stale_locks_are_removed_and_held_locks_stay(tmp_path: Path) -> None:
     (tmp_path / "dead.lock").touch()
     held = TagLock("app:slim", tmp_path)
     assert remove_stale(tmp_path) == (str(tmp_path / "dead.lock"),)

@@ -1,4 +1,4 @@
-"""What an overlay's upper directory says of a container; needs root, for whiteouts are devices."""
+"""The changes in an overlay's upperdir; needs root, because whiteouts are devices."""
 
 from __future__ import annotations
 

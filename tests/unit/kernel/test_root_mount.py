@@ -1,4 +1,4 @@
-"""What the kernel says of a container's root."""
+"""The root mount of a container in mountinfo."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_lower_directories(mountinfo: bytes, directories: list[str]) -> None:
     assert parse_lower_directories(mountinfo) == tuple(map(Path, directories))
 
 
-def test_where_a_root_lies() -> None:
+def test_the_root_mount_is_found() -> None:
     shared = b"1 0 8:1 /lib/docker/vfs/dir/1 / rw - ext4 /dev/sda1 rw\n"
     found = find_root_mount(shared + PROC)
     assert found is not None
@@ -51,7 +51,7 @@ def test_where_a_root_lies() -> None:
     assert own.root == "/"
 
 
-def test_a_process_that_has_gone_has_none() -> None:
+def test_an_ended_process_has_no_lower_directories() -> None:
     child = os.fork()
     if child == 0:
         os._exit(0)

@@ -1,4 +1,4 @@
-"""Trace files from anywhere: damaged ones are refused with one sentence, and none acts on the host by itself."""
+"""Hostile trace files: damaged ones are refused with one sentence, and none acts on the host without consent."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def document() -> Any:
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the way to each value of a document."""
+    """Yield the path to each value of a document."""
     inner: list[tuple[Any, Any]] = list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
     for name, one in inner:
         yield (*path, name)
@@ -81,7 +81,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def mutated(document: Any, chance: random.Random) -> bytes:
-    """Return the document with something of it changed, taken away, added, or cut."""
+    """Return the document with one value changed, removed or added, or truncated."""
     changed = copy.deepcopy(document)
     for _ in range(chance.randrange(1, 3)):
         *way, last = chance.choice(list(places(changed)) or [(0,)])
@@ -108,7 +108,7 @@ def mutated(document: Any, chance: random.Random) -> bytes:
 
 
 def use(name: str) -> None:
-    """Do with a trace all that `build` does with it short of the engine."""
+    """Do with a trace everything that `build` does with it before it uses the engine."""
     traces = load(name)
     if not traces:
         return
@@ -123,7 +123,7 @@ def use(name: str) -> None:
     dumps(IMAGE, [replace(one, observations=restrict_to_image(TREE, one.observations)) for one in traces])
 
 
-def test_a_sound_one_is_used(tmp_path: Path, document: Any) -> None:
+def test_a_valid_trace_is_used(tmp_path: Path, document: Any) -> None:
     (tmp_path / "t").write_text(json.dumps(document))
     use(str(tmp_path / "t"))
     first, _ = load(str(tmp_path / "t"))
@@ -132,8 +132,8 @@ def test_a_sound_one_is_used(tmp_path: Path, document: Any) -> None:
 
 
 @pytest.mark.parametrize("seed", range(15))
-def test_damaged_ones_are_refused_or_used(tmp_path: Path, document: Any, seed: int) -> None:
-    """A hundred each: any error is ours, says the file, is one line, and gives exit status 1."""
+def test_damaged_traces_are_refused_or_used(tmp_path: Path, document: Any, seed: int) -> None:
+    """A hundred variants per seed: any error is a SlimError with the file name, one line, and exit status 1."""
     chance = random.Random(seed)
     file = tmp_path / "t"
     refused: list[SlimError] = []
@@ -225,7 +225,7 @@ def test_nothing_of_a_trace_acts_on_the_host_by_itself() -> None:
     assert raised.value.status == 1
 
 
-def test_what_is_said_again_may_be_done() -> None:
+def test_repeated_host_commands_are_allowed() -> None:
     with pytest.raises(SlimError) as raised:
         trace_trust.check_trust([HOST], allowed=["curl x"])
     assert "curl" not in str(raised.value)
@@ -238,7 +238,7 @@ def test_what_is_said_again_may_be_done() -> None:
 
 
 @pytest.mark.parametrize(("options", "refused"), [({}, True), ({"verify": False}, False), ({"dry_run": True}, False), ({"trust": True}, False)])
-def test_it_is_settled_before_anything_is_started(tmp_path: Path, options: dict[str, bool], refused: bool) -> None:
+def test_trust_is_checked_before_anything_is_started(tmp_path: Path, options: dict[str, bool], refused: bool) -> None:
     seen = Observations(accesses=(), result=RunResult())
     (tmp_path / "t").write_text(dumps(IMAGE, [Trace(source_id="sha256:1", exercise=HOST, observations=seen)]))
     request = Request(image="x", traces=(str(tmp_path / "t"),), **options)  # type: ignore[arg-type]

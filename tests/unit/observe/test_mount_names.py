@@ -1,4 +1,4 @@
-"""What files are called in the image that a process sees elsewhere."""
+"""Translation of a process's paths into the image's paths."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ def test_roots(
     assert NamespaceView(seen.values(), is_complete=True).image_path(path) == name
 
 
-def test_an_ordinary_container_differs_in_nothing() -> None:
+def test_an_ordinary_container_has_no_other_names() -> None:
     lines = LINES.replace(b"/data /mnt", b"/mnt/a\\040b /mnt")
     assert not NamespaceView(visible_mounts(parse_mountinfo(lines), TREE, "/").values(), is_complete=True).has_other_names
 
 
-def test_what_was_unmounted_begins_at_its_own_root() -> None:
+def test_a_path_in_an_unmounted_mount() -> None:
     mount = VisibleMount("/mnt", "/data")
     assert (mount.image_path("/mnt/x"), mount.image_path("/x"), mount.image_path("/mntx")) == ("/data/x", "/data/x", "/data/mntx")
 

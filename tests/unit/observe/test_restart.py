@@ -1,4 +1,4 @@
-"""When a container is started a second time while it is watched, how, and what comes of it."""
+"""The second start of a container: when it happens, its plan, and the merge of its observations."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def seen(path: str, result: RunResult, lost: int = 0, warnings: tuple[str, ...] 
         pytest.param(access("/bin/sh", AccessKind.EXEC), RunResult(output="x"), False, id="it never came up"),
     ],
 )
-def test_who_is_started_again(startup_accesses: Access, result: RunResult, *, again: bool) -> None:
+def test_when_a_second_start_is_needed(startup_accesses: Access, result: RunResult, *, again: bool) -> None:
     assert needs_second_start(result, (access("/etc/passwd", AccessKind.OPEN), startup_accesses)) is again
 
 
@@ -57,11 +57,11 @@ def test_the_second_start_is_short_and_not_probed() -> None:
     assert second_start_plan(replace(DRIVE, timeout=5), UP).timeout == 5
 
 
-def test_who_had_to_be_killed_is_killed_again() -> None:
+def test_an_app_that_had_to_be_killed_is_killed_again() -> None:
     assert second_start_plan(DRIVE, RunResult(ready=1)).launch.stop_signal == "SIGKILL"
 
 
-def test_both_starts_count_and_the_first_one_tells() -> None:
+def test_both_starts_are_merged_with_the_result_of_the_first() -> None:
     first = seen("/bin/sh", RunResult(ports=(80,), stop_status=0), warnings=("a",))
     second = seen("/usr/bin/wc", RunResult(ready=1, stop_status=1), lost=2, warnings=("a", "b"))
     both = merge_second_start(first, second)
@@ -76,5 +76,5 @@ def test_both_starts_count_and_the_first_one_tells() -> None:
         (RunResult(output="not within 30 s"), "did not become ready: not within 30 s"),
     ],
 )
-def test_a_second_start_that_fails_is_said(result: RunResult, said: str) -> None:
+def test_a_failed_second_start_is_reported(result: RunResult, said: str) -> None:
     assert merge_second_start(seen("/bin/sh", UP), seen("/bin/sh", result)).warnings == (f"started again, the app {said}",)

@@ -1,4 +1,4 @@
-"""The index of a tree, as the process that reads it makes it, and what is docker's of it."""
+"""The index from the reader process, and its decoding and correction."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def entries(tree: int) -> dict[str, Entry]:
     return {one.path: one for one in found}
 
 
-def test_every_name_is_there_with_all_that_there_is_to_it(tree: int) -> None:
+def test_every_file_is_indexed_with_its_metadata(tree: int) -> None:
     found = entries(tree)
     assert set(found) == {
         "/", "/etc", "/etc/deep", "/etc/deep/same", "/etc/file", "/etc/up", "/fifo", "/link", "/na\udcffme\n",
@@ -88,7 +88,7 @@ def test_a_file_is_opened_by_any_of_its_names(tree: int) -> None:
         os.close(descriptor)
 
 
-def test_who_is_not_trusted_may_open_files_only(tree: int) -> None:
+def test_an_untrusted_channel_may_only_open_files(tree: int) -> None:
     reader = reader_program.TreeReader()
     for request in (b"root", b"index", b"", b"none"):
         with pytest.raises(OSError, match="no such request"):
@@ -99,7 +99,7 @@ def test_who_is_not_trusted_may_open_files_only(tree: int) -> None:
     os.close(descriptor)
 
 
-def test_a_channel_whose_other_end_is_gone() -> None:
+def test_a_channel_whose_other_end_is_closed() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
         descriptor_passing.send(theirs, b"error 13 no")
@@ -108,7 +108,7 @@ def test_a_channel_whose_other_end_is_gone() -> None:
             TreeChannel(ours).request(b"open /x")
 
 
-def test_descriptors_that_nobody_asked_for_are_closed() -> None:
+def test_unexpected_descriptors_are_closed() -> None:
     before = len(os.listdir("/proc/self/fd"))
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
@@ -187,8 +187,8 @@ def test_bytes_that_are_no_index_are_refused() -> None:
         read(good, 1 << 40)
 
 
-def test_who_does_not_take_the_answers_keeps_nobody_waiting(tree: int) -> None:
-    """The process that parses files may be anybody's by then: main asks the same reader."""
+def test_a_client_that_does_not_read_does_not_block_others(tree: int) -> None:
+    """The process that parses files may be compromised, while main uses the same reader."""
     ours, trusted = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     theirs, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     numbers = [trusted.fileno(), other.fileno()]
@@ -206,7 +206,7 @@ def test_who_does_not_take_the_answers_keeps_nobody_waiting(tree: int) -> None:
         assert process.wait(20) == 0
 
 
-def test_a_reader_that_does_not_answer() -> None:
+def test_a_reader_that_does_not_respond() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         ours.settimeout(0.05)
@@ -215,7 +215,7 @@ def test_a_reader_that_does_not_answer() -> None:
 
 
 def test_no_directory_is_too_deep(tmp_path: Path) -> None:
-    """What lies below a name that no path can have is not read: names would take memory by the square of the depth."""
+    """Directories below a path that is too long are not read: their names would need memory quadratic in the depth."""
     here = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
     top = os.dup(here)
     for _ in range(60):
@@ -231,7 +231,7 @@ def test_no_directory_is_too_deep(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_listed_and_not_there(tree: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An overlay lists the whiteouts of a directory that one layer alone has, and denies them when they are asked for."""
+    """An overlay lists the whiteouts of a directory that only one layer has, but lookups of them fail."""
     listed = os.listdir
     monkeypatch.setattr(os, "listdir", lambda directory: [*listed(directory), "whiteout"])
     assert "/fifo" in entries(tree)

@@ -1,4 +1,4 @@
-"""The bytes of the files in layers on disk, and what an engine says of them."""
+"""The size of layers on disk, and the size that an engine reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The image's own tree, out of what the reading process sees in a held container."""
+"""The corrections of the tree for files that the engine has created."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_directory_that_only_the_engine_made_is_left_out(layers: tuple[Path, P
     assert set(found) == {"/"}
 
 
-def test_a_layer_s_link_leads_nowhere(layers: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_symlink_in_a_layer_is_not_followed(layers: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (layers[0] / "opt").symlink_to(tmp_path / "outside")
     found, _ = tree([entry("/"), entry("/opt")], {"/opt": 0}, *layers)

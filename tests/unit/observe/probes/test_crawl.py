@@ -1,4 +1,4 @@
-"""A site as a dict: which pages are asked, in which order, and where it ends."""
+"""The crawl of a site given as a dict: which pages are requested, in which order, and when it ends."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def moved(where: str) -> Response:
 
 
 class Site:
-    """Answers from a dict, 404 for the rest; remembers what it was asked."""
+    """A server with pages from a dict and 404 for the rest; records the requests."""
 
     def __init__(self, pages: Mapping[str, Response | list[Response]]) -> None:
         self.pages = {path: list(said) if isinstance(said, list) else [said] for path, said in pages.items()}
@@ -123,14 +123,14 @@ def test_a_crawl_follows_its_own_links_and_no_others() -> None:
     assert [one.detail for one in results if not one.ok] == ["HTTP 500"]
 
 
-def test_what_was_asked_for_comes_first_and_redirects_are_followed() -> None:
+def test_requested_pages_come_first_and_redirects_are_followed() -> None:
     site = Site({"/login": moved("/login/"), "/login/": html('<a href="/other">')})
     results, _ = crawl_server(SERVER, [probe("POST:/api"), probe("/login")], soon(), crawl=False, fetch=site)
     assert site.asked == ["POST /api", "/login", "/login/"]
     assert results[0].target == "POST 8080/api"
 
 
-def test_redirects_in_a_circle_end() -> None:
+def test_circular_redirects_end() -> None:
     site = Site({"/": moved("/a"), "/a": moved("/b"), "/b": moved("/a")})
     crawl_server(SERVER, [], soon(), crawl=True, fetch=site)
     assert site.asked == ["/", "/a", "/b"]
@@ -140,21 +140,21 @@ def numbered(count: Iterable[int], form: str) -> Response:
     return html(*(f'<a href="{form.format(number)}">' for number in count))
 
 
-def test_a_big_site_is_not_asked_for_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crawl_is_limited_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crawl, "MAX_PAGES", 10)
     site = Site({"/": numbered(range(50), "/page{}")})
     results, left = crawl_server(SERVER, [], soon(), crawl=True, fetch=site)
     assert (len(results), left) == (10, 43)
 
 
-def test_what_was_asked_for_is_asked_however_much_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requested_pages_have_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crawl, "MAX_PAGES", 1)
     monkeypatch.setattr(crawl, "CRAWL_SECONDS", 0.0)
     results, left = crawl_server(SERVER, [probe("/a"), probe("/b")], soon(), crawl=False, fetch=Site({}))
     assert (len(results), left) == (2, 0)
 
 
-def test_a_calendar_has_no_end() -> None:
+def test_links_that_differ_only_in_the_query_are_limited() -> None:
     site = Site({"/": numbered(range(20), "/calendar?month={}")})
     results, left = crawl_server(SERVER, [], soon(), crawl=True, fetch=site)
     assert (len([one for one in results if "calendar" in one.target]), left) == (crawl.MAX_SAME_PATH, 20 - crawl.MAX_SAME_PATH)
@@ -168,7 +168,7 @@ def test_a_calendar_has_no_end() -> None:
         pytest.param([Response(503)] * 50, 503, 4, id="it never comes up"),
     ],
 )
-def test_the_first_answer_is_waited_for(
+def test_an_app_that_is_not_ready_is_retried(
     responses: list[Response], status: int, times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(crawl, "UNREADY_PAUSE", 0.01)
@@ -184,7 +184,7 @@ def test_no_answer_says_why() -> None:
     assert (results[0].target, results[0].ok, results[0].detail) == ("GET 443/", False, "connection reset by peer")
 
 
-def test_a_long_body_is_told_from_others_by_its_sum() -> None:
+def test_a_long_body_is_identified_by_its_digest() -> None:
     first, second = (
         crawl_server(SERVER, [probe("/")], soon(), crawl=False, fetch=Site({"/": Response(200, body=b"x" * 5000 + end)}))[0][0].output
         for end in (b"a", b"b")
@@ -208,13 +208,13 @@ def test_a_long_body_is_told_from_others_by_its_sum() -> None:
         ("POST:401:8080/x", 401, True),
     ],
 )
-def test_what_is_asked_for_has_to_be_answered(asked: str, status: int, ok: bool) -> None:
+def test_the_expected_status_of_a_request(asked: str, status: int, ok: bool) -> None:
     (result,), _ = crawl_server(SERVER, [probe(asked)], soon(), crawl=False, fetch=Site({"/x": Response(status, problem="gone" if status < 0 else "")}))
     assert (result.ok, result.status) == (ok, status)
     assert result.detail == ("" if ok else "gone" if status < 0 else f"HTTP {status}")
 
 
-def test_what_is_known_to_be_unavailable_is_not_waited_for() -> None:
+def test_an_expected_503_is_not_retried() -> None:
     site = Site({"/": Response(503)})
     (result,), _ = crawl_server(SERVER, [HttpProbe("GET", 8080, "/", 503)], soon(), crawl=False, follow=False, fetch=site)
     assert (result.ok, site.asked) == (True, ["/"])
@@ -223,7 +223,7 @@ def test_what_is_known_to_be_unavailable_is_not_waited_for() -> None:
 
 
 @pytest.mark.parametrize(("took", "waits"), [(0.0, 20.0), (0.1, 5.0), (2.0, 8.0), (19.0, 20.0)])
-def test_an_answer_is_waited_for_as_long_as_the_source_s_own_suggests(took: float, waits: float) -> None:
+def test_the_timeout_depends_on_the_time_of_the_source(took: float, waits: float) -> None:
     seconds = []
 
     def fetch(_: Server, __: str, ___: str, most: float) -> Response:
@@ -234,13 +234,13 @@ def test_an_answer_is_waited_for_as_long_as_the_source_s_own_suggests(took: floa
     assert seconds == [waits]
 
 
-def test_where_all_is_asked_itself_redirects_are_not_followed() -> None:
+def test_redirects_are_not_followed_if_told_so() -> None:
     site = Site({"/": moved("/never-answers")})
     crawl_server(SERVER, [HttpProbe("GET", 8080, "/", 301)], soon(), crawl=False, follow=False, fetch=site)
     assert site.asked == ["/"]
 
 
-def test_links_are_bounded_whoever_has_read_them() -> None:
+def test_links_are_bounded_again_after_extraction() -> None:
     found = Links(assets=tuple(f"/{number}" for number in range(100_000)), base="/x/" + "y" * 1_000_000)
     given = links(Server("127.0.0.1", 80, 80), "/a/b", Response(200, "text/html"), lambda *_: found)
     assert len(given) == MAX_RESPONSE_LINKS

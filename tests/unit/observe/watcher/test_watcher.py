@@ -1,4 +1,4 @@
-"""The collecting half of the watcher, and what it asks the kernel for; whole containers are watched elsewhere."""
+"""The watcher and its event sources, without a container."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_distinct_accesses_and_all_events() -> None:
     assert source.closed
 
 
-def test_only_what_is_new_is_news() -> None:
+def test_only_new_accesses_change_the_time() -> None:
     source = FakeSource()
     with Watcher(source) as seen:
         source.add("/a")
@@ -75,7 +75,7 @@ def test_only_what_is_new_is_news() -> None:
         assert seen.last_new > before
 
 
-def test_what_cannot_be_held_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_accesses_beyond_the_limit_are_counted_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watcher, "MAX_PATHS", 2)
     source = FakeSource()
     with Watcher(source) as seen:
@@ -84,7 +84,7 @@ def test_what_cannot_be_held_is_counted(monkeypatch: pytest.MonkeyPatch) -> None
         assert (len(seen.accesses()), seen.lost) == (2, 2)
 
 
-def test_a_watch_that_is_off() -> None:
+def test_a_watcher_that_is_off() -> None:
     with open_watcher(os.getpid(), "off") as seen:
         seen.drain()
     assert (seen.name, seen.accesses(), seen.events) == ("off", (), 0)
