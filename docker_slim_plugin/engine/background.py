@@ -15,7 +15,7 @@ def background(engine: Engine) -> Iterator[ThreadPoolExecutor]:
 
     On an error or an interrupt, remove the run's containers, so that the thread does not wait for them any longer.
     """
-    with ThreadPoolExecutor(1, "beside") as pool:
+    with ThreadPoolExecutor(1, "background") as pool:
         try:
             yield pool
         except BaseException:

@@ -39,7 +39,7 @@ class Engine(EngineImages):
         with workspace(self.run_id) as directory, pass_environment(options) as call:
             file = directory / "cid"
             arguments = ["--cidfile", str(file), "--label", f"{LABEL}={self.run_id}", *call.options, image, *argv]
-            answer = self.in_flight.run(
+            result = self.in_flight.run(
                 lambda: self.docker(
                     "create",
                     *arguments,
@@ -48,8 +48,8 @@ class Engine(EngineImages):
                     new_session=True,
                 )
             )
-            if answer.returncode:
-                reason = answer.stderr.strip().removeprefix("docker: ").removeprefix("Error response from daemon: ")
+            if result.returncode:
+                reason = result.stderr.strip().removeprefix("docker: ").removeprefix("Error response from daemon: ")
                 first = reason.splitlines()[0] if reason else "no reason given"
                 raise SlimError(f"cannot create the container: {first}", hint="docker create --help")
             return self.container_by_id(file.read_text(encoding="ascii").strip())

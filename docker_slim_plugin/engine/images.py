@@ -73,9 +73,9 @@ class EngineImages(EngineConnection):
         what = f"{reference!r} for {platform}" if platform else repr(reference)
         if pull == "always" or (pull != "never" and not fits):
             options = ["--platform", platform] if platform else []
-            answer = self.docker("pull", "-q", *options, reference)
-            if answer.returncode:
-                reason = answer.stderr.strip().splitlines()[-1:] or ["no reason given"]
+            response = self.docker("pull", "-q", *options, reference)
+            if response.returncode:
+                reason = response.stderr.strip().splitlines()[-1:] or ["no reason given"]
                 raise SlimError(f"cannot find the image {what} here, nor pull it: {reason[0]}", hint="docker images")
             found = None
         found = found or self.image(reference)
@@ -103,30 +103,32 @@ class EngineImages(EngineConnection):
     def load(self, archive: BinaryIO) -> None:
         """Load an archive like `docker load`."""
         upload = Upload(archive)
-        for answer in self.in_flight.run(lambda: list(self.api.load_image(upload, quiet=True)), upload):
-            if "error" in answer:
-                text = str(answer["error"])
+        for response in self.in_flight.run(lambda: list(self.api.load_image(upload, quiet=True)), upload):
+            if "error" in response:
+                text = str(response["error"])
                 raise SlimError(f"cannot load the slim image: {text}", hint=disk_space_hint(text))
 
     @translate_errors
     def import_tar(self, tar: BinaryIO, changes: Sequence[str] = (), *, form: str) -> None:
         """Import a tar like `docker import`, with the temporary name of `form`."""
-        asked = {"fromSrc": "-", "repo": TEMPORARY, "tag": self.temporary_tag(form), "changes": list(changes)}
+        parameters = {"fromSrc": "-", "repo": TEMPORARY, "tag": self.temporary_tag(form), "changes": list(changes)}
         upload = Upload(tar)
         # The SDK's own import has no timeout.
-        answer = self.in_flight.run(
+        response = self.in_flight.run(
             lambda: self.api.post(
                 f"{self.api.base_url}/v{self.api.api_version}/images/create",
                 data=upload,
-                params=asked,
+                params=parameters,
                 headers={"Content-Type": "application/tar"},
                 timeout=TIMEOUT,
             ),
             upload,
         )
-        if not answer.ok:
-            raise SlimError(f"cannot import the slim image: {answer.text.strip()}", hint=disk_space_hint(answer.text))
-        for line in answer.text.splitlines():
+        if not response.ok:
+            raise SlimError(
+                f"cannot import the slim image: {response.text.strip()}", hint=disk_space_hint(response.text)
+            )
+        for line in response.text.splitlines():
             if '"error"' in line:
                 raise SlimError(f"cannot import the slim image: {line}", hint=disk_space_hint(line))
 

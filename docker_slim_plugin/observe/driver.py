@@ -228,14 +228,14 @@ def wait_until_quiet(
         return
     least, most = QUIET_SECONDS
     quiet = min(most, max(least, time.monotonic() - monitor.started))
-    enough = IDLE_SECONDS if monitor.tracer or monitor.watcher else REPLAY_IDLE_SECONDS
-    used, since = processor_seconds(init), time.monotonic()
+    idle_seconds = IDLE_SECONDS if monitor.tracer or monitor.watcher else REPLAY_IDLE_SECONDS
+    used_seconds, checked_at = processor_seconds(init), time.monotonic()
     while is_running() and time.monotonic() < deadline:
         now = time.monotonic()
-        if idle and now - since >= enough:
-            before, used = used, processor_seconds(init)
-            since = now
-            if used - before < IDLE_SHARE * enough and now - monitor.last_new() >= quiet:
+        if idle and now - checked_at >= idle_seconds:
+            before, used_seconds = used_seconds, processor_seconds(init)
+            checked_at = now
+            if used_seconds - before < IDLE_SHARE * idle_seconds and now - monitor.last_new() >= quiet:
                 return
         if not idle and now - monitor.last_new() >= quiet:
             return

@@ -90,8 +90,8 @@ class Launch:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Warnings about options that are not supported."""
-        said = "nothing is written to the app's standard input: --exec and --host-exec can probe it"
-        return (said,) if self._has_switch("--interactive") else ()
+        warning = "nothing is written to the app's standard input: --exec and --host-exec can probe it"
+        return (warning,) if self._has_switch("--interactive") else ()
 
     def _has_switch(self, switch: str) -> bool:
         return any(option in (switch, f"{switch}=true") for option in self.options)
@@ -128,8 +128,8 @@ def launch(
             hint=f"docker slim run {source.reference} COMMAND",
         )
     network = next((value for name, value in reversed(given) if name == "--network"), "default") or "default"
-    said = (*(config.get("ExposedPorts") or {}), *(v or "" for n, v in given if n == "--expose"))
-    exposed = exposed_ports((*said, *map(str, extra_ports)))
+    specifications = (*(config.get("ExposedPorts") or {}), *(v or "" for n, v in given if n == "--expose"))
+    exposed = exposed_ports((*specifications, *map(str, extra_ports)))
     published = published_ports(value or "" for name, value in given if name == "--publish")
     added = []
     publishes_all = any(name == "--publish-all" and value != "false" for name, value in given)

@@ -201,7 +201,7 @@ class _DirectoryWalk:
         os.close(self._steps[0][1])
 
 
-def lookup(pid: int, path: str, root: str, seen: NamespaceView) -> Iterator[tuple[str, bool]]:
+def lookup(pid: int, path: str, root: str, view: NamespaceView) -> Iterator[tuple[str, bool]]:
     """Yield (path in the image, whether it is a symlink) for each symlink on the way of `path`, and for its end.
 
     `path` is absolute in the mount namespace of `pid` and lies below `root`, the root of the process. Each component is
@@ -211,10 +211,10 @@ def lookup(pid: int, path: str, root: str, seen: NamespaceView) -> Iterator[tupl
     if path.startswith(f"{prefix}/"):
         # OSError: no such file.
         with contextlib.suppress(OSError), contextlib.closing(_DirectoryWalk(pid, prefix)) as walk:
-            yield from _lookup(walk, path.removeprefix(prefix), seen)
+            yield from _lookup(walk, path.removeprefix(prefix), view)
 
 
-def _lookup(walk: _DirectoryWalk, path: str, seen: NamespaceView) -> Iterator[tuple[str, bool]]:
+def _lookup(walk: _DirectoryWalk, path: str, view: NamespaceView) -> Iterator[tuple[str, bool]]:
     pending = path.split("/")[::-1]
     links = 0
     while pending:
@@ -223,7 +223,7 @@ def _lookup(walk: _DirectoryWalk, path: str, seen: NamespaceView) -> Iterator[tu
             walk.ascend()
         if part in ("", ".", ".."):
             continue
-        name = seen.image_path(f"{walk.path}/{part}")
+        name = view.image_path(f"{walk.path}/{part}")
         if name is None:
             return
         target = walk.descend(part)
@@ -234,6 +234,6 @@ def _lookup(walk: _DirectoryWalk, path: str, seen: NamespaceView) -> Iterator[tu
                 return
             walk.to_root() if target.startswith("/") else walk.ascend()
             pending.extend(target.split("/")[::-1])
-    end = seen.image_path(walk.path or "/")
+    end = view.image_path(walk.path or "/")
     if end is not None:
         yield end, False

@@ -106,9 +106,11 @@ def _grouped(accesses: Iterable[Access]) -> Iterator[trace_format.Accesses]:
         return one.process.argv0, one.kind, one.origin, one.root
 
     for (argv0, kind, origin, root), group in groupby(sorted(accesses, key=lambda one: (*key(one), one.path)), key):
-        alike = list(group)
-        paths = tuple(one.path for one in alike)
-        yield trace_format.Accesses(argv0[: trace_format.MAX_NAME], alike[0].process.pid, kind, origin, root, paths)
+        accesses_of_group = list(group)
+        paths = tuple(one.path for one in accesses_of_group)
+        yield trace_format.Accesses(
+            argv0[: trace_format.MAX_NAME], accesses_of_group[0].process.pid, kind, origin, root, paths
+        )
 
 
 def save(file: str | Path, text: str) -> None:

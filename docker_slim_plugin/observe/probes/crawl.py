@@ -56,14 +56,14 @@ def crawl_server(
     probes = {(one.method, one.path): one for one in requested}
     pending = deque([*probes, *([("GET", "/")] if crawl else [])])
     seen = set(pending)
-    wanted = len(pending)
+    required = len(pending)
     wait_until = time.monotonic() + UNREADY_SECONDS if wait_until is None else wait_until
     variants = Counter(_name(path) for _, path in pending)
     end = min(deadline, time.monotonic() + CRAWL_SECONDS)
     results: list[ProbeResult] = []
     skipped = 0
     while pending:
-        if len(results) >= wanted and (len(results) >= MAX_PAGES or time.monotonic() > end):
+        if len(results) >= required and (len(results) >= MAX_PAGES or time.monotonic() > end):
             skipped += len(pending)
             break
         method, path = pending.popleft()

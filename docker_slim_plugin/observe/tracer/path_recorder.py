@@ -129,17 +129,17 @@ class PathRecorder:
         Return whether the name in the image is known.
         """
         try:
-            seen = mounts.view(pid)
+            view = mounts.view(pid)
         except OSError:
             # The tracee was killed while it was stopped.
             return False
-        if not seen.has_other_names:
+        if not view.has_other_names:
             return False
         row, path, root = named
-        if not self._is_new(((seen, row, root), process.argv0, path)):
+        if not self._is_new(((view, row, root), process.argv0, path)):
             return True
-        found = list(lookup(pid, os.fsdecode(path), root, seen))
-        top = seen.image_path(root) or "/"
+        found = list(lookup(pid, os.fsdecode(path), root, view))
+        top = view.image_path(root) or "/"
         self._pending += [(process, READLINK if is_link else row, os.fsencode(path), top) for path, is_link in found]
         return bool(found) and not found[-1][1]
 
@@ -194,12 +194,12 @@ class PathRecorder:
 
     def _existing_files(self, pid: int) -> Iterator[tuple[AccessKind, bytes]]:
         """Yield the result of `existing_files` by names in the image."""
-        held = list(existing_files(pid))
+        files = list(existing_files(pid))
         with contextlib.suppress(OSError):
-            seen = self._mounts.view(pid) if self._mounts else None
-            if seen and seen.has_other_names:
-                held = [(kind, os.fsencode(seen.image_path(os.fsdecode(path)) or path)) for kind, path in held]
-        yield from held
+            view = self._mounts.view(pid) if self._mounts else None
+            if view and view.has_other_names:
+                files = [(kind, os.fsencode(view.image_path(os.fsdecode(path)) or path)) for kind, path in files]
+        yield from files
 
     def send_counts(self, stops: int) -> None:
         if self.sent_events != self.events:

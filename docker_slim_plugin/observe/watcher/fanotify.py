@@ -66,8 +66,8 @@ class FanotifySource:
 
     def accuracy_warnings(self) -> tuple[str, ...]:
         unresolved = self._mounts.unresolved if self._mounts else 0
-        said = f"{unresolved} files were opened in mount namespaces that no longer exist: their paths may be wrong"
-        return (said,) if unresolved else ()
+        text = f"{unresolved} files were opened in mount namespaces that no longer exist: their paths may be wrong"
+        return (text,) if unresolved else ()
 
     def read(self) -> tuple[list[Access], int]:
         try:
