@@ -38,7 +38,7 @@ def metadata() -> int:
     except OSError:
         from docker_slim_plugin.host import standard_streams  # noqa: PLC0415
 
-        standard_streams.silence(sys.stdout)
+        standard_streams.discard_output(sys.stdout)
         return 1
     return 0
 
@@ -55,7 +55,7 @@ def bounded(arguments: list[str]) -> int:
     from docker_slim_plugin.errors import Interrupted, SlimError  # noqa: PLC0415
     from docker_slim_plugin.host import standard_streams  # noqa: PLC0415
 
-    out, err = standard_streams.guard()
+    out, err = standard_streams.guard_standard_streams()
     try:
         cancel.install()
         if address := os.environ.pop(cancel.SOCKET, ""):
@@ -76,9 +76,9 @@ def bounded(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        standard_streams.silence(sys.stdout)
+        standard_streams.discard_output(sys.stdout)
         return 1
-    return standard_streams.closing(status, out, err)
+    return standard_streams.finish(status, out, err)
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ from docker_slim_plugin.resolve.programs import find_static_program
 from docker_slim_plugin.resolve.resolution import resolution
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.index_decoding import Corrections, read_index
-from docker_slim_plugin.rootfs.reader_channel import Ended, TreeChannel
-from docker_slim_plugin.rootfs.sandbox import LENGTH, Answer
+from docker_slim_plugin.rootfs.reader_channel import ReaderExited, TreeChannel
+from docker_slim_plugin.rootfs.sandbox import LENGTH_PREFIX, CallResult
 
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
     resolution,
@@ -72,7 +72,7 @@ def main() -> None:
         else:
             name, given, named = arguments
             answer = typed_json.to_json(_called(by_name[name], given, named)).encode("ascii")
-            channel.sendall(LENGTH.pack(len(answer)) + answer)
+            channel.sendall(LENGTH_PREFIX.pack(len(answer)) + answer)
 
 
 def _audit(event: str, arguments: tuple[object, ...]) -> None:
@@ -82,12 +82,12 @@ def _audit(event: str, arguments: tuple[object, ...]) -> None:
 
 
 def _received(channel: socket.socket) -> tuple[bytearray, tuple[int, ...]] | None:
-    head, handed = descriptor_passing.receive(channel, LENGTH.size)
-    while 0 < len(head) < LENGTH.size:
-        head += channel.recv(LENGTH.size - len(head))
+    head, handed = descriptor_passing.receive(channel, LENGTH_PREFIX.size)
+    while 0 < len(head) < LENGTH_PREFIX.size:
+        head += channel.recv(LENGTH_PREFIX.size - len(head))
     if not head:
         return None
-    (size,) = LENGTH.unpack(head)
+    (size,) = LENGTH_PREFIX.unpack(head)
     data = bytearray(size)
     view, at = memoryview(data), 0
     while at < size:
@@ -100,25 +100,25 @@ def _received(channel: socket.socket) -> tuple[bytearray, tuple[int, ...]] | Non
 
 def _tree(handed: Sequence[int], size: int, corrections: Corrections) -> Rootfs:
     memory, files = handed
-    entries = corrections.applied(read_index(memory, size))
+    entries = corrections.apply(read_index(memory, size))
     os.close(memory)
     # Without family and type, Python would ask the kernel for them; the filter allows no such call.
     channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=files)
     return Rootfs.of(entries, TreeChannel(channel))
 
 
-def _called(function: Callable[..., Any], arguments: Sequence[Any], named: dict[str, Any]) -> Answer:
+def _called(function: Callable[..., Any], arguments: Sequence[Any], named: dict[str, Any]) -> CallResult:
     try:
         value = function(*arguments, **named)
-        return Answer(typed_json.to_plain(value), "", "", "")
+        return CallResult(typed_json.to_plain(value), "", "", "")
     except SlimError as error:
-        return Answer(None, "cannot", str(error), error.hint)
-    except Ended:
-        return Answer(None, "cannot", "cannot read the image's files: the process that reads them has ended", "")
+        return CallResult(None, "cannot", str(error), error.hint)
+    except ReaderExited:
+        return CallResult(None, "cannot", "cannot read the image's files: the process that reads them has ended", "")
     except MemoryError:
-        return Answer(None, "cannot", "cannot read the image: its files take too much memory", "")
+        return CallResult(None, "cannot", "cannot read the image: its files take too much memory", "")
     except Exception as error:  # noqa: BLE001 (a bug: main raises it again)
-        return Answer(None, "bug", described(error), "")
+        return CallResult(None, "bug", described(error), "")
 
 
 def _report(_: type[BaseException], error: BaseException, __: TracebackType | None) -> None:

@@ -1,4 +1,4 @@
-"""Running small C programs under the real tracer, on the real kernel."""
+"""Small C programs under the real tracer, on the real kernel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from docker_slim_plugin.engine.gate import GATE_NAME, GATES, find_gate
 from docker_slim_plugin.model.observation import Access, AccessKind
-from docker_slim_plugin.observe.tracer.client import Follower
+from docker_slim_plugin.observe.tracer.client import TracerClient
 
 INCLUDES = """
 #define _GNU_SOURCE
@@ -42,14 +42,14 @@ SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """What the tracer said of one program."""
+    """The tracer's observations of one program."""
 
     accesses: tuple[Access, ...]
     status: int
     """Exit status, negative for a signal."""
     lost: int
     output: bytes
-    follower: Follower
+    tracer: TracerClient
 
     def paths(self, kind: AccessKind | None = None) -> set[str]:
         return {access.path for access in self.accesses if kind in (None, access.kind)}
@@ -80,20 +80,20 @@ def traced(
     during: Callable[[int], None] | None = None,
     exists: Callable[[str], bool] | None = None,
 ) -> Traced:
-    """Run argv from the gate under the tracer until it ends; `during` is called with its pid once it is released."""
+    """Run argv from the gate under the tracer until it ends; `during` is called with its pid after the release."""
     command = [gate_in(directory), *argv]
-    with Follower(use_filter=use_filter) as follower:
+    with TracerClient(use_filter=use_filter) as tracer:
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=directory, start_new_session=True) as process:
             pid = find_gate(process.pid, time.monotonic() + SECONDS)
             assert pid is not None
             if exists:
-                follower.forget_missing(exists)
-            follower.attach(pid)
+                tracer.set_path_filter(exists)
+            tracer.attach(pid)
             if during:
                 during(pid)
             assert process.stdout is not None
             output = process.stdout.read()
-            assert follower.wait(lambda: pid in follower.ended, SECONDS)
-            status = os.waitstatus_to_exitcode(follower.ended[pid])
+            assert tracer.wait(lambda: pid in tracer.wait_statuses, SECONDS)
+            status = os.waitstatus_to_exitcode(tracer.wait_statuses[pid])
             assert process.wait() == status
-        return Traced(follower.accesses(), status, follower.lost, output, follower)
+        return Traced(tracer.accesses(), status, tracer.lost, output, tracer)

@@ -93,7 +93,7 @@ def purge(engine: Engine, image: str, wanted: Purge) -> tuple[str, ...]:
                 f"cannot purge {_listed(wanted.names)} alone: {_listed(more)} would go too", hint=f"--purge {names}"
             )
         ask(container, [*_APT, *_PURGE, *wanted.names], failed)
-        container.commit(engine.temporary(FORM))
+        container.commit(engine.temporary_name(FORM))
     return tuple(sorted({name for step, name in planned if step == "Inst"}))
 
 

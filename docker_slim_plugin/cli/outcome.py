@@ -12,8 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from docker_slim_plugin.cli.screen import Screen, Shown
 from docker_slim_plugin.cli.text import counted, printable, seconds, size, table
-from docker_slim_plugin.engine.secrets import secrets_of
-from docker_slim_plugin.engine.secrets import shown as sayable
+from docker_slim_plugin.engine.secrets import repeatable_options, secrets_of
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import output_file
 from docker_slim_plugin.model.image import SlimImage, SourceImage
@@ -140,10 +139,10 @@ def result(report: Outcome, request: Asked, shown: Shown) -> str:
     lines += [f"wrote {printable(place)}" for place in report.outputs if place != STDOUT]
     lines += [f"report: {printable(str(report.file))}"] if report.file else []
     if report.images:
-        options = sayable(request.docker_options)
+        options = repeatable_options(request.docker_options)
         words = ["docker", *request.global_options, "run", *options, main_image(report).reference]
         secrets = secrets_of(request.docker_options, os.environ)
-        lines.append(f"run it: {printable(secrets.hidden_command(shlex.join([*words, *request.command])))}")
+        lines.append(f"run it: {printable(secrets.mask_command(shlex.join([*words, *request.command])))}")
     elif request.dry_run:
         lines.append("nothing was written (--dry-run)")
     return "\n".join(lines)

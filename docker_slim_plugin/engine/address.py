@@ -1,4 +1,4 @@
-"""Which engine docker would talk to, and whether we can work with it."""
+"""The address of the engine that docker would use, and the check that this engine is supported."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from docker_slim_plugin.errors import SlimError
 
 OLDEST_API = (1, 41)
 TIMEOUT = 600
-"""Seconds that an answer of the engine may take."""
-_OTHERS = {"podman engine": "Podman", "rootlesskit": "a rootless engine"}
-"""What may answer in a Docker Engine's place, by a component that it names."""
+"""Seconds that a response of the engine may take."""
+_OTHER_ENGINES = {"podman engine": "Podman", "rootlesskit": "a rootless engine"}
+"""Programs other than a Docker Engine that serve its API, by a component that they report."""
 
 
 def endpoint(global_options: Sequence[str]) -> str:
-    """Return the address of docker's own choice: -H, --context, DOCKER_HOST, DOCKER_CONTEXT, the current context."""
+    """Return the engine's address from -H, --context, DOCKER_HOST, DOCKER_CONTEXT or the current context."""
     options = dict(pairwise(global_options))
     options |= dict(option.split("=", 1) for option in global_options if option.startswith("--") and "=" in option)
     host = options.get("--host") or options.get("-H")
@@ -39,8 +39,8 @@ def endpoint(global_options: Sequence[str]) -> str:
     return str(found.Host or "unix:///var/run/docker.sock")
 
 
-def reach(address: str) -> DockerClient:
-    """Return a client of the engine at `address`; SlimError when it is not there, not local, or too old."""
+def connect_client(address: str) -> DockerClient:
+    """Return a client of the engine at `address`; SlimError when it is unreachable, remote, or too old."""
     if not address.startswith("unix://"):
         raise SlimError(
             f"cannot slim on a remote engine ({address}): the app is traced on the engine's own host",
@@ -54,9 +54,9 @@ def reach(address: str) -> DockerClient:
         ) from error
     version = client.version()
     for component in version.get("Components") or ():
-        if other := _OTHERS.get(component["Name"].lower()):
+        if other_engine := _OTHER_ENGINES.get(component["Name"].lower()):
             raise SlimError(
-                f"cannot slim on {other} ({address}): a Docker Engine that runs as root is needed",
+                f"cannot slim on {other_engine} ({address}): a Docker Engine that runs as root is needed",
                 hint="docker context use default; unset DOCKER_HOST",
             )
     api = tuple(int(part) for part in version["ApiVersion"].split("."))

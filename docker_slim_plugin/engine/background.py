@@ -1,4 +1,4 @@
-"""Work beside other work: threads that end when a run is interrupted, though they wait for the engine."""
+"""Background work that ends when the run is interrupted, even while it waits for the engine."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from docker_slim_plugin.engine import Engine
 
 @contextmanager
 def background(engine: Engine) -> Iterator[ThreadPoolExecutor]:
-    """Yield a thread for work beside ours; when we fail or are interrupted, its containers go, and so it ends."""
-    with ThreadPoolExecutor(1, "beside") as pool:
+    """Yield a pool of one thread.
+
+    On an error or an interrupt, remove the run's containers, so that the thread does not wait for them any longer.
+    """
+    with ThreadPoolExecutor(1, "background") as pool:
         try:
             yield pool
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            engine.abandon()
+            engine.remove_containers()
             raise

@@ -1,4 +1,4 @@
-"""A container, of ours or somebody else's: what we ask of it."""
+"""A container of an engine, and the requests about it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from docker.errors import APIError, NotFound
 
 from docker_slim_plugin.engine.gate import GATE_NAME, GATE_PATH, GATES
 from docker_slim_plugin.engine.in_flight import InFlight
-from docker_slim_plugin.engine.sdk_errors import Blocks, translated
+from docker_slim_plugin.engine.sdk_errors import IteratorStream, translate_errors
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.kernel import overlay_upperdir
 from docker_slim_plugin.kernel.root_mount import lower_directories
@@ -37,26 +37,26 @@ INIT_LAYER = (
     "/proc",
     "/sys",
 )
-"""What the engine makes in every container where the image has no such name (moby, daemon/initlayer)."""
+"""Files that the engine creates in every container if the image does not have them (moby, daemon/initlayer)."""
 
-_PATIENCE = 20
-"""Seconds for a removal that has begun already."""
+_REMOVE_SECONDS = 20
+"""Seconds to wait for a removal that another request has started."""
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container of ours."""
+    """A container."""
 
     api: Any
-    """The SDK's client."""
+    """The SDK's API client."""
     in_flight: InFlight
     id: str
 
-    @translated
+    @translate_errors
     def start(self) -> None:
         self.api.start(self.id)
 
-    @translated
+    @translate_errors
     def attributes(self) -> dict[str, Any]:
         return dict(self.api.inspect_container(self.id))
 
@@ -69,23 +69,23 @@ class Container:
         address = f"{api.base_url}/v{api.api_version}/containers/{self.id}/archive"
         return bool(api.head(address, params={"path": GATE_PATH}).status_code == requests.codes.ok)
 
-    @translated
+    @translate_errors
     def put_first_gate(self) -> None:
-        """Lay the gate into a new container; SlimError when the image has such a name: one would hide the other."""
+        """Copy the gate into a new container; SlimError when the image has a file at that path, which it would hide."""
         if self._has_gate():
             raise SlimError(
-                f"cannot trace an image that has a file of its own at {GATE_PATH}",
+                f"cannot trace an image that contains the file {GATE_PATH}",
                 hint="build the image without it: docker slim needs that name for its own program",
             )
-        self._lay_gate()
+        self._copy_gate()
 
-    @translated
+    @translate_errors
     def put_gate(self) -> None:
-        """Lay the gate into the container's own file system, unless it is there."""
+        """Copy the gate into the container's file system, unless it is there."""
         if not self._has_gate():
-            self._lay_gate()
+            self._copy_gate()
 
-    def _lay_gate(self) -> None:
+    def _copy_gate(self) -> None:
         archive = io.BytesIO()
         program = GATES[os.uname().machine].elf()
         with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -94,18 +94,18 @@ class Container:
             tar.addfile(member, io.BytesIO(program))
         self.api.put_archive(self.id, "/", archive.getvalue())
 
-    @translated
+    @translate_errors
     def kill(self, signal: str | None = None) -> None:
-        """Send a signal; a container that has ended already is none the worse."""
+        """Send a signal, SIGKILL by default; no error if the container has ended already."""
         try:
             self.api.kill(self.id, signal)
         except APIError as error:
             if error.status_code not in (404, 409) and "not running" not in str(error):
                 raise
 
-    @translated
+    @translate_errors
     def wait(self, seconds: float) -> int | None:
-        """Return the exit status, or None when it still runs after `seconds`."""
+        """Return the exit status, or None when the container still runs after `seconds`."""
         try:
             return int(self.api.wait(self.id, timeout=max(seconds, 0.1))["StatusCode"])
         except requests.exceptions.ReadTimeout:
@@ -116,11 +116,11 @@ class Container:
             raise
 
     def logs(self, lines: int | str = "all") -> str:
-        """Return standard output and error as they came, bounded to LOG_BYTES."""
-        return self._logged(stdout=True, stderr=True, lines=lines)
+        """Return standard output and error in the order of the log, at most LOG_BYTES."""
+        return self._read_logs(stdout=True, stderr=True, lines=lines)
 
-    @translated
-    def _logged(self, *, stdout: bool, stderr: bool, lines: int | str = "all") -> str:
+    @translate_errors
+    def _read_logs(self, *, stdout: bool, stderr: bool, lines: int | str = "all") -> str:
         data = bytearray()
         for block in self.api.logs(self.id, stdout=stdout, stderr=stderr, tail=lines, stream=True, follow=False):
             data += block
@@ -129,73 +129,77 @@ class Container:
         return os.fsdecode(bytes(data[:LOG_BYTES]))
 
     def output(self) -> str:
-        """Return standard output and, behind it, standard error: which came when is chance, as they are two pipes."""
-        return self._logged(stdout=True, stderr=False) + self._logged(stdout=False, stderr=True)
+        """Return standard output followed by standard error.
 
-    @translated
+        Their relative order in time is not reproducible, because they are two pipes.
+        """
+        return self._read_logs(stdout=True, stderr=False) + self._read_logs(stdout=False, stderr=True)
+
+    @translate_errors
     def changes(self) -> dict[str, int]:
-        """Return how the container's files differ from its image's: {path: 0 changed, 1 added, 2 deleted}.
+        """Return the differences of the container's files to its image: {path: 0 changed, 1 added, 2 deleted}.
 
-        `docker diff` leaves out what the engine puts below every container (moby's initlayer): that is in here too.
-        Nothing of the image's may have run in it: then its upper directory tells the same, in no time.
+        Unlike `docker diff`, this includes the files that the engine creates in every container (moby's initlayer). No
+        process of the image may have run in the container: then its upperdir gives the same result much faster.
         """
         attributes = self.attributes()
-        below = (attributes.get("GraphDriver") or {}).get("Data") or {}
-        lower = str(below.get("LowerDir", "")).split(":")
+        driver_data = (attributes.get("GraphDriver") or {}).get("Data") or {}
+        lower = str(driver_data.get("LowerDir", "")).split(":")
         init = lower[0]
         if not init and (directories := lower_directories(attributes["State"]["Pid"] or 0)):
             init = str(directories[0])
         found = {"/": 0, "/dev": 0, "/etc": 0}
-        found |= {path: 1 for path in INIT_LAYER if not init or overlay_upperdir.is_in([init], path)}
-        place = below.get("UpperDir")
-        own = overlay_upperdir.changes(place, lower) if place else None
+        found |= {path: 1 for path in INIT_LAYER if not init or overlay_upperdir.layers_contain([init], path)}
+        upper = driver_data.get("UpperDir")
+        own = overlay_upperdir.upperdir_changes(upper, lower) if upper else None
         if own is None:
             own = {change["Path"]: int(change["Kind"]) for change in self.api.diff(self.id) or []}
         return found | own
 
-    @translated
+    @translate_errors
     def execute(
-        self, argv: Sequence[str], follow: Callable[[int], None] | None = None, deadline: float = math.inf
+        self, argv: Sequence[str], attach: Callable[[int], None] | None = None, deadline: float = math.inf
     ) -> tuple[int, str]:
-        """Run argv as `docker exec` would; return its exit status and what `output` would (bounded).
+        """Run argv like `docker exec`; return its exit status and output (at most LOG_BYTES per stream).
 
-        With `follow` it is started at the gate, and `follow` is called with the host pid that waits there. What has
-        not ended at the `deadline` (time.monotonic()) is killed.
+        Standard error follows standard output, as in `output`. With `attach`, the command starts in the gate, and
+        `attach` is called with the host pid that waits there. At the `deadline` (time.monotonic()) the command is
+        killed.
         """
         api = self.api
-        if follow:
+        if attach:
             self.put_gate()
-        command = [GATE_PATH, *argv] if follow else list(argv)
-        identity = api.exec_create(self.id, command)["Id"]
-        stream = api.exec_start(identity, stream=True, demux=True)
-        if follow:
+        command = [GATE_PATH, *argv] if attach else list(argv)
+        exec_id = api.exec_create(self.id, command)["Id"]
+        stream = api.exec_start(exec_id, stream=True, demux=True)
+        if attach:
             pid = 0
             while not pid:
-                state = api.exec_inspect(identity)
+                state = api.exec_inspect(exec_id)
                 if not state["Running"] and state["ExitCode"] is not None:
                     break
                 pid = int(state["Pid"] or 0)
             if pid:
-                follow(pid)
-        written = bytearray(), bytearray()
-        with self._killed_at(deadline, identity) as killed:
+                attach(pid)
+        streams = bytearray(), bytearray()
+        with self._kill_at(deadline, exec_id) as killed:
             for blocks in stream:
-                for data, block in zip(written, blocks, strict=True):
+                for data, block in zip(streams, blocks, strict=True):
                     data.extend((block or b"")[: max(0, LOG_BYTES - len(data))])
-        written[1].extend(b"\nit did not end in time" if killed else b"")
-        return int(api.exec_inspect(identity)["ExitCode"] or 0), os.fsdecode(b"".join(written))
+        streams[1].extend(b"\nit did not end in time" if killed else b"")
+        return int(api.exec_inspect(exec_id)["ExitCode"] or 0), os.fsdecode(b"".join(streams))
 
     @contextmanager
-    def _killed_at(self, deadline: float, identity: str) -> Iterator[list[int]]:
-        """Kill what was executed, and all that it started, when the deadline passes within the block.
+    def _kill_at(self, deadline: float, exec_id: str) -> Iterator[list[int]]:
+        """Kill the command and its descendants if the deadline passes within the block.
 
-        Yield the list of the pids that were killed.
+        Yield a list, to which the pids of killed processes are added.
         """
         killed: list[int] = []
 
         def kill() -> None:
             with suppress(APIError, requests.RequestException, psutil.NoSuchProcess):
-                pid = int(self.api.exec_inspect(identity)["Pid"] or 0)
+                pid = int(self.api.exec_inspect(exec_id)["Pid"] or 0)
                 first = psutil.Process(pid)
                 for process in (first, *first.children(recursive=True)) if pid else ():
                     process.kill()
@@ -211,22 +215,22 @@ class Container:
 
     @contextmanager
     def export(self) -> Iterator[BinaryIO]:
-        """Yield the tar stream that `docker export` gives."""
-        response = translated(self.api.export)(self.id, chunk_size=None)
-        with io.BufferedReader(Blocks(response), 1 << 20) as stream:
+        """Yield the tar stream of `docker export`."""
+        response = translate_errors(self.api.export)(self.id, chunk_size=None)
+        with io.BufferedReader(IteratorStream(response), 1 << 20) as stream:
             yield stream
 
-    @translated
+    @translate_errors
     def commit(self, reference: str) -> None:
-        """Write an image of what is in it now, as `docker commit` does."""
+        """Create an image from the container's current files, like `docker commit`."""
         repository, _, tag = reference.rpartition(":")
-        self.in_flight.answer(lambda: self.api.commit(self.id, repository, tag))
+        self.in_flight.run(lambda: self.api.commit(self.id, repository, tag))
 
     def remove(self) -> None:
-        """Remove it and its anonymous volumes, running or not; it is gone afterwards, whoever has begun with it."""
+        """Remove the container and its anonymous volumes, even if it runs; wait for a removal by another request."""
         api = self.api
         try:
-            # force: a tracee in ptrace-stop does not answer SIGTERM.
+            # force: a tracee in a ptrace-stop does not react to SIGTERM.
             api.remove_container(self.id, v=True, force=True)
         except NotFound:
             pass
@@ -235,4 +239,4 @@ class Container:
                 text = f"cannot remove the container {self.id[:12]}: {error}"
                 raise SlimError(text, hint="docker slim prune") from error
             with suppress(requests.RequestException):
-                api.wait(self.id, timeout=_PATIENCE, condition="removed")
+                api.wait(self.id, timeout=_REMOVE_SECONDS, condition="removed")

@@ -1,11 +1,12 @@
-"""The gate: a static program that only waits, so that a container can be held before its first instruction runs.
+"""The gate: a static program that only waits, and so holds a container before the app's first instruction.
 
-The container is created with the gate as entrypoint and the real argv behind it. The process that waits in the gate is
-the app's own: user, environment, cgroup, mounts and pid are as the engine made them, PID 1 included. The tracer then
-makes it install the filter and execve the real program, by setting registers at the gate's system call instruction.
+The container is created with the gate as entrypoint, followed by the real argv. The process in the gate is the app's
+process: the engine has set its user, environment, cgroup, mounts and pid, and it is PID 1 where the app would be. The
+tracer then sets its registers at the gate's system call instruction to install the seccomp filter and to execve(2) the
+real program.
 
-PID 1 of a pid namespace cannot stop itself (SIGSTOP is ignored there, pid_namespaces(7)), hence a wait that signals do
-not end.
+PID 1 of a pid namespace cannot stop itself (SIGSTOP is ignored there, pid_namespaces(7)). Therefore the gate waits in a
+loop that signals do not end.
 """
 
 from __future__ import annotations
@@ -19,42 +20,42 @@ from pathlib import Path
 
 GATE_NAME = ".docker-slim-gate"
 GATE_PATH = f"/{GATE_NAME}"
-"""Where the gate lies in a held container, until a process waits there; never part of an image."""
+"""Path of the gate in a container, until a process waits in it; it is never part of an image."""
 
 _LOAD_ADDRESS = 0x400000
 _HEADERS = 64 + 56
 _ALIGNMENT = 0x10000
-"""Of the largest pages in use: aarch64 has kernels with 64 KiB."""
+"""The largest page size in use: some aarch64 kernels have 64 KiB pages."""
 _POLL_SECONDS = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateCode:
-    """One architecture's gate."""
+    """The gate of one architecture."""
 
     elf_machine: int
     assembly: str
-    """What `code` was assembled from; the label `call` is the system call instruction."""
+    """Source of `code`; the label `call` is the system call instruction."""
     code: bytes
     syscall_offset: int
-    """Of the system call instruction, in `code`."""
+    """Offset of the system call instruction in `code`."""
 
     @property
     def syscall_address(self) -> int:
         return _LOAD_ADDRESS + _HEADERS + self.syscall_offset
 
-    def holds(self, address: int) -> bool:
-        """Tell whether an instruction pointer lies in the gate's code."""
+    def contains(self, address: int) -> bool:
+        """Tell whether an instruction pointer is in the gate's code."""
         start = _LOAD_ADDRESS + _HEADERS
         return start <= address <= start + len(self.code)
 
     def elf(self) -> bytes:
-        """Return the whole program."""
+        """Return the program as an ELF file."""
         return static_program(self.elf_machine, self.code)
 
 
 def static_program(elf_machine: int, code: bytes) -> bytes:
-    """Return `code` as a program: ELF header, one program header (PT_LOAD, read and execute), the code (elf(5))."""
+    """Return `code` as an ELF program: ELF header, one PT_LOAD program header (read and execute), the code (elf(5))."""
     size = _HEADERS + len(code)
     identity = b"\x7fELF\x02\x01\x01" + bytes(9)
     entry = _LOAD_ADDRESS + _HEADERS
@@ -97,22 +98,22 @@ GATES = {
 
 
 def write_gate(file: Path) -> None:
-    """Write this machine's gate as a program that everybody may execute."""
+    """Write this machine's gate to an executable file."""
     file.write_bytes(GATES[os.uname().machine].elf())
     file.chmod(0o755)
 
 
 def hide_gate(pid: int) -> None:
-    """Take the gate's name away from the process that waits there: what the app finds in its root is the image's.
+    """Remove the gate's file name from the root of the process in it, so that the app sees only the image's files.
 
-    Where the gate is a mount of its own (a read-only container), it stays.
+    A gate that is a mount (in a read-only container) stays.
     """
     with contextlib.suppress(OSError):
         os.unlink(f"/proc/{pid}/root{GATE_PATH}")
 
 
 def waits_at_gate(pid: int) -> bool:
-    """Tell whether `pid` runs the gate; before that it is still runc's init, which must not be touched."""
+    """Tell whether `pid` executes the gate; before that it is runc's init, which must not be traced."""
     try:
         return os.path.basename(os.readlink(f"/proc/{pid}/exe")) == GATE_NAME
     except OSError:
@@ -120,9 +121,9 @@ def waits_at_gate(pid: int) -> bool:
 
 
 def find_gate(init: int, deadline: float) -> int | None:
-    """Return the host pid that waits in the gate: `init`, or a descendant where the container has an init of docker's.
+    """Return the host pid of the process in the gate: `init`, or a descendant if the container has docker's init.
 
-    None when it does not come up before `deadline` (time.monotonic()).
+    None when there is none before `deadline` (time.monotonic()).
     """
     while time.monotonic() < deadline:
         for pid in _with_children(init):

@@ -1,7 +1,7 @@
-"""Requests to make something: an interrupt waits for the engine's answer, as the engine goes on with what it has got.
+"""Requests that create an object: after an interrupt, the run still waits for the engine's response.
 
-What it makes after we have looked would be left behind. So such a request is made by a thread of its own, which an
-interrupt does not reach.
+The engine completes a request that it has received. An object created after the cleanup would stay behind. Therefore
+such a request runs in a thread of its own, which an interrupt does not reach.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Any, BinaryIO, TypeVar
 
 R = TypeVar("R")
 
-PATIENCE_SECONDS = 30.0
-"""How long an interrupt waits for an answer."""
+INTERRUPT_SECONDS = 30.0
+"""Seconds that an interrupt waits for a response."""
 
 
 class Upload:
-    """A file that is sent; one that is cut off ends its request with an error, and the engine makes nothing of it."""
+    """A file to upload; an aborted upload fails the request, and the engine creates nothing."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._size = file.seek(0, 2)
         file.seek(0)
-        self._is_cut = False
+        self._is_aborted = False
 
     def __len__(self) -> int:
         return self._size
@@ -34,42 +34,42 @@ class Upload:
         return iter(self._file)
 
     def read(self, size: int = -1) -> bytes:
-        if self._is_cut:
+        if self._is_aborted:
             raise ConnectionAbortedError("interrupted")
         return self._file.read(size)
 
-    def cut(self) -> None:
-        self._is_cut = True
+    def abort(self) -> None:
+        self._is_aborted = True
 
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
     """The requests of one run."""
 
-    unanswered: list[Future[Any]] = field(default_factory=list)
-    """What the engine may still make something of."""
+    pending: list[Future[Any]] = field(default_factory=list)
+    """Requests without a response, from which the engine may still create an object."""
 
-    def answer(self, ask: Callable[[], R], upload: Upload | None = None) -> R:
-        """Return what `ask` returns.
+    def run(self, request: Callable[[], R], upload: Upload | None = None) -> R:
+        """Run `request` in a thread, and return its result.
 
-        An exception in this thread cuts the upload off, waits PATIENCE_SECONDS for the answer, and goes on.
+        An exception in the calling thread aborts the upload, and waits up to INTERRUPT_SECONDS for the response.
         """
         future: Future[R] = Future()
 
         def work() -> None:
             try:
-                future.set_result(ask())
+                future.set_result(request())
             except BaseException as error:  # noqa: BLE001
                 future.set_exception(error)
 
-        self.unanswered.append(future)
+        self.pending.append(future)
         try:
             threading.Thread(target=work, name="request", daemon=True).start()
             return future.result()
         finally:
             if not future.done():
                 if upload:
-                    upload.cut()
-                wait([future], PATIENCE_SECONDS)
+                    upload.abort()
+                wait([future], INTERRUPT_SECONDS)
             if future.done():
-                self.unanswered.remove(future)
+                self.pending.remove(future)

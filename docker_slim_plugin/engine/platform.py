@@ -1,4 +1,4 @@
-"""Which machines an image is for, in docker's words: OS/ARCH[/VARIANT]."""
+"""Platforms in docker's notation: OS/ARCH[/VARIANT]."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def architecture(name: str = "") -> str:
 
 
 def is_native(image: SourceImage) -> bool:
-    """Tell whether this machine runs the image's programs itself."""
+    """Tell whether this machine can execute the image's programs natively."""
     native = architecture()
     return image.architecture in (native, "386" if native == "amd64" else "arm")
 
 
-def suits(image: SourceImage, platform: str) -> bool:
-    """Tell whether the image is for a platform as --platform names it: "linux/arm64", "arm64", "linux/arm/v7"."""
+def matches_platform(image: SourceImage, platform: str) -> bool:
+    """Tell whether the image is for a platform as in --platform: "linux/arm64", "arm64", "linux/arm/v7"."""
     parts = platform.lower().split("/")
     if len(parts) == 1:
         return image.os == parts[0] or image.architecture == architecture(parts[0])
-    theirs = (image.os, image.architecture, image.variant)
+    image_platform = (image.os, image.architecture, image.variant)
     wanted = (parts[0], architecture(parts[1]), *parts[2:3])
-    return all(one == other or not one for one, other in zip(theirs, wanted, strict=False))
+    return all(actual == expected or not actual for actual, expected in zip(image_platform, wanted, strict=False))

@@ -1,4 +1,4 @@
-"""The border to docker's SDK: its errors become ours, with the next step; its blocks become a stream."""
+"""Adapters for docker's SDK: its errors become SlimError with a hint, its iterators of blocks become streams."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ R = TypeVar("R")
 
 
 class ImageMissing(SlimError):
-    """There is no such image here."""
+    """The image does not exist locally."""
 
 
-def translated(function: Callable[P, R]) -> Callable[P, R]:
-    """Turn the SDK's errors into ours at the border."""
+def translate_errors(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function so that errors of the SDK become SlimError."""
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
         except APIError as error:
-            raise SlimError(f"cannot go on: docker says: {error.explanation or error}", hint=advice(error)) from error
+            raise SlimError(f"cannot go on: docker says: {error.explanation or error}", hint=hint_for(error)) from error
         except (DockerException, requests.RequestException) as error:
             raise SlimError(f"cannot talk to the Docker Engine: {error}", hint="docker info") from error
 
     return call
 
 
-def advice(error: APIError) -> str:
+def hint_for(error: APIError) -> str:
     text = str(error.explanation or error).lower()
     if "no space left" in text:
         return "docker system df; then free some space where the engine keeps its data"
@@ -48,12 +48,12 @@ def advice(error: APIError) -> str:
     return "docker slim doctor"
 
 
-def advice_on_space(text: str) -> str:
-    """Return what to do where the engine could not write."""
+def disk_space_hint(text: str) -> str:
+    """Return a hint for an engine that could not write."""
     return "docker system df; then free some space" if "space" in text else "docker info"
 
 
-class Blocks(io.RawIOBase):
+class IteratorStream(io.RawIOBase):
     """An iterator of bytes as a readable stream."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:

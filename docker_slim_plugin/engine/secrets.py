@@ -1,8 +1,8 @@
-"""Secrets of a run: what of them is shown or kept, which is nothing.
+"""Masking of a run's secrets in everything that is shown or stored.
 
-The values of --env and --env-file reach the container and nobody else. Where a text of the run repeats one (a command,
-an answer, a log line), it says *** there; and so it does for the word behind a --password or its like. What is kept to
-be run again, a trace, names the variable instead, and takes the value from whoever runs it.
+The values of --env and --env-file reach only the container. In any other text of the run (a command, a response, a log
+line) a value is replaced by ***, and so is the word after --password and similar options. A trace, which is stored to
+be run again, contains the name of the variable instead; whoever runs it provides the value.
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ from docker_slim_plugin.model.request import Exercise
 from docker_slim_plugin.progress import Progress
 
 MASK = "***"
-SHORT, WORD = 4, 8
-"""Characters: shorter values are no secrets but switches; values below the second are looked for as whole words."""
+MIN_SECRET, MIN_SUBSTRING = 4, 8
+"""Minimum length in characters: shorter values are switches and no secrets; values shorter than the second are masked
+as whole words only.
+"""
 MAX_ENV_FILE = 1 << 20
 _PORT = re.compile(r"[0-9]{1,5}")
-_SECRET = r"(?:pass(?:word|wd|phrase)?|pwd|token|secret|credentials?|(?:api|access|secret|private|auth)[-_]?key)"  # noqa: S105
+_SECRET_NAME = r"(?:pass(?:word|wd|phrase)?|pwd|token|secret|credentials?|(?:api|access|secret|private|auth)[-_]?key)"  # noqa: S105
 _SHELL_WORD = r"""(?:'[^']*+'|"[^"]*+"|[^\s'";&|)]++)"""
-_AFTER = re.compile(
+_SECRET_ARGUMENT = re.compile(
     # --password X, --db-password=X, --requirepass X; PGPASSWORD=X; ?token=X
-    rf"((?<![\w-])-{{1,2}}[\w-]*?{_SECRET}(?:=|\s++(?!-)))({_SHELL_WORD})"
-    rf"|((?<![\w-])\w*?{_SECRET}=)({_SHELL_WORD})"
+    rf"((?<![\w-])-{{1,2}}[\w-]*?{_SECRET_NAME}(?:=|\s++(?!-)))({_SHELL_WORD})"
+    rf"|((?<![\w-])\w*?{_SECRET_NAME}=)({_SHELL_WORD})"
     # Authorization: Bearer X
     r"|(authorization:\s*+(?:(?:basic|bearer|token)\s++)?+)([^\s'\"]++)"
     # curl -u NAME:X; https://NAME:X@HOST
@@ -36,56 +38,56 @@ _AFTER = re.compile(
     r"|(://[^\s/:@]{0,200}+:)([^\s/@]++)(?=@)",
     re.IGNORECASE,
 )
-_NAMED = re.compile(r"\*\*\*([A-Za-z_][A-Za-z0-9_]*)\*\*\*")
+_NAME_REFERENCE = re.compile(r"\*\*\*([A-Za-z_][A-Za-z0-9_]*)\*\*\*")
 
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The variables that a run is given."""
+    """The secrets among the variables of a run."""
 
     values: tuple[tuple[str, str], ...] = ()
-    """(NAME, VALUE) of those that are worth hiding, the longest value first."""
+    """(NAME, VALUE) of each secret, longest value first."""
 
-    def hidden(self, text: str) -> str:
-        """Return a text of the run without the values."""
-        return _found(self.values).sub(MASK, text) if self.values else text
+    def mask(self, text: str) -> str:
+        """Return a text with the values masked."""
+        return _values_pattern(self.values).sub(MASK, text) if self.values else text
 
-    def hidden_command(self, text: str) -> str:
-        """Return a command as it may be shown: without the values, and the words behind options for passwords."""
-        return _AFTER.sub(_masked, self.hidden(text))
+    def mask_command(self, text: str) -> str:
+        """Return a command with the values masked, and the words after options for passwords."""
+        return _SECRET_ARGUMENT.sub(_mask_match, self.mask(text))
 
-    def named(self, text: str) -> str:
-        """Return a text to be kept: each value is named, so that `restored` can put it back."""
+    def substitute_names(self, text: str) -> str:
+        """Return a text with each value replaced by its name; `fill_values` reverses this."""
         names = {value: name for name, value in reversed(self.values)}
-        return _found(self.values).sub(lambda match: f"***{names[match[0]]}***", text) if self.values else text
+        return _values_pattern(self.values).sub(lambda match: f"***{names[match[0]]}***", text) if self.values else text
 
 
-def _masked(match: re.Match[str]) -> str:
+def _mask_match(match: re.Match[str]) -> str:
     before = next(part for part in match.groups()[::2] if part is not None)
     return f"{before}{MASK}"
 
 
 @cache
-def _found(values: tuple[tuple[str, str], ...]) -> re.Pattern[str]:
-    return re.compile("|".join(_pattern(value) for _, value in values))
+def _values_pattern(values: tuple[tuple[str, str], ...]) -> re.Pattern[str]:
+    return re.compile("|".join(_value_pattern(value) for _, value in values))
 
 
-def _pattern(value: str) -> str:
-    return re.escape(value) if len(value) >= WORD else rf"(?<!\w){re.escape(value)}(?!\w)"
+def _value_pattern(value: str) -> str:
+    return re.escape(value) if len(value) >= MIN_SUBSTRING else rf"(?<!\w){re.escape(value)}(?!\w)"
 
 
 def secrets_of(options: Iterable[str], environment: Mapping[str, str]) -> Secrets:
-    """Return what docker's options give to the app; `environment` is the caller's."""
+    """Return the secrets in docker's options; `environment` is that of the caller."""
     found: dict[str, str] = {}
     for name, value in variables(options, environment):
-        # A key of several lines may be said line by line.
+        # A key of several lines may appear line by line.
         parts = (value, *value.split("\n")) if "\n" in value else (value,)
-        found |= {part: name for part in parts if len(part) >= SHORT and not _PORT.fullmatch(part)}
+        found |= {part: name for part in parts if len(part) >= MIN_SECRET and not _PORT.fullmatch(part)}
     return Secrets(tuple(sorted(((name, value) for value, name in found.items()), key=lambda one: (-len(one[1]), one))))
 
 
 def variables(options: Iterable[str], environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield (NAME, VALUE) of all --env and --env-file, as docker run takes them."""
+    """Yield (NAME, VALUE) of all --env and --env-file options, as docker run evaluates them."""
     for option in options:
         name, _, value = option.partition("=")
         for given in (value,) if name == "--env" else env_file(value) if name == "--env-file" else ():
@@ -97,7 +99,7 @@ def variables(options: Iterable[str], environment: Mapping[str, str]) -> Iterato
 
 
 def env_file(name: str) -> tuple[str, ...]:
-    """Return the lines of an --env-file that count; none where it cannot be read, which docker will say."""
+    """Return the relevant lines of an --env-file; none when it cannot be read, which docker reports."""
     try:
         with open(name, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             lines = file.read(MAX_ENV_FILE).split("\n")
@@ -107,8 +109,8 @@ def env_file(name: str) -> tuple[str, ...]:
     return tuple(line for line in stripped if line and not line.startswith("#"))
 
 
-def shown(options: Sequence[str]) -> Iterator[str]:
-    """Yield docker's options as the user can say them again: docker takes the values from where they are."""
+def repeatable_options(options: Sequence[str]) -> Iterator[str]:
+    """Yield docker's options so that the user can repeat them: without values of --env, which docker reads again."""
     for option in options:
         name, _, value = option.partition("=")
         if name == "--env":
@@ -119,97 +121,98 @@ def shown(options: Sequence[str]) -> Iterator[str]:
             yield option
 
 
-def hidden_result(result: RunResult, secrets: Secrets) -> RunResult:
-    """Return a result whose texts hold no secret.
+def mask_result(result: RunResult, secrets: Secrets) -> RunResult:
+    """Return a result with its texts masked.
 
-    Targets of HTTP requests stay, as they are asked again; two commands that look the same then are numbered.
+    The targets of HTTP requests are not masked, since they are requested again. Commands that become equal are
+    numbered.
     """
     seen: dict[tuple[str, str], int] = {}
     probes: list[ProbeResult] = []
     for probe in result.probes:
         target = probe.target
         if not probe.kind.startswith("http"):
-            target = secrets.hidden_command(target)
+            target = secrets.mask_command(target)
             if target != probe.target:
                 number = seen[probe.kind, target] = seen.get((probe.kind, target), 0) + 1
                 target += f" #{number}" if number > 1 else ""
         probes.append(
-            replace(probe, target=target, output=secrets.hidden(probe.output), detail=secrets.hidden(probe.detail))
+            replace(probe, target=target, output=secrets.mask(probe.output), detail=secrets.mask(probe.detail))
         )
-    return replace(result, probes=tuple(probes), output=secrets.hidden(result.output))
+    return replace(result, probes=tuple(probes), output=secrets.mask(result.output))
 
 
 @contextmanager
-def hiding(secrets: Secrets) -> Iterator[None]:
-    """Let no error out that says a secret."""
+def masked_errors(secrets: Secrets) -> Iterator[None]:
+    """Mask the secrets in errors that are raised in the block."""
     try:
         yield
     except SlimError as error:
-        error.args = (secrets.hidden_command(str(error)),)
-        error.hint = secrets.hidden(error.hint)
+        error.args = (secrets.mask_command(str(error)),)
+        error.hint = secrets.mask(error.hint)
         raise
 
 
-class Discreet:
-    """A Progress that says no secret."""
+class MaskingProgress:
+    """A Progress that masks secrets."""
 
     def __init__(self, progress: Progress, secrets: Secrets) -> None:
         self._progress = progress
-        self._hidden = secrets.hidden_command
+        self._mask = secrets.mask_command
         self.count = progress.count
 
     def step(self, name: str) -> AbstractContextManager[None]:
-        return self._progress.step(self._hidden(name))
+        return self._progress.step(self._mask(name))
 
     def warn(self, text: str) -> None:
-        self._progress.warn(self._hidden(text))
+        self._progress.warn(self._mask(text))
 
     def note(self, text: str) -> None:
-        self._progress.note(self._hidden(text))
+        self._progress.note(self._mask(text))
 
 
-def kept(exercise: Exercise, environment: Mapping[str, str]) -> Exercise:
-    """Return an exercise as a trace keeps it: variables by their names, without values."""
+def strip_values(exercise: Exercise, environment: Mapping[str, str]) -> Exercise:
+    """Return an exercise as a trace stores it: with the names of variables and without their values."""
     secrets = secrets_of(exercise.docker_options, environment)
     options: list[str] = []
     for option in exercise.docker_options:
         if option.startswith(("--env=", "--env-file=")):
             options += [f"--env={name}" for name, _ in variables([option], environment)]
         else:
-            options.append(secrets.named(option))
+            options.append(secrets.substitute_names(option))
     return replace(
         exercise,
         docker_options=tuple(options),
-        command=tuple(map(secrets.named, exercise.command)),
-        http=tuple(map(secrets.named, exercise.http)),
-        exec_=tuple(map(secrets.named, exercise.exec_)),
-        host_exec=tuple(map(secrets.named, exercise.host_exec)),
+        command=tuple(map(secrets.substitute_names, exercise.command)),
+        http=tuple(map(secrets.substitute_names, exercise.http)),
+        exec_=tuple(map(secrets.substitute_names, exercise.exec_)),
+        host_exec=tuple(map(secrets.substitute_names, exercise.host_exec)),
     )
 
 
-def filled(exercise: Exercise, environment: Mapping[str, str]) -> Exercise:
-    """Return a kept exercise with the values of its variables; SlimError naming those that are missing."""
+def fill_values(exercise: Exercise, environment: Mapping[str, str]) -> Exercise:
+    """Return a stored exercise with the values of its variables; SlimError with the names of missing ones."""
     names = [one.removeprefix("--env=") for one in exercise.docker_options if one.startswith("--env=")]
     wanted = [name for name in dict.fromkeys(names) if "=" not in name]
     if missing := [name for name in wanted if name not in environment]:
         raise SlimError(
-            f"cannot run the app as the trace says without {', '.join(missing)}: a trace keeps no values",
+            f"cannot run the app of the trace without {', '.join(missing)}: a trace contains no values",
             hint=f"-e {missing[0]}=VALUE, --env-file FILE, or export {missing[0]}; --no-verify runs nothing",
         )
 
-    def restored(text: str) -> str:
-        return _NAMED.sub(lambda match: environment[match[1]] if match[1] in wanted else match[0], text)
+    def substitute_values(text: str) -> str:
+        return _NAME_REFERENCE.sub(lambda match: environment[match[1]] if match[1] in wanted else match[0], text)
 
     return replace(
         exercise,
         docker_options=tuple(
             f"{one}={environment[one.removeprefix('--env=')]}"
             if one.startswith("--env=") and one.removeprefix("--env=") in wanted
-            else restored(one)
+            else substitute_values(one)
             for one in exercise.docker_options
         ),
-        command=tuple(map(restored, exercise.command)),
-        http=tuple(map(restored, exercise.http)),
-        exec_=tuple(map(restored, exercise.exec_)),
-        host_exec=tuple(map(restored, exercise.host_exec)),
+        command=tuple(map(substitute_values, exercise.command)),
+        http=tuple(map(substitute_values, exercise.http)),
+        exec_=tuple(map(substitute_values, exercise.exec_)),
+        host_exec=tuple(map(substitute_values, exercise.host_exec)),
     )

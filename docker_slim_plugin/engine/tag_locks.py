@@ -1,6 +1,6 @@
-"""Names that a run is going to write: two runs with one name would each undo what the other does.
+"""Locks on image tags that a run is going to write: two runs with the same tag would undo each other's work.
 
-A claim is a lock on a file, so it ends with its process, however that ends.
+A lock is a flock(2) on a file, so it ends with its process.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from pathlib import Path
 
 from docker_slim_plugin.errors import SlimError
 
-PLACE = Path("/run/docker-slim")
+LOCK_DIRECTORY = Path("/run/docker-slim")
 
 
-class Claim:
-    """The claim on one name of an image, until it is closed."""
+class TagLock:
+    """A lock on one tag of an image, until it is closed."""
 
-    def __init__(self, reference: str, place: Path = PLACE) -> None:
+    def __init__(self, reference: str, directory: Path = LOCK_DIRECTORY) -> None:
         self._descriptor = -1
-        self._file = place / f"{hashlib.sha256(os.fsencode(reference)).hexdigest()[:32]}.lock"
-        self._descriptor = _locked(self._file, reference)
+        self._file = directory / f"{hashlib.sha256(os.fsencode(reference)).hexdigest()[:32]}.lock"
+        self._descriptor = _lock(self._file, reference)
 
     def close(self) -> None:
-        """Give the name up; the file goes before the lock does, so that who waits for it knows."""
+        """Release the lock; the file is removed before, so that a waiting process notices."""
         if self._descriptor >= 0:
             self._file.unlink(missing_ok=True)
             os.close(self._descriptor)
@@ -35,27 +35,28 @@ class Claim:
         self.close()
 
 
-def _locked(file: Path, reference: str) -> int:
-    """Return a descriptor that holds the lock; -1 where there is no place for locks. SlimError when it is taken."""
+def _lock(file: Path, reference: str) -> int:
+    """Return a descriptor that holds the lock, -1 where lock files cannot be created; SlimError when it is taken."""
     try:
         file.parent.mkdir(mode=0o700, exist_ok=True)
         while True:
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            if _holds(descriptor, file, reference):
+            if _try_lock(descriptor, file, reference):
                 return descriptor
             os.close(descriptor)
     except OSError:
         return -1
 
 
-def _holds(descriptor: int, file: Path, reference: str) -> bool:
-    """Lock it, and tell whether it is still the file of that name: who had it may have removed it meanwhile."""
+def _try_lock(descriptor: int, file: Path, reference: str) -> bool:
+    """Lock the file, and tell whether it still has this name: its previous owner may have removed it meanwhile."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(descriptor)
         raise SlimError(
-            f"cannot write to {reference}: another docker slim is about to", hint="wait for it, or --tag OTHER-NAME"
+            f"cannot write to {reference}: another docker slim is going to write it",
+            hint="wait for it, or --tag OTHER-NAME",
         ) from error
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(file))
@@ -63,10 +64,10 @@ def _holds(descriptor: int, file: Path, reference: str) -> bool:
         return False
 
 
-def remove_stale(place: Path) -> tuple[str, ...]:
-    """Remove the files of claims whose process has been killed; return their names."""
+def remove_stale(directory: Path) -> tuple[str, ...]:
+    """Remove the lock files of processes that were killed; return their names."""
     removed = []
-    for file in sorted(place.glob("*.lock")):
+    for file in sorted(directory.glob("*.lock")):
         with suppress(OSError), open(file, "rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             file.unlink()

@@ -1,1 +1,1 @@
-"""The host: our child processes and their privileges, our temporary files and state, the files we write."""
+"""The host: our child processes and their privileges, temporary files and state, and output files."""

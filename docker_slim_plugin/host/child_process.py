@@ -1,4 +1,4 @@
-"""Processes of our own: each runs one module of this package, with nothing of the user's environment."""
+"""Child processes that run one module of this package, without the user's environment."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def start(
     descriptors: Sequence[int] = (),
     stderr: int = subprocess.DEVNULL,
 ) -> subprocess.Popen[bytes]:
-    """Start `docker_slim_plugin.MODULE` as a process; it inherits `descriptors` and no other, and no environment.
+    """Start `docker_slim_plugin.MODULE` as a process that inherits only `descriptors`, and no environment.
 
-    It reads nothing, and writes nothing to the user's terminal; `stderr` takes its standard error. It has a session of
-    its own: a Ctrl-C is for us to handle.
+    Standard input and output are /dev/null; `stderr` takes its standard error. It has its own session, so that Ctrl-C
+    in the terminal reaches only this process.
     """
     return subprocess.Popen(
         [sys.executable, "-I", "-m", f"docker_slim_plugin.{module}", *map(str, arguments)],

@@ -1,6 +1,6 @@
-"""Descriptors handed over between processes of ours (SCM_RIGHTS, unix(7)), without what Python would import for it.
+"""Passing of descriptors between our processes (SCM_RIGHTS, unix(7)), without importing a module at that time.
 
-socket.send_fds imports `array` when it is called; sendmsg(2) itself needs no import.
+socket.send_fds imports `array` when it is called; sendmsg(2) needs no import.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ import socket
 import struct
 
 _INT = struct.Struct("i")
-MOST = 2
-"""Descriptors in one packet."""
+MAX_DESCRIPTORS = 2
+"""Maximum number of descriptors in one packet."""
 
 
 def send(channel: socket.socket, text: bytes, *descriptors: int) -> None:
-    """Send one packet, and `descriptors` with it."""
+    """Send one packet with `descriptors`."""
     packed = b"".join(map(_INT.pack, descriptors))
     channel.sendmsg([text], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)] if packed else [])
 
 
 def receive(channel: socket.socket, size: int = 1 << 16) -> tuple[bytes, tuple[int, ...]]:
-    """Return one packet and the descriptors that came with it, close-on-exec; (b"", ()) at the end of the channel."""
-    space = socket.CMSG_SPACE(MOST * _INT.size)
+    """Receive one packet; return it and its descriptors (close-on-exec), or (b"", ()) at the end of the channel."""
+    space = socket.CMSG_SPACE(MAX_DESCRIPTORS * _INT.size)
     data, ancillary, _, _ = channel.recvmsg(size, space, socket.MSG_CMSG_CLOEXEC)
     found: list[int] = []
     for level, kind, content in ancillary:
@@ -33,7 +33,7 @@ def receive(channel: socket.socket, size: int = 1 << 16) -> tuple[bytes, tuple[i
 
 
 def receive_one(channel: socket.socket) -> tuple[bytes, int | None]:
-    """Return one packet and the first descriptor that came with it; others are closed."""
+    """Receive one packet; return it and its first descriptor, and close any others."""
     data, found = receive(channel)
     for more in found[1:]:
         os.close(more)

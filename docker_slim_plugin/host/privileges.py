@@ -1,4 +1,4 @@
-"""Least privilege for a process of ours: an unprivileged user, and only the capabilities that its job needs."""
+"""Least privilege for our processes: an unprivileged user with only the capabilities that are needed."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from docker_slim_plugin.kernel.syscalls import (
 )
 
 NOBODY = 65534
-"""The kernel's own overflow uid and gid: it owns no file of the host."""
+"""The kernel's overflow uid and gid, which owns no file on the host."""
 _LAST_CAPABILITY = 63
 
 
 def drop_privileges(keep: Iterable[int] = ()) -> None:
-    """Become user and group NOBODY for good, with the capabilities in `keep` that the process has.
+    """Become user and group NOBODY irrevocably; keep those capabilities in `keep` that the process has.
 
-    The process can gain none afterwards, not by execve(2) either (no_new_privs). Does nothing to the user where the
+    The process cannot gain privileges afterwards, not even by execve(2) (no_new_privs). The user is not changed if the
     process is not root. See capabilities(7), "Effect of user ID changes on capabilities".
     """
     wanted = sum(1 << number for number in set(keep)) & capabilities()
     if os.geteuid() == 0:
         for number in range(_LAST_CAPABILITY + 1):
-            # EINVAL: a kernel that has fewer. EPERM: no CAP_SETPCAP; no_new_privs does the same for execve(2).
+            # EINVAL: the kernel has fewer capabilities. EPERM: no CAP_SETPCAP; no_new_privs has the same effect for
+            # execve(2).
             with contextlib.suppress(OSError):
                 prctl(PR_CAPBSET_DROP, number)
         prctl(PR_SET_KEEPCAPS, 1)

@@ -1,7 +1,7 @@
-"""Runs of docker slim on this host, written down before they make anything: so that `prune` knows what is ours.
+"""The registry of docker slim's runs on this host: a run is registered before it creates anything, for `prune`.
 
-A label or a name can be anybody's: an image may carry ours. What is ours bears a run's id, in which there is a token
-that nobody can guess, and that stands in a file of the user's own state folder (0600).
+A label or a name proves nothing: an image may contain ours. Our objects carry a run's id, which contains a random token
+and is the name of a file in the user's state directory (0600).
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from pathlib import Path
 from docker_slim_plugin.errors import SlimError
 
 RUN_ID = r"\d+-(?:\d+|gone)-[0-9a-f]{16}"
-"""What a run is called: PID-STARTTIME-TOKEN."""
-REMEMBERED_SECONDS = 3600.0
-"""How long a run that was killed is remembered at least: the engine may still be at what it was asked for last."""
+"""The id of a run: PID-STARTTIME-TOKEN."""
+KEEP_SECONDS = 3600.0
+"""Minimum seconds to keep a run that was killed: the engine may still process its last request."""
 _NAME = re.compile(RUN_ID)
 _ENDED = (b"Z", b"X", b"x")
 
 
 def state_directory(environment: Mapping[str, str]) -> Path:
-    """Return where we keep what outlives a run: $XDG_STATE_HOME/docker-slim, by default ~/.local/state/docker-slim."""
+    """Return the state directory: $XDG_STATE_HOME/docker-slim, by default ~/.local/state/docker-slim."""
     home = environment.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
     return Path(home, "docker-slim")
 
 
 def new_run() -> str:
-    """Return the id of a run of this process."""
-    return f"{run_identity(os.getpid())}-{secrets.token_hex(8)}"
+    """Return a new run id for this process."""
+    return f"{process_identity(os.getpid())}-{secrets.token_hex(8)}"
 
 
-def run_identity(pid: int) -> str:
-    """Return "PID-STARTTIME" of a process: which process it was, even when its pid has been used again.
+def process_identity(pid: int) -> str:
+    """Return "PID-STARTTIME" of a process, which identifies it even if its pid is used again.
 
-    One that has ended is gone, whether its parent has taken note of it or not (proc_pid_stat(5)).
+    It is "PID-gone" for a process that has ended, even if its parent has not waited for it (proc_pid_stat(5)).
     """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
@@ -49,14 +49,14 @@ def run_identity(pid: int) -> str:
 
 
 def is_alive(run_id: str) -> bool:
-    """Tell whether the process that the run id names is still there."""
+    """Tell whether the process of the run still exists."""
     identity, _, _ = run_id.rpartition("-")
     pid, _, _ = identity.partition("-")
-    return pid.isdigit() and run_identity(int(pid)) == identity
+    return pid.isdigit() and process_identity(int(pid)) == identity
 
 
-def write_down(run_id: str) -> None:
-    """Remember a run; SlimError when that cannot be."""
+def register(run_id: str) -> None:
+    """Register a run; SlimError when that fails."""
     path = _directory() / run_id
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -66,25 +66,25 @@ def write_down(run_id: str) -> None:
         raise SlimError(text, hint="XDG_STATE_HOME=DIRECTORY names another one") from error
 
 
-def forget(run_id: str) -> None:
-    """Forget a run of which nothing is left; where that cannot be, the work is done all the same."""
+def unregister(run_id: str) -> None:
+    """Remove a run that has left nothing behind; failures are ignored, since the work is done."""
     with suppress(OSError):
         (_directory() / run_id).unlink(missing_ok=True)
 
 
-def written_down() -> tuple[str, ...]:
-    """Return the runs that are remembered, those that go on and those that were killed."""
+def registered_runs() -> tuple[str, ...]:
+    """Return the registered runs, alive or killed."""
     try:
         return tuple(sorted(path.name for path in _directory().iterdir() if _NAME.fullmatch(path.name)))
     except OSError:
         return ()
 
 
-def forget_old(run_id: str) -> None:
-    """Forget a run that was killed a while ago."""
+def unregister_old(run_id: str) -> None:
+    """Remove a run that was killed long ago."""
     path = _directory() / run_id
     try:
-        if time.time() - path.stat().st_mtime > REMEMBERED_SECONDS:
+        if time.time() - path.stat().st_mtime > KEEP_SECONDS:
             path.unlink()
     except FileNotFoundError:
         pass

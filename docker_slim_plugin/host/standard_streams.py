@@ -1,7 +1,7 @@
-"""Standard output and error that may be full or closed: that is an error with a status, never a traceback.
+"""Standard output and error that may be full or closed: an error with an exit status, and no traceback.
 
-The result goes to standard output, so who cannot write it there cannot go on. What is said on standard error meanwhile
-is worth less than the run: it is lost, and the exit status tells.
+The result goes to standard output, so a failure there ends the run. A failure on standard error does not: the messages
+are lost, and the exit status tells.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import IO, Any
 from docker_slim_plugin.errors import SlimError
 
 
-class Guarded:
-    """A text stream whose failures are ours to handle; all else is the stream's own."""
+class GuardedStream:
+    """A text stream that handles write errors; everything else is delegated to the stream."""
 
-    def __init__(self, stream: IO[str], *, vital: bool) -> None:
+    def __init__(self, stream: IO[str], *, is_essential: bool) -> None:
         self._stream = stream
-        self._vital = vital
-        self.lost: OSError | None = None
-        """Why something could not be written."""
+        self._is_essential = is_essential
+        self.error: OSError | None = None
+        """The first write error."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -32,7 +32,7 @@ class Guarded:
         except BrokenPipeError:
             raise
         except OSError as error:
-            self._failed(error)
+            self._handle_error(error)
         return len(text)
 
     def writelines(self, lines: Any) -> None:
@@ -45,54 +45,54 @@ class Guarded:
         except BrokenPipeError:
             raise
         except OSError as error:
-            self._failed(error)
+            self._handle_error(error)
 
-    def _failed(self, error: OSError) -> None:
-        self.lost = self.lost or error
-        silence(self._stream)
-        if self._vital:
+    def _handle_error(self, error: OSError) -> None:
+        self.error = self.error or error
+        discard_output(self._stream)
+        if self._is_essential:
             text = f"cannot write to standard output: {error.strerror}"
             raise SlimError(text, hint="free some space there") from error
 
 
-def silence(stream: Any) -> None:
-    """Let nothing more of a stream reach its file: what is left in its buffer would fail again when we end."""
+def discard_output(stream: Any) -> None:
+    """Redirect the stream's descriptor to /dev/null, so that its buffered data does not fail again at exit."""
     null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     os.dup2(null, stream.fileno())
     os.close(null)
 
 
-def closing(status: int, out: Guarded, err: Guarded) -> int:
-    """Return the exit status, which is 1 where something could not be said; say that where it still can be."""
+def finish(status: int, out: GuardedStream, err: GuardedStream) -> int:
+    """Return the exit status: 1 if a write has failed; report the failure on the other stream."""
     err.flush()
-    for lost, name, other in ((err.lost, "error", out), (out.lost, "output", err)):
-        if lost is not None and status == 0:
+    for error, name, other in ((err.error, "error", out), (out.error, "output", err)):
+        if error is not None and status == 0:
             with suppress(SlimError, BrokenPipeError):
-                other.write(f"docker slim: cannot write to standard {name}: {lost.strerror}\n")
+                other.write(f"docker slim: cannot write to standard {name}: {error.strerror}\n")
                 other.flush()
             status = 1
     return status
 
 
-def guard() -> tuple[Guarded, Guarded]:
-    """Put guards in the place of sys.stdout and sys.stderr, and return them.
+def guard_standard_streams() -> tuple[GuardedStream, GuardedStream]:
+    """Replace sys.stdout and sys.stderr by guarded streams, and return them.
 
-    A closed descriptor is opened first, lest some file of ours gets its number: what is said there is lost then.
+    A closed descriptor is opened to /dev/null before, so that no other file gets its number; its output is lost.
     """
-    lost: dict[int, OSError] = {}
+    errors: dict[int, OSError] = {}
     for number in range(3):
         try:
             os.fstat(number)
         except OSError as error:
-            lost[number] = error
-            # The lowest free number is the one that is closed.
+            errors[number] = error
+            # open(2) returns the lowest free number, which is the closed one.
             os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(number, True)
     guards = []
     for number, name in ((1, "stdout"), (2, "stderr")):
         stream = getattr(sys, name) or open(number, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
-        one = Guarded(stream, vital=number == 1)
-        one.lost = lost.get(number)
+        one = GuardedStream(stream, is_essential=number == 1)
+        one.error = errors.get(number)
         setattr(sys, name, one)
         guards.append(one)
     return guards[0], guards[1]

@@ -194,8 +194,8 @@ def _place(file: Path, content: str | Path) -> None:
 
 
 def _is_foreign(directory: Path) -> bool:
-    with output_file.place(str(directory)) as there:
-        return there.is_foreign
+    with output_file.resolve_target(str(directory)) as there:
+        return there.is_other_users
 
 
 def _ours(file: Path) -> bool:

@@ -88,7 +88,7 @@ def _opened(where: str) -> Iterator[BinaryIO]:
             with open(os.dup(1), "wb") as out:
                 yield out
             return
-        with output_file.opened(where) as out:
+        with output_file.open_for_writing(where) as out:
             yield out
     except BrokenPipeError as error:
         raise SlimError("cannot write to standard output: what reads it has ended", hint="see what it said") from error

@@ -67,7 +67,7 @@ def opened(engine: Engine, reference: str, source: SourceImage, directory: Path,
         )
     with PristineTree(engine, image, sandbox) as tree:
         # By its id: a name without a tag has docker save give all images of that name.
-        with engine.saved(image.id) as stream:
+        with engine.save_image(image.id) as stream:
             blobs, history = read_saved(stream, directory, image)
         rootfs, _ = tree.wait()
         yield Common(image=tree.measured(), rootfs=rootfs, blobs=blobs, history=history)

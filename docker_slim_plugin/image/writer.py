@@ -103,7 +103,7 @@ def layered(
 def load(engine: Engine, draft: Draft, directory: Path) -> Draft:
     """Load what has been written."""
     image = _into_engine(engine, draft.form, draft.blobs, draft.config, directory)
-    return replace(draft, reference=engine.temporary(draft.form), id=image.id)
+    return replace(draft, reference=engine.temporary_name(draft.form), id=image.id)
 
 
 def based(engine: Engine, source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path) -> Draft:
@@ -135,7 +135,7 @@ def exported(engine: Engine, source: SourceImage, image: str, plan: FilePlan, di
 
 
 def _squashed(engine: Engine, source: SourceImage, image: str, plan: FilePlan, directory: Path, by: str) -> Draft:
-    with engine.plain(image, ["-"]) as container, container.export() as stream:
+    with engine.created_container(image, ["-"]) as container, container.export() as stream:
         one = rewrite_export(stream, plan, directory / "squashed.tar")
     # What is imported is dated now, and has only as much of a configuration as a Dockerfile can say. Of it we take the
     # layer, and load the exact configuration on that.
@@ -144,7 +144,7 @@ def _squashed(engine: Engine, source: SourceImage, image: str, plan: FilePlan, d
             engine.import_tar(tar, form=IMPORTED)
         draft = _loaded(engine, source, "squashed", (one.blob,), one.hashes, directory, by)
     finally:
-        engine.unname(engine.temporary(IMPORTED))
+        engine.untag(engine.temporary_name(IMPORTED))
     return replace(draft, skipped=one.skipped)
 
 
@@ -161,7 +161,7 @@ def _loaded(
     image = _into_engine(engine, form, blobs, config, directory)
     return Draft(
         form=form,
-        reference=engine.temporary(form),
+        reference=engine.temporary_name(form),
         id=image.id,
         size=sum(blob.content for blob in blobs),
         blobs=blobs,
@@ -174,7 +174,7 @@ def _into_engine(
     engine: Engine, form: str, blobs: tuple[LayerBlob, ...], config: bytes, directory: Path
 ) -> SourceImage:
     """Load an image under its temporary name; return what the engine says of it."""
-    reference = engine.temporary(form)
+    reference = engine.temporary_name(form)
     archive = directory / f"{form}-archive.tar"
     try:
         with open(archive, "wb") as file:
@@ -195,4 +195,4 @@ def claim(engine: Engine, references: Iterable[str], *, force: bool) -> None:
                 f"cannot write to {reference}: another image has that name, and docker slim did not write it",
                 hint="--tag OTHER-NAME, or --force to take the name away from it",
             )
-        engine.claim(reference)
+        engine.lock_tag(reference)

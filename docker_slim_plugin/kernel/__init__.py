@@ -1,1 +1,1 @@
-"""Linux interfaces that Python lacks: typed calls, and what /proc tells. They raise OSError only."""
+"""Linux interfaces that Python lacks: typed system calls, and data from /proc. The only exception is OSError."""

@@ -1,4 +1,4 @@
-"""May we? Each kernel facility that a run needs, tried once on ourselves and undone. OSError says why not."""
+"""Checks that the kernel facilities which a run needs are permitted; each raises OSError with the reason otherwise."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from docker_slim_plugin.kernel.syscalls import (
     OPEN_TREE_CLONE,
     RESOLVE_BENEATH,
     RESOLVE_NO_SYMLINKS,
-    checked,
+    check_result,
     mount_setattr,
     open_tree,
     openat2,
 )
 
-# The following constants are taken from the Linux kernel headers.
+# The following constants are from the Linux kernel headers.
 PTRACE_SEIZE = 0x4206
 SECCOMP_GET_ACTION_AVAIL = 2
 SECCOMP_RET_TRACE = 0x7FF00000
@@ -38,35 +38,35 @@ _libc.fanotify_init.argtypes = (ctypes.c_uint, ctypes.c_uint)
 _libc.fanotify_mark.argtypes = (ctypes.c_int, ctypes.c_uint, ctypes.c_uint64, ctypes.c_int, ctypes.c_char_p)
 
 
-def seize_a_child() -> None:
-    """Attach to a child with PTRACE_SEIZE. See ptrace(2), "Ptrace access mode checking"."""
+def check_ptrace_seize() -> None:
+    """Attach to a child process with PTRACE_SEIZE. See ptrace(2), "Ptrace access mode checking"."""
     with subprocess.Popen(["sleep", "60"]) as child:
         try:
-            checked(_libc.ptrace(PTRACE_SEIZE, child.pid, None, None), "ptrace")
+            check_result(_libc.ptrace(PTRACE_SEIZE, child.pid, None, None), "ptrace")
         finally:
             child.kill()
 
 
-def trace_by_seccomp() -> None:
-    """Ask the kernel for SECCOMP_RET_TRACE. See seccomp(2)."""
+def check_seccomp_trace() -> None:
+    """Check that the kernel supports SECCOMP_RET_TRACE. See seccomp(2)."""
     action = ctypes.c_uint32(SECCOMP_RET_TRACE)
     number = ctypes.c_long(_SYS_SECCOMP.get(os.uname().machine, -1))
     arguments = (ctypes.c_uint(SECCOMP_GET_ACTION_AVAIL), ctypes.c_uint(0), ctypes.byref(action))
-    checked(_libc.syscall(number, *arguments), "seccomp")
+    check_result(_libc.syscall(number, *arguments), "seccomp")
 
 
-def mark_a_filesystem() -> None:
-    """Set a fanotify mark on the root's whole file system. See fanotify_mark(2)."""
-    group = checked(_libc.fanotify_init(FAN_CLOEXEC, os.O_RDONLY), "fanotify_init")
+def check_fanotify_mark() -> None:
+    """Set a fanotify mark on the whole file system of "/". See fanotify_mark(2)."""
+    group = check_result(_libc.fanotify_init(FAN_CLOEXEC, os.O_RDONLY), "fanotify_init")
     try:
         flags, mask = FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_OPEN | FAN_OPEN_EXEC
-        checked(_libc.fanotify_mark(group, flags, mask, AT_FDCWD, b"/"), "fanotify_mark")
+        check_result(_libc.fanotify_mark(group, flags, mask, AT_FDCWD, b"/"), "fanotify_mark")
     finally:
         os.close(group)
 
 
-def clone_a_mount() -> None:
-    """Clone the root mount, read-only, and look a name up in it. See open_tree(2), mount_setattr(2), openat2(2)."""
+def check_mount_clone() -> None:
+    """Clone the root mount read-only, and open a path in it. See open_tree(2), mount_setattr(2), openat2(2)."""
     clone = open_tree(AT_FDCWD, b"/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
     try:
         mount_setattr(clone, MOUNT_ATTR_RDONLY)

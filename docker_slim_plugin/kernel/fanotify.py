@@ -1,4 +1,4 @@
-"""fanotify(7): kernel names and thin wrappers; OSError only."""
+"""fanotify(7): constants and thin wrappers that raise OSError."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import struct
 from collections.abc import Iterator
 
-from docker_slim_plugin.kernel.syscalls import AT_FDCWD, checked
+from docker_slim_plugin.kernel.syscalls import AT_FDCWD, check_result
 
 # The following constants are taken from linux/fanotify.h.
 FAN_OPEN = 0x00000020
@@ -38,17 +38,17 @@ _libc.fanotify_mark.argtypes = (ctypes.c_int, ctypes.c_uint, ctypes.c_uint64, ct
 
 
 def fanotify_init(flags: int, event_flags: int) -> int:
-    """Return a new group's descriptor; needs CAP_SYS_ADMIN, as in the manual page fanotify_init(2)."""
-    return checked(_libc.fanotify_init(flags, event_flags), "fanotify_init")
+    """Return the descriptor of a new group; needs CAP_SYS_ADMIN. See fanotify_init(2)."""
+    return check_result(_libc.fanotify_init(flags, event_flags), "fanotify_init")
 
 
 def fanotify_mark(group: int, flags: int, mask: int, path: str) -> None:
-    """Add `mask` to what the group hears of `path`, or remove it, as in the manual page fanotify_mark(2)."""
-    checked(_libc.fanotify_mark(group, flags, mask, AT_FDCWD, os.fsencode(path)), "fanotify_mark")
+    """Add `mask` to the group's mark on `path`, or remove it, depending on `flags`. See fanotify_mark(2)."""
+    check_result(_libc.fanotify_mark(group, flags, mask, AT_FDCWD, os.fsencode(path)), "fanotify_mark")
 
 
 def events(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield (mask, descriptor, pid) of what was read from a group; the descriptor is the reader's to close."""
+    """Yield (mask, descriptor, pid) of each event in `data`, read from a group; the caller closes the descriptors."""
     at = 0
     while at + _METADATA.size <= len(data):
         length, _, _, _, mask, descriptor, pid = _METADATA.unpack_from(data, at)

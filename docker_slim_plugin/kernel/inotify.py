@@ -1,4 +1,4 @@
-"""inotify(7): kernel names and thin wrappers; OSError only. Distributions' libraries lose overflows."""
+"""inotify(7): constants and thin wrappers that raise OSError. Python libraries in distributions ignore overflows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import struct
 from collections.abc import Iterator
 
-from docker_slim_plugin.kernel.syscalls import checked
+from docker_slim_plugin.kernel.syscalls import check_result
 
 # The following constants are taken from linux/inotify.h.
 IN_OPEN = 0x00000020
@@ -25,17 +25,17 @@ _libc.inotify_add_watch.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_uint
 
 
 def inotify_init1(flags: int) -> int:
-    """Return a new instance's descriptor, as in the manual page inotify_init1(2)."""
-    return checked(_libc.inotify_init1(flags), "inotify_init1")
+    """Return the descriptor of a new instance. See inotify_init1(2)."""
+    return check_result(_libc.inotify_init1(flags), "inotify_init1")
 
 
 def inotify_add_watch(instance: int, path: str, mask: int) -> int:
-    """Return the watch descriptor of `path`, as in the manual page inotify_add_watch(2)."""
-    return checked(_libc.inotify_add_watch(instance, os.fsencode(path), mask), "inotify_add_watch")
+    """Add a watch on `path`, and return its watch descriptor. See inotify_add_watch(2)."""
+    return check_result(_libc.inotify_add_watch(instance, os.fsencode(path), mask), "inotify_add_watch")
 
 
 def events(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield (watch descriptor, mask, name in the directory) of what was read from an instance."""
+    """Yield (watch descriptor, mask, name in the directory) of each event in `data`, as read from an instance."""
     at = 0
     while at + _EVENT.size <= len(data):
         watch, mask, _, length = _EVENT.unpack_from(data, at)

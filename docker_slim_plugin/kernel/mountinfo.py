@@ -1,4 +1,4 @@
-"""What a process has mounted, as the kernel tells it. See proc_pid_mountinfo(5)."""
+"""The mounts of a process, from /proc/PID/mountinfo. See proc_pid_mountinfo(5)."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ class Mount(NamedTuple):
     device: str
     """MAJOR:MINOR of the file system."""
     root: str
-    """Which directory of the file system is shown."""
+    """The directory of the file system that is mounted."""
     point: str
-    """Where, seen from the root of the process."""
+    """The mount point, relative to the root of the process."""
     kind: str
     options: bytes
-    """Of the file system itself, as they stand: escaped."""
+    """Options of the file system, with the escapes of the file."""
 
 
-def mounts(text: bytes) -> Iterator[Mount]:
-    """Yield what a mountinfo file tells, lower ones before what is mounted over them."""
-    # A carriage return may stand in a name as it is, so lines end at "\n" alone.
+def parse_mountinfo(text: bytes) -> Iterator[Mount]:
+    """Yield the mounts in a mountinfo file; a mount comes before those that hide it."""
+    # A name may contain a carriage return, so only "\n" ends a line.
     for line in filter(None, text.split(b"\n")):
         before, _, after = line.partition(b" - ")
         number, _, device, root, point = before.split(b" ")[:5]
         kind, _, options = after.split(b" ", 2)
-        yield Mount(int(number), device.decode(), _name(root), _name(point), kind.decode(), options)
+        yield Mount(int(number), device.decode(), _decode_path(root), _decode_path(point), kind.decode(), options)
 
 
-def plain(value: bytes) -> bytes:
-    """Return a value without the escapes of the file's own format."""
+def unescape(value: bytes) -> bytes:
+    """Return a value with the octal escapes of the file decoded."""
     return _ESCAPE.sub(lambda match: bytes([int(match[1], 8)]), value)
 
 
-def _name(value: bytes) -> str:
-    return os.fsdecode(plain(value))
+def _decode_path(value: bytes) -> str:
+    return os.fsdecode(unescape(value))

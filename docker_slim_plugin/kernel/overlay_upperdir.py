@@ -1,6 +1,6 @@
-"""What is in a container's upper directory: `docker diff` without its price, which reads the whole image twice.
+"""The changes in a container's upperdir: `docker diff` without its cost of reading the whole image twice.
 
-For containers in which nothing of the image has run: all that is there, docker itself has put there.
+Only for containers in which no process of the image has run: all files there are from the engine.
 """
 
 from __future__ import annotations
@@ -10,56 +10,56 @@ import stat
 from collections.abc import Sequence
 
 _OPAQUE = "trusted.overlay.opaque"
-"""Of a directory that hides those below it. See Documentation/filesystems/overlayfs.rst."""
+"""Attribute of an opaque directory, which hides those in lower layers. See Documentation/filesystems/overlayfs.rst."""
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def changes(upper: str, lower: Sequence[str]) -> dict[str, int] | None:
-    """Return {path: 0 changed or 1 added} by the directories of an overlay, `lower` uppermost first.
+def upperdir_changes(upper: str, lower: Sequence[str]) -> dict[str, int] | None:
+    """Return {path: 0 changed or 1 added} from the directories of an overlay, `lower` uppermost first.
 
-    None when something has been deleted or replaced, which takes more than that to tell.
+    None when a file has been deleted or replaced, because that needs more than the upperdir.
     """
     found: dict[str, int] = {}
     pending = [""]
     while pending:
-        top = pending.pop()
-        if _is_opaque(upper + top):
+        path_prefix = pending.pop()
+        if _is_opaque(upper + path_prefix):
             return None
-        with os.scandir(upper + top) as entries:
+        with os.scandir(upper + path_prefix) as entries:
             for entry in entries:
-                path = f"{top}/{entry.name}"
+                path = f"{path_prefix}/{entry.name}"
                 if _is_whiteout(entry.stat(follow_symlinks=False)):
                     return None
-                found[path] = 0 if is_in(lower, path) else 1
+                found[path] = 0 if layers_contain(lower, path) else 1
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(path)
     return found
 
 
-def is_in(layers: Sequence[str], path: str) -> bool:
-    """Tell whether the layers together have a path.
+def layers_contain(layers: Sequence[str], path: str) -> bool:
+    """Tell whether the merged layers contain a path.
 
-    They are the image's and may hold any link: each component is opened without following.
+    The layers belong to the image and may contain any symlink, so each component is opened with O_NOFOLLOW.
     """
     *parents, name = path.strip("/").split("/")
     for layer in layers:
-        hides = False
+        is_hidden = False
         try:
-            here = os.open(layer, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            directory = os.open(layer, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 for part in parents:
-                    hides |= _is_opaque(here)
-                    if _is_whiteout(os.stat(part, dir_fd=here, follow_symlinks=False)):
+                    is_hidden |= _is_opaque(directory)
+                    if _is_whiteout(os.stat(part, dir_fd=directory, follow_symlinks=False)):
                         return False
-                    below = os.open(part, _DIRECTORY, dir_fd=here)
-                    os.close(here)
-                    here = below
-                hides |= _is_opaque(here)
-                return not _is_whiteout(os.stat(name, dir_fd=here, follow_symlinks=False))
+                    subdirectory = os.open(part, _DIRECTORY, dir_fd=directory)
+                    os.close(directory)
+                    directory = subdirectory
+                is_hidden |= _is_opaque(directory)
+                return not _is_whiteout(os.stat(name, dir_fd=directory, follow_symlinks=False))
             finally:
-                os.close(here)
+                os.close(directory)
         except (FileNotFoundError, NotADirectoryError):
-            if hides:
+            if is_hidden:
                 return False
     return False
 

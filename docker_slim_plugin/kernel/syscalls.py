@@ -1,4 +1,4 @@
-"""Kernel calls that Python's os module lacks: their own names, typed, OSError or nothing. No conveniences here."""
+"""System calls that Python's os module lacks, by their own names; they raise OSError. No higher-level functions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 
-# The following constants are taken from the Linux kernel headers.
+# The following constants are from the Linux kernel headers.
 AT_FDCWD = -100
 AT_EMPTY_PATH = 0x1000
 CLONE_NEWNS = 0x00020000
@@ -19,7 +19,9 @@ CAP_DAC_READ_SEARCH, CAP_SYS_CHROOT, CAP_SYS_ADMIN = 2, 18, 21
 _CAPABILITY_VERSION_3 = 0x20080522
 
 _SYS_OPEN_TREE, _SYS_OPENAT2, _SYS_MOUNT_SETATTR = 428, 437, 442
-"""The same on every architecture; glibc wraps the first and the last only since 2.36, openat2(2) not at all."""
+"""System call numbers that are the same on all architectures. glibc wraps the first and last since 2.36, openat2(2)
+never.
+"""
 
 
 class open_how(ctypes.Structure):  # noqa: N801 (the kernel's own name)
@@ -48,8 +50,8 @@ _libc.signalfd.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int)
 _libc.syscall.restype = ctypes.c_long
 
 
-def checked(result: int, call: str) -> int:
-    """Return `result`, or raise errno's OSError when it is negative."""
+def check_result(result: int, call: str) -> int:
+    """Return `result`; raise OSError with errno when it is negative."""
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{call}: {os.strerror(number)}")
@@ -57,50 +59,50 @@ def checked(result: int, call: str) -> int:
 
 
 def setns(descriptor: int, kind: int) -> None:
-    """Move the calling thread into another namespace, as in the manual page setns(2)."""
-    checked(_libc.setns(descriptor, kind), "setns")
+    """Move the calling thread into another namespace. See setns(2)."""
+    check_result(_libc.setns(descriptor, kind), "setns")
 
 
 def open_tree(directory: int, path: bytes, flags: int) -> int:
     """Return a descriptor of the mount tree at `path`; with OPEN_TREE_CLONE a detached copy. See open_tree(2)."""
     arguments = (ctypes.c_long(_SYS_OPEN_TREE), ctypes.c_int(directory), ctypes.c_char_p(path), ctypes.c_uint(flags))
-    return checked(_libc.syscall(*arguments), "open_tree")
+    return check_result(_libc.syscall(*arguments), "open_tree")
 
 
 def mount_setattr(tree: int, attributes: int) -> None:
-    """Set MOUNT_ATTR_* on the mount that the descriptor `tree` stands for. See mount_setattr(2); since Linux 5.12."""
+    """Set MOUNT_ATTR_* on the mount of the descriptor `tree`. See mount_setattr(2); since Linux 5.12."""
     wanted = mount_attr(attr_set=attributes)
     number, flags = ctypes.c_long(_SYS_MOUNT_SETATTR), ctypes.c_uint(AT_EMPTY_PATH)
     size = ctypes.c_size_t(ctypes.sizeof(wanted))
     result = _libc.syscall(number, ctypes.c_int(tree), ctypes.c_char_p(b""), flags, ctypes.byref(wanted), size)
-    checked(result, "mount_setattr")
+    check_result(result, "mount_setattr")
 
 
 def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:
-    """Open `path` below the descriptor `directory` as RESOLVE_* in `resolve` allow. See openat2(2); since Linux 5.6.
+    """Open `path` relative to the descriptor `directory`, restricted by RESOLVE_*. See openat2(2); since Linux 5.6.
 
-    EAGAIN (something was renamed meanwhile, and ".." or a root could not be told apart) is retried by the caller.
+    The caller retries EAGAIN (something was renamed meanwhile, and ".." or a root could not be resolved safely).
     """
     how = open_how(flags=flags | os.O_CLOEXEC, resolve=resolve)
     arguments = (ctypes.c_long(_SYS_OPENAT2), ctypes.c_int(directory), ctypes.c_char_p(path))
     size = ctypes.c_size_t(ctypes.sizeof(how))
-    return checked(_libc.syscall(*arguments, ctypes.byref(how), size), "openat2")
+    return check_result(_libc.syscall(*arguments, ctypes.byref(how), size), "openat2")
 
 
 def capabilities() -> int:
-    """Return the calling thread's permitted capabilities, bit N for capability N. See capget(2)."""
+    """Return the permitted capabilities of the calling thread, bit N for capability N. See capget(2)."""
     header, data = _capability_header(), ctypes.create_string_buffer(24)
-    checked(_libc.capget(header, data), "capget")
+    check_result(_libc.capget(header, data), "capget")
     words = memoryview(data).cast("B").cast("I")
     return words[1] | words[4] << 32
 
 
 def set_capabilities(permitted: int) -> None:
-    """Make `permitted` the calling thread's permitted and effective capabilities, none inheritable. See capset(2)."""
+    """Set the permitted and effective capabilities of the calling thread, with none inheritable. See capset(2)."""
     low, high = permitted & 0xFFFFFFFF, permitted >> 32
     words = (low, low, 0, high, high, 0)
     data = b"".join(word.to_bytes(4, sys.byteorder) for word in words)
-    checked(_libc.capset(_capability_header(), data), "capset")
+    check_result(_libc.capset(_capability_header(), data), "capset")
 
 
 def _capability_header() -> bytes:
@@ -109,22 +111,22 @@ def _capability_header() -> bytes:
 
 def prctl(option: int, value: int) -> int:
     """Call prctl(2) with one argument."""
-    return checked(_libc.prctl(option, value, 0, 0, 0), "prctl")
+    return check_result(_libc.prctl(option, value, 0, 0, 0), "prctl")
 
 
 def set_parent_death_signal(number: int) -> None:
-    """Have the kernel send us signal `number` when the thread that started us ends. See prctl(2)."""
+    """Make the kernel send signal `number` to this process when its parent thread ends. See prctl(2)."""
     prctl(PR_SET_PDEATHSIG, number)
 
 
 def signalfd(number: int) -> int:
     """Return a descriptor that is readable while the blocked signal `number` is pending. See signalfd(2)."""
     signals = (1 << (number - 1)).to_bytes(128, "little")  # glibc's sigset_t has 1,024 bits
-    return checked(_libc.signalfd(-1, signals, os.O_CLOEXEC | os.O_NONBLOCK), "signalfd")
+    return check_result(_libc.signalfd(-1, signals, os.O_CLOEXEC | os.O_NONBLOCK), "signalfd")
 
 
 def argv0(pid: int) -> str:
-    """Return how `pid` calls itself; "" when it has ended."""
+    """Return argv[0] of `pid`; "" when it has ended."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
             return os.fsdecode(file.read(256).split(b"\0", 1)[0])

@@ -1,6 +1,6 @@
-"""Driving one run of the app from outside: wait until it is up, probe it, wait until it is quiet, stop it.
+"""Control of one run of the app from outside: wait until it is ready, probe it, wait until it is quiet, stop it.
 
-The same for the source, which is watched meanwhile, and for the slim images, which are not.
+The same code runs the source image, which is traced meanwhile, and the slim images, which are not.
 """
 
 from __future__ import annotations
@@ -16,169 +16,177 @@ from dataclasses import dataclass, field, replace
 import psutil
 
 from docker_slim_plugin.engine import Container
-from docker_slim_plugin.engine.secrets import hidden_result, hiding, secrets_of
+from docker_slim_plugin.engine.secrets import mask_result, masked_errors, secrets_of
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.observation import Access, RunResult
 from docker_slim_plugin.observe.launch import Launch
 from docker_slim_plugin.observe.probes.probe import Execute, ProbePlan, run_probes
 from docker_slim_plugin.observe.probes.readiness import Target, processor_seconds, wait_ready
-from docker_slim_plugin.observe.tracer.client import Follower
-from docker_slim_plugin.observe.watcher.watcher import Watch
+from docker_slim_plugin.observe.tracer.client import TracerClient
+from docker_slim_plugin.observe.watcher.watcher import Watcher
 from docker_slim_plugin.progress import Progress
 
 STOP_SECONDS = 10.0
-"""docker stop's own grace."""
+"""The default grace period of docker stop, in seconds."""
 QUIET_SECONDS = 0.3, 1.0
-"""No new file for so long, and a run with its probes done is over: as long as these had taken, within these bounds."""
-IDLE_SECONDS, IDLE_AGAIN_SECONDS = 10.0, 3.0
-"""Without a port or a probe to go by, the app must also have used no processor for so long; when tried again, less."""
+"""A run whose probes are done ends after a time without a new file: the duration of the run so far, within these
+bounds.
+"""
+IDLE_SECONDS, REPLAY_IDLE_SECONDS = 10.0, 3.0
+"""Without a listening port or a probe result, the app must also have used no CPU for this many seconds; less in a
+replay.
+"""
 IDLE_SHARE = 0.05
-ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104
+WILDCARD_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104
 _TICK = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drive:
-    """What is done to the running app."""
+class RunPlan:
+    """How a run of the app is carried out."""
 
     launch: Launch
     probes: ProbePlan
     until: str
-    """probes, exit, enter, or seconds."""
+    """probes, exit, enter, or a number of seconds."""
     timeout: float
-    """Seconds that one run may take at most."""
+    """Maximum duration of one run, in seconds."""
     known_ports: frozenset[int] | None = None
-    """Ports that listened in the run of the source; None in that run itself."""
+    """Ports that listened in the run of the source image; None in that run itself."""
     known_ready: float = 0.0
-    """Seconds that it took the source to come up."""
+    """Seconds until the source image was ready."""
 
 
 @dataclass(slots=True)
-class Seen:
-    """The run's senses, where it has some."""
+class RunMonitor:
+    """The tracer and the watcher of a run; None where one is not used."""
 
-    follower: Follower | None = None
-    watch: Watch | None = None
+    tracer: TracerClient | None = None
+    watcher: Watcher | None = None
     started: float = field(default_factory=time.monotonic)
-    until_up: tuple[Access, ...] = ()
-    """What had been seen by the time that the app was up."""
+    startup_accesses: tuple[Access, ...] = ()
+    """The accesses seen by the time that the app was ready."""
 
     def accesses(self) -> tuple[Access, ...]:
-        """Return what has been seen so far."""
-        return tuple(access for sense in (self.follower, self.watch) if sense for access in sense.accesses())
+        """Return the accesses seen so far."""
+        return tuple(access for source in (self.tracer, self.watcher) if source for access in source.accesses())
 
     def last_new(self) -> float:
-        """Return when something was last seen for the first time (time.monotonic())."""
+        """Return the time (time.monotonic()) of the last access that was not seen before."""
         times = [self.started]
-        if self.follower:
-            times.append(self.follower.last_new)
-        if self.watch:
-            times.append(self.watch.last_new)
+        if self.tracer:
+            times.append(self.tracer.last_new)
+        if self.watcher:
+            times.append(self.watcher.last_new)
         return max(times)
 
-    def show(self, progress: Progress) -> None:
-        """Say how much has been seen, if anything is looked at."""
-        if self.follower or self.watch:
+    def show_progress(self, progress: Progress) -> None:
+        """Show the number of accesses, if anything is observed."""
+        if self.tracer or self.watcher:
             progress.count(**self.counts())
 
     def counts(self) -> dict[str, int]:
         return {
-            "paths": self.follower.count() if self.follower else len(self.watch.accesses()) if self.watch else 0,
-            "events": (self.follower.events if self.follower else 0) + (self.watch.events if self.watch else 0),
+            "paths": self.tracer.access_count() if self.tracer else len(self.watcher.accesses()) if self.watcher else 0,
+            "events": (self.tracer.events if self.tracer else 0) + (self.watcher.events if self.watcher else 0),
         }
 
 
 def run(
     container: Container,
     init: int,
-    drive: Drive,
-    seen: Seen,
+    plan: RunPlan,
+    monitor: RunMonitor,
     *,
-    follow: Callable[[int], None] | None,
+    attach: Callable[[int], None] | None,
     progress: Progress,
 ) -> RunResult:
-    """Drive the app in a started container until `drive` says enough, then stop it; the same for source and slim.
+    """Run the app in a started container as `plan` says, then stop it; the same for source and slim images.
 
-    What it says of the values that it was given is hidden.
+    `attach` is called with the pid of each command that waits in the gate. Values of the app's variables are masked in
+    the result and in errors.
     """
-    secrets = secrets_of(drive.launch.options, os.environ)
-    with hiding(secrets):
-        return hidden_result(_run(container, init, drive, seen, follow, progress), secrets)
+    secrets = secrets_of(plan.launch.options, os.environ)
+    with masked_errors(secrets):
+        return mask_result(_run(container, init, plan, monitor, attach, progress), secrets)
 
 
 def _run(
     container: Container,
     init: int,
-    drive: Drive,
-    seen: Seen,
-    follow: Callable[[int], None] | None,
+    plan: RunPlan,
+    monitor: RunMonitor,
+    attach: Callable[[int], None] | None,
     progress: Progress,
 ) -> RunResult:
-    deadline = time.monotonic() + drive.timeout
-    launch = drive.launch
+    deadline = time.monotonic() + plan.timeout
+    launch = plan.launch
 
-    def alive() -> bool:
+    def is_alive() -> bool:
         return psutil.Process(init).status() != psutil.STATUS_ZOMBIE
 
-    def interrupted() -> bool:
-        follower = seen.follower
-        return follower is not None and bool(follower.rights or follower.tracers or follower.gone)
+    def must_restart() -> bool:
+        tracer = monitor.tracer
+        return tracer is not None and bool(tracer.privilege_gains or tracer.tracers or tracer.has_exited)
 
-    def lives() -> bool:
-        seen.show(progress)
+    def is_running() -> bool:
+        monitor.show_progress(progress)
         try:
-            return alive() and not interrupted()
+            return is_alive() and not must_restart()
         except psutil.NoSuchProcess:
             return False
 
-    if drive.until == "exit":
-        return _until_exit(container, lives, deadline)
-    target = reach(container, init, launch.network, launch.ports, drive.known_ports)
+    if plan.until == "exit":
+        return _until_exit(container, is_running, deadline)
+    target = probe_target(container, init, launch.network, launch.ports, plan.known_ports)
     readiness = wait_ready(
-        target, lives, seen.last_new, deadline, None if seen.follower or seen.watch else drive.known_ready
+        target, is_running, monitor.last_new, deadline, None if monitor.tracer or monitor.watcher else plan.known_ready
     )
-    if not lives():
-        return RunResult() if interrupted() else ended(container)
+    if not is_running():
+        return RunResult() if must_restart() else exit_result(container)
     if not readiness.ready:
         raise SlimError(
-            f"cannot see the app come up within {drive.timeout:.0f} s: {readiness.why}", hint="--timeout, --until"
+            f"cannot go on: the app was not ready within {plan.timeout:.0f} s: {readiness.why}",
+            hint="--timeout, --until",
         )
 
-    ports, ready = tuple(sorted(readiness.ports)), time.monotonic() - seen.started
-    seen.until_up = seen.accesses()
-    results = run_probes(target, drive.probes, in_container(container, follow, deadline), deadline)
-    settle(drive.until, seen, lives, init, deadline, idle=not (results or readiness.ports))
-    if not lives():
-        return RunResult() if interrupted() else replace(ended(container), probes=results, ports=ports, ready=ready)
-    awaited = _awaited(container, init, seen.follower)
-    status = stop(container, init, launch.stop_signal, awaited)
+    ports, ready = tuple(sorted(readiness.ports)), time.monotonic() - monitor.started
+    monitor.startup_accesses = monitor.accesses()
+    results = run_probes(target, plan.probes, container_executor(container, attach, deadline), deadline)
+    wait_until_quiet(plan.until, monitor, is_running, init, deadline, idle=not (results or readiness.ports))
+    if not is_running():
+        return (
+            RunResult() if must_restart() else replace(exit_result(container), probes=results, ports=ports, ready=ready)
+        )
+    wait_for_exit = _exit_waiter(container, init, monitor.tracer)
+    status = stop(container, init, launch.stop_signal, wait_for_exit)
     return RunResult(probes=results, ports=ports, ready=ready, stop_status=status)
 
 
-def in_container(container: Container, follow: Callable[[int], None] | None, deadline: float) -> Execute:
-    """Return how to run a command in the container, until the deadline at most."""
+def container_executor(container: Container, attach: Callable[[int], None] | None, deadline: float) -> Execute:
+    """Return a function that runs a command in the container, until the deadline at most."""
 
     def execute(command: str | Sequence[str]) -> tuple[int, str]:
         argv = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
-        return container.execute(argv, follow, deadline)
+        return container.execute(argv, attach, deadline)
 
     return execute
 
 
-def reach(
+def probe_target(
     container: Container, init: int, network: str, expected: tuple[int, ...], known: frozenset[int] | None = None
 ) -> Target:
-    """Return how the container is reached, where the app may listen on the `expected` ports.
+    """Return the addresses of the container, where the app may listen on the `expected` ports.
 
-    `known` are those worth asking, None where that is to be found out.
+    `known` are the ports that are worth probing, None when that has to be found out.
     """
     attributes = container.attributes()
     ports: dict[int, tuple[str, int]] = {}
-    for name, places in (attributes["NetworkSettings"]["Ports"] or {}).items():
+    for name, bindings in (attributes["NetworkSettings"]["Ports"] or {}).items():
         number, _, protocol = name.partition("/")
-        if protocol == "tcp" and places:
-            host = places[0]["HostIp"]
-            ports[int(number)] = ("127.0.0.1" if host in ANYWHERE else host, int(places[0]["HostPort"]))
+        if protocol == "tcp" and bindings:
+            host = bindings[0]["HostIp"]
+            ports[int(number)] = ("127.0.0.1" if host in WILDCARD_ADDRESSES else host, int(bindings[0]["HostPort"]))
     if network == "host":
         ports = {port: ("127.0.0.1", port) for port in expected}
     return Target(
@@ -190,77 +198,82 @@ def reach(
     )
 
 
-def _until_exit(container: Container, lives: Callable[[], bool], deadline: float) -> RunResult:
-    while lives():
+def _until_exit(container: Container, is_running: Callable[[], bool], deadline: float) -> RunResult:
+    while is_running():
         if time.monotonic() > deadline:
             raise SlimError("cannot wait any longer: the app has not ended", hint="--timeout SECONDS, --until probes")
         time.sleep(_TICK)
-    return ended(container)
+    return exit_result(container)
 
 
-def ended(container: Container) -> RunResult:
+def exit_result(container: Container) -> RunResult:
     status = container.wait(STOP_SECONDS)
     return RunResult(exit_status=-1 if status is None else status, output=container.output())
 
 
-def settle(until: str, seen: Seen, lives: Callable[[], bool], init: int, deadline: float, *, idle: bool) -> None:
-    """Wait until the run has shown what it has to show."""
+def wait_until_quiet(
+    until: str, monitor: RunMonitor, is_running: Callable[[], bool], init: int, deadline: float, *, idle: bool
+) -> None:
+    """Wait until the end of the run as `until` defines it. With `idle`, the app must also be idle."""
     if until == "enter":
-        while lives() and time.monotonic() < deadline and not select.select([sys.stdin], [], [], 0.2)[0]:
+        while is_running() and time.monotonic() < deadline and not select.select([sys.stdin], [], [], 0.2)[0]:
             pass
         return
     if until not in ("probes", "exit", "enter"):
-        end = min(deadline, seen.started + float(until))
-        while lives() and time.monotonic() < end:
+        end = min(deadline, monitor.started + float(until))
+        while is_running() and time.monotonic() < end:
             time.sleep(_TICK)
         return
-    if not (seen.follower or seen.watch or idle):
+    if not (monitor.tracer or monitor.watcher or idle):
         return
     least, most = QUIET_SECONDS
-    quiet = min(most, max(least, time.monotonic() - seen.started))
-    enough = IDLE_SECONDS if seen.follower or seen.watch else IDLE_AGAIN_SECONDS
-    used, since = processor_seconds(init), time.monotonic()
-    while lives() and time.monotonic() < deadline:
+    quiet = min(most, max(least, time.monotonic() - monitor.started))
+    idle_seconds = IDLE_SECONDS if monitor.tracer or monitor.watcher else REPLAY_IDLE_SECONDS
+    used_seconds, checked_at = processor_seconds(init), time.monotonic()
+    while is_running() and time.monotonic() < deadline:
         now = time.monotonic()
-        if idle and now - since >= enough:
-            before, used = used, processor_seconds(init)
-            since = now
-            if used - before < IDLE_SHARE * enough and now - seen.last_new() >= quiet:
+        if idle and now - checked_at >= idle_seconds:
+            before, used_seconds = used_seconds, processor_seconds(init)
+            checked_at = now
+            if used_seconds - before < IDLE_SHARE * idle_seconds and now - monitor.last_new() >= quiet:
                 return
-        if not idle and now - seen.last_new() >= quiet:
+        if not idle and now - monitor.last_new() >= quiet:
             return
         time.sleep(_TICK)
 
 
-def _awaited(container: Container, init: int, follower: Follower | None) -> Callable[[float], int | None]:
-    """Return how to wait for the app's exit status: from the tracer, which knows it first, or from the engine."""
+def _exit_waiter(container: Container, init: int, tracer: TracerClient | None) -> Callable[[float], int | None]:
+    """Return a function that waits for the app's exit status.
 
-    def told(seconds: float) -> int | None:
-        if follower is None or not follower.wait(lambda: init in follower.ended, seconds):
+    It asks the tracer, which knows the status first, or else the engine.
+    """
+
+    def from_tracer(seconds: float) -> int | None:
+        if tracer is None or not tracer.wait(lambda: init in tracer.wait_statuses, seconds):
             return None
-        status = os.waitstatus_to_exitcode(follower.ended[init])
-        # As a shell and docker say it.
+        status = os.waitstatus_to_exitcode(tracer.wait_statuses[init])
+        # As the shell and docker report a signal: 128 plus its number.
         return status if status >= 0 else 128 - status
 
-    return told if follower is not None and follower.follows(init) else container.wait
+    return from_tracer if tracer is not None and tracer.is_attached(init) else container.wait
 
 
-def stop(container: Container, init: int, name: str, ended: Callable[[float], int | None]) -> int | None:
-    """Stop the app as docker stop would; return its exit status, or None when it had to be killed.
+def stop(container: Container, init: int, name: str, wait_for_exit: Callable[[float], int | None]) -> int | None:
+    """Stop the app as docker stop does; return its exit status, or None when it had to be killed.
 
-    PID 1 gets no signal that it has no handler for (pid_namespaces(7)), so it is not waited for in vain.
+    PID 1 receives no signal that it has no handler for (pid_namespaces(7)). In that case it is killed at once.
     """
-    if _handles(init, name):
+    if _handles_signal(init, name):
         container.kill(name)
-        status = ended(STOP_SECONDS)
+        status = wait_for_exit(STOP_SECONDS)
         if status is not None:
             return status
     container.kill()
-    ended(STOP_SECONDS)
+    wait_for_exit(STOP_SECONDS)
     return None
 
 
-def _handles(init: int, name: str) -> bool:
+def _handles_signal(init: int, name: str) -> bool:
     try:
         number = int(name) if name.isdigit() else signal.Signals[name if name.startswith("SIG") else f"SIG{name}"].value
         with open(f"/proc/{init}/status", encoding="utf-8", errors="replace", newline="\n") as file:
@@ -270,7 +283,7 @@ def _handles(init: int, name: str) -> bool:
         return True
 
 
-def last_words(container: Container) -> str:
+def last_log_lines(container: Container) -> str:
     """Return the last log lines of a container, for an error message."""
-    words = container.logs(lines=10).strip()
-    return words or "it wrote nothing"
+    lines = container.logs(lines=10).strip()
+    return lines or "it wrote nothing"

@@ -1,6 +1,6 @@
-"""How the app is started: the request and the image's own configuration become options of `docker create`.
+"""The options of `docker create` that start the app, from the request and the image's configuration.
 
-Pure. The traced run and the runs of the slim images differ in nothing but the gate.
+Performs no I/O. The traced run and the runs of the slim images differ only in the gate.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from docker_slim_plugin.model.image import SourceImage
 
 _ALIASES = {"-p": "--publish", "-P": "--publish-all", "-v": "--volume", "-h": "--hostname", "--net": "--network"}
 _NOT_FOR_CREATE = frozenset({"--entrypoint", "--pull", "--platform", "--quiet", "--rm"})
-"""Said otherwise, or done already: the image is here, and named by its id."""
-_OF_THE_CONTAINER = frozenset(
+"""Given in another way, or done already: the image is local, and named by its id."""
+_CONTAINER_ONLY = frozenset(
     (
         "--add-host",
         "--cap-add",
@@ -56,8 +56,8 @@ _OF_THE_CONTAINER = frozenset(
         "--workdir",
     )
 )
-"""Options that concern the one container alone."""
-MOST_PORTS = 50
+"""Options that affect only the container itself."""
+MAX_PUBLISHED_PORTS = 50
 _PUBLISHED = re.compile(r"(?:.*:)?([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(\w+))?$")
 
 
@@ -66,53 +66,55 @@ class Launch:
     """One way to start the app, the same for the source and for each slim image."""
 
     options: tuple[str, ...]
-    """Of docker create: the user's and our published ports; without --entrypoint."""
+    """Options of docker create: those of the user and our published ports, without --entrypoint."""
     entrypoint: tuple[str, ...] | None
-    """The user's --entrypoint, None where the image's own holds."""
+    """The user's --entrypoint; None when that of the image is used."""
     command: tuple[str, ...]
-    """What the user wrote behind IMAGE."""
+    """The arguments after IMAGE."""
     argv: tuple[str, ...]
-    """What the container runs in the end."""
+    """The argv that the container executes."""
     ports: tuple[int, ...]
     """TCP ports that the app is expected to listen on: exposed by the image or published by the user."""
     network: str
     stop_signal: str
     shareable: bool
-    """Whether two such containers can run at the same time: no option names something of the host's."""
+    """Whether two such containers can run at the same time: no option names a resource of the host."""
     healthcheck: tuple[str, ...] | None
-    """argv of the image's HEALTHCHECK, as docker would run it."""
+    """argv of the health check, as docker would run it."""
 
     @property
     def read_only(self) -> bool:
-        """Whether nothing can be put into the container's own file system."""
-        return self._has("--read-only")
+        """Whether the container's root file system is read-only."""
+        return self._has_switch("--read-only")
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What of the user's options is not followed."""
-        said = "nothing is written to the app's standard input: --exec and --host-exec can ask it something"
-        return (said,) if self._has("--interactive") else ()
+        """Warnings about options that are not supported."""
+        warning = "nothing is written to the app's standard input: --exec and --host-exec can probe it"
+        return (warning,) if self._has_switch("--interactive") else ()
 
-    def _has(self, switch: str) -> bool:
+    def _has_switch(self, switch: str) -> bool:
         return any(option in (switch, f"{switch}=true") for option in self.options)
 
-    def held(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return options and arguments of a container that waits at the gate, the real argv behind it."""
+    def gated_arguments(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return options and arguments of a container that starts in the gate, with the real argv after the gate."""
         return (*self.options, "--entrypoint", GATE_PATH), self.argv
 
-    def free(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def run_arguments(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return options and arguments as the user would give them to docker run."""
         if self.entrypoint is None:
             return self.options, self.command
         return (*self.options, "--entrypoint", self.entrypoint[0] if self.entrypoint else ""), self.command
 
 
-def launch(source: SourceImage, options: Sequence[str], command: Sequence[str], asked: Iterable[int] = ()) -> Launch:
-    """Return how `docker run OPTIONS IMAGE COMMAND` starts the image; SlimError when it has nothing to run.
+def launch(
+    source: SourceImage, options: Sequence[str], command: Sequence[str], extra_ports: Iterable[int] = ()
+) -> Launch:
+    """Return how `docker run OPTIONS IMAGE COMMAND` starts the image; SlimError when there is no command to run.
 
-    The `asked` ports are taken for exposed.
+    `extra_ports` are treated as exposed ports.
     """
-    given = list(pairs(options))
+    given = list(option_pairs(options))
     filled = [(name, value or "") for name, value in given]
     config = source.config
     entrypoint = next((value for name, value in reversed(given) if name == "--entrypoint"), None)
@@ -122,47 +124,48 @@ def launch(source: SourceImage, options: Sequence[str], command: Sequence[str], 
         argv = (*((entrypoint,) if entrypoint else ()), *command)
     if not argv:
         raise SlimError(
-            f"cannot run {source.reference}: it has no command of its own",
+            f"cannot run {source.reference}: the image has no command",
             hint=f"docker slim run {source.reference} COMMAND",
         )
     network = next((value for name, value in reversed(given) if name == "--network"), "default") or "default"
-    said = (*(config.get("ExposedPorts") or {}), *(v or "" for n, v in given if n == "--expose"))
-    exposed = exposed_ports((*said, *map(str, asked)))
+    specifications = (*(config.get("ExposedPorts") or {}), *(v or "" for n, v in given if n == "--expose"))
+    exposed = exposed_ports((*specifications, *map(str, extra_ports)))
     published = published_ports(value or "" for name, value in given if name == "--publish")
-    ours = []
-    everything = any(name == "--publish-all" and value != "false" for name, value in given)
-    if not everything and network not in ("none", "host") and not network.startswith("container:"):
+    added = []
+    publishes_all = any(name == "--publish-all" and value != "false" for name, value in given)
+    if not publishes_all and network not in ("none", "host") and not network.startswith("container:"):
         wanted = [port for port in exposed if port not in published]
-        # An image may expose thousands (passive FTP, RTP), and each takes the engine a process and a rule.
-        ours = [f"--publish=127.0.0.1::{port}" for port in wanted[:MOST_PORTS]]
-    kept = tuple(token for name, value in given if name not in _NOT_FOR_CREATE for token in spelled(name, value))
+        # An image may expose thousands of ports (passive FTP, RTP), and each costs the engine a process and a firewall
+        # rule.
+        added = [f"--publish=127.0.0.1::{port}" for port in wanted[:MAX_PUBLISHED_PORTS]]
+    passed = tuple(token for name, value in given if name not in _NOT_FOR_CREATE for token in option_words(name, value))
     stop = next((value for name, value in reversed(given) if name == "--stop-signal"), None)
     return Launch(
-        options=(*kept, *ours),
+        options=(*passed, *added),
         entrypoint=None if entrypoint is None else (entrypoint,) if entrypoint else (),
         command=tuple(command),
         argv=argv,
         ports=tuple(sorted({*exposed, *published})),
         network=network,
         stop_signal=stop or config.get("StopSignal") or "SIGTERM",
-        shareable=all(name in _OF_THE_CONTAINER or (name == "--publish" and "::" in value) for name, value in filled),
+        shareable=all(name in _CONTAINER_ONLY or (name == "--publish" and "::" in value) for name, value in filled),
         healthcheck=_healthcheck(source, given),
     )
 
 
-def pairs(options: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-    """Yield (name, value) of options that are written --name=value, or --name alone where they take no value."""
+def option_pairs(options: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    """Yield (name, value) of options of the form --name=value; the value is None for --name alone."""
     for option in options:
         name, equals, value = option.partition("=")
         yield _ALIASES.get(name, name), value if equals else None
 
 
-def spelled(name: str, value: str | None) -> tuple[str, ...]:
+def option_words(name: str, value: str | None) -> tuple[str, ...]:
     return (name,) if value is None else (f"{name}={value}",)
 
 
 def exposed_ports(specifications: Sequence[str]) -> tuple[int, ...]:
-    """Return the TCP ports of specifications like "80", "80/tcp" or "8000-8002"; UDP and SCTP are left out."""
+    """Return the TCP ports of specifications like "80", "80/tcp" or "8000-8002", without UDP and SCTP."""
     return published_ports(specifications)
 
 
@@ -178,7 +181,7 @@ def published_ports(specifications: Sequence[str] | Iterator[str]) -> tuple[int,
 
 
 def _healthcheck(source: SourceImage, given: Sequence[tuple[str, str | None]]) -> tuple[str, ...] | None:
-    """Return the argv of the health check that holds: the user's, or the image's."""
+    """Return the argv of the health check in effect: the user's, or the image's."""
     if any(name == "--no-healthcheck" and value != "false" for name, value in given):
         return None
     command = next((value for name, value in reversed(given) if name == "--health-cmd"), None)

@@ -1,7 +1,7 @@
-"""Mounts that the app makes itself: what a file is called in the image that a process calls by another name.
+"""The image's paths of files that the app names by other paths, because it has mounted parts of the image itself.
 
-A bind mount shows a part of the tree at another place, in the container's mount namespace or in one of the app's own
-(unshare(2): sandboxes, systemd's units). Which part it is and where it is shown, /proc tells of each process.
+A bind mount shows a part of the tree at another path, in the container's mount namespace or in one of the app's own
+(unshare(2): sandboxes, units of systemd). The mountinfo of each process tells which part, and where.
 """
 
 from __future__ import annotations
@@ -15,87 +15,93 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from docker_slim_plugin.kernel.mountinfo import Mount, mounts
-from docker_slim_plugin.kernel.root_mount import root_of
+from docker_slim_plugin.kernel.mountinfo import Mount, parse_mountinfo
+from docker_slim_plugin.kernel.root_mount import find_root_mount
 
-MOST_NAMESPACES, MOST_MOUNTS = 256, 100_000
-"""Held at a time; who makes more has the first ones read again, or forgotten."""
-MOST_LINKS = 40
-"""Symlinks in one lookup: path_resolution(7)."""
+MAX_NAMESPACES, MAX_MOUNTS = 256, 100_000
+"""Maximum number of namespaces and mounts to cache; beyond it, namespaces are read again and mounts are forgotten."""
+MAX_LINKS = 40
+"""Maximum number of symlinks in one lookup: path_resolution(7)."""
 
 
-class Shown(NamedTuple):
-    """One mount, as the image's names have it."""
+class VisibleMount(NamedTuple):
+    """A mount in a mount namespace, and what it shows of the image."""
 
     point: str
-    """Where it is, in its mount namespace."""
+    """The mount point in its mount namespace."""
     root: str | None
-    """What it shows of the image; None where that is another file system."""
+    """The directory of the image that is mounted; None for another file system."""
 
-    def name(self, path: str) -> str | None:
-        """Return what a path in it is called in the image."""
+    def image_path(self, path: str) -> str | None:
+        """Return the image's path of a file in this mount, named by `path`; None when it is on another file system."""
         if self.root is None:
             return None
-        # What has been moved or unmounted since begins elsewhere, or at its own root.
+        # A path in a mount that has been moved or unmounted starts elsewhere, or at the root of the mount.
         inside = path == self.point or path.startswith(f"{self.point.rstrip('/')}/")
         rest = (path.removeprefix(self.point) if inside else path).lstrip("/")
         return f"{self.root.rstrip('/')}/{rest}" if rest else self.root
 
 
-class Names:
-    """What one mount namespace shows of the container's tree."""
+class NamespaceView:
+    """The view of the container's tree in one mount namespace."""
 
-    def __init__(self, shown: Iterable[Shown], *, whole: bool) -> None:
-        self._by_point = {one.point: one for one in shown}
-        self.differ = any(one.root not in (None, one.point) for one in self._by_point.values())
-        """Whether any file is called otherwise than in the image."""
-        self.whole = whole
-        """Whether all of it was seen: not from within a chroot(2)."""
+    def __init__(self, shown: Iterable[VisibleMount], *, is_complete: bool) -> None:
+        self._by_point = {mount.point: mount for mount in shown}
+        self.has_other_names = any(mount.root not in (None, mount.point) for mount in self._by_point.values())
+        """Whether any file of the image has another path than in the image."""
+        self.is_complete = is_complete
+        """Whether the view is complete, because it was not read inside a chroot(2)."""
 
-    def in_image(self, path: str) -> str | None:
-        """Return what an absolute path, without links or ".." in it, is called in the image; None where it is not."""
+    def image_path(self, path: str) -> str | None:
+        """Return the image's path of an absolute path without symlinks and ".."; None when it is not in the image."""
         point = path
         while point not in self._by_point:
             if point == "/":
                 return path
             point = posixpath.dirname(point)
-        return self._by_point[point].name(path)
+        return self._by_point[point].image_path(path)
 
 
-def shown(mounted: Iterable[Mount], tree: Mount, own_root: str) -> dict[int, Shown]:
-    """Return the mounts that a process sees, by their ids; `tree` is the container's, `own_root` the process's root."""
+def visible_mounts(mounted: Iterable[Mount], tree: Mount, own_root: str) -> dict[int, VisibleMount]:
+    """Return the mounts that a process sees, by id.
+
+    `tree` is the container's root mount, `own_root` the root of the process.
+    """
     found = {}
     for mount in mounted:
-        # In a chroot(2), mount points are told from there.
+        # In a chroot(2), mount points are relative to its root.
         point = mount.point if own_root == "/" else (own_root + mount.point).rstrip("/")
-        top = tree.root.rstrip("/")
-        ours = mount.device == tree.device and f"{mount.root}/".startswith(f"{top}/")
-        found[mount.id] = Shown(point, (mount.root.removeprefix(top) or "/") if ours else None)
+        prefix = tree.root.rstrip("/")
+        ours = mount.device == tree.device and f"{mount.root}/".startswith(f"{prefix}/")
+        found[mount.id] = VisibleMount(point, (mount.root.removeprefix(prefix) or "/") if ours else None)
     return found
 
 
 class _Namespace:
-    """A mount namespace, by the mountinfo of one of its processes, which can be read when that has ended, too."""
+    """A mount namespace, read from the mountinfo of one of its processes.
+
+    The open file stays readable after that process has ended.
+    """
 
     def __init__(self, pid: int, tree: Mount) -> None:
         self._tree = tree
         self._own_root = os.readlink(f"/proc/{pid}/root")
-        # Unbuffered: to be read again when it has changed.
+        # Unbuffered, because it is read again after changes.
         self._file = open(f"/proc/{pid}/mountinfo", "rb", buffering=0)  # noqa: SIM115
-        # It is pollable, as in the manual page proc_pid_mounts(5).
+        # The file supports poll(2): proc_pid_mounts(5).
         self._changes = select.poll()
         self._changes.register(self._file, select.POLLPRI)
         self.outdated = False
-        """Whether another process is to be asked: the root of this one may not be theirs any more (pivot_root(2))."""
+        """Whether another process must be read: pivot_root(2) may have given the others another root."""
         self.read()
 
     def read(self) -> None:
         self._file.seek(0)
-        self.shown = shown(mounts(self._file.read()), self._tree, self._own_root)
-        self.names = Names(self.shown.values(), whole=self._own_root == "/")
+        self.shown = visible_mounts(parse_mountinfo(self._file.read()), self._tree, self._own_root)
+        self.view = NamespaceView(self.shown.values(), is_complete=self._own_root == "/")
 
     def has_changed(self) -> bool:
-        """Tell, once, whether anything has been mounted or unmounted since; it is `outdated` then for good."""
+        """Tell whether anything has been mounted or unmounted since the last call; then `outdated` stays set."""
         changed = bool(self._changes.poll(0))
         self.outdated |= changed
         return changed
@@ -104,68 +110,68 @@ class _Namespace:
         self._file.close()
 
 
-class Mounts:
-    """The mount namespaces of a container's processes, read as they come up and again when they change."""
+class MountNamespaces:
+    """The mount namespaces of a container's processes; read on first use, and again when they change."""
 
     def __init__(self, pid: int) -> None:
-        """Begin with a process that sees the container's tree as the image has it; OSError when it does not."""
+        """Use the root mount of `pid` as the container's tree; OSError when `pid` is in a chroot(2)."""
         with open(f"/proc/{pid}/mountinfo", "rb") as file:
-            tree = root_of(file.read())
+            tree = find_root_mount(file.read())
         if not tree:
             raise OSError(errno.EXDEV, "in a chroot(2) of its own")
         self._tree = tree
-        self._known: dict[int, _Namespace] = {}
-        self._ever: dict[int, Shown] = {}
-        """Every mount that was seen, by its id."""
-        self.nameless = 0
-        """Files of which nobody could tell any more what they are called."""
+        self._cached: dict[int, _Namespace] = {}
+        self._by_mount_id: dict[int, VisibleMount] = {}
+        """Every mount that was ever seen, by id."""
+        self.unresolved = 0
+        """Number of opened files whose path in the image could not be determined."""
 
     def close(self) -> None:
-        for known in self._known.values():
-            known.close()
-        self._known.clear()
+        for cached in self._cached.values():
+            cached.close()
+        self._cached.clear()
 
-    def names(self, pid: int) -> Names:
-        """Return what `pid` sees; OSError when it has ended."""
+    def view(self, pid: int) -> NamespaceView:
+        """Return the view of `pid`; OSError when it has ended."""
         number = os.stat(f"/proc/{pid}/ns/mnt").st_ino
-        known = self._known.get(number)
-        current = known and not (known.has_changed() or known.outdated)
-        if known and current and (known.names.whole or os.readlink(f"/proc/{pid}/root") != "/"):
-            return known.names
-        fresh = _Namespace(pid, self._tree)
-        if known or len(self._known) >= MOST_NAMESPACES:
-            self._known.pop(number if known else next(iter(self._known))).close()
-        self._known[number] = fresh
-        self._note(fresh)
-        return fresh.names
+        cached = self._cached.get(number)
+        current = cached and not (cached.has_changed() or cached.outdated)
+        if cached and current and (cached.view.is_complete or os.readlink(f"/proc/{pid}/root") != "/"):
+            return cached.view
+        namespace = _Namespace(pid, self._tree)
+        if cached or len(self._cached) >= MAX_NAMESPACES:
+            self._cached.pop(number if cached else next(iter(self._cached))).close()
+        self._cached[number] = namespace
+        self._remember(namespace)
+        return namespace.view
 
-    def _note(self, namespace: _Namespace) -> None:
-        if len(self._ever) > MOST_MOUNTS:
-            self._ever.clear()
-        self._ever.update(namespace.shown)
+    def _remember(self, namespace: _Namespace) -> None:
+        if len(self._by_mount_id) > MAX_MOUNTS:
+            self._by_mount_id.clear()
+        self._by_mount_id.update(namespace.shown)
 
-    def opened(self, pid: int, descriptor: int, path: str) -> str:
-        """Return what a file that `pid` has opened, and that we have as `descriptor`, is called in the image.
+    def opened_file_path(self, pid: int, descriptor: int, path: str) -> str:
+        """Return the image's path of a file that `pid` has opened; `descriptor` is our own descriptor of it.
 
-        `path` is what the kernel called it a moment ago.
+        `path` is the path that the kernel gave for it.
         """
         with contextlib.suppress(OSError):
-            if not self.names(pid).differ:
+            if not self.view(pid).has_other_names:
                 return path
-        # By its mount: that is the same where the process has ended, or something was mounted meanwhile.
+        # By mount id: that is valid even if the process has ended, or something was mounted meanwhile.
         with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as file:
             number = int(dict(line.split(":", 1) for line in file)["mnt_id"])
-        for known in self._known.values():
-            if known.has_changed():
-                known.read()
-                self._note(known)
-        mount = self._ever.get(number)
-        self.nameless += mount is None and number != self._tree.id
-        return (mount and mount.name(path)) or path
+        for cached in self._cached.values():
+            if cached.has_changed():
+                cached.read()
+                self._remember(cached)
+        mount = self._by_mount_id.get(number)
+        self.unresolved += mount is None and number != self._tree.id
+        return (mount and mount.image_path(path)) or path
 
 
-class _Stand:
-    """Where a lookup stands in a process's root: each directory on the way down is open, none was found by a link."""
+class _DirectoryWalk:
+    """The position of a lookup below a process's root: a stack of open directories, none reached by a symlink."""
 
     def __init__(self, pid: int, root: str) -> None:
         descriptor = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -175,59 +181,59 @@ class _Stand:
     def path(self) -> str:
         return self._steps[-1][0]
 
-    def down(self, name: str) -> str | None:
-        """Go to what is called `name` here; return where it leads to if it is a symlink, and None otherwise."""
+    def descend(self, name: str) -> str | None:
+        """Go to the entry `name` of the current directory; return its target if it is a symlink, None otherwise."""
         path, directory = self._steps[-1]
         descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
         self._steps.append((f"{path}/{name}", descriptor))
         return os.readlink("", dir_fd=descriptor) if stat.S_ISLNK(os.fstat(descriptor).st_mode) else None
 
-    def up(self) -> None:
+    def ascend(self) -> None:
         if len(self._steps) > 1:
             os.close(self._steps.pop()[1])
 
-    def top(self) -> None:
+    def to_root(self) -> None:
         while len(self._steps) > 1:
-            self.up()
+            self.ascend()
 
     def close(self) -> None:
-        self.top()
+        self.to_root()
         os.close(self._steps[0][1])
 
 
-def lookup(pid: int, path: str, root: str, seen: Names) -> Iterator[tuple[str, bool]]:
-    """Yield what a path of `pid` leads through, by the image's names: (path, whether it is a symlink), the end last.
+def lookup(pid: int, path: str, root: str, view: NamespaceView) -> Iterator[tuple[str, bool]]:
+    """Yield (path in the image, whether it is a symlink) for each symlink on the way of `path`, and for its end.
 
-    `path` starts where the mount namespace does and lies below `root`, that of the process. The kernel is asked, one
-    component at a time, and only for what is the image's: whoever serves another file system may be waiting for us.
+    `path` is absolute in the mount namespace of `pid` and lies below `root`, the root of the process. Each component is
+    looked up by the kernel on its own, and only on the image's file system: a lookup on another file system may block.
     """
-    top = root.rstrip("/")
-    if path.startswith(f"{top}/"):
-        # OSError: there is nothing of that name.
-        with contextlib.suppress(OSError), contextlib.closing(_Stand(pid, top)) as stand:
-            yield from _lookup(stand, path.removeprefix(top), seen)
+    prefix = root.rstrip("/")
+    if path.startswith(f"{prefix}/"):
+        # OSError: no such file.
+        with contextlib.suppress(OSError), contextlib.closing(_DirectoryWalk(pid, prefix)) as walk:
+            yield from _lookup(walk, path.removeprefix(prefix), view)
 
 
-def _lookup(stand: _Stand, path: str, seen: Names) -> Iterator[tuple[str, bool]]:
+def _lookup(walk: _DirectoryWalk, path: str, view: NamespaceView) -> Iterator[tuple[str, bool]]:
     pending = path.split("/")[::-1]
     links = 0
     while pending:
         part = pending.pop()
         if part == "..":
-            stand.up()
+            walk.ascend()
         if part in ("", ".", ".."):
             continue
-        name = seen.in_image(f"{stand.path}/{part}")
+        name = view.image_path(f"{walk.path}/{part}")
         if name is None:
             return
-        target = stand.down(part)
+        target = walk.descend(part)
         if target is not None:
             yield name, True
             links += 1
-            if links > MOST_LINKS:
+            if links > MAX_LINKS:
                 return
-            stand.top() if target.startswith("/") else stand.up()
+            walk.to_root() if target.startswith("/") else walk.ascend()
             pending.extend(target.split("/")[::-1])
-    end = seen.in_image(stand.path or "/")
+    end = view.image_path(walk.path or "/")
     if end is not None:
         yield end, False

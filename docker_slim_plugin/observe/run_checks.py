@@ -1,4 +1,4 @@
-"""Whether a traced run is one to build an image from; each refusal says what to do instead."""
+"""Checks whether a traced run is good enough to build an image from. Each error says what to do instead."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "fish"
 _LOG_LINES, _LINE = 10, 300
 
 
-def judge(source: SourceImage, exercise: Exercise, observations: Observations) -> tuple[str, ...]:
-    """Raise SlimError when the run shows no working app; return warnings about one that does."""
+def check_run(source: SourceImage, exercise: Exercise, observations: Observations) -> tuple[str, ...]:
+    """Raise SlimError when the run shows no working app; return warnings otherwise."""
     result = observations.result
     if result.exit_status not in (None, 0):
-        said = f"the app ended with status {result.exit_status}"
+        text = f"the app ended with status {result.exit_status}"
         if result.probes:
             raise SlimError(
-                f"cannot go on: {said} when it was probed{_words(result.output)}",
-                hint="--no-http if it is no web server, --http and --exec to ask it something else",
+                f"cannot go on: {text} when it was probed{_log_excerpt(result.output)}",
+                hint="--no-http if it is no web server, --http and --exec for other probes",
             )
         raise SlimError(
-            f"cannot go on: {said}{_words(result.output)}",
+            f"cannot go on: {text}{_log_excerpt(result.output)}",
             hint="try it with docker run first; give it the options it needs (-e, -v, --network ...)",
         )
-    if not exercise.command and lone_shell(source) and only_a_shell(observations):
+    if not exercise.command and is_lone_shell(source) and has_only_shells(observations):
         raise SlimError(
-            f"cannot slim {source.reference}: nothing but a shell was seen, so it looks like a base image",
-            hint=f"say what it is to run: docker slim run {source.reference} COMMAND",
+            f"cannot slim {source.reference}: only a shell was executed, so it looks like a base image",
+            hint=f"give it a command: docker slim run {source.reference} COMMAND",
         )
-    refuse_wrong_answers(exercise, result.probes)
+    check_http_answers(exercise, result.probes)
     failed = [probe for probe in result.probes if not probe.ok and probe.kind != "http-skip"]
     asked = [probe for probe in result.probes if probe.kind != "http-skip"]
     if asked and len(failed) == len(asked):
@@ -47,65 +47,65 @@ def judge(source: SourceImage, exercise: Exercise, observations: Observations) -
         )
     warnings = [f"{probe.kind} {probe.target} failed on the original too: {probe.detail}" for probe in failed]
     if not exercise.exec_ and not exercise.host_exec:
-        # Who drives the app by other means knows what it speaks.
+        # The user probes the app by other means, and knows its protocol.
         warnings += [probe.detail for probe in result.probes if probe.kind == "http-skip"]
-        warnings += refused(exercise, result.probes)
+        warnings += refusal_warnings(exercise, result.probes)
     numbers = (port.partition("/")[0] for port in tcp_ports(source))
-    silent = sorted({int(one) for one in numbers if re.fullmatch("[0-9]{1,5}", one)} - set(result.ports))
-    if silent and result.exit_status is None:
-        warnings.append(f"nothing listened on port {', '.join(map(str, silent))}")
+    unused = sorted({int(one) for one in numbers if re.fullmatch("[0-9]{1,5}", one)} - set(result.ports))
+    if unused and result.exit_status is None:
+        warnings.append(f"nothing listened on port {', '.join(map(str, unused))}")
     if not asked and (exercise.http or exercise.exec_ or exercise.host_exec):
         warnings.append("the app ended before it could be probed")
-    others = sorted(set(source.config.get("ExposedPorts") or {}) - set(tcp_ports(source)))
-    if others and not (exercise.exec_ or exercise.host_exec):
-        warnings.append(f"port {', '.join(others)} was not asked anything: --exec CMD can do that")
+    other_ports = sorted(set(source.config.get("ExposedPorts") or {}) - set(tcp_ports(source)))
+    if other_ports and not (exercise.exec_ or exercise.host_exec):
+        warnings.append(f"port {', '.join(other_ports)} was not probed: --exec CMD can do that")
     elif result.exit_status is None and not asked and not result.ports and exercise.until == "probes":
         warnings.append(
-            "nothing was asked of the app, and it was still running when it was stopped: --exec CMD asks it something, "
+            "the app was not probed, and was still running when it was stopped: --exec CMD probes it, "
             "--until exit waits for its end"
         )
     return tuple(warnings)
 
 
-def refuse_wrong_answers(exercise: Exercise, probes: Sequence[ProbeResult]) -> None:
-    """Raise SlimError where a request that the user has asked for is not answered as it should be."""
+def check_http_answers(exercise: Exercise, probes: Sequence[ProbeResult]) -> None:
+    """Raise SlimError when a request of the user does not get the expected response."""
     for asked in map(parse_http_probe, exercise.http):
-        answers = [probe for probe in probes if probe.kind == "http" and _is_of(asked, probe)]
+        answers = [probe for probe in probes if probe.kind == "http" and _is_answer_to(asked, probe)]
         wrong = [probe for probe in answers if not probe.ok]
-        # Without a port it is asked wherever HTTP is spoken, and one of these is meant.
+        # Without a port the request goes to every HTTP server; one success is enough.
         if not wrong or (asked.port is None and len(wrong) < len(answers)):
             continue
         first = wrong[0]
         wanted = f", not {asked.status}" if asked.status and first.status != -1 else ""
-        said = [line[:_LINE] for line in first.output.strip().splitlines()[:_LOG_LINES]]
+        lines = [line[:_LINE] for line in first.output.strip().splitlines()[:_LOG_LINES]]
         raise SlimError(
-            "\n    ".join([f"cannot go on: --http {first.target}: {first.detail}{wanted}", *said]),
-            hint=f"ask for what the app has, or say that this is right: --http {_right(asked, first)}"
+            "\n    ".join([f"cannot go on: --http {first.target}: {first.detail}{wanted}", *lines]),
+            hint=f"request a page that exists, or expect this status: --http {_corrected_probe(asked, first)}"
             if first.status != -1
-            else "ask for what the app answers, or give it more time: --timeout SECONDS",
+            else "request a page that the app answers, or allow more time: --timeout SECONDS",
         )
 
 
-def _is_of(asked: HttpProbe, probe: ProbeResult) -> bool:
+def _is_answer_to(asked: HttpProbe, probe: ProbeResult) -> bool:
     method, _, rest = probe.target.partition(" ")
     port, slash, path = rest.partition("/")
     return (asked.method, asked.path) == (method, slash + path) and asked.port in (None, int(port or 0))
 
 
-def _right(asked: HttpProbe, probe: ProbeResult) -> str:
+def _corrected_probe(asked: HttpProbe, probe: ProbeResult) -> str:
     method = "" if asked.method == "GET" else f"{asked.method}:"
     return f"{method}{probe.status}:{asked.port or ''}{asked.path}"
 
 
-def refused(exercise: Exercise, probes: Sequence[ProbeResult]) -> tuple[str, ...]:
-    """Return a warning for each port where a crawl got nothing but refusals: hardly anything of the app was asked."""
+def refusal_warnings(exercise: Exercise, probes: Sequence[ProbeResult]) -> tuple[str, ...]:
+    """Return a warning for each port where a crawl got error statuses only: then little of the app was exercised."""
     pages: dict[str, set[int]] = {}
     for probe in probes:
         if probe.kind == "http" and probe.ok and not exercise.http:
             pages.setdefault(probe.target.partition(" ")[2].partition("/")[0], set()).add(probe.status)
     return tuple(
-        f"port {port}: GET / was answered {', '.join(map(str, sorted(statuses)))} only, so little of the app was seen: "
-        "--http says what to ask"
+        f"port {port}: GET / was answered with {', '.join(map(str, sorted(statuses)))} only, so little of the app was "
+        "seen: request other pages with --http"
         for port, statuses in pages.items()
         if min(statuses) >= 400
     )
@@ -115,21 +115,21 @@ def tcp_ports(source: SourceImage) -> tuple[str, ...]:
     return tuple(port for port in source.config.get("ExposedPorts") or {} if not port.endswith(("/udp", "/sctp")))
 
 
-def lone_shell(source: SourceImage) -> bool:
-    """Tell whether what the image runs is a shell without anything to do: its last word, options aside, is one."""
+def is_lone_shell(source: SourceImage) -> bool:
+    """Tell whether the image runs a shell without a script: the last word of its argv is one, options aside."""
     argv = [*(source.config.get("Entrypoint") or ()), *(source.config.get("Cmd") or ())]
     words = [word for word in argv if not word.startswith("-")]
     return bool(words) and os.path.basename(words[-1]) in SHELLS
 
 
-def only_a_shell(observations: Observations) -> bool:
-    """Tell whether every program that was executed is a shell."""
+def has_only_shells(observations: Observations) -> bool:
+    """Tell whether every executed program is a shell."""
     names = {os.path.basename(access.path) for access in observations.accesses if access.kind is AccessKind.EXEC}
-    # The kernel opens the ELF interpreter for execution, too.
+    # The kernel opens the ELF interpreter for execution as well.
     programs = {name for name in names if not name.startswith("ld-") and name != GATE_NAME}
     return bool(programs & SHELLS) and programs <= SHELLS
 
 
-def _words(output: str) -> str:
+def _log_excerpt(output: str) -> str:
     lines = output.strip().splitlines()[-_LOG_LINES:]
     return ":\n    " + "\n    ".join(lines) if lines else ", and wrote nothing"

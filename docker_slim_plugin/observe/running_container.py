@@ -1,4 +1,4 @@
-"""Watching a container that runs already: somebody else's, which is not to notice and must outlive us."""
+"""Observation of a container that runs already. It belongs to somebody else, must not be disturbed, and outlives us."""
 
 from __future__ import annotations
 
@@ -12,34 +12,40 @@ import psutil
 from docker_slim_plugin.engine import Container
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.observation import Observations, RunResult
-from docker_slim_plugin.observe.driver import Seen, ended, in_container, reach, settle
+from docker_slim_plugin.observe.driver import (
+    RunMonitor,
+    container_executor,
+    exit_result,
+    probe_target,
+    wait_until_quiet,
+)
 from docker_slim_plugin.observe.launch import exposed_ports
 from docker_slim_plugin.observe.probes.probe import ProbePlan, run_probes
 from docker_slim_plugin.observe.probes.readiness import container_pids, listening
-from docker_slim_plugin.observe.tracer.client import Follower
-from docker_slim_plugin.observe.watcher.watcher import open_watch
+from docker_slim_plugin.observe.tracer.client import TracerClient
+from docker_slim_plugin.observe.watcher.watcher import open_watcher
 from docker_slim_plugin.progress import Progress
 
 
 def observe_running(
     container: Container, probes: ProbePlan, *, until: str, timeout: float, tracer: str, watch: str, progress: Progress
 ) -> Observations:
-    """Watch a running container, probe it, and let go of it as it was; return everything that was seen.
+    """Trace and probe a running container, then detach from it; return everything that was seen.
 
-    What its programs have open and mapped at that moment counts as seen. `until` is as of `docker slim run`.
+    Files that its programs have open and mapped at the start count as accesses. `until` is as for `docker slim run`.
     """
     attributes = container.attributes()
-    init = running(attributes)
+    init = running_pid(attributes)
     with ExitStack() as stack:
-        follower = stack.enter_context(Follower(use_filter=False)) if tracer != "off" else None
-        watcher = stack.enter_context(open_watch(init, watch, alone=follower is None))
-        seen = Seen(follower, watcher)
-        if follower:
-            follower.seize(init)
+        client = stack.enter_context(TracerClient(use_filter=False)) if tracer != "off" else None
+        watcher = stack.enter_context(open_watcher(init, watch, alone=client is None))
+        monitor = RunMonitor(client, watcher)
+        if client:
+            client.seize(init)
         deadline = time.monotonic() + timeout
 
-        def lives() -> bool:
-            seen.show(progress)
+        def is_running() -> bool:
+            monitor.show_progress(progress)
             try:
                 return psutil.Process(init).status() != psutil.STATUS_ZOMBIE
             except psutil.NoSuchProcess:
@@ -47,29 +53,29 @@ def observe_running(
 
         started = time.monotonic()
         expected = exposed_ports(tuple(attributes["Config"].get("ExposedPorts") or {}))
-        target = reach(container, init, attributes["HostConfig"]["NetworkMode"], expected)
-        results = run_probes(target, probes, in_container(container, None, deadline), deadline)
-        settle(until, seen, lives, init, deadline, idle=not results)
-        if lives():
+        target = probe_target(container, init, attributes["HostConfig"]["NetworkMode"], expected)
+        results = run_probes(target, probes, container_executor(container, None, deadline), deadline)
+        wait_until_quiet(until, monitor, is_running, init, deadline, idle=not results)
+        if is_running():
             ports = tuple(sorted(listening(container_pids(init)) & set(expected)))
             result = RunResult(probes=results, ports=ports, seconds=time.monotonic() - started)
         else:
-            result = ended(container)
+            result = exit_result(container)
         watcher.drain()
-        seen.show(progress)
-    # Only now has the tracer said all: it tells the rest when it lets go.
+        monitor.show_progress(progress)
+    # Only now are all messages read: the tracer sends the rest when it detaches.
     return Observations(
-        accesses=(*(follower.accesses() if follower else ()), *watcher.accesses()),
+        accesses=(*(client.accesses() if client else ()), *watcher.accesses()),
         result=result,
-        lost=(follower.lost if follower else 0) + watcher.lost,
-        events=(follower.events if follower else 0) + watcher.events,
-        warnings=(*(follower.warnings if follower else watcher.doubts()), *watcher.warnings),
-        mode="syscall" if follower else "off",
+        lost=(client.lost if client else 0) + watcher.lost,
+        events=(client.events if client else 0) + watcher.events,
+        warnings=(*(client.warnings if client else watcher.accuracy_warnings()), *watcher.warnings),
+        mode="syscall" if client else "off",
         watch=watcher.name,
     )
 
 
-def running(attributes: Mapping[str, Any]) -> int:
+def running_pid(attributes: Mapping[str, Any]) -> int:
     """Return the host pid of a running container's first process; SlimError when it does not run."""
     name, state = str(attributes["Name"]).removeprefix("/"), attributes["State"]
     if state.get("Paused"):

@@ -1,6 +1,6 @@
-"""The door of observing: run the app in a held container, drive it, and return what was seen.
+"""The entry point of observation: starts the app in a container that waits in the gate, runs it, returns what was seen.
 
-What is done to it from outside is drive.py's.
+The control of the running app is in driver.py.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from docker_slim_plugin.engine.gate import GATE_NAME, GATE_PATH, find_gate, hide
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host.workspace import workspace
 from docker_slim_plugin.model.observation import Access, Observations, RunResult
-from docker_slim_plugin.observe.driver import Drive, Seen, last_words, run
-from docker_slim_plugin.observe.restart import again_drive, starts_otherwise, with_second
-from docker_slim_plugin.observe.tracer.client import Follower
-from docker_slim_plugin.observe.watcher.watcher import open_watch
+from docker_slim_plugin.observe.driver import RunMonitor, RunPlan, last_log_lines, run
+from docker_slim_plugin.observe.restart import merge_second_start, needs_second_start, second_start_plan
+from docker_slim_plugin.observe.tracer.client import TracerClient
+from docker_slim_plugin.observe.watcher.watcher import open_watcher
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.rootfs.pristine import PristineTree
 
@@ -25,18 +25,18 @@ START_SECONDS = 20.0
 
 
 class Restart(Exception):
-    """The run must be repeated with another tracer, or the result would not be the app's own."""
+    """The run must be repeated in another tracing mode, because tracing has changed what the app does."""
 
     def __init__(self, mode: str, reason: str, accesses: tuple[Access, ...]) -> None:
         super().__init__(reason)
         self.mode = mode
         self.accesses = accesses
-        """What was seen until then: the app asked for it, whatever became of it."""
+        """The accesses seen until then: the app made them in any case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observer:
-    """Runs apps and watches them, always in the same way."""
+    """Runs apps and observes them, always with the same settings."""
 
     engine: Engine
     tree: PristineTree
@@ -46,102 +46,108 @@ class Observer:
     watch: str
     """auto, fanotify, inotify or off."""
 
-    def observe(self, image: str, drive: Drive, *, tolerant: bool = False) -> Observations:
-        """Run `image` as `drive` says and return everything that was seen.
+    def observe(self, image: str, plan: RunPlan, *, allow_failure: bool = False) -> Observations:
+        """Run `image` as `plan` says and return everything that was seen.
 
-        A `tolerant` one takes it as it comes when the app cannot be run: then that is the result.
+        With `allow_failure`, an app that cannot be run is a result and no error.
         """
         mode = "seccomp" if self.tracer == "auto" else self.tracer
         warnings: list[str] = []
-        earlier: tuple[Access, ...] = ()
+        earlier_accesses: tuple[Access, ...] = ()
         while True:
             try:
-                seen = self._observe_once(image, drive, mode, tolerant=tolerant)
+                seen = self._observe_once(image, plan, mode, allow_failure=allow_failure)
             except Restart as restart:
                 warnings.append(str(restart))
                 self.progress.note(str(restart))
                 mode = restart.mode
-                earlier += restart.accesses
+                earlier_accesses += restart.accesses
                 continue
-            return replace(seen, accesses=(*earlier, *seen.accesses), warnings=(*warnings, *seen.warnings))
+            return replace(seen, accesses=(*earlier_accesses, *seen.accesses), warnings=(*warnings, *seen.warnings))
 
-    def _observe_once(self, image: str, drive: Drive, mode: str, *, tolerant: bool) -> Observations:
-        options, argv = drive.launch.held()
+    def _observe_once(self, image: str, plan: RunPlan, mode: str, *, allow_failure: bool) -> Observations:
+        options, argv = plan.launch.gated_arguments()
         with contextlib.ExitStack() as stack:
-            if drive.launch.read_only:
+            if plan.launch.read_only:
                 gate_file = stack.enter_context(workspace(self.engine.run_id)) / GATE_NAME
                 write_gate(gate_file)
                 options = (*options, f"--volume={gate_file}:{GATE_PATH}:ro")
-            container = stack.enter_context(self.engine.container(options, image, argv, lingers=drive.launch.shareable))
-            if not drive.launch.read_only:
+            container = stack.enter_context(
+                self.engine.container(options, image, argv, remove_in_background=plan.launch.shareable)
+            )
+            if not plan.launch.read_only:
                 container.put_first_gate()
-            senses, first = self._watched(container, drive, mode, tolerant=tolerant)
-            if tolerant or not starts_otherwise(first.result, senses.until_up):
+            monitor, first = self._run_monitored(container, plan, mode, allow_failure=allow_failure)
+            if allow_failure or not needs_second_start(first.result, monitor.startup_accesses):
                 return first
             try:
                 with self.progress.step("observe a second start"):
                     container.wait(START_SECONDS)
                     container.put_gate()
-                    _, second = self._watched(container, again_drive(drive, first.result), mode, tolerant=True)
+                    _, second = self._run_monitored(
+                        container, second_start_plan(plan, first.result), mode, allow_failure=True
+                    )
             except SlimError as error:
-                said = f"the container was not watched in a second start: {error}"
-                return replace(first, warnings=(*first.warnings, said))
-            return with_second(first, second)
+                text = f"the second start of the container was not observed: {error}"
+                return replace(first, warnings=(*first.warnings, text))
+            return merge_second_start(first, second)
 
-    def _watched(self, container: Container, drive: Drive, mode: str, *, tolerant: bool) -> tuple[Seen, Observations]:
-        """Start a container that has the gate; return its run's senses, and what they saw until it was stopped."""
+    def _run_monitored(
+        self, container: Container, plan: RunPlan, mode: str, *, allow_failure: bool
+    ) -> tuple[RunMonitor, Observations]:
+        """Start a container that has the gate; return the monitor and the observations of its run."""
         with contextlib.ExitStack() as stack:
-            follower = stack.enter_context(Follower(use_filter=mode == "seccomp", detach=mode == "off"))
+            tracer = stack.enter_context(TracerClient(use_filter=mode == "seccomp", detach=mode == "off"))
             container.start()
-            self.tree.when_ready(lambda rootfs: follower.forget_missing(lambda path: rootfs.walk(path).end is not None))
+            self.tree.when_ready(lambda rootfs: tracer.set_path_filter(lambda path: rootfs.walk(path).end is not None))
             init = container.pid()
             gate = find_gate(init, time.monotonic() + START_SECONDS) if init else None
             if gate is None:
-                said = f"cannot find the container's process on this host: {last_words(container)}"
-                raise SlimError(said, hint="docker slim doctor")
+                text = f"cannot find the container's process on this host: {last_log_lines(container)}"
+                raise SlimError(text, hint="docker slim doctor")
             hide_gate(gate)
-            watcher = stack.enter_context(open_watch(gate, self.watch, alone=mode == "off"))
-            seen = Seen(follower if mode != "off" else None, watcher)
+            watcher = stack.enter_context(open_watcher(gate, self.watch, alone=mode == "off"))
+            seen = RunMonitor(tracer if mode != "off" else None, watcher)
 
-            def follow(pid: int) -> None:
-                found = find_gate(pid, time.monotonic() + START_SECONDS)
-                if found is not None:
-                    hide_gate(found)
-                    follower.attach(found)
+            def attach(pid: int) -> None:
+                waiting = find_gate(pid, time.monotonic() + START_SECONDS)
+                if waiting is not None:
+                    hide_gate(waiting)
+                    tracer.attach(waiting)
 
             started = time.monotonic()
             try:
-                follower.attach(gate)
-                seen.show(self.progress)
-                result = run(container, init, drive, seen, follow=follow, progress=self.progress)
+                tracer.attach(gate)
+                seen.show_progress(self.progress)
+                result = run(container, init, plan, seen, attach=attach, progress=self.progress)
             except SlimError as error:
-                if not tolerant:
+                if not allow_failure:
                     raise
                 result = RunResult(output=str(error))
-            _check(follower, mode)
-            follower.wait(lambda: gate in follower.ended or mode == "off", 1.0)
+            _check_tracing(tracer, mode)
+            tracer.wait(lambda: gate in tracer.wait_statuses or mode == "off", 1.0)
             watcher.drain()
-            seen.show(self.progress)
+            seen.show_progress(self.progress)
             return seen, Observations(
                 accesses=seen.accesses(),
                 result=replace(result, seconds=time.monotonic() - started),
-                lost=follower.lost + watcher.lost,
-                events=follower.events + watcher.events,
-                warnings=(*follower.warnings, *watcher.warnings, *(() if seen.follower else watcher.doubts())),
+                lost=tracer.lost + watcher.lost,
+                events=tracer.events + watcher.events,
+                warnings=(*tracer.warnings, *watcher.warnings, *(() if seen.tracer else watcher.accuracy_warnings())),
                 mode=mode,
                 watch=watcher.name,
             )
 
 
-def _check(follower: Follower, mode: str) -> None:
-    """Raise Restart when the way of tracing has changed what the app could do."""
-    if follower.gone:
+def _check_tracing(tracer: TracerClient, mode: str) -> None:
+    """Raise Restart when tracing has changed what the app could do."""
+    if tracer.has_exited:
         raise SlimError("cannot trust this run: the tracer ended before the app did", hint="try --tracer=off")
-    if mode == "seccomp" and follower.rights:
-        names = ", ".join(sorted(follower.rights)[:3])
-        reason = f"{names} needs rights of its own (setuid, capabilities): again, without the filter"
-        raise Restart("syscall", reason, follower.accesses())
-    if mode != "off" and follower.tracers:
-        names = ", ".join(sorted(follower.tracers)[:3])
-        reason = f"{names} traces processes itself: running again with the watcher alone"
-        raise Restart("off", reason, follower.accesses())
+    if mode == "seccomp" and tracer.privilege_gains:
+        names = ", ".join(sorted(tracer.privilege_gains)[:3])
+        reason = f"{names} gains privileges (setuid, capabilities): running again without the seccomp filter"
+        raise Restart("syscall", reason, tracer.accesses())
+    if mode != "off" and tracer.tracers:
+        names = ", ".join(sorted(tracer.tracers)[:3])
+        reason = f"{names} traces processes itself: running again with the watcher only"
+        raise Restart("off", reason, tracer.accesses())

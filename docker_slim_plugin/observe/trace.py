@@ -1,8 +1,8 @@
-"""What one traced run was and what it showed; and the file that keeps it.
+"""Traces: the observations of traced runs, and the file that stores them.
 
-A trace file is JSON, documented in docs/trace-format.md: the image's id, and one or more runs. Files of the same image
-are merged by building from all of them. Only what the image has is in it, so it is small; and it is written for its
-owner alone, as the options of a run may hold secrets.
+A trace file is JSON, documented in docs/trace-format.md: the image's id, and one or more runs. To merge files of the
+same image, an image is built from all of them. A file holds only paths that exist in the image, so it is small. It is
+readable by its owner only, because the options of a run may contain secrets.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import groupby
 from pathlib import Path
 
 from docker_slim_plugin import __version__
-from docker_slim_plugin.engine.secrets import kept
+from docker_slim_plugin.engine.secrets import strip_values
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import output_file
 from docker_slim_plugin.model.image import SourceImage
@@ -33,14 +33,14 @@ class Trace:
     """One traced run."""
 
     source_id: str
-    """sha256:... of the image that ran."""
+    """Id (sha256:...) of the image that ran."""
     exercise: Exercise | None
-    """None: the container was somebody else's, and nobody can start it again."""
+    """None when the container belonged to somebody else, and cannot be started again."""
     observations: Observations
 
 
-def united(traces: Sequence[Trace]) -> Observations:
-    """Return what all runs showed together; the result is the first run's."""
+def merge_observations(traces: Sequence[Trace]) -> Observations:
+    """Return the observations of all runs together, with the result of the first."""
     first = traces[0].observations
     accesses: dict[tuple[str, AccessKind, Origin, str, str], Access] = {}
     for trace in traces:
@@ -56,8 +56,8 @@ def united(traces: Sequence[Trace]) -> Observations:
     )
 
 
-def of_the_image(rootfs: Rootfs, observations: Observations) -> Observations:
-    """Return the observations without accesses to what the image does not have: those say nothing about it."""
+def restrict_to_image(rootfs: Rootfs, observations: Observations) -> Observations:
+    """Return the observations without accesses to paths that the image does not have."""
 
     def leads(access: Access) -> bool:
         links, end = rootfs.walk(access.path, root=access.root)
@@ -66,8 +66,8 @@ def of_the_image(rootfs: Rootfs, observations: Observations) -> Observations:
     return replace(observations, accesses=tuple(filter(leads, observations.accesses)))
 
 
-def differing(rootfs: Rootfs, traces: Sequence[Trace]) -> tuple[str, ...]:
-    """Return the files of the image that some of the traces name, and others do not; sorted."""
+def differing_files(rootfs: Rootfs, traces: Sequence[Trace]) -> tuple[str, ...]:
+    """Return the sorted paths of the image that some, but not all, of the traces name."""
     named = [
         {end for access in trace.observations.accesses if (end := rootfs.walk(access.path, root=access.root).end)}
         for trace in traces
@@ -90,7 +90,7 @@ def dumps(source: SourceImage, traces: Sequence[Trace]) -> str:
 def _run(trace: Trace) -> trace_format.Run:
     seen = trace.observations
     return trace_format.Run(
-        Exercise=trace.exercise and kept(trace.exercise, os.environ),
+        Exercise=trace.exercise and strip_values(trace.exercise, os.environ),
         Result=seen.result,
         Mode=seen.mode,
         Watch=seen.watch,
@@ -106,13 +106,15 @@ def _grouped(accesses: Iterable[Access]) -> Iterator[trace_format.Accesses]:
         return one.process.argv0, one.kind, one.origin, one.root
 
     for (argv0, kind, origin, root), group in groupby(sorted(accesses, key=lambda one: (*key(one), one.path)), key):
-        alike = list(group)
-        paths = tuple(one.path for one in alike)
-        yield trace_format.Accesses(argv0[: trace_format.MAX_NAME], alike[0].process.pid, kind, origin, root, paths)
+        accesses_of_group = list(group)
+        paths = tuple(one.path for one in accesses_of_group)
+        yield trace_format.Accesses(
+            argv0[: trace_format.MAX_NAME], accesses_of_group[0].process.pid, kind, origin, root, paths
+        )
 
 
 def save(file: str | Path, text: str) -> None:
-    """Write a trace file, a new one readable by its owner alone; SlimError when it cannot be."""
+    """Write a trace file; a new file is readable by its owner only. SlimError when it cannot be written."""
     try:
         output_file.write(str(file), text.encode("ascii"), mode=0o600)
     except OSError as error:
@@ -120,7 +122,7 @@ def save(file: str | Path, text: str) -> None:
 
 
 def load(name: str) -> tuple[Trace, ...]:
-    """Return the runs of a trace file; SlimError when it is none, a newer one, or damaged."""
+    """Return the runs of a trace file; SlimError when it is no trace, of a newer version, or damaged."""
     try:
         with open(0 if name == "-" else name, "rb", closefd=name != "-") as file:
             text = file.read(MAX_BYTES + 1)

@@ -1,7 +1,7 @@
-"""The format of a trace file, as docs/trace-format.md has it: what comes in is held to it before it is used.
+"""The format of a trace file (docs/trace-format.md), and its validation before use.
 
-A file may come from anywhere. So each value has its type, an exercise can be gone again without surprises, and what
-cannot be a name of the kernel's, or an argument of a program, is refused here.
+A file may come from anywhere. Therefore each value must have its type, an exercise must be one that can be run again,
+and a string that can be neither a path nor an argument of a program is rejected here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from docker_slim_plugin.typed_json import Malformed, from_plain, parsed
 FORMAT = "docker-slim-trace"
 SCHEMA_VERSION = 1
 MAX_NAME = 1 << 14
-"""Characters of a path, which may be of a working directory and a name in it (twice PATH_MAX), or of a process."""
+"""Maximum length in characters of a path (a working directory and a name in it, so twice PATH_MAX) or a process name.
+"""
 MAX_SECONDS = 10_000_000
 _OPTION = re.compile(r"--[a-z][a-z0-9-]*(?:=.*)?", re.DOTALL)
 _UNTIL = re.compile(r"probes|exit|enter|[0-9]{1,7}(?:\.[0-9]{1,30})?")
@@ -36,7 +37,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Accesses:
-    """What one process did, in one way, to several paths."""
+    """The accesses of one process, of one kind, to several paths."""
 
     Process: str
     PID: int
@@ -80,7 +81,7 @@ class TraceFile:
 
 
 def read(text: bytes) -> TraceFile:
-    """Return what a trace file says; Malformed when it is none, of another version, or not to be trusted to run."""
+    """Return the content of a trace file; Malformed when it is no trace, of another version, or not safe to run."""
     try:
         document = parsed(text)
     except Malformed as error:
@@ -94,7 +95,7 @@ def read(text: bytes) -> TraceFile:
 
 
 def _check(exercise: Exercise) -> None:
-    """Raise Malformed when an exercise is not one that the command line could have asked for."""
+    """Raise Malformed when an exercise could not come from the command line."""
     for name in ("command", "docker_options", "exec_", "host_exec"):
         for number, text in enumerate(getattr(exercise, name)):
             if not _is_argument(text):

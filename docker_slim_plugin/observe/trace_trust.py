@@ -1,8 +1,8 @@
-"""What an exercise from a trace file may do without a word of the user: nothing that acts on the host.
+"""The check that an exercise from a trace file does nothing to the host without the user's consent.
 
-To try a slim image is to start it as the trace says, and to do to it what the trace says. A file may come from
-anywhere, so all but what concerns the one container alone is named first, and needs the user's consent on this very
-command line.
+To verify a slim image, it is started with the options of the trace, and the commands of the trace are run. A file may
+come from anywhere, so everything that affects more than the container itself is listed first, and needs the user's
+consent on the same command line.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.request import Exercise
-from docker_slim_plugin.observe.launch import pairs
+from docker_slim_plugin.observe.launch import option_pairs
 
 SWITCHES = frozenset((
     "--disable-content-trust", "--init", "--interactive", "--no-healthcheck", "--quiet", "--read-only", "--rm", "--tty",
@@ -24,56 +24,58 @@ VALUES = frozenset((
     "--memory-swap", "--name", "--network-alias", "--pids-limit", "--platform", "--pull", "--shm-size",
     "--stop-signal", "--stop-timeout", "--tmpfs", "--ulimit", "--user", "--workdir",
 ))  # fmt: skip
-"""Options of docker create that concern the one container alone; what is in neither list may act on the host."""
+"""Options of docker create that affect only the container itself. Any option in neither list may act on the host."""
 NETWORKS = frozenset({"bridge", "default", "none"})
 _SHOWN = 300
 
 
-def acts(exercise: Exercise) -> Iterator[str]:
-    """Yield each docker option of an exercise that may act on the host, or be read otherwise than it looks."""
-    for name, value in pairs(exercise.docker_options):
-        if not _is_of_the_container(name, value):
+def host_options(exercise: Exercise) -> Iterator[str]:
+    """Yield each docker option of an exercise that may act on the host, or that docker may parse differently."""
+    for name, value in option_pairs(exercise.docker_options):
+        if not _is_container_only(name, value):
             yield name if value is None else f"{name}={value}"
 
 
-def _is_of_the_container(name: str, value: str | None) -> bool:
+def _is_container_only(name: str, value: str | None) -> bool:
     if name in SWITCHES:
         return value in (None, "true", "false")
     if value is None:
-        # The next word would be taken for its value.
+        # docker would take the next word for its value.
         return False
     if name == "--label":
         return not value.startswith("docker-slim.")
     if name == "--network":
         return value in NETWORKS
     if name == "--volume":
-        # A path alone is a new volume, gone with the container.
+        # A path alone is an anonymous volume, removed with the container.
         return value.startswith("/") and ":" not in value
     return name in VALUES
 
 
-def require(exercises: Iterable[Exercise], *, allowed: Collection[str] = (), trusted: bool = False) -> tuple[str, ...]:
-    """Return what the exercises will do to the host, for the user to see; SlimError when they may not.
+def check_trust(
+    exercises: Iterable[Exercise], *, allowed: Collection[str] = (), trusted: bool = False
+) -> tuple[str, ...]:
+    """Return descriptions of what the exercises do to the host; SlimError when they may not do it.
 
-    `allowed` are the texts of host commands that the user has given again; `trusted` is whether all may be done.
+    `allowed` are the host commands that the user has repeated; with `trusted` everything is allowed.
     """
-    known = tuple(exercises)
-    commands = tuple(dict.fromkeys(command for one in known for command in one.host_exec))
-    if strange := [command for command in allowed if command not in commands]:
+    all_exercises = tuple(exercises)
+    commands = tuple(dict.fromkeys(command for one in all_exercises for command in one.host_exec))
+    if unknown := [command for command in allowed if command not in commands]:
         raise SlimError(
-            f"cannot find the host command {strange[0]!r} in a trace", hint="the same text as in the trace, or none"
+            f"cannot find the host command {unknown[0]!r} in a trace", hint="use exactly the text of the trace"
         )
-    options = tuple(dict.fromkeys(option for one in known for option in acts(one)))
-    acting = _listed("docker option", options)
-    refused = (*_listed("run on this host", [one for one in commands if one not in allowed]), *acting)
+    options = tuple(dict.fromkeys(option for one in all_exercises for option in host_options(one)))
+    options_shown = _described("docker option", options)
+    refused = (*_described("run on this host", [one for one in commands if one not in allowed]), *options_shown)
     if refused and not trusted:
         raise SlimError(
-            "cannot build from what the traces hold without your consent, as it acts on this host:\n    "
+            "cannot build from the traces without your consent, because they act on this host:\n    "
             + "\n    ".join(refused),
-            hint="--trust-trace to let it, --host-exec CMD for a command alone, or --no-verify to run nothing",
+            hint="--trust-trace allows all of it, --host-exec CMD one command, and --no-verify runs nothing",
         )
-    return (*_listed("run on this host", commands), *acting)
+    return (*_described("run on this host", commands), *options_shown)
 
 
-def _listed(what: str, texts: Sequence[str]) -> tuple[str, ...]:
+def _described(what: str, texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{what}: {text if len(text) <= _SHOWN else f'{text[:_SHOWN]}...'}" for text in texts)

@@ -79,7 +79,7 @@ class Report:
         """Return the report as it may be shown and kept: without the values that the run was given."""
 
         def hidden(texts: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(map(secrets.hidden_command, texts))
+            return tuple(map(secrets.mask_command, texts))
 
         def proved(one: Verdict) -> Verdict:
             return replace(
@@ -87,7 +87,7 @@ class Report:
             )
 
         result = self.observations.result
-        probes = tuple(replace(probe, target=secrets.hidden_command(probe.target)) for probe in result.probes)
+        probes = tuple(replace(probe, target=secrets.mask_command(probe.target)) for probe in result.probes)
         return replace(
             self,
             observations=replace(self.observations, result=replace(result, probes=probes)),

@@ -1,1 +1,1 @@
-"""The pristine tree of an image: how it is mounted, read, indexed, and parsed without trust."""
+"""The pristine tree of an image: its mount, its index, and the processes that read and parse its files."""

@@ -1,6 +1,6 @@
-"""The pristine tree of an image: index, lookup through symlinks, content.
+"""The pristine tree of an image: an index of its files, lookup through symlinks, and access to their content.
 
-Pure: where the index and the bytes come from is the `Reader`'s business (a process that stands in the image, see
+Performs no I/O itself: the index and the content come from a `Reader` (a process with access to the image, see
 `pristine.py`; a dict in tests). Nothing here follows a path on the host.
 """
 
@@ -15,34 +15,34 @@ from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 
 ROOT = RootPath("/")
 MAX_LINKS = 40
-"""The kernel's own limit of symlinks in one lookup (path_resolution(7))."""
+"""The kernel's limit of symlinks in one lookup (path_resolution(7))."""
 
 
 class Reader(Protocol):
-    """Gives the bytes of regular files of the pristine tree."""
+    """Provides the content of regular files of the pristine tree."""
 
     def open(self, path: RootPath) -> BinaryIO:
-        """Return the regular file at `path` (no symlinks in it), open and seekable; OSError if it cannot."""
+        """Return the regular file at `path`, which contains no symlinks, open and seekable; OSError when that fails."""
         ...
 
 
 class Walk(NamedTuple):
-    """What a lookup met on its way."""
+    """The result of a lookup."""
 
     links: tuple[RootPath, ...]
-    """Symlinks passed through, in order, each with all its parents resolved."""
+    """Symlinks that were followed, in order, each with all its parents resolved."""
     end: RootPath | None
-    """The file or directory reached (never a symlink when followed); None when the path does not exist."""
+    """The file or directory at the end (a symlink only if it was not followed); None when the path does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rootfs:
-    """The image's files by canonical path (no component of a key but the last may be a symlink)."""
+    """The image's files by canonical path (only the last component of a key may be a symlink)."""
 
     entries: Mapping[RootPath, Entry]
     reader: Reader
     children: Mapping[RootPath, tuple[str, ...]]
-    """Sorted names in each directory."""
+    """The sorted names in each directory."""
 
     @classmethod
     def of(cls, entries: Iterable[Entry], reader: Reader) -> Rootfs:
@@ -55,10 +55,10 @@ class Rootfs:
         return cls(by_path, reader, {parent: tuple(names) for parent, names in children.items()})
 
     def walk(self, path: str, *, follow: bool = True, root: str = "/") -> Walk:
-        """Resolve `path` as the kernel would: component by component, ".." at the process's `root` stays there.
+        """Resolve `path` like the kernel: component by component; ".." in the process's `root` stays there.
 
-        `path` is absolute in this tree and lies below `root` where that is another than "/": there absolute symlinks
-        begin. A last component that is a symlink is followed only if `follow`; else it is itself the end.
+        `path` is absolute in this tree, and lies below `root` unless that is "/". Absolute symlinks start at `root`. If
+        the last component is a symlink, it is followed only if `follow`; otherwise it is the end.
         """
         top = root.rstrip("/")
         inside = path.removeprefix(top) if top and path.startswith(f"{top}/") else path
@@ -90,16 +90,16 @@ class Rootfs:
                 here = top
             pending.extend(entry.target.split("/")[::-1])
         end = RootPath(here or "/")
-        # A process's root that the run itself made is not the image's.
+        # A root directory that the run created is not in the image.
         return Walk(tuple(dict.fromkeys(links)), end if end in self.entries else None)
 
     def find(self, path: str) -> Entry | None:
-        """Return the entry that `path` leads to, symlinks followed, or None."""
+        """Return the entry at `path` after following symlinks, or None."""
         end = self.walk(path).end
         return None if end is None else self.entries.get(end)
 
     def below(self, top: RootPath) -> Iterator[Entry]:
-        """Yield the entry at `top` and all below it, parents first, in sorted order; symlinks are not followed."""
+        """Yield the entry at `top` and all entries below it, parents first, sorted; symlinks are not followed."""
         pending = [top]
         while pending:
             here = pending.pop()
@@ -111,7 +111,7 @@ class Rootfs:
             pending.extend(RootPath(f"{prefix}/{name}") for name in reversed(self.children.get(here, ())))
 
     def read(self, path: str, limit: int = 64 * 1024 * 1024) -> bytes:
-        """Return up to `limit` bytes of the regular file that `path` leads to; b"" when there is none."""
+        """Return up to `limit` bytes of the regular file at `path`, with symlinks followed; b"" when there is none."""
         entry = self.find(path)
         if entry is None or entry.kind is not EntryKind.FILE:
             return b""
@@ -124,7 +124,7 @@ class Rootfs:
 
 
 def parents(path: RootPath) -> Iterator[RootPath]:
-    """Yield the directories above `path`, nearest first, the root last; nothing for the root itself."""
+    """Yield the parent directories of `path`, nearest first, "/" last; nothing for "/"."""
     here: str = path
     while here != "/":
         here = here.rpartition("/")[0] or "/"

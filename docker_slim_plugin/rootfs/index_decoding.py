@@ -1,4 +1,4 @@
-"""The index of an image's tree as the process that reads it gives it: records to entries, and corrections to them."""
+"""Decoding of the index that the reader process returns: from records to entries, with corrections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.rootfs.index_format import MAX_INDEX, Record, unpacked
+from docker_slim_plugin.rootfs.index_format import MAX_INDEX, Record, unpack
 
 _KINDS = {
     stat.S_IFREG: EntryKind.FILE,
@@ -24,46 +24,46 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Corrections:
-    """What of an index is docker's and not the image's."""
+    """The entries of an index that come from the engine and not from the image."""
 
     removed: frozenset[RootPath]
     replaced: tuple[Entry, ...]
 
-    def applied(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Return the image's own entries, in their order."""
+    def apply(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Return the image's own entries, in the same order."""
         replaced = {entry.path: entry for entry in self.replaced}
         return [replaced.get(entry.path, entry) for entry in entries if entry.path not in self.removed]
 
 
 def read_index(memory: int, size: int) -> tuple[Entry, ...]:
-    """Return the entries of an index of `size` bytes, in its order: parents before what is in them.
+    """Return the entries of an index of `size` bytes, in its order: directories before their content.
 
-    SlimError when it is no index, or not of a tree. `memory` is a descriptor that others may have too, so its file
-    offset is left alone.
+    SlimError when the index is invalid. `memory` is a descriptor that other processes may share, so its file offset is
+    not changed.
     """
     try:
-        entries = tuple(map(entry, unpacked(b"".join(_blocks(memory, size)))))
-        _check(entries)
+        entries = tuple(map(to_entry, unpack(b"".join(_read_blocks(memory, size)))))
+        _check_tree(entries)
     except (OSError, ValueError) as error:
-        raise SlimError(f"cannot use what the process that reads the image's files says: {error}") from error
+        raise SlimError(f"cannot use the index from the process that reads the image's files: {error}") from error
     return entries
 
 
-def _check(entries: Iterable[Entry]) -> None:
-    """Raise ValueError where it is no tree: each name is in a directory that came before, and there once."""
+def _check_tree(entries: Iterable[Entry]) -> None:
+    """Raise ValueError unless the entries form a tree: each name is unique, and in a directory that came before."""
     seen: set[str] = set()
     directories: set[str] = set()
     for one in entries:
         parent, slash, name = one.path.rpartition("/")
         fits = parent in directories and name not in ("", ".", "..") if seen else one.path == "/"
         if not (slash and fits) or one.path in seen:
-            raise ValueError("it is of no tree")
+            raise ValueError("it is not a tree")
         seen.add(one.path)
         if one.kind is EntryKind.DIRECTORY:
             directories.add("" if one.path == "/" else one.path)
 
 
-def _blocks(memory: int, size: int) -> Iterator[bytes]:
+def _read_blocks(memory: int, size: int) -> Iterator[bytes]:
     if size > MAX_INDEX:
         raise ValueError("it is too long")
     at = 0
@@ -72,12 +72,12 @@ def _blocks(memory: int, size: int) -> Iterator[bytes]:
         at += len(block)
 
 
-def entry(record: Record) -> Entry:
-    """Return one record as an entry; ValueError when it is of no kind that there is."""
+def to_entry(record: Record) -> Entry:
+    """Return a record as an entry; ValueError when its file type is unknown."""
     path, mode, uid, gid, size, mtime_ns, rdev, target, inode, links, xattrs = record
     kind = _KINDS.get(stat.S_IFMT(mode))
     if kind is None:
-        raise ValueError("it has a file of no known kind")
+        raise ValueError("it has a file of an unknown type")
     return Entry(
         path=RootPath(os.fsdecode(path)),
         kind=kind,

@@ -1,4 +1,4 @@
-"""The files in the directories of an image's layers, added up: what its size is on an engine that does not tell."""
+"""The size of an image from the directories of its layers, for engines that do not report it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def layers_bytes(layers: Iterable[Path]) -> int | None:
-    """Return the bytes of all files in the layers' directories; None when one cannot be read.
+def total_layer_size(layers: Iterable[Path]) -> int | None:
+    """Return the size in bytes of all files in the layers' directories; None when one cannot be read.
 
-    As an engine with overlay2 counts them: hard links once, a symbolic link as long as its target.
+    Counts like an engine with overlay2: hard links once, and the length of a symlink's target.
     """
     try:
-        return sum(map(_bytes, layers))
+        return sum(map(_layer_size, layers))
     except OSError:
         return None
 
 
-def _bytes(layer: Path) -> int:
-    """Return the bytes of one layer's files. Links are the image's, and none is followed."""
+def _layer_size(layer: Path) -> int:
+    """Return the size of one layer. Symlinks are the image's, and are not followed."""
     linked: dict[int, int] = {}
     total = 0
     pending = [os.fspath(layer)]

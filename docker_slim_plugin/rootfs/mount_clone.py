@@ -1,17 +1,17 @@
-"""The one process that ever has an image's root as its own: it clones the root mount of a mount namespace and ends.
+"""The process that clones the root mount of a mount namespace, and exits.
 
     python -m docker_slim_plugin.rootfs.mount_clone SOCKET     SOCKET: an inherited descriptor of a SOCK_SEQPACKET pair
 
-It waits for a packet with a descriptor of a mount namespace (/proc/PID/ns/mnt), and answers b"0" with a descriptor of a
-detached clone of the mount that is "/" there, or b"ERRNO" without one. The clone is read-only, without devices, setuid
-and execution. It holds the image's overlay alone: nothing that is mounted on it (volumes, /proc, /etc/hosts ...).
+It waits for a packet with a descriptor of a mount namespace (/proc/PID/ns/mnt). It answers b"0" with a descriptor of a
+detached clone of the mount at "/" there, or b"ERRNO" without one. The clone is read-only, nodev, nosuid and noexec. It
+contains only the image's overlay: nothing that is mounted on it (volumes, /proc, /etc/hosts ...).
 
-setns(2) makes the namespace's root this process's root and working directory: from there to the end a name that it
-looked up would be the image's. So nothing may be looked up. It is single-threaded and was spawned, not forked; it has
-no environment and no output; all that it needs is loaded before. Two guards hold it to that: an audit hook (PEP 578)
-ends it at any event but those of its own calls, as at an import, an open file, a traceback's source lines; and a
-seccomp filter ends it at any system call but its own four, and those of the allocator. It ends by _exit(2), and by any
-signal.
+setns(2) makes the namespace's root the root and working directory of this process, the only process of ours for which
+that is the case. From then on any path lookup would be in the image, so there must be none. The process is
+single-threaded, spawned (not forked), has no environment and no output, and loads everything before. Two guards enforce
+this: an audit hook (PEP 578) ends it at any event but those of its own calls, for example at an import, an open file or
+the source lines of a traceback; a seccomp filter ends it at any system call but its own four and those of the
+allocator. It exits with _exit(2), and any signal ends it.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ from docker_slim_plugin.kernel.syscalls import (
 )
 
 ATTRIBUTES = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC
-EVENTS = frozenset({"ctypes.call_function", "ctypes.get_errno", "socket.sendmsg"})
-"""What may happen after setns(2); see "Audit events table" in Python's documentation."""
-CALLS = ("setns", "open_tree", "mount_setattr", "sendmsg")
-REFUSED = 70
-"""Exit status when anything else was about to happen (EX_SOFTWARE, sysexits.h)."""
+ALLOWED_EVENTS = frozenset({"ctypes.call_function", "ctypes.get_errno", "socket.sendmsg"})
+"""Audit events that may occur after setns(2); see "Audit events table" in Python's documentation."""
+ALLOWED_CALLS = ("setns", "open_tree", "mount_setattr", "sendmsg")
+EXIT_VIOLATION = 70
+"""Exit status when any other event occurs (EX_SOFTWARE, sysexits.h)."""
 
 
 def main() -> None:
@@ -57,7 +57,7 @@ def main() -> None:
     _, namespace = descriptor_passing.receive_one(channel)
     if namespace is None:
         os._exit(0)
-    allow_only(CALLS)
+    allow_only(ALLOWED_CALLS)
     sys.addaudithook(_audit)
     try:
         clone = _clone(namespace)
@@ -76,13 +76,13 @@ def _clone(namespace: int) -> int:
 
 
 def _prepare() -> None:
-    """Give up what is not needed, and load and do now what could otherwise come later."""
-    # What glibc loads when a thread is cancelled.
+    """Drop privileges, and load everything that could otherwise be loaded later."""
+    # glibc loads this library when a thread is cancelled.
     with contextlib.suppress(OSError):
         ctypes.CDLL("libgcc_s.so.1")
     for number in (signal.SIGINT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
-    # The first error looks up its text (strerror(3)): in the C locale, where there is no catalogue to look for.
+    # The first error looks up its text (strerror(3)): do that now, in the C locale, which has no message catalogue.
     with contextlib.suppress(OSError):
         open_tree(-1, b"", 0)
     drop_privileges({CAP_SYS_ADMIN, CAP_SYS_CHROOT})
@@ -90,8 +90,8 @@ def _prepare() -> None:
 
 
 def _audit(event: str, _: tuple[object, ...]) -> None:
-    if event not in EVENTS:
-        os._exit(REFUSED)
+    if event not in ALLOWED_EVENTS:
+        os._exit(EXIT_VIOLATION)
 
 
 if __name__ == "__main__":

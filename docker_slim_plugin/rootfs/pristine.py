@@ -1,6 +1,6 @@
-"""The pristine tree of an image: the root mount of a container of it that never runs, read by processes of their own.
+"""The pristine tree of an image: the root mount of a container of it that never runs, read by separate processes.
 
-The traced container changes its own files, so nothing is ever read from that one.
+The traced container changes its files, so nothing is ever read from that container.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.index_decoding import Corrections, read_index
-from docker_slim_plugin.rootfs.layer_sizes import layers_bytes
+from docker_slim_plugin.rootfs.layer_sizes import total_layer_size
 from docker_slim_plugin.rootfs.reader_client import TreeProcess
 from docker_slim_plugin.rootfs.sandbox import Sandbox
 
 _START_SECONDS = 20.0
 _PATH_MAX = 4096
-"""Bytes of a path that the kernel takes, its closing NUL included (linux/limits.h)."""
+"""Maximum length in bytes of a path for the kernel, including the NUL (linux/limits.h)."""
 
 
 class PristineTree:
-    """The tree of an image, made ready in the background; a context manager that holds the container it lies in.
+    """The tree of an image, prepared in the background; a context manager that keeps the container of the tree.
 
-    The sandbox, if there is one, gets to know it too.
+    The tree is also made known to the sandbox, if there is one.
     """
 
     def __init__(self, engine: Engine, source: SourceImage, sandbox: Sandbox | None = None) -> None:
@@ -48,30 +48,30 @@ class PristineTree:
 
     def __enter__(self) -> Self:
         self._process = self._stack.enter_context(TreeProcess())
-        self._ready: Future[tuple[Rootfs, tuple[str, ...]]] | None = None
+        self._future: Future[tuple[Rootfs, tuple[str, ...]]] | None = None
         return self
 
-    def _begun(self) -> Future[tuple[Rootfs, tuple[str, ...]]]:
-        if self._ready is None:
-            self._ready = self._pool.submit(self._prepare)
-        return self._ready
+    def _start(self) -> Future[tuple[Rootfs, tuple[str, ...]]]:
+        if self._future is None:
+            self._future = self._pool.submit(self._prepare)
+        return self._future
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A container that is being made must be there before it can be removed.
+        # A container that is being created must exist before it can be removed.
         self._pool.shutdown(wait=True)
         self._stack.close()
 
     def _prepare(self) -> tuple[Rootfs, tuple[str, ...]]:
-        container = self._stack.enter_context(self._engine.held(self._source.id))
+        container = self._stack.enter_context(self._engine.gated_container(self._source.id))
         pid = find_gate(container.pid(), time.monotonic() + _START_SECONDS)
         if pid is None:
             raise SlimError("cannot find the container's process on this host", hint="docker slim doctor")
         with open(f"/proc/{pid}/uid_map", encoding="ascii") as file:
             if file.read().split()[:2] != ["0", "0"]:
                 raise SlimError(
-                    "cannot read images of an engine with user namespaces: owners are not the image's there",
+                    "cannot read images of an engine with user namespaces: it maps the owners of files",
                     hint="run the engine as root, without userns-remap",
                 )
         self._process.mount(pid)
@@ -83,25 +83,25 @@ class PristineTree:
 
     def _read(self, index: int, size: int, container: Container, pid: int) -> tuple[Rootfs, tuple[str, ...]]:
         entries = read_index(index, size)
-        # docker itself takes minutes over such a tree, and then cannot read it.
+        # docker itself needs minutes for such a tree, and then cannot read it.
         if any(len(os.fsencode(entry.path)) >= _PATH_MAX for entry in entries):
             raise SlimError(
-                f"cannot slim {self._source.reference}: it has directories so deep that no path leads to them",
+                f"cannot slim {self._source.reference}: its directories are nested too deeply for any path",
                 hint="build the image without them",
             )
-        # The containerd image store does not tell where its layers are, the kernel does.
-        told = _layers_on_disk(self._source)
-        layers = told or lower_directories(pid)[1:]
-        unmeasured = () if told else self._measure(layers)
-        corrections, warnings = docker_own(entries, layers, container.changes())
-        rootfs = Rootfs.of(corrections.applied(entries), self._process)
+        # The containerd image store does not report the directories of its layers, the kernel does.
+        on_disk = _layers_on_disk(self._source)
+        layers = on_disk or lower_directories(pid)[1:]
+        unmeasured = () if on_disk else self._measure(layers)
+        corrections, warnings = engine_corrections(entries, layers, container.changes())
+        rootfs = Rootfs.of(corrections.apply(entries), self._process)
         if self._sandbox:
             self._sandbox.add_tree(rootfs, self._process, (index, size), corrections)
         return rootfs, (*unmeasured, *warnings)
 
     def _measure(self, layers: Sequence[Path]) -> tuple[str, ...]:
-        """Take the size from the layers on disk; return a warning when they cannot be read."""
-        size = layers_bytes(layers)
+        """Set the image's size from the layers on disk; return a warning when they cannot be read."""
+        size = total_layer_size(layers)
         if layers and size is None:
             return (f"the size of {self._source.reference} is the engine's count: whole blocks, directories included",)
         if layers and size is not None:
@@ -109,54 +109,54 @@ class PristineTree:
         return ()
 
     def measured(self) -> SourceImage:
-        """Return the image, its size counted where the engine does not tell it, once the tree is there."""
+        """Wait for the tree; return the image, with its size from the layers where the engine does not report it."""
         self.wait()
         return self._source
 
     def wait(self) -> tuple[Rootfs, tuple[str, ...]]:
-        """Return the tree, and warnings about it."""
-        return self._begun().result()
+        """Wait for the tree; return it and its warnings."""
+        return self._start().result()
 
-    def when_ready(self, tell: Callable[[Rootfs], None]) -> None:
-        """Begin to read, and call `tell` with the tree once it is there; not at all when it cannot be read.
+    def when_ready(self, use: Callable[[Rootfs], None]) -> None:
+        """Start reading, and call `use` with the tree when it is ready; not at all when reading fails.
 
-        Not to be begun before the app's own container has started: both want the engine.
+        Must not be called before the app's own container has started, because both need the engine.
         """
 
         def done(future: Future[tuple[Rootfs, tuple[str, ...]]]) -> None:
             if not future.exception():
-                tell(future.result()[0])
+                use(future.result()[0])
 
-        self._begun().add_done_callback(done)
+        self._start().add_done_callback(done)
 
 
-def docker_own(
+def engine_corrections(
     found: Iterable[Entry], layers: Sequence[Path], changes: Mapping[str, int]
 ) -> tuple[Corrections, tuple[str, ...]]:
-    """Return what of the tree is docker's, and warnings: what `docker diff` calls added in the held container.
+    """Return the corrections of files that the engine has created in the container, and warnings.
 
-    `found` has parents before what is in them. `changes` maps paths to docker's kinds (0 changed, 1 added, 2 deleted).
-    A directory in which docker made something has docker's mtime now; its own comes from the image's layers on disk,
-    uppermost first.
+    `found` has directories before their content. `changes` maps paths to the kinds of `docker diff` (0 changed, 1
+    added, 2 deleted). A directory in which the engine has created a file has a new mtime; the original one comes from
+    the image's layers on disk, uppermost first.
     """
     removed: set[str] = {path for path, kind in changes.items() if kind == 1}
-    touched = dict.fromkeys([*(path for path, kind in changes.items() if kind == 0), "/"])
+    changed = dict.fromkeys([*(path for path, kind in changes.items() if kind == 0), "/"])
     directories: dict[RootPath, Entry] = {}
     for entry in found:
         if entry.path in removed or (entry.path != "/" and entry.path.rpartition("/")[0] in removed):
             removed.add(entry.path)
-        elif entry.path in touched and entry.kind is EntryKind.DIRECTORY:
+        elif entry.path in changed and entry.kind is EntryKind.DIRECTORY:
             directories[entry.path] = entry
     warnings = []
     replaced: list[Entry] = []
-    for path in filter(directories.__contains__, map(RootPath, touched)):
+    for path in filter(directories.__contains__, map(RootPath, changed)):
         directory = directories[path]
-        status = _status_in(layers, path)
+        status = _layer_status(layers, path)
         if status is None and layers:
-            # In no layer: the engine made it, to put something there.
+            # In no layer: the engine created this directory for a file.
             removed.add(path)
         elif status is None:
-            warnings.append(f"cannot tell when {path} was last changed: the time is docker's, not the image's")
+            warnings.append(f"cannot determine the modification time of {path} in the image: docker has changed it")
         else:
             replaced.append(
                 replace(
@@ -171,16 +171,16 @@ def docker_own(
 
 
 def _layers_on_disk(source: SourceImage) -> tuple[Path, ...]:
-    """Return the directories of the image's layers, uppermost first; none when the engine keeps them otherwise."""
+    """Return the directories of the image's layers, uppermost first; empty when the engine does not report them."""
     data = source.graph.get("Data") or {}
     upper, lower = data.get("UpperDir", ""), data.get("LowerDir", "")
     return tuple(Path(name) for name in (upper, *lower.split(":")) if name)
 
 
-def _status_in(layers: Iterable[Path], path: RootPath) -> os.stat_result | None:
+def _layer_status(layers: Iterable[Path], path: RootPath) -> os.stat_result | None:
     """Return the status of directory `path` in the uppermost layer that has it.
 
-    A layer is the image's and may hold any link: each component is opened without following.
+    A layer belongs to the image and may contain any symlink, so each component is opened with O_NOFOLLOW.
     """
     for layer in layers:
         try:

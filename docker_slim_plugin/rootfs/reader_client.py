@@ -1,4 +1,4 @@
-"""The processes by which an image's tree is read, seen from our side: started, asked, ended."""
+"""The client of the processes that read an image's tree: starts them, sends requests, and ends them."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import child_process, descriptor_passing
 from docker_slim_plugin.model.entry import Entry, RootPath
 from docker_slim_plugin.rootfs.index_decoding import read_index
-from docker_slim_plugin.rootfs.reader_channel import Ended, TreeChannel
+from docker_slim_plugin.rootfs.reader_channel import ReaderExited, TreeChannel
 
 _SECONDS = 20.0
-"""Within which a process that clones a mount answers."""
+"""Seconds for a response of the process that clones a mount."""
 _READ_SECONDS = 600.0
-"""Within which one that reads a tree does: it may have millions of names."""
+"""Seconds for a response of the process that reads a tree, which may have millions of names."""
 
 
 class TreeProcess:
     """A process that reads one tree (reader_program.py); a context manager, and the `Reader` of a `Rootfs`."""
 
     def __enter__(self) -> Self:
-        ours, trusted = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, main_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(_READ_SECONDS)
         self._channel = TreeChannel(ours)
-        self.files, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        """A channel on which regular files can be opened and nothing else: to be handed over."""
+        self.files, files_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        """A channel that only opens regular files, for another process."""
         self._clone_channel, clone = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        numbers = [trusted.fileno(), other.fileno()]
-        # Both begin now, so that they are there when the container is.
+        numbers = [main_end.fileno(), files_end.fileno()]
+        # Both start now, to be ready when the container is.
         self._reader = child_process.start("rootfs.reader_program", numbers, descriptors=numbers)
         self._clone = child_process.start("rootfs.mount_clone", [clone.fileno()], descriptors=[clone.fileno()])
-        for theirs in (trusted, other, clone):
-            theirs.close()
+        for child_end in (main_end, files_end, clone):
+            child_end.close()
         return self
 
     def __exit__(
@@ -48,20 +48,20 @@ class TreeProcess:
             process.wait()
 
     def mount(self, pid: int) -> None:
-        """Read from now on the root mount of `pid`'s mount namespace, and nothing that is mounted on it; once only."""
+        """Read the root mount of `pid`'s mount namespace from now on, without mounts on it; may be called once."""
         namespace = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         try:
             if os.path.samestat(os.fstat(namespace), os.stat("/proc/self/ns/mnt")):
                 raise SlimError("cannot read the image's file system: its container is in the host's mount namespace")
-            clone = self._cloned(namespace)
+            clone = self._clone_mount(namespace)
         finally:
             os.close(namespace)
         try:
-            self._ask(b"root", clone)
+            self._request(b"root", clone)
         finally:
             os.close(clone)
 
-    def _cloned(self, namespace: int) -> int:
+    def _clone_mount(self, namespace: int) -> int:
         self._clone_channel.settimeout(_SECONDS)
         try:
             descriptor_passing.send(self._clone_channel, b"namespace", namespace)
@@ -70,23 +70,25 @@ class TreeProcess:
             data, clone = b"", None
         if clone is None:
             number = int(data) if data.isdigit() else 0
-            why = os.strerror(number) if number else f"the process that clones its mount {ending(self._clone)}"
+            why = (
+                os.strerror(number) if number else f"the process that clones its mount {exit_description(self._clone)}"
+            )
             raise SlimError(f"cannot read the image's file system: {why}", hint="docker slim doctor")
         return clone
 
     def index(self) -> tuple[int, int]:
-        """Return a descriptor of the index of the tree, and its size in bytes; the caller closes it."""
+        """Return a descriptor of the tree's index, and its size in bytes; the caller closes the descriptor."""
         try:
-            text, index = self._ask(b"index")
+            text, index = self._request(b"index")
         except OSError as error:
             raise SlimError(f"cannot read the image's file system: {error.strerror}", hint="docker info") from error
         size = text.removeprefix("size ")
         if index is None or not size.isdecimal():
-            raise self._gone()
+            raise self._exit_error()
         return index, int(size)
 
     def entries(self) -> tuple[Entry, ...]:
-        """Return every name of the tree, as it stands."""
+        """Return all entries of the tree, without corrections."""
         index, size = self.index()
         try:
             return read_index(index, size)
@@ -96,21 +98,21 @@ class TreeProcess:
     def open(self, path: RootPath) -> BinaryIO:
         try:
             return self._channel.open(path)
-        except Ended as error:
-            raise self._gone() from error
+        except ReaderExited as error:
+            raise self._exit_error() from error
 
-    def _ask(self, request: bytes, *descriptor: int) -> tuple[str, int | None]:
+    def _request(self, request: bytes, *descriptor: int) -> tuple[str, int | None]:
         try:
-            return self._channel.ask(request, *descriptor)
-        except Ended as error:
-            raise self._gone() from error
+            return self._channel.request(request, *descriptor)
+        except ReaderExited as error:
+            raise self._exit_error() from error
 
-    def _gone(self) -> SlimError:
-        return SlimError(f"cannot read the image's files: the process that reads them {ending(self._reader)}")
+    def _exit_error(self) -> SlimError:
+        return SlimError(f"cannot read the image's files: the process that reads them {exit_description(self._reader)}")
 
 
-def ending(process: subprocess.Popen[bytes]) -> str:
-    """Return how a process of ours has ended, in words; it is ended if it has not."""
+def exit_description(process: subprocess.Popen[bytes]) -> str:
+    """Return a description of how a process has ended; kill it if it has not."""
     try:
         status = process.wait(1.0)
     except subprocess.TimeoutExpired:

@@ -1,15 +1,15 @@
-"""The process that reads an image's tree: names and metadata of all of it, and descriptors of its regular files.
+"""The process that reads an image's tree: names and metadata of all files, and descriptors of regular files.
 
     python -m docker_slim_plugin.rootfs.reader_program SOCKET OTHER     inherited descriptors of SOCK_SEQPACKET pairs
 
-Its own root is the host's. It gets a descriptor of the image's root mount (mount_clone.py), and every name is looked up
-below that by openat2(2), with no link followed. It is an unprivileged user that may read every file
-(CAP_DAC_READ_SEARCH), and it looks into none: contents are for who asked. It ends when SOCKET does.
+Its own root is the host's. It receives a descriptor of the image's root mount (mount_clone.py), and looks up every name
+below it with openat2(2), without following symlinks. It runs as an unprivileged user with CAP_DAC_READ_SEARCH, so that
+it may open every file, but it reads no content: that is for the process that asks. It exits when SOCKET is closed.
 
-Requests and answers, one packet each; on OTHER files are opened and nothing else:
+Requests and responses are one packet each; OTHER accepts only requests to open files:
     b"root" with a descriptor  -> b"ok"
-    b"index"                   -> b"size N", and the index (tree_records.py) in a memfd that comes with it
-    b"open PATH"               -> b"ok" with the file's descriptor
+    b"index"                   -> b"size N", with a memfd that contains the index (index_format.py)
+    b"open PATH"               -> b"ok" with a descriptor of the file
     and to any of them         -> b"error ERRNO text"
 """
 
@@ -32,23 +32,23 @@ from docker_slim_plugin.kernel.syscalls import (
     RESOLVE_NO_SYMLINKS,
     openat2,
 )
-from docker_slim_plugin.rootfs.index_format import Record, packed
+from docker_slim_plugin.rootfs.index_format import Record, pack
 
-LONGEST = 4000
-"""Bytes of a path that one openat2(2) takes; longer ones are walked."""
+MAX_OPENAT2_PATH = 4000
+"""Maximum length in bytes of a path for one openat2(2); longer ones are opened in several steps."""
 PATH_MAX = 4096
-"""Bytes of a path that nobody can name any more: what is below it is not looked for, however deep it goes."""
-OTHERS_XATTRS = ("security.selinux", "trusted.", "system.nfs4_acl", "security.ima", "security.evm")
-"""Belong to the host's file system or policy, not to the image."""
-STRICT = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
+"""Length in bytes from which a path cannot be used any more: directories below it are not read."""
+IGNORED_XATTRS = ("security.selinux", "trusted.", "system.nfs4_acl", "security.ima", "security.evm")
+"""Attributes that belong to the host's file system or security policy, and not to the image."""
+RESOLVE_STRICT = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def index(root: int) -> list[Record]:
-    """Return a record of every name in the tree, the root first; directories are read by descriptor, not by path."""
-    # `root` is O_PATH: it is opened once more to be listed.
+def build_index(root: int) -> list[Record]:
+    """Return a record of every name in the tree, "/" first; directories are read by descriptor, not by path."""
+    # `root` is an O_PATH descriptor, which cannot be listed.
     top = os.open(".", DIRECTORY, dir_fd=root)
-    records = [record(b"/", top, b".")]
+    records = [read_record(b"/", top, b".")]
     pending: list[tuple[bytes, int, list[str]]] = [(b"", top, sorted(os.listdir(top)))]
     while pending:
         prefix, directory, names = pending[-1]
@@ -59,9 +59,9 @@ def index(root: int) -> list[Record]:
         name = os.fsencode(names.pop())
         path = prefix + b"/" + name
         try:
-            found = record(path, directory, name)
+            found = read_record(path, directory, name)
         except FileNotFoundError:
-            # A directory of one layer lists its whiteouts, too; nothing is there.
+            # A directory of a single layer also lists its whiteouts; there is no file.
             continue
         records.append(found)
         if stat.S_ISDIR(found.mode) and len(path) < PATH_MAX:
@@ -70,16 +70,16 @@ def index(root: int) -> list[Record]:
     return records
 
 
-def record(path: bytes, directory: int, name: bytes) -> Record:
+def read_record(path: bytes, directory: int, name: bytes) -> Record:
     status = os.stat(name, dir_fd=directory, follow_symlinks=False)
     target = os.readlink(name, dir_fd=directory) if stat.S_ISLNK(status.st_mode) else b""
-    # There is no listxattr with a directory's descriptor; the kernel's own link to it is followed, `name` is not.
+    # No listxattr takes a directory descriptor. The magic link in /proc is followed, `name` is not.
     place = b"/proc/self/fd/%d/%s" % (directory, name)
     try:
         xattrs = {
             os.fsencode(key): os.getxattr(place, key, follow_symlinks=False)
             for key in os.listxattr(place, follow_symlinks=False)
-            if not key.startswith(OTHERS_XATTRS)
+            if not key.startswith(IGNORED_XATTRS)
         }
     except OSError as error:
         if error.errno not in (errno.ENOTSUP, errno.ENODATA):
@@ -101,18 +101,18 @@ def record(path: bytes, directory: int, name: bytes) -> Record:
 
 
 def open_file(root: int, path: bytes) -> int:
-    """Return a descriptor of the regular file at `path`; nothing else is ever opened (a FIFO would block)."""
+    """Return a descriptor of the regular file at `path`; no other file is ever opened (a FIFO would block)."""
     directory, rest = os.dup(root), path.lstrip(b"/")
     try:
-        while len(rest) > LONGEST:
-            # Whole components, as many as fit.
-            step, _, _ = rest[:LONGEST].rpartition(b"/")
+        while len(rest) > MAX_OPENAT2_PATH:
+            # As many whole components as fit.
+            step, _, _ = rest[:MAX_OPENAT2_PATH].rpartition(b"/")
             if not step:
                 raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
-            below = strictly(directory, step, os.O_PATH | os.O_DIRECTORY)
+            below = open_beneath(directory, step, os.O_PATH | os.O_DIRECTORY)
             os.close(directory)
             directory, rest = below, rest[len(step) + 1 :]
-        place = strictly(directory, rest, os.O_PATH)
+        place = open_beneath(directory, rest, os.O_PATH)
     finally:
         os.close(directory)
     try:
@@ -123,24 +123,24 @@ def open_file(root: int, path: bytes) -> int:
         os.close(place)
 
 
-def strictly(directory: int, path: bytes, flags: int) -> int:
-    """Open what lies at `path` below `directory`, without any link on the way or at its end."""
+def open_beneath(directory: int, path: bytes, flags: int) -> int:
+    """Open `path` below `directory` without following any symlink."""
     while True:
         try:
-            return openat2(directory, path, flags, STRICT)
+            return openat2(directory, path, flags, RESOLVE_STRICT)
         except OSError as error:
             if error.errno != errno.EAGAIN:
                 raise
 
 
 class TreeReader:
-    """Answers requests about one tree."""
+    """Handles requests about one tree."""
 
     def __init__(self) -> None:
         self.root = -1
 
-    def answer(self, request: bytes, descriptor: int | None, *, trusted: bool) -> tuple[bytes, int | None]:
-        """Return the answer, and the descriptor that goes with it; who is not `trusted` may open files only."""
+    def handle(self, request: bytes, descriptor: int | None, *, trusted: bool) -> tuple[bytes, int | None]:
+        """Return the response and the descriptor in it; a channel that is not `trusted` may only open files."""
         verb, _, argument = request.partition(b" ")
         if verb == b"open":
             return b"ok", open_file(self.root, argument)
@@ -148,7 +148,7 @@ class TreeReader:
             self.root = os.dup(descriptor)
             return b"ok", None
         if verb == b"index" and trusted:
-            data = packed(index(self.root))
+            data = pack(build_index(self.root))
             memory = os.memfd_create("index", os.MFD_CLOEXEC)
             with open(memory, "wb", closefd=False) as file:
                 file.write(data)
@@ -156,12 +156,12 @@ class TreeReader:
         raise OSError(errno.EINVAL, "no such request")
 
     def serve(self, channel: socket.socket, *, trusted: bool) -> bool:
-        """Answer one request; False at the end of the channel."""
+        """Handle one request; return False at the end of the channel."""
         request, descriptor = descriptor_passing.receive_one(channel)
         if not request:
             return False
         try:
-            text, found = self.answer(request, descriptor, trusted=trusted)
+            text, found = self.handle(request, descriptor, trusted=trusted)
         except OSError as error:
             text, found = b"error %d %s" % (error.errno or 0, (error.strerror or "").encode("utf-8", "replace")), None
         finally:
@@ -177,11 +177,11 @@ class TreeReader:
 
 def main() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # The depth of a tree is the image's choice, and each level is a descriptor.
+    # Each level of the tree needs a descriptor, and the image determines the depth.
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     drop_privileges({CAP_DAC_READ_SEARCH})
     trusted, other = (socket.socket(fileno=int(word)) for word in sys.argv[1:3])
-    # Who asks and does not take the answers is not waited for: others ask, too.
+    # A client that does not read its responses must not block the other one.
     other.setblocking(False)
     channels = {trusted.fileno(): trusted, other.fileno(): other}
     poll = select.poll()
@@ -191,12 +191,12 @@ def main() -> None:
     while True:
         for number, _ in poll.poll():
             try:
-                lives = reader.serve(channels[number], trusted=channels[number] is trusted)
+                is_open = reader.serve(channels[number], trusted=channels[number] is trusted)
             except (BrokenPipeError, ConnectionResetError, BlockingIOError):
-                lives = False
-            if not lives and channels[number] is trusted:
+                is_open = False
+            if not is_open and channels[number] is trusted:
                 return
-            if not lives:
+            if not is_open:
                 poll.unregister(number)
                 channels[number].close()
 

@@ -52,12 +52,12 @@ def verify(
     with background(engine) as beside:
         files = beside.submit(compare_files, engine, image.id, plan, hashes)
         for replay in replays:
-            options, argv = replay.launch.free()
-            with engine.container(options, image.id, argv, lingers=replay.launch.shareable) as container:
+            options, argv = replay.launch.run_arguments()
+            with engine.container(options, image.id, argv, remove_in_background=replay.launch.shareable) as container:
                 found.append(replay.findings(container, progress))
         flaws += files.result()
     if has_xattrs(plan):
-        with engine.held(image.id) as container:
+        with engine.gated_container(image.id) as container:
             flaws += compare_xattrs(container.pid(), plan)
     return Verdict(
         form=image.form,
@@ -72,7 +72,7 @@ def verify(
 
 def compare_files(engine: Engine, image: str, plan: FilePlan, hashes: Mapping[RootPath, str]) -> list[str]:
     """Return a sentence for each way in which the image's files are not the plan's."""
-    with engine.plain(image, ["-"]) as container, container.export() as stream:
+    with engine.created_container(image, ["-"]) as container, container.export() as stream:
         return list(compare_tree(stream, plan, hashes, container.changes()))
 
 

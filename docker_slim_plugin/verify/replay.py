@@ -10,9 +10,9 @@ from docker_slim_plugin.engine import Container, Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import RunResult
-from docker_slim_plugin.observe.driver import Drive, Seen, last_words, run
+from docker_slim_plugin.observe.driver import RunMonitor, RunPlan, last_log_lines, run
 from docker_slim_plugin.observe.launch import Launch
-from docker_slim_plugin.observe.probes.probe import answered
+from docker_slim_plugin.observe.probes.probe import replayable_requests
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.verify.compare import Comparison, Findings, by_chance, compare, not_compared, settle
 
@@ -20,8 +20,8 @@ from docker_slim_plugin.verify.compare import Comparison, Findings, by_chance, c
 class Replay:
     """One way in which the source has been run, to be gone again with each slim image."""
 
-    def __init__(self, engine: Engine, source: SourceImage, drive: Drive, original: RunResult) -> None:
-        http, foreign = answered(original.probes, ended=original.exit_status is not None)
+    def __init__(self, engine: Engine, source: SourceImage, drive: RunPlan, original: RunResult) -> None:
+        http, foreign = replayable_requests(original.probes, ended=original.exit_status is not None)
         self.drive = replace(
             drive,
             known_ports=frozenset(original.ports),
@@ -45,7 +45,7 @@ class Replay:
         try:
             result = self._tried(container, progress)
         except SlimError as error:
-            return Findings((f"it does not run: {error}; its last words: {last_words(container)}",))
+            return Findings((f"it does not run: {error}; its last words: {last_log_lines(container)}",))
         found = self.compared(progress, result)
         if (found.differ or found.figures) and not compare(self.original, result).certain:
             # Chance seldom says the same twice.
@@ -70,11 +70,11 @@ class Replay:
 
     def _tried(self, container: Container, progress: Progress) -> RunResult:
         container.start()
-        return run(container, container.pid(), self.drive, Seen(), follow=None, progress=progress)
+        return run(container, container.pid(), self.drive, RunMonitor(), attach=None, progress=progress)
 
     def _fresh(self, image: str, progress: Progress) -> RunResult:
         """Run an image once, not watched."""
-        options, argv = self.drive.launch.free()
+        options, argv = self.drive.launch.run_arguments()
         with self._engine.container(options, image, argv) as container:
             return self._tried(container, progress)
 

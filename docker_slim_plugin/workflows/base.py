@@ -56,9 +56,9 @@ def make(request: BaseRequest, progress: Progress) -> BaseReport:
             raise SlimError(f"cannot make a base of {request.image}: docker slim has slimmed it", hint=hint)
         called = base_name(source, request.tag)
         if not request.dry_run:
-            engine.claim(called)
+            engine.lock_tag(called)
     with (
-        engine.nothing_left(),
+        engine.cleanup(),
         Sandbox() as sandbox,
         purged(engine, source, request, clock, sandbox) as (content, left, instead),
     ):
@@ -108,10 +108,10 @@ def purged(
         with clock.step("purge"):
             instead = package_manager.purge(engine, source.id, wanted)
         with clock.step("read again"):
-            left = read(engine, engine.image(engine.temporary(package_manager.FORM)), sandbox)
+            left = read(engine, engine.image(engine.temporary_name(package_manager.FORM)), sandbox)
         yield content, left, instead
     finally:
-        engine.unname(engine.temporary(package_manager.FORM))
+        engine.untag(engine.temporary_name(package_manager.FORM))
 
 
 def read(engine: Engine, source: SourceImage, sandbox: Sandbox) -> Content:
@@ -153,12 +153,12 @@ def write(
     """Write the base, prove it, and name it; return it, and a warning about what no layer can hold."""
     with ExitStack() as stack:
         directory = stack.enter_context(workspace(engine.run_id))
-        stack.callback(engine.unname, engine.temporary("squashed"))
+        stack.callback(engine.untag, engine.temporary_name("squashed"))
         with clock.step("write"):
             draft = writer.exported(engine, source, exported.id, plan, directory)
         with clock.step("prove"):
             package_manager.prove(engine, draft.id)
-        engine.name(draft.id, called)
+        engine.tag_image(draft.id, called)
     return draft.image(called), draft.warnings
 
 

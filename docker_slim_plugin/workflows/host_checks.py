@@ -62,11 +62,11 @@ def _client() -> Check:
 
 
 def _engine(global_options: Sequence[str]) -> Iterator[Check]:
-    from docker_slim_plugin.engine import Engine, translated  # noqa: PLC0415 (the SDK: let the rest work without it)
+    from docker_slim_plugin.engine import Engine, translate_errors  # noqa: PLC0415 (the SDK: let the rest work without it)
 
     try:
         engine = Engine.connect(global_options)
-        info: Mapping[str, Any] = translated(engine.api.info)()
+        info: Mapping[str, Any] = translate_errors(engine.api.info)()
     except SlimError as error:
         yield _found("engine", ok=False, detail=str(error), fix=error.hint or "systemctl start docker")
         return
@@ -115,13 +115,13 @@ def _space(directory: str) -> Check:
 def _kernel() -> Iterator[Check]:
     scope = _read("/proc/sys/kernel/yama/ptrace_scope") or "absent"
     yama = "sysctl kernel.yama.ptrace_scope=1 (3 lasts until the next boot)" if scope == "3" else _ROOT_ADVICE
-    yield _tried("ptrace", checks.seize_a_child, f"allowed (yama: {scope})", yama)
+    yield _tried("ptrace", checks.check_ptrace_seize, f"allowed (yama: {scope})", yama)
     newer = f"Linux 5.12 or later; {_ROOT_ADVICE}"
-    yield _tried("mounts", checks.clone_a_mount, "open_tree, mount_setattr and openat2 allowed", newer)
+    yield _tried("mounts", checks.check_mount_clone, "open_tree, mount_setattr and openat2 allowed", newer)
     slower = "works without, but slower: --tracer syscall"
-    yield _tried("seccomp", checks.trace_by_seccomp, "SECCOMP_RET_TRACE known", slower, required=False)
+    yield _tried("seccomp", checks.check_seccomp_trace, "SECCOMP_RET_TRACE known", slower, required=False)
     lesser = f"{_ROOT_ADVICE}; inotify is used instead"
-    yield _tried("fanotify", checks.mark_a_filesystem, "FAN_MARK_FILESYSTEM allowed", lesser, required=False)
+    yield _tried("fanotify", checks.check_fanotify_mark, "FAN_MARK_FILESYSTEM allowed", lesser, required=False)
 
 
 def _tried(name: str, attempt: Callable[[], None], detail: str, fix: str, *, required: bool = True) -> Check:

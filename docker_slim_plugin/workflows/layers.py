@@ -71,7 +71,7 @@ def share(request: LayersRequest, progress: Progress) -> Sharing:
     if len(set(request.images)) < 2:
         raise SlimError("cannot compare fewer than two images", hint="docker slim layers IMAGE IMAGE...")
     engine = Engine.connect(request.global_options)
-    with engine.nothing_left(), ExitStack() as stack:
+    with engine.cleanup(), ExitStack() as stack:
         directory = stack.enter_context(workspace(engine.run_id))
         sandbox = stack.enter_context(Sandbox())
         with progress.step("read"):
@@ -130,7 +130,7 @@ def _write(engine: Engine, tag: str, bases: Sequence[CommonBase], directory: Pat
     writer.claim(engine, [called], force=False)
     try:
         draft = writer.based(engine, source, base.rootfs, base.plan, directory)
-        engine.name(draft.id, called)
+        engine.tag_image(draft.id, called)
     finally:
-        engine.unname(engine.temporary("layered"))
+        engine.untag(engine.temporary_name("layered"))
     return called, draft.id

@@ -53,7 +53,7 @@ def pack(request: PackRequest, progress: Progress) -> Report:
         writer.claim(engine, map(called.of, sorted(ENGINE_FORMS & set(request.outputs))), force=request.force)
         wanted = replace(source, config=changed(source.config, request.changes))
     with (
-        engine.nothing_left(),
+        engine.cleanup(),
         Sandbox() as sandbox,
         PristineTree(engine, source, sandbox) as tree,
         workspace(engine.run_id) as directory,
@@ -125,7 +125,7 @@ def write_and_compare(
     plan, outputs = report.plan, request.outputs
     with ExitStack() as stack:
         for form in ENGINE_FORMS:
-            stack.callback(engine.unname, engine.temporary(form))
+            stack.callback(engine.untag, engine.temporary_name(form))
         with clock.step("write"):
             draft = writer.written(wanted, rootfs, plan, directory, extras.common)
             flat = writer.flat(rootfs, plan, directory, extras.common) if file_outputs.wants_tar(outputs) else None
@@ -142,7 +142,7 @@ def write_and_compare(
             require(one.form, verdict.differences)
             proved.append((image, verdict))
         for image, _ in proved:
-            engine.name(image.id, image.reference)
+            engine.tag_image(image.id, image.reference)
         return replace(
             report,
             images=tuple(image for image, _ in proved),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from docker_slim_plugin.engine.secrets import Discreet, hiding, secrets_of
+from docker_slim_plugin.engine.secrets import MaskingProgress, masked_errors, secrets_of
 from docker_slim_plugin.errors import VerificationFailed
 from docker_slim_plugin.image import file_outputs
 from docker_slim_plugin.model.request import Request
-from docker_slim_plugin.observe.trace import Trace, united
+from docker_slim_plugin.observe.trace import Trace, merge_observations
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.report.record import Report, keep, report_file
 from docker_slim_plugin.verify.check import shortened
@@ -25,11 +25,11 @@ def slim(request: Request, progress: Progress) -> Report:
     file_outputs.check(request.outputs)
     given = loaded(request, progress)
     secrets = secrets_of(tuple(given_options(request, given)), os.environ)
-    with hiding(secrets), opened(request, Discreet(progress, secrets)) as job:
+    with masked_errors(secrets), opened(request, MaskingProgress(progress, secrets)) as job:
         traces = of_this_image(job, given) if request.traces else observed(job)
         with job.clock.step("resolve"):
             rootfs, notes = job.tree.wait()
-            observations = united(traces)
+            observations = merge_observations(traces)
             plan = job.planned(rootfs, observations)
         report = Report(
             source=job.tree.measured(),

@@ -121,8 +121,8 @@ def attempt(global_options: Sequence[str]) -> Check:
 
 def _slimmed(global_options: tuple[str, ...]) -> Report:
     engine = Engine.connect(global_options)
-    source, name = engine.temporary("source"), engine.temporary("trial")
-    with engine.nothing_left():
+    source, name = engine.temporary_name("source"), engine.temporary_name("trial")
+    with engine.cleanup():
         try:
             engine.import_tar(io.BytesIO(tree(os.uname().machine)), [f'CMD ["/{PROGRAM}"]'], form="source")
             # Forced: on a tree as small as this one nothing is gained.
@@ -136,7 +136,7 @@ def _slimmed(global_options: tuple[str, ...]) -> Report:
         finally:
             for one in (name, f"{name}-squashed", source):
                 with suppress(SlimError):
-                    engine.unname(one)
+                    engine.untag(one)
 
 
 def tree(machine: str) -> bytes:

@@ -178,7 +178,7 @@ def test_rights(image: str) -> None:
         options=("--user=alice",),
         command=("sh", "-c", script),
         batch=True,
-        warnings=("needs rights of its own",),
+        warnings=("gains privileges",),
     )
     report = hold(case)
     assert report["Observed"]["Mode"] == "syscall"

@@ -25,7 +25,7 @@ import pytest
 from docker_slim_plugin.base import dpkg_selections, package_manager
 from docker_slim_plugin.cli.text import printable
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.kernel.mountinfo import mounts
+from docker_slim_plugin.kernel.mountinfo import parse_mountinfo
 from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import (
@@ -40,7 +40,7 @@ from docker_slim_plugin.model.observation import (
 from docker_slim_plugin.model.plan import Selection
 from docker_slim_plugin.observe.launch import launch
 from docker_slim_plugin.observe.probes.crawl import links
-from docker_slim_plugin.observe.probes.http import Answer, Server
+from docker_slim_plugin.observe.probes.http import Response, Server
 from docker_slim_plugin.observe.trace import load
 from docker_slim_plugin.observe.tracer import existing_processes, privilege_gain
 from docker_slim_plugin.resolve import image_config, patterns, presets, script_commands, script_interpreters
@@ -87,7 +87,7 @@ def of_files(read: Callable[[Rootfs], object], *names: str, **others: str) -> Ca
 
 
 def answer(kind: str) -> Callable[[bytes], object]:
-    return lambda text: links(SERVER, "/", Answer(200, kind, text))
+    return lambda text: links(SERVER, "/", Response(200, kind, text))
 
 
 def read_elf(text: bytes) -> object:
@@ -162,7 +162,7 @@ def mounted(text: bytes) -> object:
     for special in b"\\ \n\t":
         name = name.replace(bytes([special]), b"\\%03o" % special)
     line = b"1 2 0:3 /%s /%s rw - overlay none rw,lowerdir=/%s\n" % (name, name, name)
-    (mount,) = mounts(line)
+    (mount,) = parse_mountinfo(line)
     assert os.fsencode(mount.point) == b"/" + text
     return mount
 
@@ -311,6 +311,6 @@ def test_a_process_may_be_called_anything() -> None:
         assert process.stdin
         assert process.stdout
         process.stdout.readline()
-        assert privilege_gain._identity(process.pid) == (os.geteuid(), os.getegid())
-        assert not existing_processes.needs_no_seizing(process.pid)
+        assert privilege_gain._effective_ids(process.pid) == (os.geteuid(), os.getegid())
+        assert not existing_processes.is_traced_or_ended(process.pid)
         process.stdin.close()

@@ -1,1 +1,1 @@
-"""What is asked of a running app from outside, and when it is ready to be asked."""
+"""Probes of a running app from outside, and the detection that it is ready."""

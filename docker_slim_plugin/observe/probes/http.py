@@ -1,7 +1,7 @@
-"""HTTP as the probes speak it: one request, bounded in bytes and time whatever the other side does.
+"""A minimal HTTP client: one request, bounded in bytes and time whatever the server does.
 
-What answers is the image's, and hostile. Nothing is sent anywhere but to the port that was given; the Host header is
-always the same, so that an app that writes absolute links answers the same whatever port the host reaches it by.
+The server is part of the image, and hostile. Requests go only to the given port. The Host header is always the same, so
+that an app that writes absolute links gives the same response on any host port.
 """
 
 from __future__ import annotations
@@ -21,25 +21,27 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 MAX_BODY = 1 << 20
-ANSWER_SECONDS, BODY_SECONDS = 20.0, 5.0
-"""Until an answer begins: some apps load, or compile, when they are first asked; and until it ends: some never do."""
+RESPONSE_SECONDS, BODY_SECONDS = 20.0, 5.0
+"""Maximum seconds until a response begins, because some apps load or compile at the first request; and until it ends,
+because some responses never end.
+"""
 STREAM_SECONDS = 1.0
-SPEAK_SECONDS, TLS_SECONDS, PAUSE_SECONDS = 10.0, 3.0, 0.5
-_ALERT = "\x15\x03"
-"""How a TLS alert begins: RFC 8446, section 6."""
+DETECT_SECONDS, TLS_SECONDS, PAUSE_SECONDS = 10.0, 3.0, 0.5
+_TLS_ALERT = "\x15\x03"
+"""The first bytes of a TLS alert: RFC 8446, section 6."""
 MAX_LINES, MAX_LINE, MAX_INTERIM = 100, 1 << 16, 10
-"""Header lines of an answer, bytes of each, and answers before the answer (RFC 9110, section 15.2)."""
+"""Maximum number of header lines, bytes of each, and interim responses (RFC 9110, section 15.2)."""
 MAX_FIELD = 4000
-"""Bytes of a header field that is looked at; longer ones are left out."""
+"""Maximum length in bytes of a header field; longer ones are dropped."""
 _FIELDS = frozenset(
     {b"content-type", b"content-encoding", b"content-length", b"transfer-encoding", b"connection", b"location"}
 )
 _INTERIM = re.compile(rb"HTTP/\S*+ ++1(?!01)[0-9]{2}\b")
-"""The status line of an answer after which another one comes: all of 1xx but 101."""
+"""The status line of an interim response: all of 1xx but 101."""
 _ENDLESS = ("text/event-stream", "multipart/x-mixed-replace")
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
 _HEADERS = {
-    # Some apps turn away who does not look like a browser at all.
+    # Some apps reject clients that do not look like a browser.
     "User-Agent": "Mozilla/5.0 (compatible; docker-slim)",
     "Accept": "*/*",
     "Accept-Encoding": "gzip",
@@ -49,23 +51,23 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A port of the app, and how the host reaches it."""
+    """A port of the app, and its address on the host."""
 
     host: str
     host_port: int
     port: int
-    """In the container."""
+    """The port in the container."""
     secure: bool = False
 
     @property
     def authority(self) -> str:
-        """The Host header: as from within, where "localhost" is allowed wherever hosts are checked."""
+        """The Host header, as seen from inside the container: "localhost" is allowed wherever hosts are checked."""
         return "localhost" if self.port == (443 if self.secure else 80) else f"localhost:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back; status is -1 when nothing did."""
+class Response:
+    """A response; status is -1 when there was none."""
 
     status: int
     kind: str = ""
@@ -73,12 +75,12 @@ class Answer:
     body: bytes = b""
     location: str = ""
     problem: str = ""
-    foreign: bool = False
-    """Something answered, in another protocol."""
+    is_other_protocol: bool = False
+    """Whether the server answered in another protocol."""
 
 
-class _Response(http.client.HTTPResponse):
-    """An answer whose head is read by us: http.client takes it for a mail, and is slow by the square of its length."""
+class _HttpResponse(http.client.HTTPResponse):
+    """A response whose head is read here: http.client parses it as a mail header, in time quadratic in its length."""
 
     def begin(self) -> None:
         stream = self.fp
@@ -89,11 +91,14 @@ class _Response(http.client.HTTPResponse):
             self.fp = stream
 
 
-def ask(server: Server, method: str, path: str, seconds: float = ANSWER_SECONDS) -> Answer:
-    """Make one request, redirects not followed; the answer must begin within `seconds`, and is read in part at most."""
+def fetch(server: Server, method: str, path: str, seconds: float = RESPONSE_SECONDS) -> Response:
+    """Send one request without following redirects; return the response, which must begin within `seconds`.
+
+    At most MAX_BODY bytes of the body are read.
+    """
     try:
-        with _connected(server, seconds) as connection:
-            # Both are written by us: http.client would name another host.
+        with _connection(server, seconds) as connection:
+            # Both headers are set below: http.client would send another host.
             connection.putrequest(method, quote(path, safe=_SAFE), skip_host=True, skip_accept_encoding=True)
             for name, value in {"Host": server.authority, **_HEADERS}.items():
                 connection.putheader(name, value)
@@ -103,18 +108,18 @@ def ask(server: Server, method: str, path: str, seconds: float = ANSWER_SECONDS)
             stream = connection.sock
             with connection.getresponse() as response:
                 stream.settimeout(BODY_SECONDS)
-                return Answer(
+                return Response(
                     response.status,
                     response.getheader("Content-Type", "").lower(),
                     _body(response),
                     response.getheader("Location", ""),
                 )
     except (OSError, http.client.HTTPException, ValueError) as error:
-        return Answer(-1, problem=_problem(error, seconds), foreign=_speaks_otherwise(error))
+        return Response(-1, problem=_problem(error, seconds), is_other_protocol=_is_other_protocol(error))
 
 
 def _head(stream: BinaryIO) -> bytes:
-    """Return the head of an answer: its status line, and those fields that are looked at."""
+    """Return the head of a response: the status line, and the fields that are used."""
     for _ in range(MAX_INTERIM):
         first = _line(stream)
         fields: list[bytes] = []
@@ -124,7 +129,7 @@ def _head(stream: BinaryIO) -> bytes:
             line = _line(stream)
             if line in (b"\r\n", b"\n", b""):
                 break
-            # A line that begins with a blank goes on with the one before (RFC 9112, section 5.2).
+            # A line that begins with a blank continues the previous line (RFC 9112, section 5.2).
             if line[:1] in b" \t" and fields:
                 fields[-1] = (fields[-1].rstrip() + b" " + line.strip() + b"\r\n")[: MAX_FIELD + 1]
             else:
@@ -145,14 +150,14 @@ def _line(stream: BinaryIO) -> bytes:
 
 
 @contextlib.contextmanager
-def _connected(server: Server, seconds: float) -> Iterator[http.client.HTTPConnection]:
-    """Yield a connection that ends soon after `seconds`, whatever trickles in until then."""
+def _connection(server: Server, seconds: float) -> Iterator[http.client.HTTPConnection]:
+    """Yield a connection that is closed soon after `seconds`, even if bytes still trickle in."""
     connection = http.client.HTTPConnection(server.host, server.host_port)
-    connection.response_class = _Response
+    connection.response_class = _HttpResponse
     with contextlib.closing(connection), socket.create_connection((server.host, server.host_port), seconds) as plain:
-        with plain.dup() as same:
-            # A timeout of the socket bounds one read only; who sends a byte now and then would hold us for ever.
-            end = threading.Timer(seconds + BODY_SECONDS, _shut, (same,))
+        with plain.dup() as duplicate:
+            # A socket timeout applies to one read only; a server that sends a byte now and then would never reach it.
+            end = threading.Timer(seconds + BODY_SECONDS, _shut_down, (duplicate,))
             end.daemon = True
             end.start()
             try:
@@ -163,13 +168,13 @@ def _connected(server: Server, seconds: float) -> Iterator[http.client.HTTPConne
                 end.join()
 
 
-def _shut(same: socket.socket) -> None:
+def _shut_down(duplicate: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        same.shutdown(socket.SHUT_RDWR)
+        duplicate.shutdown(socket.SHUT_RDWR)
 
 
 def _tls() -> ssl.SSLContext:
-    """Return a context that talks to anybody: it is the app's certificate that is tried, not its worth."""
+    """Return a TLS context that accepts any server: the app is tested, not its certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -179,13 +184,13 @@ def _tls() -> ssl.SSLContext:
 
 
 def _body(response: http.client.HTTPResponse) -> bytes:
-    """Return the first MAX_BODY bytes, unpacked, of what comes within BODY_SECONDS."""
+    """Return the first MAX_BODY bytes, decompressed, of the body that arrives within BODY_SECONDS."""
     endless = response.getheader("Content-Type", "").lower().startswith(_ENDLESS)
     deadline = time.monotonic() + (STREAM_SECONDS if endless else BODY_SECONDS)
     packed = response.getheader("Content-Encoding", "").lower() in ("gzip", "x-gzip")
     unpack = zlib.decompressobj(wbits=31)
     body = bytearray()
-    # What has come until something breaks has been answered all the same.
+    # The bytes that arrived before an error count as the body.
     with contextlib.suppress(OSError, http.client.HTTPException, ValueError, zlib.error):
         while len(body) < MAX_BODY and time.monotonic() < deadline and (block := response.read1(1 << 16)):
             body += unpack.decompress(block, MAX_BODY) if packed else block
@@ -193,7 +198,7 @@ def _body(response: http.client.HTTPResponse) -> bytes:
 
 
 def _problem(error: Exception, seconds: float) -> str:
-    """Return why there is no answer, in words."""
+    """Return the reason why there is no response, as text."""
     match error:
         case TimeoutError():
             return f"no answer within {seconds:.0f} s"
@@ -205,40 +210,40 @@ def _problem(error: Exception, seconds: float) -> str:
             return (error.strerror or type(error).__name__).lower()
         case http.client.HTTPException():
             return "the answer is not HTTP"
-    return f"cannot be asked: {error}"
+    return f"the request failed: {error}"
 
 
-def _speaks_otherwise(error: Exception) -> bool:
-    """Tell whether what came back was another protocol, TLS aside."""
+def _is_other_protocol(error: Exception) -> bool:
+    """Tell whether the server answered in another protocol than HTTP or TLS."""
     if isinstance(error, http.client.RemoteDisconnected):
         return False
     if isinstance(error, http.client.BadStatusLine):
-        return not str(error.args[0]).startswith(_ALERT)
+        return not str(error.args[0]).startswith(_TLS_ALERT)
     return isinstance(error, http.client.LineTooLong | http.client.UnknownProtocol)
 
 
-def spoken(host: str, host_port: int, port: int) -> tuple[Server | None, str]:
-    """Return the port as a server of HTTP or HTTPS; or None, and why not."""
+def detect_http(host: str, host_port: int, port: int) -> tuple[Server | None, str]:
+    """Return the port as an HTTP or HTTPS server; or None, and the reason."""
     plain = Server(host, host_port, port)
     secure = Server(host, host_port, port, secure=True)
-    problem, tls = "", Answer(-1)
+    problem, tls = "", Response(-1)
     for pause in (PAUSE_SECONDS, 0.0):
-        answer = ask(plain, "GET", "/", SPEAK_SECONDS)
-        # 400 is what nginx and others answer to plain HTTP on a port for TLS.
-        if answer.status not in (-1, 400):
+        response = fetch(plain, "GET", "/", DETECT_SECONDS)
+        # nginx and others answer plain HTTP on a TLS port with 400.
+        if response.status not in (-1, 400):
             return plain, ""
-        if answer.foreign:
+        if response.is_other_protocol:
             return None, ""
-        # Who let a TLS hello wait the first time was up, and waited for something else.
+        # If the first TLS hello timed out, the server was up and waited for something else.
         if "no answer" not in tls.problem:
-            tls = ask(secure, "GET", "/", TLS_SECONDS)
+            tls = fetch(secure, "GET", "/", TLS_SECONDS)
         if tls.status != -1:
             return secure, ""
-        if answer.status == 400:
+        if response.status == 400:
             return plain, ""
-        problem = tls.problem if "alert" in tls.problem else answer.problem
-        if "no answer" in answer.problem:
+        problem = tls.problem if "alert" in tls.problem else response.problem
+        if "no answer" in response.problem:
             break
-        # It listens, but who accepts may not be up yet.
+        # It listens, but the backend may not be ready yet.
         time.sleep(pause)
     return None, problem

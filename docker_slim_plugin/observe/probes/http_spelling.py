@@ -1,4 +1,4 @@
-"""How a request to the app is spelled: [METHOD:][STATUS:][PORT]/PATH."""
+"""The notation of a request to the app: [METHOD:][STATUS:][PORT]/PATH."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _PROBE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class HttpProbe:
-    """One request that is asked for."""
+    """A request to send to the app."""
 
     method: str
     port: int | None
     """Container port; None means every port that speaks HTTP."""
     path: str
     status: int | None = None
-    """What the answer has to be; None: anything below 400."""
+    """The expected status; None: any below 400."""
     seconds: float = 0.0
-    """What the source took to answer; 0 where that is not known."""
+    """Seconds that the source took to answer; 0 if unknown."""
 
-    def is_answered_by(self, status: int) -> bool:
-        """Tell whether an answer of this status is the one that is wanted; -1 is no answer."""
+    def accepts(self, status: int) -> bool:
+        """Tell whether this status is an expected one; -1 means that there was no response."""
         return 0 < status < 400 if self.status is None else status == self.status
 
 
 def parse_http_probe(text: str) -> HttpProbe:
-    """Read "[METHOD:][STATUS:][PORT]/PATH", e.g. "/health", "8080/", "404:/none", "POST:401:8080/login"."""
+    """Parse "[METHOD:][STATUS:][PORT]/PATH", e.g. "/health", "8080/", "404:/none", "POST:401:8080/login"."""
     match = _PROBE.fullmatch(text)
     if match is None or int(match["port"] or 1) not in range(1, 65536):
         hint = f"--http {SPELLING}, e.g. POST:8080/api, or 404:/none where that is the right answer"

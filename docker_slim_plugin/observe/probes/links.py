@@ -1,8 +1,8 @@
-"""The links of a page or a style sheet, read in one pass whatever it holds.
+"""A link extractor for HTML and CSS that reads any input in one pass.
 
-Markup comes from the app, and may be made to stall who reads it. So nothing here looks back: a tag, a comment or a
-quoted value that does not end ends the document (HTML, "Tokenization": eof-in-tag), every pattern is possessive, and
-values, links and their number are bounded.
+The markup comes from the app, and may be made to stall its parser. Therefore the parser never backtracks: a tag, a
+comment or a quoted value without an end ends the document (HTML, "Tokenization": eof-in-tag), every pattern is
+possessive, and the length of values and the length and number of links are bounded.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 MAX_LINK = 2000
-"""Characters; longer ones are no links that anybody would ask for."""
+"""Maximum length of a link in characters; longer ones are ignored."""
 MAX_LINKS = 10_000
-"""Of one document, each counted once."""
+"""Maximum number of distinct links of one document."""
 MAX_SOURCES = 1 << 16
-"""Characters of a srcset."""
+"""Maximum length of a srcset in characters."""
 _NAME = re.compile(r"[A-Za-z][^\s/>]*+")
 _ATTRIBUTE = re.compile(r"[\s/]*+(?:(>)|([^\s/>][^\s/>=]*+))(?:\s*+(=)\s*+)?+")
 _BARE = re.compile(r"[^\s>]*+")
@@ -27,7 +27,7 @@ _RAW = {
     name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE)
     for name in ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
 }
-"""Elements whose content is text, and how that text ends."""
+"""Elements whose content is raw text, with the pattern that ends it."""
 _WANTED = frozenset({"href", "src", "poster", "data", "srcset", "http-equiv", "content"})
 _ASSETS = ("src", "poster", "data")
 _REFRESH = re.compile(r"url\s*+=\s*+['\"]?+([^'\"]++)", re.IGNORECASE)
@@ -36,18 +36,18 @@ _CSS = re.compile(r"url\(\s*+['\"]?+([^'\")]++)|@import\s++['\"]([^'\"]++)", re.
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """What a document links to, as it is written there."""
+    """The links of a document, as they are written there."""
 
     assets: tuple[str, ...] = ()
-    """What it needs: images, scripts, style sheets."""
+    """Links to resources: images, scripts, style sheets."""
     pages: tuple[str, ...] = ()
-    """Where it leads."""
+    """Links to other pages."""
     base: str = ""
-    """What its links are relative to; empty: to its own address."""
+    """The base URL of its links; empty for the document's own URL."""
 
 
 def links(kind: str, body: bytes) -> Links:
-    """Return the links of a body of this content type; none where it is neither HTML nor CSS."""
+    """Return the links of a body with this content type; none unless it is HTML or CSS."""
     if "html" in kind:
         return _of_html(body.decode("utf-8", "replace"))
     if "css" in kind:
@@ -81,12 +81,12 @@ def _of_html(text: str) -> Links:
 
 
 def _value(raw: str) -> str:
-    """Return an attribute's value; "" where it is too long for a link."""
+    """Return an attribute's value; "" if it is too long for a link."""
     return html.unescape(raw) if len(raw) <= MAX_LINK else ""
 
 
 def _sources(raw: str) -> list[str]:
-    """Return the links of a srcset, each of which may have a width or a density behind it."""
+    """Return the links of a srcset; each may be followed by a width or a density."""
     found: list[str] = []
     for one in raw.split(",") if len(raw) <= MAX_SOURCES else ():
         words = _value(one).split(maxsplit=1)
@@ -95,7 +95,7 @@ def _sources(raw: str) -> list[str]:
 
 
 def _tags(text: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield each start tag's name in lower case, and those of its attributes that are wanted, as they are written."""
+    """Yield the lower-case name of each start tag, and its relevant attributes as they are written."""
     at = text.find("<")
     while at >= 0:
         name = _NAME.match(text, at + 2 if (closing := text.startswith("/", at + 1)) else at + 1)
@@ -115,7 +115,7 @@ def _tags(text: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _markup(text: str, at: int) -> int:
-    """Return where what is no tag ends that begins at a "<": a comment, a declaration, a mere character; -1: never."""
+    """Return the end of a comment, a declaration or a literal character that begins with "<"; -1 if it has no end."""
     if text.startswith("<!--", at):
         # "<!-->" and "<!--->" are whole comments.
         if text.startswith((">", "->"), at + 4):
@@ -128,7 +128,7 @@ def _markup(text: str, at: int) -> int:
 
 
 def _attributes(text: str, at: int, given: dict[str, str]) -> tuple[int, bool]:
-    """Read attributes up to the tag's end into `given`; return where that is (-1: nowhere), and if it is "/>"."""
+    """Read the attributes of a tag into `given`; return the end of the tag (-1: none), and whether it ends in "/>"."""
     while match := _ATTRIBUTE.match(text, at):
         if match[1]:
             return match.end(1), text[match.end(1) - 2] == "/"

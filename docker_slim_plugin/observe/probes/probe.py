@@ -1,4 +1,4 @@
-"""What is done to a running app from outside, and what comes back."""
+"""The probes of a running app from outside, and their results."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from docker_slim_plugin.model.observation import ProbeResult
-from docker_slim_plugin.observe.probes.crawl import UNREADY_SECONDS, LinkReader, visit
-from docker_slim_plugin.observe.probes.http import spoken
+from docker_slim_plugin.observe.probes.crawl import UNREADY_SECONDS, LinkReader, crawl_server
+from docker_slim_plugin.observe.probes.http import detect_http
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe
 from docker_slim_plugin.observe.probes.links import links
-from docker_slim_plugin.observe.probes.readiness import Target, container_pids, is_secluded, listening
+from docker_slim_plugin.observe.probes.readiness import Target, container_pids, is_loopback_only, listening
 
 MAX_OUTPUT = 64 * 1024
 HEALTH_TRIES, HEALTH_PAUSE = 5, 0.3
 SKIPPED = "http-skip"
-"""Kind of a result that says what was not asked: a port, or links."""
+"""The kind of a result that tells what was not probed: a port, or links."""
 _PORT = re.compile(r"[0-9]{1,5}")
-_ASKED = re.compile(r"([A-Z]+) ([0-9]{1,5})(/.*)", re.DOTALL)
-"""A result's target: METHOD PORT/PATH."""
+_HTTP_TARGET = re.compile(r"([A-Z]+) ([0-9]{1,5})(/.*)", re.DOTALL)
+"""The target of a result: METHOD PORT/PATH."""
 Execute = Callable[[str | Sequence[str]], tuple[int, str]]
 """Runs a shell command line, or an argv, in the container; returns exit status and output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbePlan:
-    """What is done to a running app."""
+    """The probes to run."""
 
     http: tuple[HttpProbe, ...] = ()
     crawl: bool = True
     follow: bool = True
-    """Whether redirects are followed; where all that they lead to is asked itself, they need not be."""
+    """Whether redirects are followed; unnecessary if their targets are requested themselves."""
     exec_: tuple[str, ...] = ()
     host_exec: tuple[str, ...] = ()
     healthcheck: tuple[str, ...] | None = None
     links: LinkReader = links
-    """Reads the links of what a crawl meets."""
+    """Extracts the links from responses of a crawl."""
     foreign: frozenset[int] = frozenset()
-    """Ports that are known to speak something else."""
+    """Ports that are known to speak another protocol than HTTP."""
 
 
 def run_probes(target: Target, plan: ProbePlan, execute: Execute, deadline: float) -> tuple[ProbeResult, ...]:
-    """Do all that the plan says, in its order, and return what came back."""
+    """Run all probes of the plan in order, and return their results."""
     results = [*_http(target, plan, deadline)]
     for command in plan.exec_:
         status, output = execute(command)
@@ -63,38 +63,38 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
     if not plan.crawl and not plan.http:
         return
     open_ports = listening(container_pids(target.pid))
-    patience = time.monotonic() + UNREADY_SECONDS
-    reached: set[HttpProbe] = set()
+    wait_until = time.monotonic() + UNREADY_SECONDS
+    answered: set[HttpProbe] = set()
     for port, (host, host_port) in sorted(target.ports.items()):
-        asked = [request for request in plan.http if request.port in (None, port)]
-        if port not in open_ports or port in plan.foreign or not (plan.crawl or asked):
+        requested = [request for request in plan.http if request.port in (None, port)]
+        if port not in open_ports or port in plan.foreign or not (plan.crawl or requested):
             continue
-        server, problem = spoken(host, host_port, port)
+        server, problem = detect_http(host, host_port, port)
         if server is None:
-            why = _mute(target, port, problem)
-            yield _skipped(str(port), f"port {port} {why}: not probed")
-            yield from (_unanswered(request, port, why) for request in asked if request.port == port)
+            reason = _silence_reason(target, port, problem)
+            yield _skipped(str(port), f"port {port} {reason}: not probed")
+            yield from (_unanswered(request, port, reason) for request in requested if request.port == port)
             continue
-        results, left = visit(
-            server, asked, deadline, crawl=plan.crawl, follow=plan.follow, patience=patience, read=plan.links
+        results, skipped = crawl_server(
+            server, requested, deadline, crawl=plan.crawl, follow=plan.follow, wait_until=wait_until, read=plan.links
         )
-        reached.update(asked)
+        answered.update(requested)
         yield from results
-        if left:
-            detail = f"port {port}: {len(results)} pages were asked, {left} or more links were not followed"
+        if skipped:
+            detail = f"port {port}: {len(results)} pages were requested, {skipped} or more links were not followed"
             yield _skipped(f"{port}/...", f"{detail}: --http, --keep or --keep-all-of for those that matter")
     for port in sorted(open_ports.intersection(target.exposed) - set(target.ports)):
         yield _skipped(str(port), f"port {port} cannot be reached from the host: not probed")
     for request in plan.http:
-        if request.port is None and request not in reached:
-            yield _unanswered(request, None, "nothing that speaks HTTP listens")
+        if request.port is None and request not in answered:
+            yield _unanswered(request, None, "no HTTP server listens")
         elif request.port is not None and request.port not in open_ports.intersection(target.ports):
             yield _unanswered(request, request.port, f"nothing listens on {request.port}")
 
 
-def _mute(target: Target, port: int, problem: str) -> str:
-    """Return why a port is not asked anything."""
-    if problem and is_secluded(target.pid, port):
+def _silence_reason(target: Target, port: int, problem: str) -> str:
+    """Return the reason why a port is not probed."""
+    if problem and is_loopback_only(target.pid, port):
         return "listens on the container's loopback address alone"
     return f"does not speak HTTP ({problem})" if problem else "does not speak HTTP"
 
@@ -108,26 +108,30 @@ def _unanswered(request: HttpProbe, port: int | None, detail: str) -> ProbeResul
     return ProbeResult(kind="http", target=name, ok=False, status=-1, detail=detail)
 
 
-def answered(results: Iterable[ProbeResult], *, ended: bool) -> tuple[tuple[HttpProbe, ...], frozenset[int]]:
-    """Return the HTTP requests that were answered, in their order, and the ports that speak something else.
+def replayable_requests(results: Iterable[ProbeResult], *, ended: bool) -> tuple[tuple[HttpProbe, ...], frozenset[int]]:
+    """Return the HTTP requests that were answered, in their order, and the ports that speak another protocol.
 
-    That is what is asked when the app is tried again: a crawl has limits of time, and may find other links. Where the
-    app has `ended`, the first request that was not answered may be what ended it.
+    These are the requests to repeat with another image: a crawl has limits of time, and may find other links there. If
+    the app has `ended`, the first request without a response may have ended it, and is included.
     """
     requests, foreign = [], set()
     for result in results:
-        deadly = ended and result.kind == "http" and result.status == -1
-        ended = ended and not deadly
+        ended_app = ended and result.kind == "http" and result.status == -1
+        ended = ended and not ended_app
         if result.kind == SKIPPED and _PORT.fullmatch(result.target):
             foreign.add(int(result.target))
-        elif result.kind == "http" and (deadly or result.status != -1) and (match := _ASKED.fullmatch(result.target)):
-            status = None if deadly else result.status
+        elif (
+            result.kind == "http"
+            and (ended_app or result.status != -1)
+            and (match := _HTTP_TARGET.fullmatch(result.target))
+        ):
+            status = None if ended_app else result.status
             requests.append(HttpProbe(match[1], int(match[2]), match[3], status, result.seconds))
     return tuple(requests), frozenset(foreign)
 
 
 def host_exec(command: str, target: Target, deadline: float) -> ProbeResult:
-    """Run a shell command on the host; it is told of the container by its environment, and ends at the deadline."""
+    """Run a shell command on the host until the deadline; environment variables tell it about the container."""
     environment = {
         **os.environ,
         "DOCKER_SLIM_CONTAINER": target.container,
@@ -147,7 +151,7 @@ def host_exec(command: str, target: Target, deadline: float) -> ProbeResult:
         except subprocess.TimeoutExpired:
             output = b"it did not end in time"
         finally:
-            # Its whole session, on an interrupt too: what it started must not outlive the run.
+            # Kill the whole session, on an interrupt too: processes of the command must not outlive the run.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -157,7 +161,7 @@ def host_exec(command: str, target: Target, deadline: float) -> ProbeResult:
 
 def _command(kind: str, command: str, status: int, output: str) -> ProbeResult:
     return ProbeResult(
-        kind=kind, target=command, ok=status == 0, status=status, output=output, detail=_failure(status, output)
+        kind=kind, target=command, ok=status == 0, status=status, output=output, detail=_failure_detail(status, output)
     )
 
 
@@ -169,10 +173,10 @@ def _healthcheck(argv: tuple[str, ...], execute: Execute) -> ProbeResult:
         time.sleep(HEALTH_PAUSE)
         status, output = execute(argv)
     return ProbeResult(
-        kind="healthcheck", target=" ".join(argv), ok=status == 0, status=status, detail=_failure(status, output)
+        kind="healthcheck", target=" ".join(argv), ok=status == 0, status=status, detail=_failure_detail(status, output)
     )
 
 
-def _failure(status: int, output: str) -> str:
+def _failure_detail(status: int, output: str) -> str:
     last = output.strip().splitlines()[-1:]
     return "" if status == 0 else f"exit status {status}" + (f": {last[0][:300]}" if last else "")

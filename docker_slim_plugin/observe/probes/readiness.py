@@ -1,4 +1,4 @@
-"""Whether the app has come up: who listens, who works, who has come to rest."""
+"""Detection that the app is ready: which ports it listens on, whether it uses the CPU, and when it becomes quiet."""
 
 from __future__ import annotations
 
@@ -12,44 +12,46 @@ from dataclasses import dataclass
 import psutil
 
 READY_QUIET, SOME_QUIET, NO_PORT_QUIET, SILENT_QUIET, BUSY_QUIET = 0.15, 1.5, 0.5, 30.0, 120.0
-"""Seconds without a new file: when all ports listen, when some do, when none is expected; when none of them does and
-the app is idle, and when it works.
+"""Seconds without a new file: when all ports listen, when some do, when none is expected; when none of the expected
+ports listens and the app is idle, and when it is busy.
 """
 BUSY_SHARE, BUSY_SECONDS, IDLE_SECONDS = 0.05, 2.0, 10.0
-"""Who uses more of a processor than that share, in so many seconds, is busy; who has not been for so long, is idle."""
+"""An app that uses more than this share of a CPU in this many seconds is busy; without being busy for so long, it is
+idle.
+"""
 _TCP_LISTEN = "0A"
 _LOOPBACK = re.compile(r"[0-9A-F]{6}7F|0{24}01000000|0{16}FFFF0000[0-9A-F]{6}7F")
-"""127.0.0.0/8, ::1 and ::ffff:127.0.0.0/104, as the kernel writes them on machines that are little-endian."""
+"""127.0.0.0/8, ::1 and ::ffff:127.0.0.0/104, as little-endian kernels write them."""
 _TICK, _SLOW_TICK = 0.02, 0.2
-"""Seconds between two looks at the app: who is up soon is seen soon, who takes long is not looked at as often."""
+"""Minimum and maximum seconds between two checks of the app; the longer it takes, the fewer checks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A running container, as probes see it."""
+    """A running container, as the probes see it."""
 
     container: str
     image: str
     pid: int
-    """Of its init, on the host."""
+    """Pid of its init on the host."""
     ports: Mapping[int, tuple[str, int]]
-    """Container TCP port -> (address, port) where the host reaches it."""
+    """Container TCP port -> (address, port) on the host."""
     exposed: tuple[int, ...]
     """Container ports that are expected to listen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether the app has come up."""
+    """Whether the app is ready."""
 
     ready: bool
     ports: frozenset[int]
-    """Expected ports that listen."""
+    """The expected ports that listen."""
     why: str = ""
 
 
 def container_pids(init: int) -> list[int]:
-    """Return the host pids of the container's init and of all below it."""
+    """Return the host pids of the container's init and of its descendants."""
     try:
         first = psutil.Process(init)
         return [init, *(process.pid for process in first.children(recursive=True))]
@@ -60,7 +62,7 @@ def container_pids(init: int) -> list[int]:
 def listening(pids: Iterable[int]) -> frozenset[int]:
     """Return the TCP ports that these processes listen on, in their own network namespace.
 
-    Read from /proc/PID/net (proc_pid_net(5)): psutil's net_connections knows the host's namespace only.
+    Read from /proc/PID/net (proc_pid_net(5)): psutil's net_connections reads the host's namespace only.
     """
     ports: set[int] = set()
     sockets: dict[str, int] | None = None
@@ -76,8 +78,8 @@ def listening(pids: Iterable[int]) -> frozenset[int]:
     return frozenset(ports)
 
 
-def is_secluded(pid: int, port: int) -> bool:
-    """Tell whether the port is listened on in the network namespace of `pid`, and on loopback addresses only."""
+def is_loopback_only(pid: int, port: int) -> bool:
+    """Tell whether the port is open in the network namespace of `pid`, and on loopback addresses only."""
     with contextlib.suppress(OSError):
         hosts = {host for host, listened, _ in _listeners(pid) if listened == port}
         return bool(hosts) and all(map(_LOOPBACK.fullmatch, hosts))
@@ -87,7 +89,7 @@ def is_secluded(pid: int, port: int) -> bool:
 def _listeners(pid: int) -> list[tuple[str, int, str]]:
     """Return (address, port, "socket:[INODE]") of the listening TCP sockets in a process's network namespace.
 
-    The address is as proc_pid_net(5) has it.
+    The address is in the format of proc_pid_net(5).
     """
     found = []
     for name in ("tcp", "tcp6"):
@@ -100,26 +102,26 @@ def _listeners(pid: int) -> list[tuple[str, int, str]]:
     return found
 
 
-class _Idle:
-    """How long an app has used hardly any processor time."""
+class _IdleTimer:
+    """Measures for how long an app has used hardly any CPU time."""
 
     def __init__(self, init: int) -> None:
         self._init = init
-        self._looked = self._busy = time.monotonic()
-        self._used = processor_seconds(init)
+        self._checked_at = self._busy_at = time.monotonic()
+        self._used_seconds = processor_seconds(init)
 
     def seconds(self) -> float:
         now = time.monotonic()
-        if now - self._looked >= BUSY_SECONDS:
+        if now - self._checked_at >= BUSY_SECONDS:
             used = processor_seconds(self._init)
-            if used - self._used > BUSY_SHARE * (now - self._looked):
-                self._busy = now
-            self._looked, self._used = now, used
-        return now - self._busy
+            if used - self._used_seconds > BUSY_SHARE * (now - self._checked_at):
+                self._busy_at = now
+            self._checked_at, self._used_seconds = now, used
+        return now - self._busy_at
 
 
 def processor_seconds(init: int) -> float:
-    """Return the processor time that the container's processes have used."""
+    """Return the CPU time in seconds that the container's processes have used."""
     total = 0.0
     for pid in container_pids(init):
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
@@ -130,21 +132,21 @@ def processor_seconds(init: int) -> float:
 
 def wait_ready(
     target: Target,
-    alive: Callable[[], bool],
+    is_running: Callable[[], bool],
     last_new: Callable[[], float],
     deadline: float,
     known: float | None = None,
 ) -> Readiness:
-    """Wait until the app listens where it is expected to and has been quiet; not ready when it ends or time is up.
+    """Wait until the app listens on its expected ports and has been quiet; not ready when it ends or the time is up.
 
-    `last_new` tells when something new was last seen of it, or when it was started where nothing is seen. `known` is
-    what it took the source, where the app is tried again and nothing is seen: then there are the ports to go by alone.
+    `last_new` returns the time of the last new access, or of the start if nothing is observed. `known` is the number of
+    seconds that the source took, when the app is run again without observation: then only the ports are considered.
     """
     expected = frozenset(target.exposed)
-    begun = time.monotonic()
-    idle = _Idle(target.pid)
+    started = time.monotonic()
+    idle = _IdleTimer(target.pid)
     ports: frozenset[int] = frozenset()
-    while alive():
+    while is_running():
         if expected - ports:
             ports = listening(container_pids(target.pid)) & expected
         quiet = time.monotonic() - last_new()
@@ -154,8 +156,8 @@ def wait_ready(
             return Readiness(True, ports)
         if time.monotonic() > deadline:
             missing = ", ".join(str(port) for port in sorted(expected - ports))
-            return Readiness(False, ports, f"nothing listens on port {missing}" if missing else "it never came to rest")
-        time.sleep(min(max(_TICK, (time.monotonic() - begun) / 50), _SLOW_TICK))
+            return Readiness(False, ports, f"nothing listens on port {missing}" if missing else "it never became idle")
+        time.sleep(min(max(_TICK, (time.monotonic() - started) / 50), _SLOW_TICK))
     return Readiness(False, ports, "the app has ended")
 
 

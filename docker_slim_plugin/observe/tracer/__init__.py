@@ -1,1 +1,1 @@
-"""The tracer: a process of its own that follows the app by ptrace(2). `client.py` is our side of it."""
+"""The tracer: a separate process that traces the app with ptrace(2). `client.py` starts it and talks to it."""

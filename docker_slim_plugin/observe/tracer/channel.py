@@ -1,4 +1,4 @@
-"""The tracer's two pipes: commands come in on standard input, messages go out on standard output, both JSON lines."""
+"""The tracer's pipes: commands arrive on standard input, messages go to standard output, both as JSON lines."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import json
 import os
 from typing import Any
 
-MANY = 500
-"""Messages that are held back at most, so as to be written together."""
+MAX_BUFFERED = 500
+"""Maximum number of messages to buffer before they are written."""
 
 
 class Channel:
-    """Both directions; `closed` when the other end is."""
+    """Both pipes of the tracer; `closed` is true when the other end has closed standard input."""
 
     def __init__(self) -> None:
         self.closed = False
         self._out: list[str] = []
         self._pending = b""
 
-    def say(self, *message: Any) -> None:
-        """Have a message written, soon."""
+    def send(self, *message: Any) -> None:
+        """Add a message to the buffer; write the buffer when it is full."""
         self._out.append(json.dumps(message))
-        if len(self._out) > MANY:
+        if len(self._out) > MAX_BUFFERED:
             self.flush()
 
     def flush(self) -> None:
-        """Write what has been said."""
+        """Write the buffered messages."""
         if self._out:
             data = ("\n".join(self._out) + "\n").encode()
             self._out.clear()
@@ -33,7 +33,7 @@ class Channel:
                 data = data[os.write(1, data) :]
 
     def commands(self) -> list[list[Any]]:
-        """Return the commands that have arrived; at their end nobody listens any more, and the channel is closed."""
+        """Return the commands that have arrived; set `closed` at the end of standard input."""
         while True:
             try:
                 data = os.read(0, 65536)

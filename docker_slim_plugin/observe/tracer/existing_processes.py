@@ -1,4 +1,4 @@
-"""Processes that ran before we came: their threads, and the files that they hold already. See proc(5)."""
+"""Processes that started before the tracer: their threads, and the files that they have open already. See proc(5)."""
 
 from __future__ import annotations
 
@@ -16,41 +16,44 @@ from ptrace.binding.func import PTRACE_DETACH, ptrace
 from docker_slim_plugin.model.observation import AccessKind
 from docker_slim_plugin.observe.tracer.paths import DELETED
 from docker_slim_plugin.observe.tracer.ptrace_stops import (
-    FORKS,
-    OUTSIDE_OPTIONS,
+    FORK_EVENTS,
     PTRACE_INTERRUPT,
     PTRACE_SEIZE,
+    SEIZE_OPTIONS,
     SYSCALL_STOP,
     event_message,
 )
 
-_NAP_SECONDS = 0.0002
+_POLL_SECONDS = 0.0002
 _MAPPING = re.compile(rb"[0-9a-f]+-[0-9a-f]+ \S+ [0-9a-f]+ \S+ ([0-9]+) +(/.*)")
 """A line of /proc/PID/maps: addresses, permissions, offset, device, inode, path."""
 
 
 def seize(tid: int) -> None:
-    """Begin to follow a thread that runs; its first stop comes soon. PtraceError when it may not be."""
-    ptrace(PTRACE_SEIZE, tid, 0, OUTSIDE_OPTIONS)
+    """Seize and interrupt a running thread, so that it stops soon; PtraceError when it may not be traced."""
+    ptrace(PTRACE_SEIZE, tid, 0, SEIZE_OPTIONS)
     interrupt(tid)
 
 
 def interrupt(tid: int) -> None:
-    """Have a thread that is followed stop soon, if it still lives."""
+    """Send PTRACE_INTERRUPT to a traced thread, if it still exists."""
     with contextlib.suppress(PtraceError):
         ptrace(PTRACE_INTERRUPT, tid)
 
 
-def threads(pid: int) -> list[int]:
-    """Return the threads of `pid`; none when it has ended."""
+def thread_ids(pid: int) -> list[int]:
+    """Return the thread ids of `pid`; empty when it has ended."""
     try:
         return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
     except OSError:
         return []
 
 
-def needs_no_seizing(tid: int) -> bool:
-    """Tell whether PTRACE_SEIZE failed because `tid` is ours already, or has ended (a zombie gives EPERM)."""
+def is_traced_or_ended(tid: int) -> bool:
+    """Tell whether PTRACE_SEIZE failed because this process traces `tid` already, or `tid` has ended.
+
+    PTRACE_SEIZE of a zombie fails with EPERM.
+    """
     try:
         with open(f"/proc/{tid}/status", encoding="utf-8", errors="replace", newline="\n") as file:
             lines = dict(line.split(":", 1) for line in file)
@@ -59,32 +62,33 @@ def needs_no_seizing(tid: int) -> bool:
         return True
 
 
-def holdings(pid: int) -> Iterator[tuple[AccessKind, bytes]]:
-    """Yield the files that `pid` has: its program, what it has mapped, open or stands in, as the kernel names them."""
+def existing_files(pid: int) -> Iterator[tuple[AccessKind, bytes]]:
+    """Yield the files that `pid` uses, by their kernel names: its executable, cwd, mapped files and open files."""
     with contextlib.suppress(OSError):
-        yield AccessKind.EXEC, _link(f"/proc/{pid}/exe")
+        yield AccessKind.EXEC, _readlink(f"/proc/{pid}/exe")
     with contextlib.suppress(OSError):
-        yield AccessKind.CHDIR, _link(f"/proc/{pid}/cwd")
+        yield AccessKind.CHDIR, _readlink(f"/proc/{pid}/cwd")
     with contextlib.suppress(OSError), open(f"/proc/{pid}/maps", "rb") as file:
         for path in sorted({match[2] for line in file if (match := _MAPPING.match(line)) and match[1] != b"0"}):
-            # proc_pid_maps(5): a newline is written as an octal escape, and nothing else is.
+            # proc_pid_maps(5): only a newline is written as an octal escape.
             yield AccessKind.OPEN, path.replace(rb"\012", b"\n").removesuffix(DELETED)
     with contextlib.suppress(OSError):
         for name in os.listdir(f"/proc/{pid}/fd"):
             with contextlib.suppress(OSError):
-                path = _link(f"/proc/{pid}/fd/{name}")
+                path = _readlink(f"/proc/{pid}/fd/{name}")
                 if path.startswith(b"/"):
                     yield AccessKind.OPEN, path
 
 
-def _link(name: str) -> bytes:
+def _readlink(name: str) -> bytes:
     return os.readlink(os.fsencode(name)).removesuffix(DELETED)
 
 
-def let_go(tids: set[int], seconds: float) -> None:
-    """Detach from all of `tids` as if they had never been followed: who is stopped stays so, no signal is lost.
+def detach_all(tids: set[int], seconds: float) -> None:
+    """Detach from all of `tids`: a stopped thread stays stopped, and pending signals are delivered.
 
-    Whoever does not stop in time (in vfork(2), say) is let go by the kernel when we end.
+    A thread that does not stop within `seconds` (in vfork(2), for example) is detached by the kernel when the tracer
+    exits.
     """
     for tid in tids:
         interrupt(tid)
@@ -95,16 +99,16 @@ def let_go(tids: set[int], seconds: float) -> None:
         except ChildProcessError:
             break
         if not tid:
-            time.sleep(_NAP_SECONDS)
+            time.sleep(_POLL_SECONDS)
         elif os.WIFSTOPPED(status):
             with contextlib.suppress(PtraceError):
-                if status >> 16 in FORKS:
+                if status >> 16 in FORK_EVENTS:
                     tids.add(event_message(tid))
-                # What is no event and no system call is a signal on its way.
+                # A stop that is neither an event nor a system call is a signal-delivery-stop: pass the signal on.
                 ptrace(PTRACE_DETACH, tid, 0, os.WSTOPSIG(status) if status >> 8 < SYSCALL_STOP else 0)
         tids.discard(tid)
 
 
 def has_ended(error: PtraceError) -> bool:
-    """Tell whether a request failed because the thread is no more, or not stopped (any more)."""
+    """Tell whether a ptrace request failed because the thread has ended, or is not in a stop."""
     return bool(error.errno == errno.ESRCH)

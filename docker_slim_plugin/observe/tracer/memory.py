@@ -1,4 +1,4 @@
-"""A tracee's memory. It is hostile: it may change under every read, end anywhere, or hold no string at all."""
+"""Access to a tracee's memory. The content is hostile: it may change between reads, end anywhere, or hold no string."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ctypes import addressof, create_string_buffer
 
 PATH_MAX, PAGE = 4096, 4096
 _SHORT = 256
-"""Bytes read of a string at first; most paths are shorter."""
+"""Number of bytes of a string to read first; most paths are shorter."""
 
 _process_vm_readv = ctypes.CDLL(None, use_errno=True).process_vm_readv
 _process_vm_readv.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 5)
@@ -21,7 +21,7 @@ _remote_at = _local_at + 16
 
 
 def peek(pid: int, address: int, size: int) -> bytes:
-    """Return up to `size` (at most PATH_MAX) bytes at `address`. See process_vm_readv(2): no descriptor to keep."""
+    """Return up to `size` (at most PATH_MAX) bytes at `address`. Uses process_vm_readv(2): no descriptor is needed."""
     _pack_iovecs(_iovecs, 0, _block_at, size, address, size)
     got = _process_vm_readv(pid, _local_at, 1, _remote_at, 1, 0)
     if got < 0:
@@ -29,10 +29,10 @@ def peek(pid: int, address: int, size: int) -> bytes:
     return ctypes.string_at(_block_at, got)
 
 
-def string(pid: int, address: int) -> bytes:
-    """Return the NUL-terminated string at `address`; b"" when it is longer than PATH_MAX, as the kernel refuses it too.
+def read_string(pid: int, address: int) -> bytes:
+    """Return the NUL-terminated string at `address`; b"" when it is longer than PATH_MAX, which the kernel refuses too.
 
-    Never reads over the end of a page unless the string does: what lies behind may not be mapped.
+    Never reads beyond the end of a page unless the string continues there: the next page may not be mapped.
     """
     data = b""
     while len(data) < PATH_MAX:

@@ -1,4 +1,4 @@
-"""What the tracees' stops show: who names which paths; each said once, to whoever reads the channel."""
+"""The recorder of path accesses: reads them from ptrace stops, and sends each distinct one once over the channel."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ptrace.binding import func as binding
 
 from docker_slim_plugin.kernel.syscalls import argv0
 from docker_slim_plugin.model.observation import AccessKind
-from docker_slim_plugin.observe.mount_names import Mounts, lookup
+from docker_slim_plugin.observe.mount_names import MountNamespaces, lookup
 from docker_slim_plugin.observe.tracer.channel import Channel
-from docker_slim_plugin.observe.tracer.existing_processes import holdings
-from docker_slim_plugin.observe.tracer.paths import absolute, argument, executed_as
-from docker_slim_plugin.observe.tracer.privilege_gain import Rights
+from docker_slim_plugin.observe.tracer.existing_processes import existing_files
+from docker_slim_plugin.observe.tracer.paths import absolute_path, exec_filename, path_argument
+from docker_slim_plugin.observe.tracer.privilege_gain import PrivilegeGain
 from docker_slim_plugin.observe.tracer.ptrace_stops import (
     ARCH,
     ARGUMENTS,
@@ -39,199 +39,213 @@ from docker_slim_plugin.observe.tracer.syscall_table import (
 )
 
 MAX_SEEN = 200_000
-"""Distinct accesses remembered, so as to say each once; then forgotten, and said again: memory stays bounded."""
+"""Number of distinct accesses to remember, so that each is sent once. Then the set is cleared to bound memory, and
+accesses may be sent again.
+"""
 
 
 @dataclass(slots=True)
-class Speaker:
-    """A process between two execs, as the messages name it."""
+class TracedProcess:
+    """A traced process between two execs, as the messages identify it."""
 
     argv0: str
     number: int = 0
-    """0 until it has had something new to say."""
+    """Number in the messages; 0 until the first message about the process."""
 
 
-class Witness:
-    """Keeps who is who, and what has been said of them."""
+class PathRecorder:
+    """Records the paths that traced processes name, and sends them with the process that named them."""
 
     def __init__(self, channel: Channel, machine: str) -> None:
         self._channel = channel
         self._rows = numbers(machine) | {SOCKETCALL: CONNECT}
-        self._rights = Rights()
-        self._process: dict[int, Speaker] = {}
+        self._privilege_gain = PrivilegeGain()
+        self._processes: dict[int, TracedProcess] = {}
         self._count = 0
         self._seen: set[tuple[object, str, bytes]] = set()
-        self._found: list[tuple[Speaker, int, bytes, str]] = []
-        """What the current stop shows: who, row, path, root."""
-        self._rooted = False
-        """Whether any process may have another root than the container's."""
-        self._mounts: Mounts | None = None
-        self._mounted = False
+        self._pending: list[tuple[TracedProcess, int, bytes, str]] = []
+        """Accesses of the current stop that have not been sent: process, row, path, root."""
+        self._may_be_chrooted = False
+        """Whether any process may have a root other than the container's."""
+        self._mounts: MountNamespaces | None = None
+        self._may_have_mounts = False
         """Whether any process may see the image's files by other names."""
-        self.events = self.lost = self.told = 0
+        self.events = self.lost = self.sent_events = 0
 
-    # -- what a stop shows ------------------------------------------------------------------------------------------
+    # -- while the tracee is stopped --------------------------------------------------------------------------------
 
-    def enters(self, pid: int) -> AccessKind | None:
-        """Note the paths of the system call that `pid` is about to make; return what it does, if it names files."""
+    def record_syscall_enter(self, pid: int) -> AccessKind | None:
+        """Record the paths of the system call that `pid` is about to make; return its kind, None if it has no path."""
         fields = syscall_info(pid)
         if fields[OP] == PTRACE_SYSCALL_INFO_EXIT:
             return None
-        # By number, and not by what the filter says of it: an app may have a filter of its own.
+        # The row is found by number and not by the filter's return data: the app may have a filter of its own.
         row = self._rows.get((fields[ARCH], fields[NR] & ~X32_BIT))
         if row is None:
             return None
         self.events += 1
         call = SYSCALLS[row]
-        for place in call.paths:
-            address = fields[ARGUMENTS + place.position]
+        for path_position in call.paths:
+            address = fields[ARGUMENTS + path_position.position]
             try:
-                raw = argument(pid, call.kind, address, fields) if address else b""
+                path = path_argument(pid, call.kind, address, fields) if address else b""
             except OSError as error:
-                # EFAULT: the call fails with it as well. ESRCH: killed meanwhile.
+                # EFAULT: the system call fails with it as well. ESRCH: the tracee was killed meanwhile.
                 self.lost += error.errno not in (errno.EFAULT, errno.ESRCH)
                 continue
-            if raw:
-                self._names(pid, row, raw, None if place.directory is None else fields[ARGUMENTS + place.directory])
+            if path:
+                self._record_path(
+                    pid,
+                    row,
+                    path,
+                    None if path_position.directory is None else fields[ARGUMENTS + path_position.directory],
+                )
         if not call.paths or call.name in ROOT_CALLS or call.name in MOUNT_CALLS:
-            self._special(pid, call.name, fields)
+            self._record_special(pid, call.name, fields)
         return call.kind
 
-    def _names(self, pid: int, row: int, raw: bytes, directory: int | None) -> None:
-        """Find out what `pid` names by `raw`, relative to `directory` (a descriptor, or None for its cwd)."""
+    def _record_path(self, pid: int, row: int, path: bytes, directory: int | None) -> None:
+        """Record `path` as `pid` names it, relative to `directory` (a descriptor, or None for its cwd)."""
         root = "/"
-        if self._rooted or not raw.startswith(b"/"):
+        if self._may_be_chrooted or not path.startswith(b"/"):
             try:
-                raw, root = absolute(pid, raw, directory, rooted=self._rooted)
+                path, root = absolute_path(pid, path, directory, chrooted=self._may_be_chrooted)
             except OSError:
-                # A descriptor that is not open: the call fails with EBADF, and names nothing.
+                # The descriptor is not open: the call fails with EBADF, and names no file.
                 return
-        speaker = self._speaker(pid)
-        if not (self._mounted and self._mounts and self._names_elsewhere(speaker, pid, self._mounts, (row, raw, root))):
-            self._found.append((speaker, row, raw, root))
+        process = self._process_of(pid)
+        if not (
+            self._may_have_mounts
+            and self._mounts
+            and self._record_by_image_name(process, pid, self._mounts, (row, path, root))
+        ):
+            self._pending.append((process, row, path, root))
 
-    def _names_elsewhere(self, speaker: Speaker, pid: int, mounts: Mounts, named: tuple[int, bytes, str]) -> bool:
-        """Find out what the image calls that which `pid` names, where its mounts show the image's files elsewhere.
+    def _record_by_image_name(
+        self, process: TracedProcess, pid: int, mounts: MountNamespaces, named: tuple[int, bytes, str]
+    ) -> bool:
+        """Record `named` by its name in the image, where mounts of `pid` show files of the image at other paths.
 
-        Return whether that is known.
+        Return whether the name in the image is known.
         """
         try:
-            seen = mounts.names(pid)
+            view = mounts.view(pid)
         except OSError:
-            # Killed while it was stopped.
+            # The tracee was killed while it was stopped.
             return False
-        if not seen.differ:
+        if not view.has_other_names:
             return False
-        row, raw, root = named
-        if not self._is_new(((seen, row, root), speaker.argv0, raw)):
+        row, path, root = named
+        if not self._is_new(((view, row, root), process.argv0, path)):
             return True
-        found = list(lookup(pid, os.fsdecode(raw), root, seen))
-        top = seen.in_image(root) or "/"
-        self._found += [(speaker, READLINK if is_link else row, os.fsencode(path), top) for path, is_link in found]
+        found = list(lookup(pid, os.fsdecode(path), root, view))
+        top = view.image_path(root) or "/"
+        self._pending += [(process, READLINK if is_link else row, os.fsencode(path), top) for path, is_link in found]
         return bool(found) and not found[-1][1]
 
-    def _special(self, pid: int, name: str, fields: tuple[int, ...]) -> None:
+    def _record_special(self, pid: int, name: str, fields: tuple[int, ...]) -> None:
         if name in ROOT_CALLS:
-            self._rooted = True
+            self._may_be_chrooted = True
         if name in MOUNT_CALLS:
-            self._mounted = True
+            self._may_have_mounts = True
         if name == "ptrace" and fields[ARGUMENTS] in (0, binding.PTRACE_ATTACH, PTRACE_SEIZE):  # 0 is PTRACE_TRACEME
-            self._channel.say("ptrace", self._number(pid, self._speaker(pid)))
+            self._channel.send("ptrace", self._process_number(pid, self._process_of(pid)))
 
-    def arrives(self, pid: int) -> None:
-        """Note which program a process from outside runs, by the name that it was asked for with."""
+    def record_exec_filename(self, pid: int) -> None:
+        """Record the program that a process from outside executes, by the path that was given to execve(2)."""
         with contextlib.suppress(OSError):
-            raw = executed_as(pid, syscall_info(pid)[ARCH])
-            if raw:
-                self._names(pid, EXECVE, raw, None)
+            path = exec_filename(pid, syscall_info(pid)[ARCH])
+            if path:
+                self._record_path(pid, EXECVE, path, None)
 
-    # -- what is done while the tracee runs on ------------------------------------------------------------------------
+    # -- while the tracee runs --------------------------------------------------------------------------------------
 
-    def tell(self, pid: int) -> None:
-        """Say what the last stop has shown, if it is new."""
-        for speaker, row, raw, root in self._found:
-            if self._is_new((row, speaker.argv0, raw)):
-                self._channel.say("access", self._number(pid, speaker), row, os.fsdecode(raw), root)
-        self._found.clear()
+    def send_accesses(self, pid: int) -> None:
+        """Send the new accesses of the last stop."""
+        for process, row, path, root in self._pending:
+            if self._is_new((row, process.argv0, path)):
+                self._channel.send("access", self._process_number(pid, process), row, os.fsdecode(path), root)
+        self._pending.clear()
 
-    def executed(self, pid: int, *, filtered: bool) -> None:
-        """Note which program `pid` runs now, and whether no_new_privs, if `filtered`, took rights from it.
+    def record_exec(self, pid: int, *, filtered: bool) -> None:
+        """Record that `pid` executes a program; send a message when no_new_privs kept it from gaining privileges.
 
-        Its next exec waits for us, so the program is still the one that the stop told of.
+        `filtered` tells whether no_new_privs is set. The next exec stops `pid` again, so /proc still describes the
+        program of this stop.
         """
-        speaker = self._speaker(pid)
+        process = self._process_of(pid)
         if not filtered:
             return
         try:
-            gained = self._rights.gained(pid)
+            would_gain = self._privilege_gain.would_gain(pid)
         except OSError:
-            # It ended at once, and nobody can tell any more.
+            # The process ended at once, so this cannot be determined any more.
             self.lost += 1
             return
-        if gained:
-            self._channel.say("rights", self._number(pid, speaker), os.readlink(f"/proc/{pid}/exe"))
+        if would_gain:
+            self._channel.send("privilege-gain", self._process_number(pid, process), os.readlink(f"/proc/{pid}/exe"))
 
-    def has(self, pid: int) -> None:
-        """Say which files a process has that ran before it was followed."""
-        speaker = self._speaker(pid)
-        for kind, path in self._held(pid):
-            if self._is_new((kind, speaker.argv0, path)):
-                self._channel.say("has", self._number(pid, speaker), kind, os.fsdecode(path))
+    def record_existing_files(self, pid: int) -> None:
+        """Send the files that a process had open before it was traced."""
+        process = self._process_of(pid)
+        for kind, path in self._existing_files(pid):
+            if self._is_new((kind, process.argv0, path)):
+                self._channel.send("existing", self._process_number(pid, process), kind, os.fsdecode(path))
 
-    def _held(self, pid: int) -> Iterator[tuple[AccessKind, bytes]]:
-        """Yield what `holdings` does, by the image's names."""
-        held = list(holdings(pid))
+    def _existing_files(self, pid: int) -> Iterator[tuple[AccessKind, bytes]]:
+        """Yield the result of `existing_files` by names in the image."""
+        files = list(existing_files(pid))
         with contextlib.suppress(OSError):
-            seen = self._mounts.names(pid) if self._mounts else None
-            if seen and seen.differ:
-                held = [(kind, os.fsencode(seen.in_image(os.fsdecode(path)) or path)) for kind, path in held]
-        yield from held
+            view = self._mounts.view(pid) if self._mounts else None
+            if view and view.has_other_names:
+                files = [(kind, os.fsencode(view.image_path(os.fsdecode(path)) or path)) for kind, path in files]
+        yield from files
 
-    def tell_counts(self, stops: int) -> None:
-        if self.told != self.events:
-            self.told = self.events
-            self._channel.say("counts", self.events, self.lost, stops)
+    def send_counts(self, stops: int) -> None:
+        if self.sent_events != self.events:
+            self.sent_events = self.events
+            self._channel.send("counts", self.events, self.lost, stops)
             self._channel.flush()
 
-    # -- who is who ---------------------------------------------------------------------------------------------------
+    # -- processes ----------------------------------------------------------------------------------------------------
 
-    def stands_in(self, pid: int, *, mounted: bool) -> None:
-        """Take the root of `pid` for the image's; `mounted` tells whether anything may have been mounted since."""
-        self._mounted |= mounted
+    def set_image_root(self, pid: int, *, mounted: bool) -> None:
+        """Use the root of `pid` as the image's root; `mounted` tells whether anything may have been mounted there."""
+        self._may_have_mounts |= mounted
         if self._mounts is None:
             with contextlib.suppress(OSError):
-                self._mounts = Mounts(pid)
+                self._mounts = MountNamespaces(pid)
 
-    def introduce(self, pid: int, name: str) -> None:
-        """Have `pid` known by `name` until its next exec."""
-        self._process[pid] = Speaker(name)
+    def set_name(self, pid: int, name: str) -> None:
+        """Set the name of `pid` until its next exec."""
+        self._processes[pid] = TracedProcess(name)
 
-    def inherits(self, child: int, parent: int) -> None:
-        """Let a child have its parent's name until it execs: cheaper than to ask /proc."""
-        speaker = self._process.get(parent)
-        if speaker is not None:
-            self._process.setdefault(child, Speaker(speaker.argv0))
+    def inherit_name(self, child: int, parent: int) -> None:
+        """Give a child its parent's name until it execs; this is cheaper than reading /proc."""
+        process = self._processes.get(parent)
+        if process is not None:
+            self._processes.setdefault(child, TracedProcess(process.argv0))
 
     def forget(self, pid: int) -> None:
-        """`pid` has ended, or begins anew by an exec."""
-        self._process.pop(pid, None)
+        """Forget `pid`: it has ended, or executes a new program."""
+        self._processes.pop(pid, None)
 
-    def _speaker(self, pid: int) -> Speaker:
-        """Return who `pid` is, asking /proc if it does something for the first time since its exec."""
-        speaker = self._process.get(pid)
-        if speaker is None:
-            if len(self._process) > MAX_SEEN:
-                self._process.clear()
-            speaker = self._process[pid] = Speaker(argv0(pid))
-        return speaker
+    def _process_of(self, pid: int) -> TracedProcess:
+        """Return the process `pid`; read its name from /proc at its first access since its exec."""
+        process = self._processes.get(pid)
+        if process is None:
+            if len(self._processes) > MAX_SEEN:
+                self._processes.clear()
+            process = self._processes[pid] = TracedProcess(argv0(pid))
+        return process
 
-    def _number(self, pid: int, speaker: Speaker) -> int:
-        """Return the number of a process in the messages, introducing it first if need be."""
-        if not speaker.number:
+    def _process_number(self, pid: int, process: TracedProcess) -> int:
+        """Return the number of a process in the messages; send a "process" message for it first if necessary."""
+        if not process.number:
             self._count += 1
-            speaker.number = self._count
-            self._channel.say("process", self._count, pid, speaker.argv0)
-        return speaker.number
+            process.number = self._count
+            self._channel.send("process", self._count, pid, process.argv0)
+        return process.number
 
     def _is_new(self, key: tuple[object, str, bytes]) -> bool:
         if key in self._seen:

@@ -1,25 +1,25 @@
-"""The tracer: a process of its own that follows tracees by ptrace(2) and says which paths they name.
+"""The tracer process: traces processes with ptrace(2) and reports the paths that they name.
 
     python -m docker_slim_plugin.observe.tracer.program
 
 It reads commands from standard input and writes messages to standard output, each a JSON array on a line:
 
-    ["attach", pid]                      follow the process that waits in the gate `pid`, and let it go
-    ["seize", pid]                       follow a process that runs already, with all its threads
+    ["attach", pid]                      trace the process that waits in the gate `pid`, and release it
+    ["seize", pid]                       trace a process that runs already, with all its threads
     ["released", pid] | ["refused", pid, errno, text]
-    ["door", text]                       who comes in from outside is followed too; or, with a text, why not
-    ["missed", argv0]                    a process from outside that could not be followed
-    ["process", number, pid, argv0]      a process (after each exec a new number); pid is the host's
-    ["access", number, row, path, root]  row of syscalls.SYSCALLS; root is "/" unless the process has been chrooted
-    ["has", number, kind, path]          a file that a seized process had already
-    ["rights", number, path]             an exec that no_new_privs kept from gaining rights
+    ["exec-attach", text]                processes from outside are traced too; or, with a text, why not
+    ["missed", argv0]                    a process from outside that could not be traced
+    ["process", number, pid, argv0]      a process (after each exec a new number); pid is that of the host
+    ["access", number, row, path, root]  row of syscall_table.SYSCALLS; root is "/" unless the process is in a chroot
+    ["existing", number, kind, path]     a file that a seized process had open already
+    ["privilege-gain", number, path]     an exec that no_new_privs kept from gaining privileges
     ["ptrace", number]                   the app traces processes itself
-    ["ended", pid, status]               a process that was attached to has ended; wait status as of waitpid(2)
-    ["counts", events, lost, stops]      now and then, and before it goes to sleep
+    ["ended", pid, status]               an attached process has ended; wait status as of waitpid(2)
+    ["counts", events, lost, stops]      at intervals, and before the tracer sleeps
 
-Only this process is ptrace's: ptrace binds to a thread, waitpid(-1) would steal others' children, and python-ptrace's
-licence (GPL-2.0) stays on this side of a pipe. It ends when standard input closes. PTRACE_O_EXITKILL takes what came
-through the gate with it: nothing ever runs on untraced and unnoticed. What it seized outlives it.
+Only this process uses ptrace(2): ptrace binds to a thread, waitpid(-1) would reap the children of others, and
+python-ptrace's licence (GPL-2.0) stays on this side of a pipe. The tracer exits when standard input closes.
+PTRACE_O_EXITKILL then kills the processes from a gate, so that none continues untraced. Seized processes outlive it.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ from docker_slim_plugin.kernel.syscalls import argv0, signalfd
 from docker_slim_plugin.model.observation import AccessKind
 from docker_slim_plugin.observe.tracer import existing_processes
 from docker_slim_plugin.observe.tracer.channel import Channel
-from docker_slim_plugin.observe.tracer.exec_attach import Door
-from docker_slim_plugin.observe.tracer.gate_release import Refused, release
-from docker_slim_plugin.observe.tracer.path_recorder import Witness
-from docker_slim_plugin.observe.tracer.polling import Patience
+from docker_slim_plugin.observe.tracer.exec_attach import ExecAttach
+from docker_slim_plugin.observe.tracer.gate_release import AttachError, release
+from docker_slim_plugin.observe.tracer.path_recorder import PathRecorder
+from docker_slim_plugin.observe.tracer.polling import PollBudget
 from docker_slim_plugin.observe.tracer.ptrace_stops import (
-    FORKS,
-    GROUP_STOPS,
+    FORK_EVENTS,
+    GROUP_STOP_SIGNALS,
     PTRACE_EVENT_SECCOMP,
     PTRACE_EVENT_STOP,
     PTRACE_LISTEN,
@@ -56,32 +56,32 @@ from docker_slim_plugin.observe.tracer.ptrace_stops import (
     event_message,
 )
 from docker_slim_plugin.observe.tracer.syscall_table import filter_program
-from docker_slim_plugin.observe.tracer.thread_table import Kin
+from docker_slim_plugin.observe.tracer.thread_table import ThreadTable
 
-REST_SECONDS, SLEEP_SECONDS = 0.02, 0.5
-TELL_SECONDS, BUSY_STOPS = 0.2, 1000
-"""What has been seen is told after so long, or so many stops, even if there is no moment of rest."""
+IDLE_SECONDS, SLEEP_SECONDS = 0.02, 0.5
+REPORT_SECONDS, REPORT_STOPS = 0.2, 1000
+"""Counts are reported after this many seconds, or this many stops, even while stops keep coming."""
 SEIZE_SECONDS = 2.0
-"""How long running processes may take to stop for the first time, or for the last."""
-NAP_SECONDS = 0.0002
+"""Seconds that running processes may take to stop after PTRACE_INTERRUPT."""
+POLL_SECONDS = 0.0002
 
 
 class Tracer:
-    """Follows every process under the gates that it was given, and those that it seized, until none is left."""
+    """Traces the processes from the gates, the seized processes, and all their descendants, until none is left."""
 
     def __init__(self, *, machine: str, use_filter: bool, detach: bool = False) -> None:
         self.channel = Channel()
-        self.witness = Witness(self.channel, machine)
+        self.recorder = PathRecorder(self.channel, machine)
         self.detach = detach
-        """Whether to let go of a process as soon as it runs its program."""
+        """Whether to detach from a process as soon as it executes its program."""
         self.program = filter_program(machine) if use_filter else b""
-        self.kin = Kin(use_filter=use_filter)
-        self.roots: set[int] = set()
-        """Pids that were attached to; their end is told."""
+        self.threads = ThreadTable(use_filter=use_filter)
+        self.attached: set[int] = set()
+        """Pids that were attached or seized; their end is reported."""
         self.seized = False
-        self.door: Door | None = None
+        self.exec_attach: ExecAttach | None = None
         self.stops = 0
-        self.tell_at = 0.0
+        self.report_at = 0.0
         self.signals = signalfd(signal.SIGCHLD)
         self.poll = select.poll()
         self.poll.register(0, select.POLLIN)
@@ -90,200 +90,200 @@ class Tracer:
     # -- the loop ---------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        patience = Patience()
+        poll_budget = PollBudget()
         while not self.channel.closed:
             if self.step():
-                patience.rewarded()
-                if not self.stops % BUSY_STOPS:
-                    self.tell()
-            elif not patience.lasts():
-                self.rest()
+                poll_budget.record_stop()
+                if not self.stops % REPORT_STOPS:
+                    self.report()
+            elif not poll_budget.should_poll():
+                self.sleep()
         if self.seized:
-            existing_processes.let_go(self.kin.known, SEIZE_SECONDS)
+            existing_processes.detach_all(self.threads.known, SEIZE_SECONDS)
 
     def step(self) -> bool:
-        """Handle one stop or end of a tracee, if there is one; tell whether there was."""
+        """Handle one stop or end of a tracee; return False when there was none."""
         try:
             pid, status = os.waitpid(-1, os.WNOHANG | binding.THREAD_TRACE_FLAGS)
         except ChildProcessError:
             pid = 0
         if pid:
-            self.stopped(pid, status)
+            self.handle_wait_status(pid, status)
             return True
-        # While an exec is on its way somebody waits at the door, or will at once.
-        return bool(self.kin.execing and self.door and self.door.answer())
+        # While a thread is in execve(2), a permission event is pending, or comes at once.
+        return bool(self.threads.in_execve and self.exec_attach and self.exec_attach.handle_events())
 
-    def rest(self) -> None:
-        """Sleep until something happens."""
-        # What has been seen is told after a moment of rest: to tell it at once would wake our reader, and take the
+    def sleep(self) -> None:
+        """Wait for the next event; report the counts after an idle period."""
+        # Counts are reported only after an idle period: an immediate message would wake the reader, which takes the
         # processor from the app.
-        untold = self.witness.told != self.witness.events
-        ready = self.poll.poll((REST_SECONDS if untold else SLEEP_SECONDS) * 1000)
-        if not ready or time.monotonic() > self.tell_at:
-            self.tell()
+        has_unsent = self.recorder.sent_events != self.recorder.events
+        ready = self.poll.poll((IDLE_SECONDS if has_unsent else SLEEP_SECONDS) * 1000)
+        if not ready or time.monotonic() > self.report_at:
+            self.report()
         for descriptor, _ in ready:
             if descriptor == self.signals:
                 os.read(self.signals, 4096)
             elif descriptor == 0:
-                self.commands()
-            elif self.door:
-                self.door.answer()
-        if self.door and self.door.missed:
-            self.tell_missed(self.door)
+                self.run_commands()
+            elif self.exec_attach:
+                self.exec_attach.handle_events()
+        if self.exec_attach and self.exec_attach.missed:
+            self.report_missed(self.exec_attach)
 
-    def tell(self) -> None:
-        """Say what is to be said, and how much there was."""
-        self.tell_at = time.monotonic() + TELL_SECONDS
-        self.witness.tell_counts(self.stops)
+    def report(self) -> None:
+        """Send the buffered messages and the counts."""
+        self.report_at = time.monotonic() + REPORT_SECONDS
+        self.recorder.send_counts(self.stops)
 
-    def until(self, done: Callable[[], bool], seconds: float) -> None:
-        """Go on with the loop until `done`, or for so long."""
+    def run_until(self, done: Callable[[], bool], seconds: float) -> None:
+        """Handle stops until `done`, for at most `seconds`."""
         deadline = time.monotonic() + seconds
         while not done() and time.monotonic() < deadline:
             if not self.step():
-                time.sleep(NAP_SECONDS)
+                time.sleep(POLL_SECONDS)
 
-    def await_stop(self, pid: int) -> int:
+    def wait_for_stop(self, pid: int) -> int:
         """Return the next wait status of `pid` alone."""
         while True:
             got, status = os.waitpid(pid, os.WNOHANG | binding.THREAD_TRACE_FLAGS)
             if got:
                 return status
-            if self.door:
-                self.door.answer()
+            if self.exec_attach:
+                self.exec_attach.handle_events()
 
-    def stopped(self, pid: int, status: int) -> None:
-        """Handle one wait status, and let the tracee go on."""
+    def handle_wait_status(self, pid: int, status: int) -> None:
+        """Handle one wait status, and resume the tracee."""
         if not os.WIFSTOPPED(status):
-            self.forget(pid, status)
+            self.handle_end(pid, status)
             return
         self.stops += 1
         event = status >> 16
         number = 0
         try:
             if event == PTRACE_EVENT_SECCOMP or status >> 8 == SYSCALL_STOP:
-                self.kin.called(pid, exec_call=self.witness.enters(pid) is AccessKind.EXEC)
+                self.threads.record_syscall(pid, exec_call=self.recorder.record_syscall_enter(pid) is AccessKind.EXEC)
             elif event == 0:
                 number = os.WSTOPSIG(status)
             else:
-                self.happened(pid, event)
-            # A group that is stopped is to stay so until SIGCONT: PTRACE_CONT would wake it. ptrace(2).
-            is_group = event == PTRACE_EVENT_STOP and os.WSTOPSIG(status) in GROUP_STOPS
-            ptrace(PTRACE_LISTEN if is_group else self.kin.way(pid), pid, 0, number)
+                self.handle_event(pid, event)
+            # A group-stop must last until SIGCONT: PTRACE_CONT would end it, PTRACE_LISTEN does not. See ptrace(2).
+            is_group = event == PTRACE_EVENT_STOP and os.WSTOPSIG(status) in GROUP_STOP_SIGNALS
+            ptrace(PTRACE_LISTEN if is_group else self.threads.resume_request(pid), pid, 0, number)
         except PtraceError as error:
-            # Killed while it was stopped: its end comes with the next wait.
+            # The tracee was killed in its stop: waitpid(2) reports its end next.
             if not existing_processes.has_ended(error):
                 raise
-        # What needs no stopped tracee is done while it runs on.
-        self.witness.tell(pid)
+        # Work that needs no stopped tracee is done while it runs.
+        self.recorder.send_accesses(pid)
         if event == PTRACE_EVENT_EXEC:
-            self.witness.executed(pid, filtered=self.kin.is_filtered(pid))
+            self.recorder.record_exec(pid, filtered=self.threads.is_filtered(pid))
 
-    def happened(self, pid: int, event: int) -> None:
-        """Take note of what a process has become."""
-        if event in FORKS:
+    def handle_event(self, pid: int, event: int) -> None:
+        """Handle a ptrace event: a fork, an exec, or a stop."""
+        if event in FORK_EVENTS:
             child = event_message(pid)
-            self.kin.born(pid, child)
-            self.witness.inherits(child, pid)
+            self.threads.add_child(pid, child)
+            self.recorder.inherit_name(child, pid)
             return
         if event == PTRACE_EVENT_EXEC:
-            self.kin.replaced(pid)
-            self.witness.forget(pid)
+            self.threads.record_exec(pid)
+            self.recorder.forget(pid)
         elif event == PTRACE_EVENT_STOP:
-            self.kin.halted(pid)
-        if self.kin.is_new_stranger(pid):
-            self.witness.arrives(pid)
+            self.threads.record_stop(pid)
+        if self.threads.pop_seized_in_exec(pid):
+            self.recorder.record_exec_filename(pid)
 
-    def forget(self, pid: int, status: int) -> None:
-        self.kin.ended(pid)
-        self.witness.forget(pid)
-        if pid in self.roots:
-            self.roots.discard(pid)
-            self.witness.tell_counts(self.stops)
-            self.channel.say("ended", pid, status)
+    def handle_end(self, pid: int, status: int) -> None:
+        self.threads.remove(pid)
+        self.recorder.forget(pid)
+        if pid in self.attached:
+            self.attached.discard(pid)
+            self.recorder.send_counts(self.stops)
+            self.channel.send("ended", pid, status)
             self.channel.flush()
 
     # -- beginning and end ------------------------------------------------------------------------------------------
 
-    def commands(self) -> None:
+    def run_commands(self) -> None:
         for name, pid in self.channel.commands():
             try:
                 self.attach(pid) if name == "attach" else self.seize(pid)
-                self.channel.say("released", pid)
-            except Refused as error:
-                self.channel.say("refused", pid, error.number, str(error))
+                self.channel.send("released", pid)
+            except AttachError as error:
+                self.channel.send("refused", pid, error.number, str(error))
             except (OSError, PtraceError) as error:
-                self.channel.say("refused", pid, getattr(error, "errno", 0) or 0, str(error))
+                self.channel.send("refused", pid, getattr(error, "errno", 0) or 0, str(error))
             self.channel.flush()
 
     def attach(self, pid: int) -> None:
-        """Follow the process that waits at the gate, and let it go; or only let it go."""
-        self.witness.introduce(pid, "docker")
-        self.witness.stands_in(pid, mounted=False)
-        self.kin.known.add(pid)
+        """Trace the process that waits in the gate, and release it; with `detach` only release it."""
+        self.recorder.set_name(pid, "docker")
+        self.recorder.set_image_root(pid, mounted=False)
+        self.threads.known.add(pid)
         if not self.detach:
-            self.open_door(pid)
-        release(pid, self.program, self.witness.enters, self.await_stop)
+            self.start_exec_attach(pid)
+        release(pid, self.program, self.recorder.record_syscall_enter, self.wait_for_stop)
         if self.detach:
             ptrace(PTRACE_DETACH, pid, 0, 0)
             return
-        self.roots.add(pid)
-        self.witness.tell(pid)
-        self.witness.forget(pid)
-        self.witness.executed(pid, filtered=bool(self.program))
-        ptrace(self.kin.way(pid), pid, 0, 0)
+        self.attached.add(pid)
+        self.recorder.send_accesses(pid)
+        self.recorder.forget(pid)
+        self.recorder.record_exec(pid, filtered=bool(self.program))
+        ptrace(self.threads.resume_request(pid), pid, 0, 0)
 
     def seize(self, pid: int) -> None:
-        """Follow all threads of a process that runs already, and say which files it has."""
+        """Seize all threads of a running process, and report the files that it has open."""
         self.seized = True
-        self.witness.stands_in(pid, mounted=True)
-        self.open_door(pid)
+        self.recorder.set_image_root(pid, mounted=True)
+        self.start_exec_attach(pid)
         deadline = time.monotonic() + SEIZE_SECONDS
-        known = self.kin.known
+        known = self.threads.known
         while (
-            fresh := [tid for tid in existing_processes.threads(pid) if tid not in known]
+            new_tids := [tid for tid in existing_processes.thread_ids(pid) if tid not in known]
         ) and time.monotonic() < deadline:
-            for tid in fresh:
+            for tid in new_tids:
                 try:
                     existing_processes.seize(tid)
-                    self.kin.took_in(tid, stranger=False)
+                    self.threads.add_seized(tid, in_exec=False)
                 except PtraceError:
-                    # Threads that a followed one has made since are ours already.
-                    if not existing_processes.needs_no_seizing(tid):
+                    # Threads created by a traced thread since then are traced already.
+                    if not existing_processes.is_traced_or_ended(tid):
                         raise
                     self.step()
-            self.until(lambda: not self.kin.awaited, SEIZE_SECONDS)
+            self.run_until(lambda: not self.threads.awaiting_stop, SEIZE_SECONDS)
         if pid not in known:
-            raise Refused(errno.ESRCH, "it has ended")
-        self.roots.add(pid)
-        self.witness.has(pid)
+            raise AttachError(errno.ESRCH, "it has ended")
+        self.attached.add(pid)
+        self.recorder.record_existing_files(pid)
 
-    def open_door(self, pid: int) -> None:
-        """Follow whoever comes into the container of `pid` from now on, too."""
-        if self.door:
+    def start_exec_attach(self, pid: int) -> None:
+        """Trace the processes that enter the container of `pid` from now on."""
+        if self.exec_attach:
             return
         try:
-            self.door = Door(pid, self.kin.known.__contains__, self.meet)
+            self.exec_attach = ExecAttach(pid, self.threads.known.__contains__, self.attach_thread)
         except OSError as error:
-            self.channel.say("door", error.strerror)
+            self.channel.send("exec-attach", error.strerror)
             return
-        self.poll.register(self.door, select.POLLIN)
-        self.channel.say("door", "")
+        self.poll.register(self.exec_attach, select.POLLIN)
+        self.channel.send("exec-attach", "")
 
-    def meet(self, tid: int) -> None:
-        """Follow a thread from outside, which waits for us in its exec."""
+    def attach_thread(self, tid: int) -> None:
+        """Seize a thread from outside that waits in its execve(2)."""
         try:
             existing_processes.seize(tid)
         except PtraceError:
-            if not existing_processes.needs_no_seizing(tid):
-                self.channel.say("missed", argv0(tid))
+            if not existing_processes.is_traced_or_ended(tid):
+                self.channel.send("missed", argv0(tid))
             return
-        self.kin.took_in(tid, stranger=True)
+        self.threads.add_seized(tid, in_exec=True)
 
-    def tell_missed(self, door: Door) -> None:
-        for tid in door.missed:
-            self.channel.say("missed", argv0(tid))
-        door.missed.clear()
+    def report_missed(self, exec_attach: ExecAttach) -> None:
+        for tid in exec_attach.missed:
+            self.channel.send("missed", argv0(tid))
+        exec_attach.missed.clear()
 
 
 def main() -> None:
@@ -291,11 +291,11 @@ def main() -> None:
     os.set_blocking(0, False)
     options = sys.argv[1:]
     tracer = Tracer(machine=os.uname().machine, use_filter="--no-filter" not in options, detach="--detach" in options)
-    # Nothing here is ever in a cycle, and the app waits while garbage is looked for.
+    # No object here is part of a reference cycle, and a collection would delay the app.
     gc.disable()
-    # Nobody listens any more: the end, and with it that of every tracee.
+    # The reader has closed the pipe: exit, which ends every tracee.
     with contextlib.suppress(BrokenPipeError):
-        tracer.channel.say("ready")
+        tracer.channel.send("ready")
         tracer.channel.flush()
         tracer.run()
 

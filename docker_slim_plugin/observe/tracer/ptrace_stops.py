@@ -1,4 +1,4 @@
-"""ptrace(2)'s stops and requests by their kernel names: what python-ptrace's binding does not name."""
+"""Stops and requests of ptrace(2) by their kernel names, where python-ptrace's binding lacks them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ PTRACE_GET_SYSCALL_INFO = 0x420E
 PTRACE_SYSCALL_INFO_EXIT = 2
 PTRACE_EVENT_SECCOMP, PTRACE_EVENT_STOP = 7, 128
 PTRACE_O_TRACESECCOMP, PTRACE_O_EXITKILL = 0x80, 0x100000
-OUTSIDE_OPTIONS = (
+SEIZE_OPTIONS = (
     binding.PTRACE_O_TRACESYSGOOD
     | binding.PTRACE_O_TRACEFORK
     | binding.PTRACE_O_TRACEVFORK
     | binding.PTRACE_O_TRACECLONE
     | binding.PTRACE_O_TRACEEXEC
 )
-"""For processes that we did not start: no filter of ours, and they outlive us."""
-OPTIONS = OUTSIDE_OPTIONS | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL
-FORKS = frozenset({binding.PTRACE_EVENT_FORK, binding.PTRACE_EVENT_VFORK, binding.PTRACE_EVENT_CLONE})
+"""For processes that the tracer did not start: they have no filter of ours, and outlive the tracer."""
+GATE_OPTIONS = SEIZE_OPTIONS | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL
+FORK_EVENTS = frozenset({binding.PTRACE_EVENT_FORK, binding.PTRACE_EVENT_VFORK, binding.PTRACE_EVENT_CLONE})
 SYSCALL_STOP = signal.SIGTRAP | 0x80
-GROUP_STOPS = frozenset({signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
+GROUP_STOP_SIGNALS = frozenset({signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
 
 _INFO = struct.Struct("<BxxxIQQQ6QI")
 _buffer = create_string_buffer(_INFO.size + 8)
@@ -44,10 +44,10 @@ def syscall_info(pid: int) -> tuple[int, ...]:
 
 
 def event_message(pid: int) -> int:
-    """Return what an event is about: a fork's child, an exec's former thread. See PTRACE_GETEVENTMSG in ptrace(2)."""
+    """Return the event message: a fork's child, or an exec's former thread id. See PTRACE_GETEVENTMSG in ptrace(2)."""
     ptrace(binding.PTRACE_GETEVENTMSG, pid, 0, _message_at)
     return _message.value
 
 
 OP, ARCH, NR, ARGUMENTS = 0, 1, 4, 5
-"""Places in what `syscall_info` returns."""
+"""Indexes into the result of `syscall_info`."""

@@ -1,6 +1,6 @@
-"""The table of system calls that name a file, and the seccomp filter that stops a tracee at them and nowhere else.
+"""The table of system calls that name a file, and the seccomp filter that stops a tracee at these calls only.
 
-One row serves every architecture: libseccomp knows each ABI's numbers. Compare strace's %file class.
+One row serves every architecture: libseccomp knows the numbers of each ABI. Compare strace's %file class.
 """
 
 from __future__ import annotations
@@ -18,22 +18,24 @@ except ImportError:  # Debian's python3-seccomp is libseccomp's own binding, of 
 
 
 class PathArgument(NamedTuple):
-    """Where a call holds a path."""
+    """The position of a path in the arguments of a system call."""
 
     position: int
     """Index of the argument that points to the path."""
     directory: int | None = None
-    """Index of the dirfd that a relative path starts from; None means the working directory."""
+    """Index of the dirfd argument that a relative path starts from; None is the working directory."""
 
 
 class Syscall(NamedTuple):
-    """How one system call names files."""
+    """A system call, and where it names files."""
 
     name: str
     kind: AccessKind
     paths: tuple[PathArgument, ...]
     number: int = 0
-    """The number that all architectures share (calls since 5.1), for libseccomps that do not know the name yet."""
+    """The number that is the same on all architectures (calls since Linux 5.1), for versions of libseccomp without the
+    name.
+    """
 
 
 PATH = (PathArgument(0),)
@@ -132,41 +134,41 @@ SYSCALLS: tuple[Syscall, ...] = (
     Syscall("quotactl", _OTHER, (PathArgument(1),)),
     Syscall("bind", _CONNECT, SOCKADDR),
     Syscall("connect", _CONNECT, SOCKADDR),
-    # These name no path, but change what the next ones mean, or what we can see at all.
+    # These name no path, but change the meaning of later paths, or what the tracer can see.
     Syscall("setns", _OTHER, ()),
     Syscall("ptrace", _OTHER, ()),
 )
 CONNECT = next(row for row, call in enumerate(SYSCALLS) if call.name == "connect")
 EXECVE = next(row for row, call in enumerate(SYSCALLS) if call.name == "execve")
 ROOT_CALLS = frozenset({"chroot", "pivot_root", "setns"})
-"""After one of these an absolute path need not start at the container's root."""
+"""After one of these, an absolute path may start at a root other than the container's."""
 MOUNT_CALLS = frozenset({"mount", "move_mount", "pivot_root", "setns"})
-"""After one of these a name may be another in the image."""
+"""After one of these, a file of the image may have another name."""
 READLINK = next(row for row, call in enumerate(SYSCALLS) if call.name == "readlink")
 
 AT_EMPTY_PATH = 0x1000
-# fstat(2) of glibc 2.33 to 2.38 is newfstatat(fd, "", buf, AT_EMPTY_PATH), statx likewise: they name nothing, and are
-# half of all stops. The filter lets exactly this flag value pass.
+# fstat(2) of glibc 2.33 to 2.38 is newfstatat(fd, "", buf, AT_EMPTY_PATH), and likewise with statx. These calls name no
+# file, and are half of all stops. The filter allows exactly this value of the flags.
 FLAGS_ARGUMENT = {"newfstatat": 3, "fstatat64": 3, "statx": 2}
 
 X32_BIT = 0x40000000
 SECCOMP_RET_TRACE = 0x7FF00000
 _UNKNOWN = -1
-"""__NR_SCMP_ERROR: libseccomp has never heard of the name; other negative numbers are names of other architectures."""
+"""__NR_SCMP_ERROR: libseccomp does not know the name. Other negative numbers are names of other architectures."""
 _BPF_LD_W_ABS, _BPF_JEQ_K, _BPF_RET_K = 0x20, 0x15, 0x06
 _OTHER_ABIS = {"x86_64": ("X86", "X32"), "aarch64": ("ARM",)}
 _I386_SOCKETS = {"bind": 361, "connect": 362}
-"""Since Linux 4.3; libseccomp resolves these names to its share of socketcall(2), and filters by both."""
+"""Since Linux 4.3. libseccomp resolves these names to pseudo numbers for socketcall(2), and filters both."""
 SOCKETCALL = (0x40000003, 102)
-"""AUDIT_ARCH_I386 and number of the one call for all of sockets."""
+"""AUDIT_ARCH_I386 and the number of socketcall(2), the single system call for sockets."""
 SYS_BIND, SYS_CONNECT = 2, 3
-"""What it is asked for; from linux/net.h."""
+"""The calls of socketcall(2) that name a path; from linux/net.h."""
 
 
 def filter_program(machine: str) -> bytes:
-    """Return the BPF program (array of struct sock_filter) that traces every row."""
+    """Return the BPF program (array of struct sock_filter) that returns SECCOMP_RET_TRACE for every row."""
     program = seccomp.SyscallFilter(seccomp.ALLOW)
-    # An ABI that we do not know is let through and seen by the watcher only; killing it would change the app.
+    # An unknown ABI is allowed, and only the watcher sees its accesses; killing the process would change the app.
     program.set_attr(seccomp.Attr.ACT_BADARCH, seccomp.ALLOW)
     for abi in _OTHER_ABIS[machine]:
         program.add_arch(getattr(seccomp.Arch, abi))
@@ -191,7 +193,7 @@ def _exported(program: Any) -> bytes:
 
 
 def _newest(calls: list[int]) -> bytes:
-    """Return instructions to go before libseccomp's: those for calls newer than the installed libseccomp."""
+    """Return the instructions before those of libseccomp, for calls that are newer than the installed libseccomp."""
     if not calls:
         return b""
     code = [struct.pack("<HBBI", _BPF_LD_W_ABS, 0, 0, 0)]  # seccomp_data.nr
@@ -202,16 +204,16 @@ def _newest(calls: list[int]) -> bytes:
 
 
 def numbers(machine: str) -> dict[tuple[int, int], int]:
-    """Return {(AUDIT_ARCH_..., number): row} of every ABI of the machine.
+    """Return {(AUDIT_ARCH_..., number): row} for every ABI of the machine.
 
-    x32 goes by x86_64's AUDIT_ARCH and is told from it by bit 30 of its numbers, which is taken off here: those that
-    are x32's own are free in x86_64.
+    x32 has the AUDIT_ARCH of x86_64, and differs in bit 30 of its numbers. That bit is cleared here: the numbers that
+    only x32 uses are free in x86_64.
     """
     native = {"x86_64": seccomp.Arch.X86_64, "aarch64": seccomp.Arch.AARCH64}[machine]
     found: dict[tuple[int, int], int] = {}
     for name in ("", *_OTHER_ABIS[machine]):
         abi = getattr(seccomp.Arch, name) if name else native
-        # Unsigned, as the kernel has it; libseccomp's own binding says it signed.
+        # Unsigned, as in the kernel; libseccomp's own Python binding returns a signed number.
         audit = int(native if name == "X32" else abi) & 0xFFFFFFFF
         for row, call in enumerate(SYSCALLS):
             number = seccomp.resolve_syscall(abi, call.name)

@@ -1,4 +1,4 @@
-"""Which threads are followed, and how each of them goes on after a stop."""
+"""The table of traced threads, with the ptrace request that resumes each of them after a stop."""
 
 from __future__ import annotations
 
@@ -6,80 +6,80 @@ from ptrace.binding.func import PTRACE_CONT, PTRACE_SYSCALL
 
 from docker_slim_plugin.observe.tracer.ptrace_stops import event_message
 
-_AT_EVERY_CALL: int = PTRACE_SYSCALL
+_RESUME_TO_SYSCALL: int = PTRACE_SYSCALL
 
 
-class Kin:
-    """All threads that are followed."""
+class ThreadTable:
+    """All traced threads."""
 
     def __init__(self, *, use_filter: bool) -> None:
-        self._way: int = PTRACE_CONT if use_filter else _AT_EVERY_CALL
+        self._default_request: int = PTRACE_CONT if use_filter else _RESUME_TO_SYSCALL
         self.known: set[int] = set()
-        self._every: set[int] = set()
-        """Threads without our filter, which stop at every call; children go their parent's way."""
-        self._strangers: set[int] = set()
-        """Threads that came in from outside, until their first exec is over."""
-        self.awaited: set[int] = set()
-        """Threads that were seized and have not stopped yet."""
-        self.execing: set[int] = set()
-        """Threads whose last call was execve(2)."""
-        self._all = (self.known, self._every, self._strangers, self.awaited, self.execing)
+        self._unfiltered: set[int] = set()
+        """Threads without our seccomp filter, which stop at every system call; a child is like its parent."""
+        self._seized_in_exec: set[int] = set()
+        """Threads that were seized in an execve(2), until that execve(2) has ended."""
+        self.awaiting_stop: set[int] = set()
+        """Seized threads that have not stopped yet."""
+        self.in_execve: set[int] = set()
+        """Threads whose last system call was execve(2)."""
+        self._all = (self.known, self._unfiltered, self._seized_in_exec, self.awaiting_stop, self.in_execve)
 
-    def way(self, tid: int) -> int:
-        """Return the request that lets a thread go on."""
-        return _AT_EVERY_CALL if tid in self._every else self._way
+    def resume_request(self, tid: int) -> int:
+        """Return the ptrace request that resumes a thread."""
+        return _RESUME_TO_SYSCALL if tid in self._unfiltered else self._default_request
 
     def is_filtered(self, tid: int) -> bool:
-        """Tell whether a thread has our filter, and no_new_privs with it."""
-        return self.way(tid) != _AT_EVERY_CALL
+        """Tell whether a thread has our filter, and therefore no_new_privs."""
+        return self.resume_request(tid) != _RESUME_TO_SYSCALL
 
-    def took_in(self, tid: int, *, stranger: bool) -> None:
-        """A thread that ran already is followed from now on."""
+    def add_seized(self, tid: int, *, in_exec: bool) -> None:
+        """Add a thread that was seized while it ran, or in an execve(2)."""
         self.known.add(tid)
-        self._every.add(tid)
-        (self._strangers if stranger else self.awaited).add(tid)
+        self._unfiltered.add(tid)
+        (self._seized_in_exec if in_exec else self.awaiting_stop).add(tid)
 
-    def born(self, parent: int, child: int) -> None:
-        """The parent's event has come."""
+    def add_child(self, parent: int, child: int) -> None:
+        """Add a child at the fork event of its parent."""
         self.known.add(child)
-        if parent in self._every:
-            self._every.add(child)
+        if parent in self._unfiltered:
+            self._unfiltered.add(child)
         else:
-            self._every.discard(child)
+            self._unfiltered.discard(child)
 
-    def halted(self, tid: int) -> None:
-        """A thread has stopped for the first time, or again."""
-        self.awaited.discard(tid)
+    def record_stop(self, tid: int) -> None:
+        """Record a PTRACE_EVENT_STOP; add the thread if it is new."""
+        self.awaiting_stop.discard(tid)
         if tid not in self.known:
-            # A child that is here before its parent's event: until that comes, it may be one without the filter.
+            # A child can stop before its parent's fork event arrives. Until then, assume that it may have no filter.
             self.known.add(tid)
-            if self._every:
-                self._every.add(tid)
+            if self._unfiltered:
+                self._unfiltered.add(tid)
 
-    def called(self, tid: int, *, exec_call: bool) -> None:
+    def record_syscall(self, tid: int, *, exec_call: bool) -> None:
         if exec_call:
-            self.execing.add(tid)
-        elif self.execing:
-            self.execing.discard(tid)
+            self.in_execve.add(tid)
+        elif self.in_execve:
+            self.in_execve.discard(tid)
 
-    def replaced(self, pid: int) -> None:
-        """Another program begins in `pid`, which may have come to it from another thread of its own. See ptrace(2)."""
-        if pid not in self.execing:
-            former = event_message(pid)
-            self.execing.discard(former)
+    def record_exec(self, pid: int) -> None:
+        """Record an exec in `pid`. If another thread of the group made it, its entries move to `pid`. See ptrace(2)."""
+        if pid not in self.in_execve:
+            former_tid = event_message(pid)
+            self.in_execve.discard(former_tid)
             for threads in self._all:
-                if former in threads:
-                    threads.discard(former)
+                if former_tid in threads:
+                    threads.discard(former_tid)
                     threads.add(pid)
-        self.execing.discard(pid)
+        self.in_execve.discard(pid)
 
-    def is_new_stranger(self, pid: int) -> bool:
-        """Tell, once, that a thread from outside runs its program now."""
-        if pid not in self._strangers:
+    def pop_seized_in_exec(self, pid: int) -> bool:
+        """Tell, once, whether a thread was seized in an execve(2) that has now ended."""
+        if pid not in self._seized_in_exec:
             return False
-        self._strangers.discard(pid)
+        self._seized_in_exec.discard(pid)
         return True
 
-    def ended(self, tid: int) -> None:
+    def remove(self, tid: int) -> None:
         for threads in self._all:
             threads.discard(tid)

@@ -1,1 +1,1 @@
-"""The watcher: what is opened in the container, by fanotify(7) or inotify(7), whoever does it."""
+"""The watcher: records which files are opened in the container, by any process, with fanotify(7) or inotify(7)."""

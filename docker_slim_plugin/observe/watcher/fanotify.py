@@ -1,4 +1,4 @@
-"""What is opened and executed in a container's file system, as fanotify(7) tells: whoever does it."""
+"""The fanotify(7) event source: opens and execs in a container's file system, by any process."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ from docker_slim_plugin.kernel.fanotify import (
     fanotify_init,
     fanotify_mark,
 )
-from docker_slim_plugin.kernel.root_mount import has_its_own
+from docker_slim_plugin.kernel.root_mount import has_own_filesystem
 from docker_slim_plugin.kernel.syscalls import argv0
 from docker_slim_plugin.model.observation import Access, AccessKind, Origin, Process
-from docker_slim_plugin.observe.mount_names import Mounts
+from docker_slim_plugin.observe.mount_names import MountNamespaces
 
 _BUFFER = 1 << 16
 _DELETED = " (deleted)"
 
 
-class Fanotify:
-    """One mark on the whole file system that is the container's root: its overlay, and no other container's.
+class FanotifySource:
+    """A fanotify group with one mark on the file system of the container's root.
 
-    Where the root is only a directory of a file system, the mark is on the mount: what else is in that file system is
-    the host's. Then nothing is seen of mounts that the app makes of its own root (unshare(1)). `directories` that are
-    opened count where no tracer tells of them.
+    That file system is the container's overlay, which no other container uses. Where the root is only a directory of a
+    file system, the mark is on the mount, because the rest of the file system is the host's. In that case mounts that
+    the app makes of its own root (unshare(1)) are not seen. With `directories`, opens of directories count; they are
+    needed without a tracer.
     """
 
     name = "fanotify"
@@ -43,13 +44,13 @@ class Fanotify:
     def __init__(self, pid: int, *, directories: bool = False) -> None:
         group_flags = FAN_CLASS_NOTIF | FAN_UNLIMITED_QUEUE | FAN_CLOEXEC | FAN_NONBLOCK
         self._group = fanotify_init(group_flags, os.O_RDONLY | os.O_CLOEXEC | os.O_NOATIME | os.O_LARGEFILE)
-        self._mounts: Mounts | None = None
+        self._mounts: MountNamespaces | None = None
         with contextlib.suppress(OSError):
-            self._mounts = Mounts(pid)
+            self._mounts = MountNamespaces(pid)
         try:
-            # /proc/PID/root is the kernel's own link: no name of the image is looked up.
+            # /proc/PID/root is a magic link: no name of the image is looked up.
             mask = FAN_OPEN | FAN_OPEN_EXEC | (FAN_ONDIR if directories else 0)
-            scope = FAN_MARK_FILESYSTEM if has_its_own(pid) else FAN_MARK_MOUNT
+            scope = FAN_MARK_FILESYSTEM if has_own_filesystem(pid) else FAN_MARK_MOUNT
             fanotify_mark(self._group, FAN_MARK_ADD | scope, mask, f"/proc/{pid}/root")
         except OSError:
             os.close(self._group)
@@ -63,10 +64,10 @@ class Fanotify:
         if self._mounts:
             self._mounts.close()
 
-    def doubts(self) -> tuple[str, ...]:
-        nameless = self._mounts.nameless if self._mounts else 0
-        said = f"{nameless} files were opened in mount namespaces that are gone: they may be others"
-        return (said,) if nameless else ()
+    def accuracy_warnings(self) -> tuple[str, ...]:
+        unresolved = self._mounts.unresolved if self._mounts else 0
+        text = f"{unresolved} files were opened in mount namespaces that no longer exist: their paths may be wrong"
+        return (text,) if unresolved else ()
 
     def read(self) -> tuple[list[Access], int]:
         try:
@@ -81,9 +82,9 @@ class Fanotify:
                 continue
             try:
                 if pid != os.getpid():
-                    path = path_of(descriptor)
+                    path = open_file_path(descriptor)
                     if self._mounts:
-                        path = self._mounts.opened(pid, descriptor, path)
+                        path = self._mounts.opened_file_path(pid, descriptor, path)
                     kind = AccessKind.EXEC if mask & FAN_OPEN_EXEC else AccessKind.OPEN
                     found.append(Access(path, kind, Origin.FANOTIFY, Process(pid, argv0(pid))))
             except OSError:
@@ -93,8 +94,8 @@ class Fanotify:
         return found, lost
 
 
-def path_of(descriptor: int) -> str:
-    """Return the name of an open file; one that has been removed keeps the name that it had."""
+def open_file_path(descriptor: int) -> str:
+    """Return the path of an open file; for a removed file, the path that it had."""
     path = os.readlink(f"/proc/self/fd/{descriptor}")
     if path.endswith(_DELETED) and os.fstat(descriptor).st_nlink == 0:
         return path.removesuffix(_DELETED)

@@ -1,4 +1,4 @@
-"""What is opened in a container's file system, as inotify(7) tells: names, but not who."""
+"""The inotify(7) event source: paths opened in a container's file system, without the process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BUFFER = 1 << 16
 _PATH_MAX = 4096
 
 
-class Inotify:
+class InotifySource:
     """A watch on every directory of the container's root."""
 
     name = "inotify"
@@ -31,26 +31,26 @@ class Inotify:
     def __init__(self, pid: int) -> None:
         self._instance = inotify_init1(IN_CLOEXEC | IN_NONBLOCK)
         self._directories: dict[int, str] = {}
-        self.refused = 0
+        self.unwatched = 0
         root = os.open(f"/proc/{pid}/root", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             for path, descriptor in directories(root):
                 self._add(path, descriptor)
         finally:
             os.close(root)
-        # The app still waits at its gate: what has been opened so far are the directories, by us.
+        # The app still waits in the gate: all events so far are our own opens of directories.
         with contextlib.suppress(BlockingIOError):
             while os.read(self._instance, _BUFFER):
                 pass
 
     def _add(self, path: str, descriptor: int) -> None:
         try:
-            # By descriptor: a name could be a link that leads out of the container by now.
+            # By descriptor: the path may by now be a symlink out of the container.
             watch = inotify_add_watch(self._instance, f"/proc/self/fd/{descriptor}", IN_OPEN | IN_ONLYDIR)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-            self.refused += 1
+            self.unwatched += 1
         else:
             self._directories[watch] = path
 
@@ -60,7 +60,7 @@ class Inotify:
     def close(self) -> None:
         os.close(self._instance)
 
-    def doubts(self) -> tuple[str, ...]:
+    def accuracy_warnings(self) -> tuple[str, ...]:
         return ()
 
     def read(self) -> tuple[list[Access], int]:
@@ -80,32 +80,32 @@ class Inotify:
 
 
 def directories(root: int) -> Iterator[tuple[str, int]]:
-    """Yield (path, descriptor) of every directory below `root` on the same file system; no link is followed."""
+    """Yield (path, descriptor) of every directory below `root` on the same file system; symlinks are not followed."""
     device = os.fstat(root).st_dev
     yield "", root
-    here = os.dup(root)
+    directory = os.dup(root)
     try:
-        # Not os.fwalk(): it recurses, and how deep the tree is, is the image's choice. Nothing runs in it yet.
-        pending = [("", _below(here, device))]
+        # Not os.fwalk(), which recurses: the image determines the depth of the tree. No process runs in it yet.
+        pending = [("", _subdirectories(directory, device))]
         while pending:
             path, names = pending[-1]
             if not names:
                 pending.pop()
-                here = _moved(here, "..") if pending else here
+                directory = _open_directory(directory, "..") if pending else directory
                 continue
             name = names.pop()
-            here = _moved(here, name)
-            yield f"{path}/{name}", here
-            # No process names what lies deeper than a path can be long.
+            directory = _open_directory(directory, name)
+            yield f"{path}/{name}", directory
+            # No process can name a file below a path of this length.
             deeper = len(path) + len(name) < _PATH_MAX
-            pending.append((f"{path}/{name}", _below(here, device) if deeper else []))
+            pending.append((f"{path}/{name}", _subdirectories(directory, device) if deeper else []))
     finally:
-        os.close(here)
+        os.close(directory)
 
 
-def _below(here: int, device: int) -> list[str]:
-    """Return the names of the directories in `here` that lie on the same file system."""
-    with os.scandir(here) as found:
+def _subdirectories(directory: int, device: int) -> list[str]:
+    """Return the names of the subdirectories that are on the same file system."""
+    with os.scandir(directory) as found:
         return [
             entry.name
             for entry in found
@@ -113,8 +113,8 @@ def _below(here: int, device: int) -> list[str]:
         ]
 
 
-def _moved(here: int, name: str) -> int:
-    """Close `here` and return the directory `name` in it."""
-    there = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
-    os.close(here)
-    return there
+def _open_directory(directory: int, name: str) -> int:
+    """Close `directory` and return a descriptor of its subdirectory `name`."""
+    subdirectory = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    os.close(directory)
+    return subdirectory

@@ -1,7 +1,7 @@
-"""The watcher: what is opened and executed in the container's file system, whoever does it.
+"""The watcher: records opens and execs in the container's file system, by any process.
 
-fanotify sees what ptrace cannot: io_uring, the kernel's own opens of ELF and #! interpreters, processes that came in by
-docker exec. Where it is refused, inotify watches every directory of the same tree, and knows names but not processes.
+fanotify sees what ptrace cannot: io_uring, the kernel's own opens of ELF and #! interpreters, and processes of docker
+exec. Where fanotify is refused, inotify watches every directory of the same tree; it reports paths, but no processes.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from typing import Protocol, Self
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.observation import Access, AccessKind
-from docker_slim_plugin.observe.watcher.fanotify import Fanotify
-from docker_slim_plugin.observe.watcher.inotify import Inotify
+from docker_slim_plugin.observe.watcher.fanotify import FanotifySource
+from docker_slim_plugin.observe.watcher.inotify import InotifySource
 
 MAX_PATHS = 1_000_000
-"""Distinct paths held; more are counted as lost."""
+"""Maximum number of distinct paths; further ones count as lost."""
 _CHOICES = ("auto", "fanotify", "inotify", "off")
 
 
 class Source(Protocol):
-    """Where events come from."""
+    """A source of events."""
 
     name: str
 
     def fileno(self) -> int: ...
 
     def read(self) -> tuple[list[Access], int]:
-        """Return what has happened, and how many events were lost; empty when there is nothing at the moment."""
+        """Return the pending accesses, and the number of lost events; empty when nothing is pending."""
         ...
 
-    def doubts(self) -> tuple[str, ...]:
-        """Return warnings about what it cannot vouch for."""
+    def accuracy_warnings(self) -> tuple[str, ...]:
+        """Return warnings about accesses that may be inaccurate."""
         ...
 
     def close(self) -> None: ...
 
 
-class Watch:
-    """Collects what a source sees in a thread of its own; a context manager."""
+class Watcher:
+    """Collects the accesses of a source in a thread; a context manager."""
 
     def __init__(self, source: Source | None, warnings: tuple[str, ...] = ()) -> None:
         self._source = source
@@ -70,9 +70,9 @@ class Watch:
         os.close(self._stop_read)
         os.close(self._stop_write)
 
-    def doubts(self) -> tuple[str, ...]:
-        """Return warnings about what only a tracer would have seen better."""
-        return self._source.doubts() if self._source else ()
+    def accuracy_warnings(self) -> tuple[str, ...]:
+        """Return warnings about accesses that a tracer would have recorded accurately."""
+        return self._source.accuracy_warnings() if self._source else ()
 
     def accesses(self) -> tuple[Access, ...]:
         """Return the distinct accesses seen so far."""
@@ -80,9 +80,9 @@ class Watch:
             return tuple(self._seen.values())
 
     def drain(self) -> None:
-        """Take everything that has happened before this call: events lag behind what they tell of."""
+        """Read all events of accesses before this call, which may still be queued."""
         if self._source:
-            while self._take():
+            while self._read_events():
                 pass
 
     def _run(self) -> None:
@@ -91,9 +91,9 @@ class Watch:
         poll.register(self._source.fileno(), select.POLLIN)
         poll.register(self._stop_read, select.POLLIN)
         while not any(descriptor == self._stop_read for descriptor, _ in poll.poll()):
-            self._take()
+            self._read_events()
 
-    def _take(self) -> bool:
+    def _read_events(self) -> bool:
         assert self._source is not None
         with self._lock:
             accesses, lost = self._source.read()
@@ -111,25 +111,25 @@ class Watch:
             return bool(accesses or lost)
 
 
-def open_watch(pid: int, choice: str, *, alone: bool = False) -> Watch:
-    """Return a watch on the root of the held container whose process is `pid`.
+def open_watcher(pid: int, choice: str, *, alone: bool = False) -> Watcher:
+    """Return a watcher of the root of the container whose process `pid` waits in the gate.
 
-    `choice` is auto, fanotify, inotify or off; auto takes the best that this host allows, and warns of less. One that
-    is `alone` has no tracer beside it.
+    `choice` is auto, fanotify, inotify or off; auto uses the best that this host allows, and warns if it is not
+    fanotify. With `alone` there is no tracer.
     """
     assert choice in _CHOICES
     if choice == "off":
-        return Watch(None)
+        return Watcher(None)
     if choice != "inotify":
         try:
-            return Watch(Fanotify(pid, directories=alone))
+            return Watcher(FanotifySource(pid, directories=alone))
         except OSError as error:
             if choice == "fanotify":
                 text = f"cannot use fanotify: {error.strerror}"
                 raise SlimError(text, hint="--watch=inotify, or --watch=off") from error
             reason = error.strerror
-    warnings = [] if choice == "inotify" else [f"fanotify is refused ({reason}): inotify watches instead"]
-    source = Inotify(pid)
-    if source.refused:
-        warnings.append(f"{source.refused} directories are not watched: raise the sysctl fs.inotify.max_user_watches")
-    return Watch(source, tuple(warnings))
+    warnings = [] if choice == "inotify" else [f"fanotify is refused ({reason}): using inotify instead"]
+    source = InotifySource(pid)
+    if source.unwatched:
+        warnings.append(f"{source.unwatched} directories are not watched: raise the sysctl fs.inotify.max_user_watches")
+    return Watcher(source, tuple(warnings))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
-from docker_slim_plugin.engine.secrets import filled, hiding, secrets_of
+from docker_slim_plugin.engine.secrets import fill_values, masked_errors, secrets_of
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.request import Request
 from docker_slim_plugin.observe import trace_trust
@@ -23,11 +23,13 @@ def loaded(request: Request, progress: Progress) -> tuple[tuple[str, Trace], ...
     if not traces or not request.verify or request.dry_run:
         return traces
     given = {**os.environ, **dict(one.split("=", 1) for one in request.environment)}
-    traces = tuple((name, replace(one, exercise=one.exercise and filled(one.exercise, given))) for name, one in traces)
+    traces = tuple(
+        (name, replace(one, exercise=one.exercise and fill_values(one.exercise, given))) for name, one in traces
+    )
     exercises = tuple(one.exercise for _, one in traces if one.exercise)
-    with hiding(secrets := secrets_of((option for one in exercises for option in one.docker_options), {})):
-        for act in trace_trust.require(exercises, allowed=request.host_exec, trusted=request.trust):
-            progress.warn(f"as a trace says: {secrets.hidden_command(act)}")
+    with masked_errors(secrets := secrets_of((option for one in exercises for option in one.docker_options), {})):
+        for act in trace_trust.check_trust(exercises, allowed=request.host_exec, trusted=request.trust):
+            progress.warn(f"as a trace says: {secrets.mask_command(act)}")
     return traces
 
 

@@ -21,8 +21,8 @@ from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import Access, Observations
 from docker_slim_plugin.model.plan import FilePlan
 from docker_slim_plugin.model.request import Exercise, Request
-from docker_slim_plugin.observe.driver import Drive
-from docker_slim_plugin.observe.launch import launch, pairs
+from docker_slim_plugin.observe.driver import RunPlan
+from docker_slim_plugin.observe.launch import launch, option_pairs
 from docker_slim_plugin.observe.probes.http_spelling import parse_http_probe
 from docker_slim_plugin.observe.probes.links import links
 from docker_slim_plugin.observe.probes.probe import ProbePlan
@@ -82,7 +82,7 @@ def opened(request: Request, progress: Progress) -> Iterator[Job]:
     # Not before: how long a pull takes is the registry's business.
     clock.limit = request.timeout
     with (
-        engine.nothing_left(),
+        engine.cleanup(),
         Sandbox(request.timeout) as sandbox,
         PristineTree(engine, source, sandbox) as tree,
         workspace(engine.run_id) as directory,
@@ -103,7 +103,7 @@ def opened(request: Request, progress: Progress) -> Iterator[Job]:
 
 def find_source(engine: Engine, request: Request) -> SourceImage:
     """Return the image that is to be slimmed, pulled where docker run would pull it."""
-    options = dict(pairs(request.docker_options))
+    options = dict(option_pairs(request.docker_options))
     source = engine.source(
         request.image, pull=options.get("--pull") or "missing", platform=options.get("--platform") or ""
     )
@@ -112,7 +112,7 @@ def find_source(engine: Engine, request: Request) -> SourceImage:
     return source
 
 
-def drive_of(source: SourceImage, exercise: Exercise, sandbox: Caller) -> Drive:
+def drive_of(source: SourceImage, exercise: Exercise, sandbox: Caller) -> RunPlan:
     """Return how the app is started and what is done to it; pages that it serves are parsed in the sandbox."""
     requests = tuple(parse_http_probe(text) for text in exercise.http)
     asked = {request.port for request in requests if request.port is not None}
@@ -125,4 +125,4 @@ def drive_of(source: SourceImage, exercise: Exercise, sandbox: Caller) -> Drive:
         healthcheck=start.healthcheck,
         links=lambda kind, body: sandbox.call(links, kind, body),
     )
-    return Drive(launch=start, probes=probes, until=exercise.until, timeout=exercise.timeout)
+    return RunPlan(launch=start, probes=probes, until=exercise.until, timeout=exercise.timeout)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from docker_slim_plugin.model.observation import Observations
-from docker_slim_plugin.observe.run_checks import judge
-from docker_slim_plugin.observe.trace import Trace, differing
+from docker_slim_plugin.observe.run_checks import check_run
+from docker_slim_plugin.observe.trace import Trace, differing_files
 from docker_slim_plugin.workflows.steps.job import Job, drive_of
 
 
@@ -21,7 +21,7 @@ def observed(job: Job) -> tuple[Trace, ...]:
         # Three ways of tracing, each with a second start.
         with job.clock.step(name, times=6):
             seen = job.observer.observe(job.source.id, drive)
-        said = (*drive.launch.warnings, *lost(seen), *judge(job.source, exercise, seen))
+        said = (*drive.launch.warnings, *lost(seen), *check_run(job.source, exercise, seen))
         seen = replace(seen, warnings=(*seen.warnings, *said))
         traces.append(Trace(source_id=job.source.id, exercise=exercise, observations=seen))
     return tuple(traces)
@@ -37,6 +37,6 @@ def unlike(job: Job, traces: tuple[Trace, ...]) -> tuple[str, ...]:
     """Return a warning when runs that were started alike have not named the same files."""
     if job.request.traces or len(traces) < 2:
         return ()
-    names = differing(job.tree.wait()[0], traces)
+    names = differing_files(job.tree.wait()[0], traces)
     shown = ", ".join(map(repr, names[:5])) + (" ..." if len(names) > 5 else "")
     return (f"{len(names)} files were named in some of the {len(traces)} runs only: {shown}",) if names else ()

@@ -28,8 +28,8 @@ def prove(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Replay, ...])
     missed: tuple[Access, ...] = ()
     for round_ in range(ROUNDS + 1):
         with ExitStack() as stack:
-            stack.callback(job.engine.unname, job.engine.temporary("layered"))
-            stack.callback(job.engine.unname, job.engine.temporary("squashed"))
+            stack.callback(job.engine.untag, job.engine.temporary_name("layered"))
+            stack.callback(job.engine.untag, job.engine.temporary_name("squashed"))
             layered, tried = write_and_verify(job, report, rootfs, replays)
             if tried.passed:
                 return named(job, tried, layered, rootfs)
@@ -122,7 +122,7 @@ def named(job: Job, report: Report, layered: Draft, rootfs: Rootfs) -> Report:
     if smallest == report.source.size:
         warnings.append(f"the app needs all of {job.source.reference}: there is nothing to leave out")
     for image in report.images:
-        job.engine.name(image.id, image.reference)
+        job.engine.tag_image(image.id, image.reference)
     wanted = job.request.outputs
     tar = file_outputs.wants_tar(wanted)
     flat = writer.flat(rootfs, report.plan, job.directory, job.extras.common) if tar else None
@@ -155,7 +155,7 @@ def asked_for(job: Job, draft: Draft, replays: tuple[Replay, ...]) -> tuple[tupl
     found: list[Access] = []
     sound = True
     for replay in replays:
-        seen = job.observer.observe(draft.reference, replay.drive, tolerant=True)
+        seen = job.observer.observe(draft.reference, replay.drive, allow_failure=True)
         found += seen.accesses
         behaved = replay.compared(job.progress, seen.result)
         sound = sound and not (behaved.differ or behaved.figures)
@@ -164,7 +164,7 @@ def asked_for(job: Job, draft: Draft, replays: tuple[Replay, ...]) -> tuple[tupl
 
 def shown_again(job: Job, replays: tuple[Replay, ...]) -> tuple[Access, ...]:
     """Watch the source once more: with what its first run has left in a volume, it may go another way."""
-    seen = (job.observer.observe(job.source.id, replay.drive, tolerant=True) for replay in replays)
+    seen = (job.observer.observe(job.source.id, replay.drive, allow_failure=True) for replay in replays)
     return tuple(access for one in seen for access in one.accesses)
 
 

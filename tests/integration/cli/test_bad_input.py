@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin.engine.tag_locks import PLACE
+from docker_slim_plugin.engine.tag_locks import LOCK_DIRECTORY
 from tests.archives import reload
 from tests.cases.harness import SLIM
 from tests.faithful import left_behind
@@ -46,8 +46,8 @@ def slim(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
     ("arguments", "status", "said"),
     [
         (("run", "docker-slim-test/none"), 1, "cannot find the image 'docker-slim-test/none'"),
-        (("run", "debian:bookworm"), 1, "it has no command of its own"),
-        (("run", SHELL), 1, "nothing but a shell was seen"),
+        (("run", "debian:bookworm"), 1, "the image has no command"),
+        (("run", SHELL), 1, "only a shell was executed"),
         (("run", "--tga", "x", IMAGE), 2, "try: --tag"),
         (("run", "--tag", IMAGE, IMAGE), 2, "the source's own name"),
         (("run", "--tag", "Bad Name", IMAGE), 2, "as an image's name"),
@@ -124,12 +124,12 @@ def test_the_later_of_two_runs_with_one_tag_is_refused() -> None:
     command = [*SLIM, "run", "-q", "--output=layered", "--tag", tag, "--until", "6", IMAGE]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as first:
         until = time.monotonic() + 60
-        lock = PLACE / f"{hashlib.sha256(tag.encode()).hexdigest()[:32]}.lock"
+        lock = LOCK_DIRECTORY / f"{hashlib.sha256(tag.encode()).hexdigest()[:32]}.lock"
         while not lock.exists() and time.monotonic() < until:
             time.sleep(0.05)
         second = slim("run", "-q", "--tag", tag, IMAGE)
         assert (second.returncode, second.stdout) == (1, "")
-        assert f"cannot write to {tag}: another docker slim is about to" in second.stderr
+        assert f"cannot write to {tag}: another docker slim is going to write it" in second.stderr
         assert first.wait(100) == 0
     remove(tag)
 

@@ -1,4 +1,4 @@
-"""What the engine says of our containers."""
+"""The changes of a container as the engine reports them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_changes_are_what_docker_diff_says(tmp_path: Path) -> None:
     build(tmp_path, NAME, RECIPE)
     engine = Engine.connect()
     try:
-        with engine.nothing_left(), engine.plain(NAME, ["-"]) as made, engine.held(NAME) as started:
+        with engine.cleanup(), engine.created_container(NAME, ["-"]) as made, engine.gated_container(NAME) as started:
             for container in (made, started):
                 theirs = diff(container.id)
                 ours = container.changes()

@@ -1,4 +1,4 @@
-"""The gate of each architecture: its bytes are its assembly's, and it waits until it is killed."""
+"""The gate of each architecture: its bytes match its assembly, and it waits until it is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A planted secret: it reaches the app, and nothing else that a run leaves."""
+"""A planted secret reaches the app, and nothing else that a run leaves behind."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def slim(directory: Path, *arguments: str, **environment: str) -> subprocess.Com
     return answer
 
 
-def test_no_value_is_left_anywhere(image: str, tmp_path: Path) -> None:
+def test_no_value_is_stored_anywhere(image: str, tmp_path: Path) -> None:
     given = tmp_path / "given"
     given.write_text(f"FROM_FILE={OTHER}\n")
     here = tmp_path / "here"
@@ -64,7 +64,7 @@ def test_no_value_is_left_anywhere(image: str, tmp_path: Path) -> None:
     assert traced.returncode == 0, traced.stderr
     lacking = slim(here, "build", "--trace", "trace", image)
     assert lacking.returncode == 1
-    assert "without TOKEN, FROM_FILE, HTTP_PROXY: a trace keeps no values" in lacking.stderr
+    assert "without TOKEN, FROM_FILE, HTTP_PROXY: a trace contains no values" in lacking.stderr
     values = ("-e", "TOKEN", "--env-file", str(given), "-e", f"HTTP_PROXY=http://u:{SECRET}@proxy/")
     refused = slim(here, "build", "--trace", "trace", *values, image, TOKEN=SECRET)
     assert refused.returncode == 1

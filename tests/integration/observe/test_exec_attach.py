@@ -1,4 +1,4 @@
-"""Who comes into a container from outside is followed from the first exec on: docker exec, HEALTHCHECK."""
+"""Processes that enter a container from outside (docker exec, HEALTHCHECK) are traced from their first exec."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import pytest
 from docker_slim_plugin.engine.gate import GATE_PATH, find_gate
 from docker_slim_plugin.model.observation import AccessKind
 from docker_slim_plugin.observe.tracer.cgroup_members import members
-from docker_slim_plugin.observe.tracer.client import Follower
-from tests.integration.observe.test_existing_processes import paths, soon, tracers
+from docker_slim_plugin.observe.tracer.client import TracerClient
+from tests.integration.observe.test_existing_processes import paths, tracers, wait_until
 from tests.tracing import gate_in
 
 pytestmark = pytest.mark.integration
 
 IMAGE = "debian:bookworm"
-NAME = "docker-slim-test-door"
+NAME = "docker-slim-test-exec"
 SECONDS = 60
 LIBC = f"/lib/{os.uname().machine}-linux-gnu/libc.so.6"
 SLEEP = ("sleep", "60")
@@ -35,7 +35,7 @@ def docker(*arguments: str) -> str:
 
 @contextmanager
 def container(*options: str, command: tuple[str, ...], gate: Path | None = None) -> Iterator[int]:
-    """Start a container, at the gate if there is one, and yield the pid of its init."""
+    """Start a container, in the gate if there is one, and yield the pid of its init."""
     entry = ("--entrypoint", GATE_PATH) if gate else ()
     docker("create", "--name", NAME, *options, *entry, IMAGE, *command)
     try:
@@ -48,22 +48,22 @@ def container(*options: str, command: tuple[str, ...], gate: Path | None = None)
 
 
 @contextmanager
-def followed(directory: Path, *options: str, use_filter: bool = True) -> Iterator[Follower]:
-    """A container that sleeps, let through the gate and followed."""
-    with container(*options, command=SLEEP, gate=gate_in(directory)) as init, Follower(use_filter=use_filter) as follower:
+def traced_container(directory: Path, *options: str, use_filter: bool = True) -> Iterator[TracerClient]:
+    """A container that sleeps, released from the gate and traced."""
+    with container(*options, command=SLEEP, gate=gate_in(directory)) as init, TracerClient(use_filter=use_filter) as tracer:
         pid = find_gate(init, time.monotonic() + SECONDS)
         assert pid is not None
-        follower.attach(pid)
-        yield follower
+        tracer.attach(pid)
+        yield tracer
 
 
-def told(follower: Follower) -> set[tuple[str, str]]:
-    return {(access.path, access.process.argv0) for access in follower.accesses()}
+def accesses_by_process(tracer: TracerClient) -> set[tuple[str, str]]:
+    return {(access.path, access.process.argv0) for access in tracer.accesses()}
 
 
 @pytest.mark.parametrize("use_filter", [True, False], ids=["filter", "every call"])
-def test_a_docker_exec_is_followed(tmp_path: Path, use_filter: bool) -> None:
-    with followed(tmp_path, use_filter=use_filter) as follower:
+def test_a_docker_exec_is_traced(tmp_path: Path, use_filter: bool) -> None:
+    with traced_container(tmp_path, use_filter=use_filter) as tracer:
         assert docker("exec", NAME, "awk", "BEGIN { print 42 }") == "42"
         script = "/bin/cat /etc/hostname; readlink /usr/bin/pager; [ -e /etc/timezone ]; cd /etc && ls -d ./skel"
         assert docker("exec", NAME, "sh", "-c", script).endswith("./skel")
@@ -78,63 +78,63 @@ def test_a_docker_exec_is_followed(tmp_path: Path, use_filter: bool) -> None:
             ("/usr/bin/env", AccessKind.EXEC),
             ("/usr/bin/true", AccessKind.EXEC),
         }
-        assert soon(lambda: wanted <= {(access.path, access.kind) for access in follower.accesses()}, 5), wanted - {
-            (access.path, access.kind) for access in follower.accesses()
+        assert wait_until(lambda: wanted <= {(access.path, access.kind) for access in tracer.accesses()}, 5), wanted - {
+            (access.path, access.kind) for access in tracer.accesses()
         }
-        assert (follower.warnings, follower.lost) == ([], 0)
+        assert (tracer.warnings, tracer.lost) == ([], 0)
 
 
-def test_a_script_in_a_volume_is_followed(tmp_path: Path) -> None:
-    """Its own open is not asked for, and its interpreter's holds a lock that PTRACE_SEIZE waits for.
+def test_a_script_in_a_volume_is_traced(tmp_path: Path) -> None:
+    """The script gives no permission event, and the exec of its interpreter holds a lock that PTRACE_SEIZE takes.
 
-    So it is seized when it opens its first file; from then on all is seen.
+    Therefore it is seized when its program opens the first file; from then on all its accesses are recorded.
     """
     volume = tmp_path / "volume"
     volume.mkdir()
     script = volume / "script"
     script.write_text("#!/bin/sh\n[ -e /x/by-script ]; echo done\n", encoding="ascii")
     script.chmod(0o755)
-    with followed(tmp_path, f"--volume={volume}:/vol") as follower:
+    with traced_container(tmp_path, f"--volume={volume}:/vol") as tracer:
         assert docker("exec", NAME, "/vol/script") == "done"
         wanted = {("/vol/script", "/bin/sh"), ("/x/by-script", "/bin/sh"), (LIBC, "/bin/sh")}
-        assert soon(lambda: wanted <= told(follower), 5), told(follower)
-        assert follower.warnings == []
+        assert wait_until(lambda: wanted <= accesses_by_process(tracer), 5), accesses_by_process(tracer)
+        assert tracer.warnings == []
 
 
-def test_healthchecks_that_docker_runs_are_followed(tmp_path: Path) -> None:
-    with followed(tmp_path, "--health-cmd=stat /x/health", "--health-interval=1s") as follower:
-        assert soon(lambda: "/x/health" in paths(follower), 20)
+def test_health_checks_of_docker_are_traced(tmp_path: Path) -> None:
+    with traced_container(tmp_path, "--health-cmd=stat /x/health", "--health-interval=1s") as tracer:
+        assert wait_until(lambda: "/x/health" in paths(tracer), 20)
 
 
-def test_many_at_once(tmp_path: Path) -> None:
-    with followed(tmp_path) as follower:
+def test_several_docker_execs_at_once(tmp_path: Path) -> None:
+    with traced_container(tmp_path) as tracer:
         commands = [["docker", "exec", NAME, "sh", "-c", f"/bin/true; [ -e /x/{number} ]; exit 7"] for number in range(8)]
         running = [subprocess.Popen(command) for command in commands]
         assert [process.wait(SECONDS) for process in running] == [7] * 8
-        assert soon(lambda: {f"/x/{number}" for number in range(8)} <= paths(follower), 5)
+        assert wait_until(lambda: {f"/x/{number}" for number in range(8)} <= paths(tracer), 5)
 
 
-def test_a_running_container_is_followed_with_its_children_and_who_comes_in(tmp_path: Path) -> None:
+def test_a_running_container_is_traced_with_its_children_and_docker_exec(tmp_path: Path) -> None:
     script = "while :; do /bin/true; [ -e /x/loop ]; sleep 0.05; done & while :; do [ -e /x/main ]; sleep 0.05; done"
     with container(command=("sh", "-c", script)) as init:
-        assert soon(lambda: len(members(init)) > 1)
-        with Follower() as follower:
-            assert follower.seize(init)[0] == init
-            assert soon(lambda: {"/x/loop", "/x/main", "/bin/true"} <= paths(follower))
+        assert wait_until(lambda: len(members(init)) > 1)
+        with TracerClient() as tracer:
+            assert tracer.seize(init)[0] == init
+            assert wait_until(lambda: {"/x/loop", "/x/main", "/bin/true"} <= paths(tracer))
             docker("exec", NAME, "stat", "/etc/hostname")
-            assert soon(lambda: {"/usr/bin/stat", "/etc/hostname"} <= paths(follower), 5)
-            assert any(path.endswith("/dash") for path in paths(follower))
-            tracer = next(iter(tracers(init)))
-            # A door without its keeper is open.
-            os.kill(tracer, signal.SIGKILL)
-            assert follower.wait(lambda: follower.gone, 5)
+            assert wait_until(lambda: {"/usr/bin/stat", "/etc/hostname"} <= paths(tracer), 5)
+            assert any(path.endswith("/dash") for path in paths(tracer))
+            tracer_pid = next(iter(tracers(init)))
+            # The kernel allows every exec when the tracer's fanotify group is closed.
+            os.kill(tracer_pid, signal.SIGKILL)
+            assert tracer.wait(lambda: tracer.has_exited, 5)
         assert docker("exec", NAME, "echo", "in") == "in"
         assert tracers(init) == {0}
         assert docker("inspect", "--format", "{{.State.Running}}", NAME) == "true"
 
 
-def test_a_stopped_tracee_keeps_nobody_out(tmp_path: Path) -> None:
-    with container(command=SLEEP) as init, Follower() as follower:
-        follower.seize(init)
+def test_docker_exec_works_while_a_tracee_is_stopped(tmp_path: Path) -> None:
+    with container(command=SLEEP) as init, TracerClient() as tracer:
+        tracer.seize(init)
         os.kill(init, signal.SIGSTOP)
         assert docker("exec", NAME, "echo", "in") == "in"

@@ -1,4 +1,4 @@
-"""Following what runs already, and leaving it as it was: real processes, threads, signals, a real container."""
+"""Tracing of running processes, and detaching from them: real processes, threads, signals, a real container."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from docker_slim_plugin.model.observation import AccessKind, Origin
 from docker_slim_plugin.observe.tracer.cgroup_members import members
-from docker_slim_plugin.observe.tracer.client import Follower
+from docker_slim_plugin.observe.tracer.client import TracerClient
 from tests.tracing import compile_c
 
 pytestmark = pytest.mark.integration
@@ -27,7 +27,7 @@ LOOP = 'for (;;) { access("/x/loop", 0); usleep(2000); }'
 
 @contextmanager
 def running(program: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of its own, that ends with the test."""
+    """A process in its own session, which is killed at the end of the test."""
     with subprocess.Popen([program], stdout=subprocess.PIPE, cwd=program.parent, start_new_session=True) as process:
         time.sleep(0.1)
         try:
@@ -44,7 +44,7 @@ def state(pid: int) -> str:
 
 
 def tracers(pid: int) -> set[int]:
-    """Return who traces the threads of `pid`."""
+    """Return the pids of the tracers of the threads of `pid`."""
     found = set()
     for task in Path(f"/proc/{pid}/task").iterdir():
         lines = (task / "status").read_text(encoding="utf-8").splitlines()
@@ -52,33 +52,33 @@ def tracers(pid: int) -> set[int]:
     return found
 
 
-def soon(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)
     return condition()
 
 
-def paths(follower: Follower) -> set[str]:
-    return {access.path for access in follower.accesses()}
+def paths(tracer: TracerClient) -> set[str]:
+    return {access.path for access in tracer.accesses()}
 
 
-def test_all_threads_are_followed_and_left(tmp_path: Path) -> None:
+def test_all_threads_are_seized_and_detached(tmp_path: Path) -> None:
     wanted = {f"/x/thread{number}" for number in (0, 1, 2, 3, 9)}
     with running(compile_c(tmp_path, THREADS, "-pthread")) as process:
-        with Follower() as follower:
-            assert follower.seize(process.pid) == (process.pid,)
+        with TracerClient() as tracer:
+            assert tracer.seize(process.pid) == (process.pid,)
             assert len(tracers(process.pid)) == 1
-            assert soon(lambda: wanted <= paths(follower))
+            assert wait_until(lambda: wanted <= paths(tracer))
         assert tracers(process.pid) == {0}
         assert process.poll() is None
 
 
-def test_what_it_has_already_is_told(tmp_path: Path) -> None:
+def test_existing_files_are_recorded(tmp_path: Path) -> None:
     program = compile_c(tmp_path, 'open("/etc/hostname", 0); for (;;) pause();')
-    with running(program) as process, Follower() as follower:
-        follower.seize(process.pid)
-        found = {(access.path, access.kind) for access in follower.accesses() if access.origin is Origin.PROC}
+    with running(program) as process, TracerClient() as tracer:
+        tracer.seize(process.pid)
+        found = {(access.path, access.kind) for access in tracer.accesses() if access.origin is Origin.PROC}
     assert {
         (str(program), AccessKind.EXEC),
         (str(tmp_path), AccessKind.CHDIR),
@@ -87,42 +87,42 @@ def test_what_it_has_already_is_told(tmp_path: Path) -> None:
     assert any("libc.so" in path for path, _ in found)
 
 
-def test_its_children_are_followed_too(tmp_path: Path) -> None:
+def test_children_of_a_seized_process_are_traced(tmp_path: Path) -> None:
     program = compile_c(tmp_path, 'for (;;) { if (!fork()) { execl("/bin/true", "true", (char*)0); } wait(0); usleep(9000); }')
-    with running(program) as process, Follower() as follower:
-        follower.seize(process.pid)
-        assert soon(lambda: any("ld.so.cache" in path for path in paths(follower)))
-        assert "/bin/true" in paths(follower)
+    with running(program) as process, TracerClient() as tracer:
+        tracer.seize(process.pid)
+        assert wait_until(lambda: any("ld.so.cache" in path for path in paths(tracer)))
+        assert "/bin/true" in paths(tracer)
 
 
-def test_who_is_stopped_stays_so(tmp_path: Path) -> None:
+def test_a_stopped_process_stays_stopped(tmp_path: Path) -> None:
     with running(compile_c(tmp_path, LOOP)) as process:
         process.send_signal(signal.SIGSTOP)
-        assert soon(lambda: state(process.pid) == "T")
-        with Follower() as follower:
-            follower.seize(process.pid)
-            assert "/x/loop" not in paths(follower)
+        assert wait_until(lambda: state(process.pid) == "T")
+        with TracerClient() as tracer:
+            tracer.seize(process.pid)
+            assert "/x/loop" not in paths(tracer)
         assert (state(process.pid), tracers(process.pid)) == ("T", {0})
         process.send_signal(signal.SIGCONT)
-        assert soon(lambda: state(process.pid) in "SR")
+        assert wait_until(lambda: state(process.pid) in "SR")
 
 
-def test_who_is_stopped_meanwhile_stays_so(tmp_path: Path) -> None:
+def test_a_process_stopped_while_traced_stays_stopped(tmp_path: Path) -> None:
     with running(compile_c(tmp_path, LOOP)) as process:
-        with Follower() as follower:
-            follower.seize(process.pid)
+        with TracerClient() as tracer:
+            tracer.seize(process.pid)
             process.send_signal(signal.SIGSTOP)
-            assert soon(lambda: state(process.pid) in "Tt")
+            assert wait_until(lambda: state(process.pid) in "Tt")
         assert state(process.pid) == "T"
 
 
 def test_it_outlives_a_tracer_that_is_killed(tmp_path: Path) -> None:
     with running(compile_c(tmp_path, THREADS, "-pthread")) as process:
-        with Follower() as follower:
-            follower.seize(process.pid)
+        with TracerClient() as tracer:
+            tracer.seize(process.pid)
             os.kill(next(iter(tracers(process.pid))), signal.SIGKILL)
-            assert follower.wait(lambda: follower.gone, 5)
-        assert soon(lambda: tracers(process.pid) == {0})
+            assert tracer.wait(lambda: tracer.has_exited, 5)
+        assert wait_until(lambda: tracers(process.pid) == {0})
         time.sleep(0.1)
         assert process.poll() is None
         assert state(process.pid) in "SR"
@@ -136,8 +136,8 @@ def test_no_signal_is_lost(tmp_path: Path) -> None:
     with running(compile_c(tmp_path, body)) as process:
         assert process.stdout is not None
         assert process.stdout.read(2) == b"up"
-        with Follower() as follower:
-            follower.seize(process.pid)
+        with TracerClient() as tracer:
+            tracer.seize(process.pid)
             for _ in range(300):
                 os.kill(process.pid, signal.SIGRTMIN)
         for _ in range(100):
@@ -145,12 +145,12 @@ def test_no_signal_is_lost(tmp_path: Path) -> None:
         assert process.wait(10) == 5
 
 
-def test_its_end_is_told(tmp_path: Path) -> None:
-    with running(compile_c(tmp_path, "pause();")) as process, Follower() as follower:
-        follower.seize(process.pid)
+def test_the_end_of_a_seized_process_is_reported(tmp_path: Path) -> None:
+    with running(compile_c(tmp_path, "pause();")) as process, TracerClient() as tracer:
+        tracer.seize(process.pid)
         process.terminate()
-        assert follower.wait(lambda: process.pid in follower.ended, 10)
-        assert os.waitstatus_to_exitcode(follower.ended[process.pid]) == -signal.SIGTERM
+        assert tracer.wait(lambda: process.pid in tracer.wait_statuses, 10)
+        assert os.waitstatus_to_exitcode(tracer.wait_statuses[process.pid]) == -signal.SIGTERM
 
 
 def test_members_without_a_cgroup_are_the_descendants(tmp_path: Path) -> None:

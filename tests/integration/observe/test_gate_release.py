@@ -1,4 +1,4 @@
-"""Letting a process through the gate."""
+"""The release of a process from the gate."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from ptrace.binding.func import ptrace
 
 from docker_slim_plugin.engine.gate import GATES, write_gate
-from docker_slim_plugin.observe.tracer.gate_release import _prepare, _result_of, interrupt
-from docker_slim_plugin.observe.tracer.ptrace_stops import OPTIONS, PTRACE_SEIZE
+from docker_slim_plugin.observe.tracer.gate_release import _prepare_syscall, _run_syscall, interrupt
+from docker_slim_plugin.observe.tracer.ptrace_stops import GATE_OPTIONS, PTRACE_SEIZE
 
 pytestmark = pytest.mark.integration
 
@@ -31,13 +31,13 @@ def test_a_process_that_is_still_in_the_execve_of_the_gate(tmp_path: Path) -> No
         os.read(ours, 1)
         os.execv(tmp_path / "gate", ["gate"])
     try:
-        ptrace(PTRACE_SEIZE, pid, 0, OPTIONS)
+        ptrace(PTRACE_SEIZE, pid, 0, GATE_OPTIONS)
         os.write(theirs, b"x")
         # It stops at PTRACE_EVENT_EXEC; to the eye of ptrace its registers are the gate's already.
         os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
         interrupt(pid, stop)
-        _prepare(pid, GATES[machine].syscall_address, GETPID[machine], ())
-        assert _result_of(pid, None, stop) == pid
+        _prepare_syscall(pid, GATES[machine].syscall_address, GETPID[machine], ())
+        assert _run_syscall(pid, None, stop) == pid
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)

@@ -1,4 +1,4 @@
-"""Apps that mean us ill: storms of paths and of processes end in time, in bounded memory, and what is lost is told."""
+"""Hostile apps: endless paths and processes need bounded time and memory, and lost accesses are reported."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from docker_slim_plugin.observe.tracer import client
-from tests.integration.observe.test_exec_attach import docker, followed
-from tests.integration.observe.test_existing_processes import soon, tracers
+from tests.integration.observe.test_exec_attach import docker, traced_container
+from tests.integration.observe.test_existing_processes import tracers, wait_until
 from tests.tracing import compile_c, traced
 
 pytestmark = pytest.mark.integration
@@ -25,7 +25,7 @@ def memory(pid: int) -> int:
 
 
 @pytest.mark.parametrize(("known", "lost"), [(True, True), (False, False)], ids=["of the image", "of nowhere"])
-def test_a_storm_of_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool, lost: bool) -> None:
+def test_an_endless_number_of_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool, lost: bool) -> None:
     monkeypatch.setattr(client, "MAX_ACCESSES", 2000)
     program = compile_c(tmp_path, 'char n[99]; for (long i = 0;; i++) { sprintf(n, "/x/storm/%ld", i); access(n, 0); }')
     before = memory(os.getpid())
@@ -42,26 +42,25 @@ def test_a_storm_of_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known
     assert used[0] < TRACER_BYTES
     assert memory(os.getpid()) - before < OUR_BYTES
     assert len(found.accesses) <= 2000
-    assert (found.lost > 0, found.follower.dropped > 0) == (lost, not known)
+    assert (found.lost > 0, found.tracer.dropped > 0) == (lost, not known)
 
 
-def test_a_storm_of_processes_in_a_container(tmp_path: Path) -> None:
-    with followed(tmp_path, "--pids-limit=50") as follower:
-        docker("exec", "--detach", "docker-slim-test-door", "sh", "-c", "b() { /bin/true; b | b & }; b")
-        assert soon(lambda: follower.events > 200)
+def test_an_endless_number_of_processes_in_a_container(tmp_path: Path) -> None:
+    with traced_container(tmp_path, "--pids-limit=50") as tracer:
+        docker("exec", "--detach", "docker-slim-test-exec", "sh", "-c", "b() { /bin/true; b | b & }; b")
+        assert wait_until(lambda: tracer.events > 200)
         time.sleep(SECONDS)
-        tracer = follower._tracer.pid
-        used = memory(tracer)
+        used = memory(tracer._process.pid)
         started = time.monotonic()
-        docker("kill", "docker-slim-test-door")
-        assert follower.wait(lambda: bool(follower.ended), 20)
+        docker("kill", "docker-slim-test-exec")
+        assert tracer.wait(lambda: bool(tracer.wait_statuses), 20)
         assert time.monotonic() - started < 20
         assert used < TRACER_BYTES
-        assert not follower.gone
+        assert not tracer.has_exited
 
 
-def test_a_filter_of_the_apps_own_misleads_nobody(tmp_path: Path) -> None:
-    """With SECCOMP_RET_TRACE and data of its own an app can have stops look as it likes."""
+def test_a_seccomp_filter_of_the_app_does_not_mislead_the_tracer(tmp_path: Path) -> None:
+    """With SECCOMP_RET_TRACE and its own return data an app can produce arbitrary seccomp stops."""
     body = """
     struct sock_filter f[] = { {0x20, 0, 0, 0}, {0x15, 0, 1, SYS_openat}, {6, 0, 0, 0x7ff0ffff}, {6, 0, 0, 0x7fff0000} };
     struct sock_fprog p = { 4, f };

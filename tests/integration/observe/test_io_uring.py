@@ -1,4 +1,4 @@
-"""What ptrace cannot see: io_uring opens files without a system call of their own; the watcher sees it."""
+"""io_uring opens files without a system call that ptrace could see; the watcher sees them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin.observe.watcher.watcher import open_watch
+from docker_slim_plugin.observe.watcher.watcher import open_watcher
 from tests.tracing import compile_c, traced
 
 pytestmark = pytest.mark.integration
@@ -38,7 +38,7 @@ def test_a_file_opened_by_io_uring(tmp_path: Path) -> None:
     target = tmp_path / "by-io-uring"
     target.write_text("x", encoding="ascii")
     program = compile_c(tmp_path, BODY, headers=URING)
-    with open_watch(os.getpid(), "fanotify") as watch:
+    with open_watcher(os.getpid(), "fanotify") as watch:
         found = traced(tmp_path, [program, target])
         assert found.status == 0, "this kernel refuses io_uring" if found.status == 77 else "io_uring failed"
         deadline = time.monotonic() + 5

@@ -1,4 +1,4 @@
-"""Apps that mount parts of the image elsewhere, in the container or in a mount namespace of their own."""
+"""Apps that mount parts of the image elsewhere, in the container's or in a private mount namespace."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     remove(IMAGE)
 
 
-def test_a_namespace_of_its_own() -> None:
+def test_a_private_mount_namespace() -> None:
     def check(subject: Subject) -> None:
         assert (subject.status, subject.output) == (0, "one\ntwo\nlate\ntwo\nlate\n")
 
@@ -76,7 +76,7 @@ IN_A_CHROOT = (ADMIN, (*PRIVATE, "mount --bind /jail /mnt/place; exec chroot /mn
         pytest.param(*IN_A_CHROOT, "auto", id="in a chroot there"),
     ],
 )
-def test_ways_to_mount(options: tuple[str, ...], command: tuple[str, ...], files: set[str], tracer: str) -> None:
+def test_mounts_of_the_app(options: tuple[str, ...], command: tuple[str, ...], files: set[str], tracer: str) -> None:
     request = Request(image=IMAGE, docker_options=options, command=command, tracer=tracer, dry_run=True)
     report = slim(request, Silent())
     # Links are the tracer's to see.
@@ -84,10 +84,10 @@ def test_ways_to_mount(options: tuple[str, ...], command: tuple[str, ...], files
     assert files - links <= set(kept(report))
     assert not {"/etc/target", "/mnt/place/one"} & set(kept(report))
     # mount(8) has rights of its own.
-    assert [warning for warning in report.warnings if "needs rights" not in warning] == []
+    assert [warning for warning in report.warnings if "gains privileges" not in warning] == []
 
 
-def test_what_a_running_container_has_mounted() -> None:
+def test_mounts_of_a_running_container() -> None:
     script = "mount --bind /data /mnt/place; cd /mnt/place/sub; exec tail -f /mnt/place/one"
     container = docker("run", "-d", *ADMIN, IMAGE, *PRIVATE, script)
     try:

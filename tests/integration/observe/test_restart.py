@@ -1,4 +1,4 @@
-"""Apps that start otherwise when they have been started before: `docker restart` works with the slim images, too."""
+"""Apps that act differently at their second start: `docker restart` works with the slim images."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ def test_a_read_only_container_and_its_volume() -> None:
         pytest.param("--env=AGAIN=exit 3", "started again, the app ended with status 3", id="it ends"),
         pytest.param("--env=AGAIN=rm /bin/httpd", "started again, the app ended with status 127", id="program gone"),
         pytest.param(
-            "--env=FIRST=mkdir -p /.docker-slim-gate/a", "was not watched in a second start", id="in the gate's place"
+            "--env=FIRST=mkdir -p /.docker-slim-gate/a", "the second start of the container was not observed", id="in the gate's place"
         ),
     ],
 )
-def test_a_second_start_that_fails_is_said(option: str, said: str) -> None:
+def test_a_failed_second_start_is_reported(option: str, said: str) -> None:
     report, _ = observed(option)
     assert [said in warning for warning in report.warnings] == [True]
     assert {"/usr/bin/tac", "/www/index.html"} <= set(kept(report))

@@ -1,4 +1,4 @@
-"""The tracer on the real kernel: one small C program for each class of system call, process and signal."""
+"""The tracer on the real kernel: a small C program for each class of system call, process and signal."""
 
 from __future__ import annotations
 
@@ -90,19 +90,19 @@ def test_names(tmp_path: Path, body: str, paths: set[str], use_filter: bool) -> 
     assert found.lost == 0
 
 
-def test_the_kind_and_the_process_are_told(tmp_path: Path) -> None:
+def test_an_access_has_its_kind_and_process(tmp_path: Path) -> None:
     found = traced(tmp_path, ["/bin/sh", "-c", "exec /bin/cat /etc/hostname"])
     opened = next(access for access in found.accesses if access.path == "/etc/hostname")
     assert (opened.kind, opened.process.argv0) == (AccessKind.OPEN, "/bin/cat")
     assert "/bin/cat" in found.paths(AccessKind.EXEC)
 
 
-def test_a_chrooted_path_knows_its_root(tmp_path: Path) -> None:
+def test_an_access_in_a_chroot_has_its_root(tmp_path: Path) -> None:
     found = traced(tmp_path, [compile_c(tmp_path, 'chroot("/usr"); open("/share/in", 0);')])
     assert {access.root for access in found.accesses if access.path == "/usr/share/in"} == {"/usr"}
 
 
-def test_a_path_over_a_page_that_is_followed_by_nothing(tmp_path: Path) -> None:
+def test_a_path_at_the_end_of_a_mapped_page(tmp_path: Path) -> None:
     body = """
     char *two = mmap(0, 8192, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     munmap(two + 4096, 4096);
@@ -164,7 +164,7 @@ def test_a_signal_is_passed_on(tmp_path: Path, number: signal.Signals) -> None:
     assert found.status == number
 
 
-def test_stop_and_continue_are_the_apps_own(tmp_path: Path) -> None:
+def test_sigstop_and_sigcont_work_as_without_a_tracer(tmp_path: Path) -> None:
     program = compile_c(tmp_path, 'sleep(1); open("/x/after", 0); return 3;')
     seen = []
 
@@ -208,14 +208,14 @@ def test_many_children_that_may_report_before_their_parent(tmp_path: Path) -> No
     assert found.lost == 0
 
 
-def test_a_burst_of_20000_files_loses_nothing(tmp_path: Path) -> None:
+def test_20000_opens_in_a_row_are_all_recorded(tmp_path: Path) -> None:
     body = 'for (int i = 0; i < 20000; i++) { char n[32]; sprintf(n, "/x/file%d", i); open(n, 0); }'
     found = traced(tmp_path, [compile_c(tmp_path, body)])
     assert {f"/x/file{number}" for number in range(20000)} <= found.paths()
     assert found.lost == 0
 
 
-def test_a_path_that_is_rewritten_under_our_eyes(tmp_path: Path) -> None:
+def test_a_path_that_changes_while_it_is_read(tmp_path: Path) -> None:
     body = """
     volatile char path[4096]; volatile int done;
     void *w(void *x) { while (!done) { memset(path, 'a', 4000); strcpy(path, "/x/y"); } return 0; }
@@ -226,7 +226,7 @@ def test_a_path_that_is_rewritten_under_our_eyes(tmp_path: Path) -> None:
     assert all(len(access.path) < 4096 + len(str(tmp_path)) + 1 for access in found.accesses)
 
 
-def test_rights_that_no_new_privs_kept_are_told(tmp_path: Path) -> None:
+def test_a_privilege_gain_that_no_new_privs_prevented_is_reported(tmp_path: Path) -> None:
     program = compile_c(tmp_path, 'printf("%d", geteuid());', name="setuid")
     program.chmod(0o4755)
     tmp_path.chmod(0o755)
@@ -234,14 +234,14 @@ def test_rights_that_no_new_privs_kept_are_told(tmp_path: Path) -> None:
         parent.chmod(0o755)
     drop = compile_c(tmp_path, "setuid(65534); execv(argv[1], argv + 1); return 99;", name="drop")
     filtered = traced(tmp_path, [drop, program])
-    assert filtered.follower.rights == {str(program)}
+    assert filtered.tracer.privilege_gains == {str(program)}
     free = traced(tmp_path, [drop, program], use_filter=False)
-    assert (free.follower.rights, free.output) == (set(), b"0")
+    assert (free.tracer.privilege_gains, free.output) == (set(), b"0")
 
 
-def test_an_app_that_traces_is_told(tmp_path: Path) -> None:
+def test_an_app_that_traces_is_reported(tmp_path: Path) -> None:
     found = traced(tmp_path, [compile_c(tmp_path, "ptrace(PTRACE_TRACEME, 0, 0, 0);")])
-    assert found.follower.tracers
+    assert found.tracer.tracers
 
 
 def test_a_million_distinct_paths_in_bounded_memory(tmp_path: Path) -> None:
@@ -250,6 +250,6 @@ def test_a_million_distinct_paths_in_bounded_memory(tmp_path: Path) -> None:
 
     found = traced(tmp_path, [program], exists=lambda path: path.endswith("7"))
     assert len(found.accesses) < 200_000
-    assert found.follower.dropped > 100_000
+    assert found.tracer.dropped > 100_000
     assert found.lost == 0
     assert {f"/x/some/longer/path/{number}" for number in range(7, 250_000, 10)} <= found.paths()

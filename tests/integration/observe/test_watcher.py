@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin.observe.watcher.watcher import open_watch
+from docker_slim_plugin.observe.watcher.watcher import open_watcher
 
 pytestmark = pytest.mark.integration
 ENTER = "mount --bind {0} {0} && cd {0} && pivot_root . old && umount -l /old && echo ready && read x && cat /inside && read x"
@@ -18,7 +18,7 @@ ENTER = "mount --bind {0} {0} && cd {0} && pivot_root . old && umount -l /old &&
 
 @contextmanager
 def rooted(directory: Path) -> Iterator[subprocess.Popen[str]]:
-    """Yield a process whose root is the directory; each line that it is sent lets it go on."""
+    """Yield a process whose root is the directory; it continues after each line on its standard input."""
     for name in ("old", "bin", "proc"):
         (directory / name).mkdir()
     shutil.copy("/bin/busybox", directory / "bin" / "busybox")
@@ -34,12 +34,12 @@ def rooted(directory: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("choice", ["fanotify", "inotify"])
-def test_what_the_host_opens_is_not_the_apps(tmp_path: Path, choice: str) -> None:
+def test_opens_of_the_host_are_not_recorded(tmp_path: Path, choice: str) -> None:
     outside = tmp_path / "outside"
     outside.write_text("outside")
     directory = tmp_path / "root"
     directory.mkdir()
-    with rooted(directory) as process, open_watch(process.pid, choice) as watch:
+    with rooted(directory) as process, open_watcher(process.pid, choice) as watch:
         outside.read_text()
         subprocess.run(["cat", outside, directory / "inside"], check=True, stdout=subprocess.DEVNULL)
         assert process.stdin

@@ -1,4 +1,4 @@
-"""Nothing of an image runs outside of its container: neither while its tree is read nor when that goes wrong."""
+"""No code of an image runs outside its container, neither while its tree is read nor when that fails."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ setns(os.open(f"/proc/{sys.argv[1]}/ns/mnt", os.O_RDONLY), CLONE_NEWNS)
 import colorsys
 """
 QUIET = ("open_tree", "mount_setattr", "sendmsg", "exit_group", "munmap", "mmap", "brk", "madvise", "futex", "mprotect")
-"""All that the process that stands in the image may do there."""
+"""The system calls that the process may make while its root is the image."""
 CHILDREN = ("rootfs.mount_clone", "rootfs.reader_program", "sandbox_main")
 VERBS = {
     "run": ("run", "--no-http", "--until=exit", LARGE, "/bin/true"),
@@ -108,7 +108,7 @@ def small(alarm: Alarm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 @pytest.fixture(scope="module")
 def large(alarm: Alarm, small: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Yield a distribution's image with planted code; what is read of it takes a while."""
+    """Yield a distribution's image with planted code, which takes some time to read."""
     directory = tmp_path_factory.mktemp("large")
     with tarfile.open(directory / "layer.tar", "w", format=tarfile.PAX_FORMAT) as tar:
         plant(tar, alarm, directory, loader=False)
@@ -118,16 +118,16 @@ def large(alarm: Alarm, small: str, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def held(small: str) -> Iterator[tuple[Container, int]]:
+def gated(small: str) -> Iterator[tuple[Container, int]]:
     engine = Engine.connect()
-    with engine.nothing_left(), engine.held(engine.image(small).id) as container:
+    with engine.cleanup(), engine.gated_container(engine.image(small).id) as container:
         pid = find_gate(container.pid(), time.monotonic() + 20)
         assert pid
         yield container, pid
 
 
 def cloned(code: str, pid: int) -> tuple[bytes, int | None, int]:
-    """Run `code` as the process that clones a mount; return what it answers, its descriptor, and its exit status."""
+    """Run `code` in place of the process that clones a mount; return its response, descriptor and exit status."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     namespace = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY)
     argv = [sys.executable, "-I", "-c", code, str(theirs.fileno())]
@@ -140,17 +140,17 @@ def cloned(code: str, pid: int) -> tuple[bytes, int | None, int]:
         return data, clone, process.wait(20)
 
 
-def test_the_control_does_ring(held: tuple[Container, int], alarm: Alarm) -> None:
-    """A process that enters the image and goes on as Python runs code of the image."""
-    subprocess.run([sys.executable, "-I", "-c", UNGUARDED, str(held[1])], check=False, stderr=subprocess.DEVNULL)
+def test_the_control_does_ring(gated: tuple[Container, int], alarm: Alarm) -> None:
+    """A process that enters the image and continues, so that Python loads code of the image."""
+    subprocess.run([sys.executable, "-I", "-c", UNGUARDED, str(gated[1])], check=False, stderr=subprocess.DEVNULL)
     assert alarm.rang()
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_whatever_goes_wrong_in_the_image(held: tuple[Container, int], alarm: Alarm, fault: str, when: str) -> None:
+def test_whatever_goes_wrong_in_the_image(gated: tuple[Container, int], alarm: Alarm, fault: str, when: str) -> None:
     code = DRIVER.format(**{"before": "pass", "after": "pass"} | {when: FAULTS[fault].replace("clone]", "1]")})
-    data, clone, status = cloned(code.replace("channel,", "None,"), held[1])
+    data, clone, status = cloned(code.replace("channel,", "None,"), gated[1])
     assert not alarm.rang()
     assert status in (0, 70, -signal.SIGSYS, -signal.SIGINT, -signal.SIGTERM, -signal.SIGKILL, -signal.SIGSEGV)
     if clone is not None:
@@ -159,14 +159,14 @@ def test_whatever_goes_wrong_in_the_image(held: tuple[Container, int], alarm: Al
     assert (data == b"0") == (fault == "nothing")
 
 
-def test_what_it_does_in_the_image(held: tuple[Container, int], tmp_path: Path) -> None:
-    """strace sees it: from setns(2) to its end, four calls, and what the allocator does."""
+def test_what_it_does_in_the_image(gated: tuple[Container, int], tmp_path: Path) -> None:
+    """As strace shows: from setns(2) to exit there are four system calls, and those of the allocator."""
     trace = tmp_path / "trace"
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     argv = ["strace", "-f", "-qq", "-o", trace, sys.executable, "-I", "-m", "docker_slim_plugin.rootfs.mount_clone"]
     with ours, subprocess.Popen([*argv, str(theirs.fileno())], pass_fds=[theirs.fileno()], env=os.environ) as process:
         theirs.close()
-        namespace = os.open(f"/proc/{held[1]}/ns/mnt", os.O_RDONLY)
+        namespace = os.open(f"/proc/{gated[1]}/ns/mnt", os.O_RDONLY)
         descriptor_passing.send(ours, b"namespace", namespace)
         data, clone = descriptor_passing.receive_one(ours)
         assert process.wait(20) == 0
@@ -180,10 +180,10 @@ def test_what_it_does_in_the_image(held: tuple[Container, int], tmp_path: Path) 
     assert "chroot" not in calls
 
 
-def test_what_the_clone_can_be_used_for(held: tuple[Container, int]) -> None:
-    """Nothing is written, executed, mapped for execution, or opened as a device through it."""
+def test_what_the_clone_can_be_used_for(gated: tuple[Container, int]) -> None:
+    """The clone permits no writes, no execution, no executable mappings, and no devices."""
     with TreeProcess() as process:
-        process.mount(held[1])
+        process.mount(gated[1])
         with process.open("/bin/busybox") as file:  # type: ignore[arg-type]
             path = f"/proc/self/fd/{file.fileno()}"
             with pytest.raises(OSError, match="Read-only"):
@@ -265,7 +265,7 @@ def _command(process: psutil.Process) -> list[str]:
 
 
 def _ours() -> list[str]:
-    """Return the processes that read images of this very checkout's runs."""
+    """Return the processes of this checkout that read images."""
     commands = (_command(process) for process in psutil.process_iter())
     return [" ".join(one) for one in commands if one[:1] == [sys.executable] and _is_child(one)]
 

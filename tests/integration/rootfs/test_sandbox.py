@@ -1,4 +1,4 @@
-"""The process that parses foreign bytes: what it cannot do, and what becomes of a run when it fails."""
+"""The sandbox process: what it cannot do, and how a run handles its failures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from docker_slim_plugin.resolve.packages.os_release import OS_RELEASE, distribut
 from docker_slim_plugin.resolve.requested_paths import is_program
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.index_decoding import Corrections
-from docker_slim_plugin.rootfs.index_format import Record, packed
+from docker_slim_plugin.rootfs.index_format import Record, pack
 from docker_slim_plugin.rootfs.reader_client import TreeProcess
 from docker_slim_plugin.rootfs.sandbox import MAX_TEXT, Sandbox, SandboxFailed
 
@@ -40,7 +40,7 @@ is_program.__module__ = "docker_slim_plugin.resolve.requested_paths"
 sandbox_main.FUNCTIONS = (is_program,)
 sandbox_main.main()
 """
-REFUSED = {
+FORBIDDEN = {
     "open a file": "open('/etc/passwd')",
     "open a file by a system call": "os.open('/etc/passwd', os.O_RDONLY)",
     "list a directory": "os.listdir('/')",
@@ -58,7 +58,7 @@ REFUSED = {
 
 
 class Shop:
-    """Stands for the process that reads a tree: this test answers in its place, or does not."""
+    """A fake reader process: the test sends its responses, or none."""
 
     def __init__(self) -> None:
         self.files, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -73,7 +73,7 @@ def shop() -> Iterator[Shop]:
 
 
 def started(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    """Have the sandbox run `code` where it is asked something."""
+    """Make the sandbox process run `code` when it is called."""
 
     def start(module: str, arguments: Sequence[object] = (), *, descriptors: Sequence[int] = (), stderr: int = -3) -> Any:
         argv = [sys.executable, "-I", "-c", DRIVER.format(code=code), *map(str, arguments)]
@@ -89,7 +89,7 @@ def known(sandbox: Sandbox, shop: Shop) -> Rootfs:
     rootfs = Rootfs.of(entries, cast("TreeProcess", shop))  # type: ignore[arg-type]
     memory = os.memfd_create("index")
     index = [Record(os.fsencode(one.path), _mode(one), 0, 0, one.size, 0, 0, b"", 1, 1, {}) for one in entries]
-    data = packed(index)
+    data = pack(index)
     os.write(memory, data)
     sandbox.add_tree(rootfs, cast("TreeProcess", shop), (memory, len(data)), Corrections(frozenset(), ()))
     os.close(memory)
@@ -100,9 +100,9 @@ def _mode(entry: Entry) -> int:
     return entry.mode | (0o100000 if entry.kind is EntryKind.FILE else 0o040000)
 
 
-@pytest.mark.parametrize("deed", REFUSED)
+@pytest.mark.parametrize("deed", FORBIDDEN)
 def test_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch, deed: str) -> None:
-    started(monkeypatch, REFUSED[deed])
+    started(monkeypatch, FORBIDDEN[deed])
     with Sandbox(20) as sandbox, pytest.raises((SlimError, SandboxFailed)) as caught:
         sandbox.call(is_program, "x")
     assert re.search("Operation not permitted|refused: |PermissionError|can't start|AssertionError", str(caught.value))
@@ -137,7 +137,7 @@ def test_a_file_that_never_comes(shop: Shop) -> None:
             sandbox.call(distribution, rootfs)
 
 
-def test_the_process_that_reads_has_ended(shop: Shop) -> None:
+def test_the_reader_process_has_exited(shop: Shop) -> None:
     with Sandbox() as sandbox:
         rootfs = known(sandbox, shop)
         shop.theirs.close()
@@ -191,14 +191,14 @@ def test_it_fails(monkeypatch: pytest.MonkeyPatch, code: str, said: str) -> None
     ],
 )  # fmt: skip
 def test_whatever_it_says_is_checked(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
-    """One that has been taken over may say anything: only what is asked for is taken."""
+    """A compromised process may return anything: only values of the expected types are accepted."""
     code = f"sys.argv; data = {answer!r}; os.write(int(sys.argv[1]), len(data).to_bytes(8, 'little') + data)"
     started(monkeypatch, code)
     with Sandbox(5) as sandbox:
         if answer == b'[true,"","",""]':
             assert sandbox.call(is_program, "x") is True
         else:
-            with pytest.raises(SlimError, match="cannot use what the process that reads the image says"):
+            with pytest.raises(SlimError, match="cannot use the result of the process that parses the image"):
                 sandbox.call(is_program, "x")
 
 
@@ -209,7 +209,7 @@ def test_the_answer_of_a_million_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(caught.value) == "x" * MAX_TEXT
 
 
-def test_one_that_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     started(monkeypatch, "import time; time.sleep(60)")
     begun = time.monotonic()
     with Sandbox(1) as sandbox:
@@ -221,16 +221,16 @@ def test_one_that_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("text", ["b'[' + b'[],' * 2_000_000 + b'0]'", "b'[' + b'{},' * 2_000_000 + b'0]'", "b'1,' * 2_000_000"])
-def test_an_answer_that_holds_too_much(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """Three bytes of JSON take twenty times the memory when they are read."""
+def test_a_result_with_too_many_values(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Three bytes of JSON need twenty times as much memory when they are parsed."""
     code = f"data = {text}; os.write(int(sys.argv[1]), len(data).to_bytes(8, 'little')); view = memoryview(data)\n"
     started(monkeypatch, code + "    while view: view = view[os.write(int(sys.argv[1]), view):]")
-    with Sandbox(20) as sandbox, pytest.raises(SlimError, match="it holds too much"):
+    with Sandbox(20) as sandbox, pytest.raises(SlimError, match="it has too many values"):
         sandbox.call(is_program, "x")
 
 
 @pytest.mark.parametrize("kind", ["cannot", "bug"])
-def test_no_error_of_its_own_is_obeyed_by_a_terminal(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_errors_contain_no_control_characters(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     data = json.dumps([None, kind, "a\x1b]0;b\x07\nc\u202e", "\x1b[2J"]).encode()
     started(monkeypatch, f"data = {data!r}; os.write(int(sys.argv[1]), len(data).to_bytes(8, 'little') + data)")
     with Sandbox(20) as sandbox, pytest.raises((SlimError, SandboxFailed)) as caught:

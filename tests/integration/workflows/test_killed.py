@@ -89,13 +89,13 @@ def test_asked_to_stop(verb: str) -> None:
     # One of the two, where there is one moment only.
     for number in signals if MOMENTS > 1 else signals[list(VERBS).index(verb) % 2 :][:1]:
         for after in moments(verb, number):
-            remembered = run_registry.written_down()
+            remembered = run_registry.registered_runs()
             status, said = ended(verb, after, number)
             # -number: it had done its work, and Python was about to end.
             assert status in (0, 130, -number), (number, after, said)
             assert "Traceback" not in said, (number, after)
             assert left_in_the_end() == [], (number, after)
-            assert set(run_registry.written_down()) <= set(remembered), (number, after)
+            assert set(run_registry.registered_runs()) <= set(remembered), (number, after)
 
 
 @pytest.mark.timeout(1200)

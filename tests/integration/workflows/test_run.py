@@ -133,7 +133,7 @@ def test_a_setuid_program_runs_again_without_the_filter(image: str) -> None:
     report = slim(Request(image=image), Silent())
     assert report.passed
     assert report.observations.mode == "syscall"
-    assert any("rights" in warning for warning in report.warnings)
+    assert any("gains privileges" in warning for warning in report.warnings)
     assert report.observations.result.output.split() == ["0", "root"]
     assert "/usr/local/bin/rootid" in kept(report)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin.host.workspace import place
+from docker_slim_plugin.host.workspace import temporary_directory
 from tests.cases.harness import docker
 from tests.faithful import left_behind
 from tests.integration.workflows.test_run import SERVER, build, remove
@@ -117,7 +117,7 @@ def test_prune_leaves_what_only_looks_like_ours(image: str, tmp_path: Path) -> N
     build(tmp_path, name, f"FROM {image}\nLABEL docker-slim.run=1-1\n")
     docker("tag", image, "docker-slim-run:mine")
     container = docker("create", name)
-    directory = place() / "docker-slim-notes-of-mine"
+    directory = temporary_directory() / "docker-slim-notes-of-mine"
     directory.mkdir()
     try:
         docker_slim = subprocess.run([*SLIM, "prune"], check=True, stdout=subprocess.PIPE, text=True)

@@ -1,4 +1,4 @@
-"""Requests that an interrupt cuts off."""
+"""Requests to the engine that an interrupt cuts off."""
 
 import io
 import os
@@ -21,7 +21,7 @@ class Interrupt(BaseException):
 
 
 def interrupt_in(seconds: float) -> None:
-    """Have the main thread interrupted, as a signal's handler would."""
+    """Raise Interrupt in the main thread after `seconds`, like a signal handler."""
 
     def raise_it(*_: object) -> None:
         raise Interrupt
@@ -30,20 +30,20 @@ def interrupt_in(seconds: float) -> None:
     threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGUSR1)).start()
 
 
-def test_an_answer_is_returned_and_forgotten() -> None:
+def test_a_result_is_returned_and_no_longer_pending() -> None:
     flights = InFlight()
-    assert flights.answer(lambda: 3) == 3
-    assert flights.unanswered == []
+    assert flights.run(lambda: 3) == 3
+    assert flights.pending == []
 
 
-def test_an_error_is_raised_where_it_was_asked() -> None:
+def test_an_error_is_raised_in_the_calling_thread() -> None:
     flights = InFlight()
     with pytest.raises(ZeroDivisionError):
-        flights.answer(lambda: 1 // 0)
-    assert flights.unanswered == []
+        flights.run(lambda: 1 // 0)
+    assert flights.pending == []
 
 
-def test_an_interrupt_waits_for_the_answer() -> None:
+def test_an_interrupt_waits_for_the_response() -> None:
     flights, made = InFlight(), []
 
     def ask() -> None:
@@ -52,22 +52,22 @@ def test_an_interrupt_waits_for_the_answer() -> None:
 
     interrupt_in(0.1)
     with pytest.raises(Interrupt):
-        flights.answer(ask)
+        flights.run(ask)
     assert made == [1]
-    assert flights.unanswered == []
+    assert flights.pending == []
 
 
-def test_an_answer_that_never_comes_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_without_a_response_stays_pending(monkeypatch: pytest.MonkeyPatch) -> None:
     flights, end = InFlight(), threading.Event()
-    monkeypatch.setattr(in_flight, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(in_flight, "INTERRUPT_SECONDS", 0.2)
     interrupt_in(0.1)
     with pytest.raises(Interrupt):
-        flights.answer(lambda: end.wait(30))
-    assert len(flights.unanswered) == 1
+        flights.run(lambda: end.wait(30))
+    assert len(flights.pending) == 1
     end.set()
 
 
-def test_an_upload_is_cut_off() -> None:
+def test_an_upload_is_aborted() -> None:
     flights, upload = InFlight(), Upload(io.BytesIO(bytes(1000)))
     sent = 0
 
@@ -79,9 +79,9 @@ def test_an_upload_is_cut_off() -> None:
 
     interrupt_in(0.2)
     with pytest.raises(Interrupt):
-        flights.answer(send, upload)
+        flights.run(send, upload)
     assert 0 < sent < 1000
-    assert flights.unanswered == []
+    assert flights.pending == []
 
 
 def test_an_upload_is_a_file_of_known_size() -> None:
@@ -89,8 +89,8 @@ def test_an_upload_is_a_file_of_known_size() -> None:
     assert (len(upload), upload.read(2), upload.read()) == (3, b"ab", b"c")
 
 
-class Slow:
-    """An engine's API that takes its time to make a container."""
+class SlowApi:
+    """An engine's API that needs some time to create a container."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -115,23 +115,23 @@ class Slow:
 
 
 @pytest.mark.parametrize(("seconds", "is_known"), [(0.5, False), (1.5, True)])
-def test_a_run_of_which_something_may_come_stays_written_down(
+def test_a_run_with_a_pending_request_stays_registered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, is_known: bool
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr(in_flight, "PATIENCE_SECONDS", 0.8)
-    api = Slow(seconds)
+    monkeypatch.setattr(in_flight, "INTERRUPT_SECONDS", 0.8)
+    api = SlowApi(seconds)
     engine = Engine(SimpleNamespace(api=api), "unix:///nowhere")
     interrupt_in(0.2)
-    with pytest.raises(Interrupt), engine.nothing_left(), engine.plain("image", ["-"]):
+    with pytest.raises(Interrupt), engine.cleanup(), engine.created_container("image", ["-"]):
         pass
     assert api.there == []
-    assert run_registry.written_down() == ((engine.run_id,) if is_known else ())
+    assert run_registry.registered_runs() == ((engine.run_id,) if is_known else ())
 
 
-def test_nothing_is_waited_for_where_nothing_was_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_without_requests_does_not_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    engine = Engine(SimpleNamespace(api=Slow(60)), "unix:///nowhere")
-    with pytest.raises(ValueError, match="x"), engine.nothing_left():
+    engine = Engine(SimpleNamespace(api=SlowApi(60)), "unix:///nowhere")
+    with pytest.raises(ValueError, match="x"), engine.cleanup():
         raise ValueError("x")
-    assert run_registry.written_down() == ()
+    assert run_registry.registered_runs() == ()

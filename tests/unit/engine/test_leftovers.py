@@ -1,4 +1,4 @@
-"""What is removed, and what is left alone; the engine is a record of what it was asked."""
+"""The objects that prune removes, and those that it keeps; the engine is a fake that records the removals."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from docker_slim_plugin.engine import LABEL, Engine, leftovers, tag_locks
 from docker_slim_plugin.engine.leftovers import Leftovers, prune
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import run_registry
-from docker_slim_plugin.host.run_registry import is_alive, new_run, run_identity
+from docker_slim_plugin.host.run_registry import is_alive, new_run, process_identity
 from docker_slim_plugin.host.workspace import workspace
 
 TOKEN = "0123456789abcdef"
 DEAD = f"{2**22 + 1}-77-{TOKEN}"
 STRANGE = f"{2**22 + 1}-77-{TOKEN[::-1]}"
-"""As dead, and written down nowhere."""
+"""A run that is dead and not registered."""
 OURS = new_run()
 
 
-class Recorder:
-    """An engine that has what the test says, and remembers what was removed."""
+class FakeEngine:
+    """A fake engine with given objects, which records removals."""
 
     def __init__(self, containers: list[dict[str, Any]], images: list[dict[str, Any]]) -> None:
         self._found = containers, images
         self.removed: list[str] = []
         self.stuck: dict[str, int] = {}
-        """How often each still refuses to be removed."""
+        """How many more times the removal of each object fails."""
 
-    def ours(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    def owned_objects(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         return self._found
 
-    def nameless(self) -> list[dict[str, Any]]:
+    def dangling_images(self) -> list[dict[str, Any]]:
         theirs = [run for run in (DEAD, OURS, STRANGE) if f"nameless of {run}" not in self.removed]
         return [{"Id": f"nameless of {run}", "Labels": {LABEL: run}} for run in theirs]
 
@@ -52,9 +52,9 @@ class Recorder:
             [{"RepoTags": [tag for tag in one["RepoTags"] or () if tag != name]} for one in images],
         )
 
-    unname = remove
+    untag = remove
 
-    def container_of(self, identity: str) -> SimpleNamespace:
+    def container_by_id(self, identity: str) -> SimpleNamespace:
         return SimpleNamespace(remove=lambda: self.remove(identity))
 
 
@@ -63,21 +63,21 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(tag_locks, "PLACE", tmp_path / "claims")
+    monkeypatch.setattr(tag_locks, "LOCK_DIRECTORY", tmp_path / "claims")
     monkeypatch.setattr(leftovers, "SETTLE_SECONDS", 0.0)
     monkeypatch.setattr(leftovers, "_PAUSE", 0.0)
     for run in (DEAD, OURS):
-        run_registry.write_down(run)
+        run_registry.register(run)
     return tmp_path / "tmp"
 
 
-def pruned(
+def prune_with(
     monkeypatch: pytest.MonkeyPatch,
     containers: dict[str, str] | None = None,
     names: tuple[str, ...] = (),
     stuck: dict[str, int] | None = None,
 ) -> tuple[Leftovers, list[str]]:
-    engine = Recorder(
+    engine = FakeEngine(
         [{"Id": identity, "Labels": {LABEL: run}} for identity, run in (containers or {}).items()],
         [{"RepoTags": list(names)}, {"RepoTags": None}],
     )
@@ -85,34 +85,34 @@ def pruned(
     return prune(cast("Engine", engine)), engine.removed
 
 
-def test_one_that_has_ended_and_is_not_waited_for_is_gone() -> None:
+def test_a_zombie_is_not_alive() -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
-        run = f"{run_identity(process.pid)}-{TOKEN}"
+        run = f"{process_identity(process.pid)}-{TOKEN}"
         assert is_alive(run)
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert not is_alive(run)
 
 
-def test_who_is_alive() -> None:
+def test_is_alive() -> None:
     assert is_alive(OURS)
     assert not is_alive(DEAD)
     assert not is_alive(f"{os.getpid()}-1-{TOKEN}")  # the pid is used again, by another process
     assert not any(map(is_alive, ("", "x-1", "-1", f"{os.getpid()}", f"{os.getpid()}-{TOKEN}")))
 
 
-def test_containers_and_images_of_dead_runs_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_containers_and_images_of_dead_runs_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     names = (f"docker-slim-run:{DEAD}-layered", f"docker-slim-run:{OURS}-squashed")
-    found, removed = pruned(monkeypatch, {"dead": DEAD, "live": OURS}, names)
+    found, removed = prune_with(monkeypatch, {"dead": DEAD, "live": OURS}, names)
     images = [names[0], f"nameless of {DEAD}"]
     assert removed == ["dead", *images]
     assert (found.containers, found.images, found.failures) == (["dead"], images, [])
 
 
-def test_what_no_known_run_has_made_is_listed_and_stays(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
-    """An image may carry our label, with any value; so may containers of it."""
+def test_objects_of_unregistered_runs_are_listed_and_stay(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    """An image may have our label with any value, and so may its containers."""
     (place / f"docker-slim-{STRANGE}-x1").mkdir()
-    found, removed = pruned(monkeypatch, {"theirs": STRANGE, "more": "1-1"}, (f"docker-slim-run:{STRANGE}-x", "docker-slim-run:mine"))
+    found, removed = prune_with(monkeypatch, {"theirs": STRANGE, "more": "1-1"}, (f"docker-slim-run:{STRANGE}-x", "docker-slim-run:mine"))
     assert removed == [f"nameless of {DEAD}"]
     assert found.unknown == [
         "container theirs",
@@ -124,32 +124,32 @@ def test_what_no_known_run_has_made_is_listed_and_stays(monkeypatch: pytest.Monk
     ]
 
 
-def test_one_that_cannot_be_removed_keeps_none_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leftovers, "LONGEST_SECONDS", 0.0)
+def test_a_failed_removal_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leftovers, "MAX_SECONDS", 0.0)
     name = f"docker-slim-run:{DEAD}-layered"
-    found, removed = pruned(monkeypatch, {"first": DEAD, "second": DEAD}, (name,), {"first": 99})
+    found, removed = prune_with(monkeypatch, {"first": DEAD, "second": DEAD}, (name,), {"first": 99})
     assert removed == ["second", name, f"nameless of {DEAD}"]
     assert found.failures == ["first: first is in use"]
 
 
-def test_what_cannot_be_removed_at_once_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, removed = pruned(monkeypatch, {"first": DEAD}, (), {"first": 2})
+def test_a_failed_removal_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, removed = prune_with(monkeypatch, {"first": DEAD}, (), {"first": 2})
     assert removed == [f"nameless of {DEAD}", "first"]
     assert found.failures == []
 
 
-def test_a_run_is_remembered_for_a_while(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+def test_a_killed_run_stays_registered_for_a_while(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
     record = place.parent / "state" / "docker-slim" / "runs" / DEAD
     assert record.stat().st_mode & 0o777 == 0o600
-    pruned(monkeypatch)
+    prune_with(monkeypatch)
     assert record.exists()
     os.utime(record, (0, 0))
-    pruned(monkeypatch)
+    prune_with(monkeypatch)
     assert not record.exists()
-    assert run_registry.written_down() == (OURS,)
+    assert run_registry.registered_runs() == (OURS,)
 
 
-def test_directories_of_dead_runs_go(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+def test_directories_of_dead_runs_are_removed(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
     gone = place / f"docker-slim-{DEAD}-x1"
     (gone / "below").mkdir(parents=True)
     other = place / "docker-slim-notes"
@@ -157,20 +157,20 @@ def test_directories_of_dead_runs_go(monkeypatch: pytest.MonkeyPatch, place: Pat
     link = place / f"docker-slim-{DEAD}-link"
     link.symlink_to(other)
     with workspace(OURS) as live:
-        assert pruned(monkeypatch)[0].files == [str(gone)]
+        assert prune_with(monkeypatch)[0].files == [str(gone)]
         assert live.is_dir()
     assert sorted(path.name for path in place.iterdir()) == sorted([other.name, link.name])
 
 
-def test_directories_of_somebody_else_stay(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+def test_directories_of_another_user_stay(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
     theirs = place / f"docker-slim-{DEAD}-x1"
     theirs.mkdir()
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-    assert pruned(monkeypatch)[0].files == []
+    assert prune_with(monkeypatch)[0].files == []
     assert theirs.is_dir()
 
 
-def test_a_workspace_is_its_owner_s_alone_and_gone_afterwards() -> None:
+def test_a_workspace_is_private_and_removed_afterwards() -> None:
     with workspace(OURS) as directory:
         assert directory.stat().st_mode & 0o777 == 0o700
     assert not directory.exists()

@@ -1,4 +1,4 @@
-"""What --platform names."""
+"""The meaning of --platform."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from docker_slim_plugin.engine.platform import suits
+from docker_slim_plugin.engine.platform import matches_platform
 from tests.unit.workflows.test_layering import IMAGE
 
 
@@ -25,8 +25,8 @@ from tests.unit.workflows.test_layering import IMAGE
     ],
 )
 def test_an_image_suits_a_platform(platform: str, *, fits: bool) -> None:
-    assert suits(replace(IMAGE, architecture="arm64", variant="v8"), platform) is fits
+    assert matches_platform(replace(IMAGE, architecture="arm64", variant="v8"), platform) is fits
 
 
 def test_an_image_without_a_variant_suits_any() -> None:
-    assert suits(replace(IMAGE, architecture="arm64"), "linux/arm64/v8")
+    assert matches_platform(replace(IMAGE, architecture="arm64"), "linux/arm64/v8")

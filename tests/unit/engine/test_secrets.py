@@ -1,4 +1,4 @@
-"""Values of variables are shown and kept nowhere, and come back where a trace is run again."""
+"""Masking of variables' values, and their restoration when a trace is run again."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin.engine.environment import given
-from docker_slim_plugin.engine.secrets import Secrets, filled, hidden_result, hiding, kept, secrets_of, shown
+from docker_slim_plugin.engine.environment import pass_environment
+from docker_slim_plugin.engine.secrets import (
+    Secrets,
+    fill_values,
+    mask_result,
+    masked_errors,
+    repeatable_options,
+    secrets_of,
+    strip_values,
+)
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.observation import ProbeResult, RunResult
 from docker_slim_plugin.model.request import Exercise
@@ -29,8 +37,8 @@ SECRETS = secrets_of(OPTIONS, {"FROM": "the-callers-own"})
         ("", ""),
     ],
 )
-def test_values_are_hidden(text: str, hidden: str) -> None:
-    assert SECRETS.hidden(text) == hidden
+def test_values_are_masked(text: str, hidden: str) -> None:
+    assert SECRETS.mask(text) == hidden
 
 
 @pytest.mark.parametrize(
@@ -53,35 +61,35 @@ def test_values_are_hidden(text: str, hidden: str) -> None:
         ("docker run -u 7:7 --user=app:app -p 80:80 x", "docker run -u 7:7 --user=app:app -p 80:80 x"),
     ],
 )  # fmt: skip
-def test_commands_are_shown_without_passwords(command: str, hidden: str) -> None:
-    assert Secrets().hidden_command(command) == hidden
+def test_commands_are_masked(command: str, hidden: str) -> None:
+    assert Secrets().mask_command(command) == hidden
 
 
 @pytest.mark.parametrize("token", ["-", "--password ", "--password=", "a" * 9, "pass", "-u ", "://", ":", "'", '"', "authorization: ", " "])
 def test_it_is_linear(token: str) -> None:
     started = time.process_time()
-    SECRETS.hidden_command(token * (100_000 // len(token)))
+    SECRETS.mask_command(token * (100_000 // len(token)))
     assert time.process_time() - started < 1
 
 
-def test_options_can_be_said_again() -> None:
-    assert list(shown((*OPTIONS[:1], "--env-file=/x y", "--init"))) == ["-e", "PASSWORD", "--env-file", "/x y", "--init"]
+def test_options_can_be_repeated() -> None:
+    assert list(repeatable_options((*OPTIONS[:1], "--env-file=/x y", "--init"))) == ["-e", "PASSWORD", "--env-file", "/x y", "--init"]
 
 
-def test_a_result_says_none() -> None:
+def test_a_result_contains_no_secret() -> None:
     probes = (
         ProbeResult(kind="exec", target="x --password a", ok=False, status=1, output=f"{SECRET}\n", detail=f"exit status 1: {SECRET}"),
         ProbeResult(kind="exec", target="x --password b", ok=True, status=0),
         ProbeResult(kind="http", target=f"GET 80/?x={SECRET}", ok=True, status=200, output=SECRET),
     )
-    found = hidden_result(RunResult(probes=probes, output=f"log {SECRET}"), SECRETS)
+    found = mask_result(RunResult(probes=probes, output=f"log {SECRET}"), SECRETS)
     assert [probe.target for probe in found.probes] == ["x --password ***", "x --password *** #2", f"GET 80/?x={SECRET}"]
     assert SECRET not in "".join(probe.output + probe.detail for probe in found.probes) + found.output
     assert found.probes[0].detail == "exit status 1: ***"
 
 
-def test_errors_say_none() -> None:
-    with pytest.raises(SlimError, match=r"^its last words: \*\*\*$") as raised, hiding(SECRETS):
+def test_errors_contain_no_secret() -> None:
+    with pytest.raises(SlimError, match=r"^its last words: \*\*\*$") as raised, masked_errors(SECRETS):
         raise SlimError(f"its last words: {SECRET}", hint=f"-e {SECRET}")
     assert raised.value.hint == "-e ***"
 
@@ -96,7 +104,7 @@ def test_an_exercise_is_kept_without_values_and_filled_again(tmp_path: Path) -> 
         http=(f"/?t={SECRET}",),
     )
     caller = {"FROM": "the-callers-own"}
-    small = kept(exercise, caller)
+    small = strip_values(exercise, caller)
     assert small.docker_options == (
         "--env=PASSWORD", "--env=MODE", "--env=N", "--env=PORT", "--env=FROM", "--init",
         "--env=SPACED", "--env=FROM", "--env=KEY", "--label=x=***PASSWORD***",
@@ -104,7 +112,7 @@ def test_an_exercise_is_kept_without_values_and_filled_again(tmp_path: Path) -> 
     assert small.exec_ == ("login ***PASSWORD***", "echo ***OTHER***")
     assert SECRET not in repr(small)
     values = {"PASSWORD": SECRET, "MODE": "prod", "N": "1", "PORT": "8080", "SPACED": "two words ", "KEY": "line-of-a-key", **caller}
-    again = filled(small, values)
+    again = fill_values(small, values)
     assert (again.command, again.exec_, again.host_exec, again.http) == (
         exercise.command, exercise.exec_, exercise.host_exec, exercise.http,
     )  # fmt: skip
@@ -112,11 +120,11 @@ def test_an_exercise_is_kept_without_values_and_filled_again(tmp_path: Path) -> 
     assert f"--label=x={SECRET}" in again.docker_options
 
 
-def test_what_is_missing_is_named() -> None:
-    with pytest.raises(SlimError, match="without PASSWORD, MODE, N, FROM: a trace keeps no values") as raised:
-        filled(kept(Exercise(docker_options=OPTIONS), {"FROM": "x"}), {"PORT": "1"})
+def test_missing_variables_are_named() -> None:
+    with pytest.raises(SlimError, match="without PASSWORD, MODE, N, FROM: a trace contains no values") as raised:
+        fill_values(strip_values(Exercise(docker_options=OPTIONS), {"FROM": "x"}), {"PORT": "1"})
     assert raised.value.status == 1
-    assert filled(Exercise(docker_options=("--env=A=old",)), {}).docker_options == ("--env=A=old",)
+    assert fill_values(Exercise(docker_options=("--env=A=old",)), {}).docker_options == ("--env=A=old",)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +145,7 @@ def test_what_is_missing_is_named() -> None:
     ],
 )  # fmt: skip
 def test_values_are_on_no_command_line(options: list[str], said: list[str], environment: dict[str, str], lines: str) -> None:
-    with given(options) as found:
+    with pass_environment(options) as found:
         assert found.environment == environment
         file = [one for one in found.options if one.startswith("--env-file=")]
         assert [one for one in found.options if one not in file] == said

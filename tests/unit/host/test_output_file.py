@@ -1,4 +1,4 @@
-"""Files that the user names for us: devices, pipes and links survive, everything else is written whole or not at all."""
+"""Output files: devices, pipes and symlinks stay, any other file is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOBODY = 65534
 
 @pytest.fixture
 def shared(tmp_path: Path) -> Path:
-    """A directory as /tmp is."""
+    """A sticky world-writable directory like /tmp."""
     directory = tmp_path / "shared"
     directory.mkdir()
     directory.chmod(0o1777)
@@ -29,7 +29,7 @@ def shared(tmp_path: Path) -> Path:
 
 
 def device(path: Path, minor: int) -> Path:
-    """Make a node as /dev/null (3) or /dev/full (7)."""
+    """Create a device node like /dev/null (3) or /dev/full (7)."""
     os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, minor))
     return path
 
@@ -172,7 +172,7 @@ def test_a_link_of_the_directory_s_owner_is_followed(tmp_path: Path, shared: Pat
 
 @ROOT
 def test_what_others_have_laid_out_in_a_shared_directory(shared: Path) -> None:
-    """A file of theirs does not say who may read ours; a FIFO of theirs gets nothing."""
+    """A file of another user does not determine the mode of ours; a FIFO of another user gets nothing."""
     (shared / "file").write_bytes(b"")
     (shared / "file").chmod(0o666)
     os.mkfifo(shared / "fifo")
@@ -187,13 +187,13 @@ def test_what_others_have_laid_out_in_a_shared_directory(shared: Path) -> None:
 
 @pytest.mark.parametrize("what", ["link", "file", "fifo"])
 def test_what_was_put_there_meanwhile_gets_nothing(tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the look and the opening somebody else may put another thing there."""
+    """Another user may exchange the file between the check and the open."""
     fifo, victim = tmp_path / "fifo", tmp_path / "victim"
     victim.write_bytes(b"precious")
     os.mkfifo(fifo)
 
-    def swapped(name: str, place: Callable[[str], output_file.Place] = output_file.place) -> output_file.Place:
-        found = place(name)
+    def swapped(name: str, resolve_target: Callable[[str], output_file.Target] = output_file.resolve_target) -> output_file.Target:
+        found = resolve_target(name)
         fifo.rename(tmp_path / "away")
         if what == "link":
             fifo.symlink_to(victim)
@@ -204,7 +204,7 @@ def test_what_was_put_there_meanwhile_gets_nothing(tmp_path: Path, what: str, mo
         return found
 
     monkeypatch.setattr(output_file, "check", lambda _: None)
-    monkeypatch.setattr(output_file, "place", swapped)
+    monkeypatch.setattr(output_file, "resolve_target", swapped)
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     if what == "fifo":
         other = threading.Timer(0.2, lambda: os.close(os.open(fifo, os.O_RDONLY)))
@@ -231,7 +231,7 @@ def test_nothing_is_left_of_what_fails(tmp_path: Path, error: BaseException, exi
         (tmp_path / "file").write_bytes(b"old")
 
     def fail() -> None:
-        with output_file.opened(str(tmp_path / "file")) as stream:
+        with output_file.open_for_writing(str(tmp_path / "file")) as stream:
             stream.write(b"x" * 1_000_000)
             raise error
 

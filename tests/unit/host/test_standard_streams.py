@@ -1,4 +1,4 @@
-"""Standard output and error that are full, closed, or read by nobody: a status and a line, no traceback."""
+"""Standard output and error that are full or closed: an exit status and one line, no traceback."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_what_cannot_be_said(command: str, status: int, out: str, err: str) -> N
     assert "Exception" not in answer.stderr
 
 
-def test_nobody_reads() -> None:
+def test_a_closed_reader() -> None:
     shell = f"{sys.executable} -m docker_slim_plugin --help | true"
     answer = subprocess.run(["sh", "-c", shell], check=False, capture_output=True, text=True, timeout=60)
     assert answer.stderr == ""

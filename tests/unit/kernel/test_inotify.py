@@ -1,4 +1,4 @@
-"""inotify's records, from the real kernel."""
+"""inotify events from the real kernel."""
 
 from __future__ import annotations
 

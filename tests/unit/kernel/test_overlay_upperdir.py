@@ -1,4 +1,4 @@
-"""What an overlay's upper directory says of a container; needs root, for whiteouts are devices."""
+"""The changes in an overlay's upperdir; needs root, because whiteouts are devices."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin.kernel.overlay_upperdir import changes
+from docker_slim_plugin.kernel.overlay_upperdir import upperdir_changes
 
 
 def layers(top: Path, *trees: dict[str, str]) -> list[str]:
@@ -49,4 +49,4 @@ def layers(top: Path, *trees: dict[str, str]) -> list[str]:
 )
 def test_changes(tmp_path: Path, upper: dict[str, str], lower: list[dict[str, str]], found: dict[str, int] | None) -> None:
     top, *others = layers(tmp_path, upper, *lower)
-    assert changes(top, others) == found
+    assert upperdir_changes(top, others) == found

@@ -1,4 +1,4 @@
-"""What the kernel says of a container's root."""
+"""The root mount of a container in mountinfo."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin.kernel.root_mount import has_its_own, lower_directories, mounted, root_of
+from docker_slim_plugin.kernel.root_mount import (
+    find_root_mount,
+    has_own_filesystem,
+    lower_directories,
+    parse_lower_directories,
+)
 
 PROC = b"154 144 0:83 / /proc rw,nosuid - proc proc rw\n"
 
@@ -33,23 +38,23 @@ def root(options: bytes, kind: bytes = b"overlay") -> bytes:
     ],
 )  # fmt: skip
 def test_lower_directories(mountinfo: bytes, directories: list[str]) -> None:
-    assert mounted(mountinfo) == tuple(map(Path, directories))
+    assert parse_lower_directories(mountinfo) == tuple(map(Path, directories))
 
 
-def test_where_a_root_lies() -> None:
+def test_the_root_mount_is_found() -> None:
     shared = b"1 0 8:1 /lib/docker/vfs/dir/1 / rw - ext4 /dev/sda1 rw\n"
-    found = root_of(shared + PROC)
+    found = find_root_mount(shared + PROC)
     assert found is not None
     assert (found.root, found.kind, found.options) == ("/lib/docker/vfs/dir/1", "ext4", b"rw")
-    own = root_of(root(b"rw"))
+    own = find_root_mount(root(b"rw"))
     assert own is not None
     assert own.root == "/"
 
 
-def test_a_process_that_has_gone_has_none() -> None:
+def test_an_ended_process_has_no_lower_directories() -> None:
     child = os.fork()
     if child == 0:
         os._exit(0)
     os.waitpid(child, 0)
     assert lower_directories(child) == ()
-    assert not has_its_own(child)
+    assert not has_own_filesystem(child)

@@ -1,4 +1,4 @@
-"""The parts of driving that need no container."""
+"""The parts of the driver that need no container."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 from docker_slim_plugin.engine import Container
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.observe import driver
-from docker_slim_plugin.observe.driver import Seen
+from docker_slim_plugin.observe.driver import RunMonitor
 from docker_slim_plugin.observe.launch import launch
 
 
-class Running:
+class FakeContainer:
     """A container as the engine describes it."""
 
     id = "c0ffee"
@@ -56,9 +56,9 @@ def test_how_the_app_is_reached(
         reference="app", id="sha256:0", digests=(), tags=(), size=1, os="linux", architecture="amd64", variant="",
         created="", config={"Cmd": ["x"], "ExposedPorts": {"80/tcp": {}, "81/tcp": {}}}, layers=(),
     )  # fmt: skip
-    container = cast("Container", Running(published))
+    container = cast("Container", FakeContainer(published))
     started = launch(source, options.split(), ())
-    target = driver.reach(container, 7, started.network, started.ports, None if known is None else frozenset(known))
+    target = driver.probe_target(container, 7, started.network, started.ports, None if known is None else frozenset(known))
     assert (target.ports, target.exposed, target.pid, target.image) == (reached, expected, 7, "app:1")
 
 
@@ -74,20 +74,20 @@ def test_how_the_app_is_reached(
         ("pass", "SIGRTMIN+3", True),  # not known to us: docker may
     ],
 )
-def test_who_handles_a_signal(setup: str, name: str, handled: bool) -> None:
+def test_signal_handlers_are_detected(setup: str, name: str, handled: bool) -> None:
     program = f"import signal\n{setup}\nprint(flush=True)\nsignal.sigwait({{signal.SIGUSR1}})"
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         child.stdout.readline()
-        assert driver._handles(child.pid, name) == handled
+        assert driver._handles_signal(child.pid, name) == handled
         child.send_signal(signal.SIGKILL)
 
 
-def test_a_process_that_is_gone_is_asked_all_the_same() -> None:
-    assert driver._handles(2**22 + 1, "SIGTERM")
+def test_an_ended_process_counts_as_handling_a_signal() -> None:
+    assert driver._handles_signal(2**22 + 1, "SIGTERM")
 
 
-def test_nothing_is_seen_where_nothing_looks() -> None:
-    seen = Seen(started=12.0)
-    assert seen.last_new() == 12.0
-    assert seen.counts() == {"paths": 0, "events": 0}
+def test_a_monitor_without_tracer_and_watcher() -> None:
+    monitor = RunMonitor(started=12.0)
+    assert monitor.last_new() == 12.0
+    assert monitor.counts() == {"paths": 0, "events": 0}

@@ -1,4 +1,4 @@
-"""Trace files from anywhere: damaged ones are refused with one sentence, and none acts on the host by itself."""
+"""Hostile trace files: damaged ones are refused with one sentence, and none acts on the host without consent."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from docker_slim_plugin.model.observation import (
 )
 from docker_slim_plugin.model.request import Exercise, Request
 from docker_slim_plugin.observe import trace_trust
-from docker_slim_plugin.observe.probes.probe import answered
-from docker_slim_plugin.observe.trace import Trace, dumps, load, of_the_image, united
+from docker_slim_plugin.observe.probes.probe import replayable_requests
+from docker_slim_plugin.observe.trace import Trace, dumps, load, merge_observations, restrict_to_image
 from docker_slim_plugin.progress import Silent
 from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.verify.compare import compare
@@ -73,7 +73,7 @@ def document() -> Any:
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the way to each value of a document."""
+    """Yield the path to each value of a document."""
     inner: list[tuple[Any, Any]] = list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
     for name, one in inner:
         yield (*path, name)
@@ -81,7 +81,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def mutated(document: Any, chance: random.Random) -> bytes:
-    """Return the document with something of it changed, taken away, added, or cut."""
+    """Return the document with one value changed, removed or added, or truncated."""
     changed = copy.deepcopy(document)
     for _ in range(chance.randrange(1, 3)):
         *way, last = chance.choice(list(places(changed)) or [(0,)])
@@ -108,22 +108,22 @@ def mutated(document: Any, chance: random.Random) -> bytes:
 
 
 def use(name: str) -> None:
-    """Do with a trace all that `build` does with it short of the engine."""
+    """Do with a trace everything that `build` does with it before it uses the engine."""
     traces = load(name)
     if not traces:
         return
     for one in traces:
         if one.exercise:
             drive_of(IMAGE, one.exercise, DIRECTLY)
-            list(trace_trust.acts(one.exercise))
-        answered(one.observations.result.probes, ended=one.observations.result.exit_status is not None)
+            list(trace_trust.host_options(one.exercise))
+        replayable_requests(one.observations.result.probes, ended=one.observations.result.exit_status is not None)
         compare(one.observations.result, traces[0].observations.result)
-    together = united(traces)
+    together = merge_observations(traces)
     resolve(TREE, together, Request(image="x").selection, IMAGE)
-    dumps(IMAGE, [replace(one, observations=of_the_image(TREE, one.observations)) for one in traces])
+    dumps(IMAGE, [replace(one, observations=restrict_to_image(TREE, one.observations)) for one in traces])
 
 
-def test_a_sound_one_is_used(tmp_path: Path, document: Any) -> None:
+def test_a_valid_trace_is_used(tmp_path: Path, document: Any) -> None:
     (tmp_path / "t").write_text(json.dumps(document))
     use(str(tmp_path / "t"))
     first, _ = load(str(tmp_path / "t"))
@@ -132,8 +132,8 @@ def test_a_sound_one_is_used(tmp_path: Path, document: Any) -> None:
 
 
 @pytest.mark.parametrize("seed", range(15))
-def test_damaged_ones_are_refused_or_used(tmp_path: Path, document: Any, seed: int) -> None:
-    """A hundred each: any error is ours, says the file, is one line, and gives exit status 1."""
+def test_damaged_traces_are_refused_or_used(tmp_path: Path, document: Any, seed: int) -> None:
+    """A hundred variants per seed: any error is a SlimError with the file name, one line, and exit status 1."""
     chance = random.Random(seed)
     file = tmp_path / "t"
     refused: list[SlimError] = []
@@ -145,7 +145,7 @@ def test_damaged_ones_are_refused_or_used(tmp_path: Path, document: Any, seed: i
             refused.append(error)
     assert len(refused) > 50
     assert {(error.status, "\n" in str(error)) for error in refused} == {(1, False)}
-    assert {str(error).partition(str(file))[0] for error in refused} <= {"cannot read ", "cannot run app:1: it has no command of its own"}
+    assert {str(error).partition(str(file))[0] for error in refused} <= {"cannot read ", "cannot run app:1: the image has no command"}
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_an_exercise_that_no_command_line_could_have_asked_for(tmp_path: Path, d
     ],
 )  # fmt: skip
 def test_options_that_act_on_the_host(option: str, acts: bool) -> None:
-    assert list(trace_trust.acts(Exercise(docker_options=(option,)))) == ([option.replace("--net=", "--network=")] if acts else [])
+    assert list(trace_trust.host_options(Exercise(docker_options=(option,)))) == ([option.replace("--net=", "--network=")] if acts else [])
 
 
 HOST = Exercise(host_exec=("curl x", "date"), docker_options=("--volume=/:/host", "--init"))
@@ -217,7 +217,7 @@ HOST = Exercise(host_exec=("curl x", "date"), docker_options=("--volume=/:/host"
 
 def test_nothing_of_a_trace_acts_on_the_host_by_itself() -> None:
     with pytest.raises(SlimError, match="consent") as raised:
-        trace_trust.require([HOST])
+        trace_trust.check_trust([HOST])
     for act in ("run on this host: curl x", "run on this host: date", "docker option: --volume=/:/host"):
         assert f"\n    {act}" in str(raised.value)
     assert "--init" not in str(raised.value)
@@ -225,20 +225,20 @@ def test_nothing_of_a_trace_acts_on_the_host_by_itself() -> None:
     assert raised.value.status == 1
 
 
-def test_what_is_said_again_may_be_done() -> None:
+def test_repeated_host_commands_are_allowed() -> None:
     with pytest.raises(SlimError) as raised:
-        trace_trust.require([HOST], allowed=["curl x"])
+        trace_trust.check_trust([HOST], allowed=["curl x"])
     assert "curl" not in str(raised.value)
     commands = replace(HOST, docker_options=())
-    assert trace_trust.require([commands], allowed=["date", "curl x"]) == ("run on this host: curl x", "run on this host: date")
+    assert trace_trust.check_trust([commands], allowed=["date", "curl x"]) == ("run on this host: curl x", "run on this host: date")
     with pytest.raises(SlimError, match="date; id"):
-        trace_trust.require([commands], allowed=["date; id"])
-    assert len(trace_trust.require([HOST], trusted=True)) == 3
-    assert trace_trust.require([Exercise(docker_options=("--init",))]) == ()
+        trace_trust.check_trust([commands], allowed=["date; id"])
+    assert len(trace_trust.check_trust([HOST], trusted=True)) == 3
+    assert trace_trust.check_trust([Exercise(docker_options=("--init",))]) == ()
 
 
 @pytest.mark.parametrize(("options", "refused"), [({}, True), ({"verify": False}, False), ({"dry_run": True}, False), ({"trust": True}, False)])
-def test_it_is_settled_before_anything_is_started(tmp_path: Path, options: dict[str, bool], refused: bool) -> None:
+def test_trust_is_checked_before_anything_is_started(tmp_path: Path, options: dict[str, bool], refused: bool) -> None:
     seen = Observations(accesses=(), result=RunResult())
     (tmp_path / "t").write_text(dumps(IMAGE, [Trace(source_id="sha256:1", exercise=HOST, observations=seen)]))
     request = Request(image="x", traces=(str(tmp_path / "t"),), **options)  # type: ignore[arg-type]

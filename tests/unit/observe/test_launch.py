@@ -7,7 +7,7 @@ import pytest
 from docker_slim_plugin.engine.gate import GATE_PATH
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.image import SourceImage
-from docker_slim_plugin.observe.launch import MOST_PORTS, Launch, exposed_ports, launch, published_ports
+from docker_slim_plugin.observe.launch import MAX_PUBLISHED_PORTS, Launch, exposed_ports, launch, published_ports
 
 
 def source(**config: Any) -> SourceImage:
@@ -23,7 +23,7 @@ def launched(options: str = "", command: str = "", **config: Any) -> Launch:
 
 
 @pytest.mark.parametrize(
-    ("options", "command", "argv", "free"),
+    ("options", "command", "argv", "arguments"),
     [
         pytest.param("", "", "/entry run", ("", ""), id="the image's own"),
         pytest.param("", "a b", "/entry a b", ("", "a b"), id="another command"),
@@ -33,15 +33,15 @@ def launched(options: str = "", command: str = "", **config: Any) -> Launch:
         pytest.param("--entrypoint=/x --entrypoint=/y", "", "/y", ("--entrypoint /y", ""), id="the last one holds"),
     ],
 )
-def test_what_runs(options: str, command: str, argv: str, free: tuple[str, str]) -> None:
+def test_what_runs(options: str, command: str, argv: str, arguments: tuple[str, str]) -> None:
     found = launched(options, command)
-    assert found.held() == (("--entrypoint", GATE_PATH), tuple(argv.split()))
-    assert (" ".join(found.free()[0]), " ".join(found.free()[1])) == free
+    assert found.gated_arguments() == (("--entrypoint", GATE_PATH), tuple(argv.split()))
+    assert (" ".join(found.run_arguments()[0]), " ".join(found.run_arguments()[1])) == arguments
 
 
 @pytest.mark.parametrize(("options", "config"), [("", {"Entrypoint": None, "Cmd": None}), ("--entrypoint=", {})])
 def test_nothing_to_run(options: str, config: dict[str, Any]) -> None:
-    with pytest.raises(SlimError, match="no command of its own"):
+    with pytest.raises(SlimError, match="the image has no command"):
         launched(options, **config)
 
 
@@ -67,7 +67,7 @@ def test_ports(options: str, exposed: list[str], published: list[str], ports: tu
 
 def test_thousands_of_ports_are_not_all_published() -> None:
     found = launched(ExposedPorts={f"{port}/tcp": {} for port in range(30000, 31000)})
-    assert (len(found.options), len(found.ports)) == (MOST_PORTS, 1000)
+    assert (len(found.options), len(found.ports)) == (MAX_PUBLISHED_PORTS, 1000)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What files are called in the image that a process sees elsewhere."""
+"""Translation of a process's paths into the image's paths."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin.kernel.mountinfo import Mount, mounts
-from docker_slim_plugin.observe.mount_names import Names, Shown, lookup, shown
+from docker_slim_plugin.kernel.mountinfo import Mount, parse_mountinfo
+from docker_slim_plugin.observe.mount_names import NamespaceView, VisibleMount, lookup, visible_mounts
 
 LINES = b"""\
 30 20 0:50 / / rw,relatime - overlay overlay rw,lowerdir=/a:/b,upperdir=/c
@@ -21,14 +21,14 @@ TREE = Mount(30, "0:50", "/", "/", "overlay", b"")
 
 
 def test_a_mountinfo_file() -> None:
-    assert [(one.id, one.device, one.root, one.point, one.kind) for one in mounts(LINES)] == [
+    assert [(one.id, one.device, one.root, one.point, one.kind) for one in parse_mountinfo(LINES)] == [
         (30, "0:50", "/", "/", "overlay"),
         (31, "0:51", "/", "/proc", "proc"),
         (32, "0:50", "/data", "/mnt/a b", "overlay"),
         (33, "8:1", "/var/hosts", "/etc/hosts", "ext4"),
         (34, "0:50", "/etc", "/etc", "overlay"),
     ]
-    assert next(mounts(LINES)).options == b"rw,lowerdir=/a:/b,upperdir=/c"
+    assert next(parse_mountinfo(LINES)).options == b"rw,lowerdir=/a:/b,upperdir=/c"
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def test_a_mountinfo_file() -> None:
     ],
 )
 def test_names(path: str, name: str | None) -> None:
-    seen = Names(shown(mounts(LINES), TREE, "/").values(), whole=True)
-    assert seen.differ
-    assert seen.in_image(path) == name
+    seen = NamespaceView(visible_mounts(parse_mountinfo(LINES), TREE, "/").values(), is_complete=True)
+    assert seen.has_other_names
+    assert seen.image_path(path) == name
 
 
 @pytest.mark.parametrize(
@@ -69,18 +69,18 @@ def test_names(path: str, name: str | None) -> None:
 def test_roots(
     mounted: list[tuple[int, str, str, str]], tree: Mount, own_root: str, path: str, name: str | None
 ) -> None:
-    seen = shown((Mount(*one, "overlay", b"") for one in mounted), tree, own_root)
-    assert Names(seen.values(), whole=True).in_image(path) == name
+    seen = visible_mounts((Mount(*one, "overlay", b"") for one in mounted), tree, own_root)
+    assert NamespaceView(seen.values(), is_complete=True).image_path(path) == name
 
 
-def test_an_ordinary_container_differs_in_nothing() -> None:
+def test_an_ordinary_container_has_no_other_names() -> None:
     lines = LINES.replace(b"/data /mnt", b"/mnt/a\\040b /mnt")
-    assert not Names(shown(mounts(lines), TREE, "/").values(), whole=True).differ
+    assert not NamespaceView(visible_mounts(parse_mountinfo(lines), TREE, "/").values(), is_complete=True).has_other_names
 
 
-def test_what_was_unmounted_begins_at_its_own_root() -> None:
-    mount = Shown("/mnt", "/data")
-    assert (mount.name("/mnt/x"), mount.name("/x"), mount.name("/mntx")) == ("/data/x", "/data/x", "/data/mntx")
+def test_a_path_in_an_unmounted_mount() -> None:
+    mount = VisibleMount("/mnt", "/data")
+    assert (mount.image_path("/mnt/x"), mount.image_path("/x"), mount.image_path("/mntx")) == ("/data/x", "/data/x", "/data/mntx")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_lookup(tmp_path: Path, path: str, found: list[tuple[str, bool]]) -> Non
     (tmp_path / "top").touch()
     for name, target in (("link", "a"), ("a/up", "../top"), ("absolute", f"{tmp_path}/a/file"), ("loop", "loop")):
         (tmp_path / name).symlink_to(target)
-    seen = Names([Shown("/", "/"), Shown(str(tmp_path / "else"), None)], whole=True)
+    seen = NamespaceView([VisibleMount("/", "/"), VisibleMount(str(tmp_path / "else"), None)], is_complete=True)
     assert list(lookup(os.getpid(), f"{tmp_path}/{path}", "/", seen)) == [
         (f"{tmp_path}/{name}", is_link) for name, is_link in found
     ]

@@ -1,4 +1,4 @@
-"""When a container is started a second time while it is watched, how, and what comes of it."""
+"""The second start of a container: when it happens, its plan, and the merge of its observations."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import pytest
 
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import Access, AccessKind, Observations, Origin, Process, RunResult
-from docker_slim_plugin.observe.driver import Drive
+from docker_slim_plugin.observe.driver import RunPlan
 from docker_slim_plugin.observe.launch import launch
 from docker_slim_plugin.observe.probes.probe import ProbePlan
-from docker_slim_plugin.observe.restart import again_drive, starts_otherwise, with_second
+from docker_slim_plugin.observe.restart import merge_second_start, needs_second_start, second_start_plan
 
 UP = RunResult(ready=1, stop_status=0)
 IMAGE = SourceImage(
     reference="app", id="sha256:0", digests=(), tags=(), size=0, os="linux", architecture="amd64", variant="",
     created="", config={"Cmd": ["app"]}, layers=(),
 )  # fmt: skip
-DRIVE = Drive(launch=launch(IMAGE, (), ()), probes=ProbePlan(exec_=("x",)), until="enter", timeout=300)
+DRIVE = RunPlan(launch=launch(IMAGE, (), ()), probes=ProbePlan(exec_=("x",)), until="enter", timeout=300)
 
 
 def access(path: str, kind: AccessKind, argv0: str = "app", origin: Origin = Origin.PTRACE) -> Access:
@@ -31,7 +31,7 @@ def seen(path: str, result: RunResult, lost: int = 0, warnings: tuple[str, ...] 
 
 
 @pytest.mark.parametrize(
-    ("until_up", "result", "again"),
+    ("startup_accesses", "result", "again"),
     [
         pytest.param(access("/usr/bin/bash", AccessKind.EXEC), UP, True, id="a shell was executed"),
         pytest.param(access("/run/pid", AccessKind.STAT, "-bash"), UP, True, id="a login shell has looked at a file"),
@@ -43,28 +43,28 @@ def seen(path: str, result: RunResult, lost: int = 0, warnings: tuple[str, ...] 
         pytest.param(access("/bin/sh", AccessKind.EXEC), RunResult(output="x"), False, id="it never came up"),
     ],
 )
-def test_who_is_started_again(until_up: Access, result: RunResult, *, again: bool) -> None:
-    assert starts_otherwise(result, (access("/etc/passwd", AccessKind.OPEN), until_up)) is again
+def test_when_a_second_start_is_needed(startup_accesses: Access, result: RunResult, *, again: bool) -> None:
+    assert needs_second_start(result, (access("/etc/passwd", AccessKind.OPEN), startup_accesses)) is again
 
 
 def test_the_second_start_is_short_and_not_probed() -> None:
-    again = again_drive(DRIVE, RunResult(ready=1, stop_status=0, ports=(80,)))
+    again = second_start_plan(DRIVE, RunResult(ready=1, stop_status=0, ports=(80,)))
     assert (again.probes, again.until, again.known_ports) == (ProbePlan(crawl=False), "probes", frozenset({80}))
     assert again.timeout == 30
     assert again.launch == DRIVE.launch
-    assert again_drive(DRIVE, UP).until == "2"
-    assert again_drive(DRIVE, replace(UP, ready=100)).timeout == 200
-    assert again_drive(replace(DRIVE, timeout=5), UP).timeout == 5
+    assert second_start_plan(DRIVE, UP).until == "2"
+    assert second_start_plan(DRIVE, replace(UP, ready=100)).timeout == 200
+    assert second_start_plan(replace(DRIVE, timeout=5), UP).timeout == 5
 
 
-def test_who_had_to_be_killed_is_killed_again() -> None:
-    assert again_drive(DRIVE, RunResult(ready=1)).launch.stop_signal == "SIGKILL"
+def test_an_app_that_had_to_be_killed_is_killed_again() -> None:
+    assert second_start_plan(DRIVE, RunResult(ready=1)).launch.stop_signal == "SIGKILL"
 
 
-def test_both_starts_count_and_the_first_one_tells() -> None:
+def test_both_starts_are_merged_with_the_result_of_the_first() -> None:
     first = seen("/bin/sh", RunResult(ports=(80,), stop_status=0), warnings=("a",))
     second = seen("/usr/bin/wc", RunResult(ready=1, stop_status=1), lost=2, warnings=("a", "b"))
-    both = with_second(first, second)
+    both = merge_second_start(first, second)
     assert [access.path for access in both.accesses] == ["/bin/sh", "/usr/bin/wc"]
     assert (both.result, both.lost, both.events, both.warnings) == (first.result, 2, 20, ("a", "b"))
 
@@ -73,8 +73,8 @@ def test_both_starts_count_and_the_first_one_tells() -> None:
     ("result", "said"),
     [
         (RunResult(ready=1, exit_status=3, output="a stale pid file\n"), "ended with status 3: a stale pid file"),
-        (RunResult(output="not within 30 s"), "did not come up: not within 30 s"),
+        (RunResult(output="not within 30 s"), "did not become ready: not within 30 s"),
     ],
 )
-def test_a_second_start_that_fails_is_said(result: RunResult, said: str) -> None:
-    assert with_second(seen("/bin/sh", UP), seen("/bin/sh", result)).warnings == (f"started again, the app {said}",)
+def test_a_failed_second_start_is_reported(result: RunResult, said: str) -> None:
+    assert merge_second_start(seen("/bin/sh", UP), seen("/bin/sh", result)).warnings == (f"started again, the app {said}",)

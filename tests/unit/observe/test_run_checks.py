@@ -16,7 +16,7 @@ from docker_slim_plugin.model.observation import (
     RunResult,
 )
 from docker_slim_plugin.model.request import Exercise
-from docker_slim_plugin.observe.run_checks import judge
+from docker_slim_plugin.observe.run_checks import check_run
 
 
 def source(**config: Any) -> SourceImage:
@@ -30,7 +30,7 @@ def probe(kind: str, target: str, status: int, *, ok: bool = True, detail: str =
     return ProbeResult(kind=kind, target=target, ok=ok, status=status, detail=detail)
 
 
-def judged(
+def run_warnings(
     *probes: ProbeResult,
     exercise: Exercise | None = None,
     executed: tuple[str, ...] = ("/app",),
@@ -41,7 +41,7 @@ def judged(
 ) -> tuple[str, ...]:
     accesses = tuple(Access(path, AccessKind.EXEC, Origin.PTRACE, Process(1, path)) for path in executed)
     result = RunResult(probes=probes, exit_status=exit_status, output=output, ports=ports)
-    return judge(source(**config), exercise or Exercise(), Observations(accesses=accesses, result=result))
+    return check_run(source(**config), exercise or Exercise(), Observations(accesses=accesses, result=result))
 
 
 PAGE = probe("http", "GET 80/", 200)
@@ -51,58 +51,58 @@ WEB = {"ExposedPorts": {"80/tcp": {}}}
 @pytest.mark.parametrize(
     ("given", "warnings"),
     [
-        pytest.param(judged(PAGE, ports=(80,), **WEB), (), id="a server needs no warning"),
-        pytest.param(judged(exit_status=0), (), id="nor does a job that ends"),
+        pytest.param(run_warnings(PAGE, ports=(80,), **WEB), (), id="a server needs no warning"),
+        pytest.param(run_warnings(exit_status=0), (), id="nor does a job that ends"),
         pytest.param(
-            judged(PAGE, ports=(80,), ExposedPorts={"80/tcp": {}, "443/tcp": {}, "53/udp": {}}),
-            ("nothing listened on port 443", "port 53/udp was not asked anything: --exec CMD can do that"),
+            run_warnings(PAGE, ports=(80,), ExposedPorts={"80/tcp": {}, "443/tcp": {}, "53/udp": {}}),
+            ("nothing listened on port 443", "port 53/udp was not probed: --exec CMD can do that"),
             id="a port where nothing listens",
         ),
         pytest.param(
-            judged(PAGE, probe("exec", "x", 1, ok=False, detail="exit status 1")),
+            run_warnings(PAGE, probe("exec", "x", 1, ok=False, detail="exit status 1")),
             ("exec x failed on the original too: exit status 1",),
             id="a probe that failed",
         ),
         pytest.param(
-            judged(probe("http-skip", "25", -1, detail="port 25 does not speak HTTP: not probed"), ports=(25,), ExposedPorts={"25/tcp": {}}),
+            run_warnings(probe("http-skip", "25", -1, detail="port 25 does not speak HTTP: not probed"), ports=(25,), ExposedPorts={"25/tcp": {}}),
             ("port 25 does not speak HTTP: not probed",),
             id="a port that speaks something else",
         ),
         pytest.param(
-            judged(),
+            run_warnings(),
             (
-                ("nothing was asked of the app, and it was still running when it was stopped: --exec CMD asks it something, "
+                ("the app was not probed, and was still running when it was stopped: --exec CMD probes it, "
                 "--until exit waits for its end"),
             ),
             id="cut off",
         ),
         pytest.param(
-            judged(ExposedPorts={"53/udp": {}}), ("port 53/udp was not asked anything: --exec CMD can do that",), id="UDP alone"
+            run_warnings(ExposedPorts={"53/udp": {}}), ("port 53/udp was not probed: --exec CMD can do that",), id="UDP alone"
         ),
         pytest.param(
-            judged(probe("exec", "dig", 0), exercise=Exercise(exec_=("dig",)), ExposedPorts={"53/udp": {}}), (), id="UDP that was asked"
+            run_warnings(probe("exec", "dig", 0), exercise=Exercise(exec_=("dig",)), ExposedPorts={"53/udp": {}}), (), id="UDP that was asked"
         ),
-        pytest.param(judged(exercise=Exercise(until="5")), (), id="stopped when the user said"),
+        pytest.param(run_warnings(exercise=Exercise(until="5")), (), id="stopped when the user said"),
         pytest.param(
-            judged(exercise=Exercise(exec_=("x",)), exit_status=0),
+            run_warnings(exercise=Exercise(exec_=("x",)), exit_status=0),
             ("the app ended before it could be probed",),
             id="ended too early",
         ),
         pytest.param(
-            judged(probe("http", "GET 80/", 404), probe("http", "GET 80/favicon.ico", 401), ports=(80,), **WEB),
-            ("port 80: GET / was answered 401, 404 only, so little of the app was seen: --http says what to ask",),
+            run_warnings(probe("http", "GET 80/", 404), probe("http", "GET 80/favicon.ico", 401), ports=(80,), **WEB),
+            ("port 80: GET / was answered with 401, 404 only, so little of the app was seen: request other pages with --http",),
             id="nothing but refusals",
         ),
         pytest.param(
-            judged(PAGE, probe("http", "GET 80/favicon.ico", 404), ports=(80,), **WEB), (), id="some refusals are no reason"
+            run_warnings(PAGE, probe("http", "GET 80/favicon.ico", 404), ports=(80,), **WEB), (), id="some refusals are no reason"
         ),
         pytest.param(
-            judged(probe("http", "GET 80/x", 404), exercise=Exercise(http=("/x",)), ports=(80,), **WEB),
+            run_warnings(probe("http", "GET 80/x", 404), exercise=Exercise(http=("/x",)), ports=(80,), **WEB),
             (),
             id="who asks for a refusal gets it",
         ),
         pytest.param(
-            judged(probe("http", "GET 80/", 400), probe("exec", "x", 0), exercise=Exercise(exec_=("x",)), ports=(80,), **WEB),
+            run_warnings(probe("http", "GET 80/", 400), probe("exec", "x", 0), exercise=Exercise(exec_=("x",)), ports=(80,), **WEB),
             (),
             id="who asks by other means knows what it speaks",
         ),
@@ -112,17 +112,17 @@ def test_warnings(given: tuple[str, ...], warnings: tuple[str, ...]) -> None:
     assert given == warnings
 
 
-def test_an_app_that_fails_is_refused_with_its_last_words() -> None:
+def test_an_app_that_fails_is_refused_with_its_last_log_lines() -> None:
     with pytest.raises(SlimError, match="status 1:\n    line 2\n") as caught:
-        judged(exit_status=1, output="".join(f"line {number}\n" for number in range(12)))
+        run_warnings(exit_status=1, output="".join(f"line {number}\n" for number in range(12)))
     assert "docker run" in caught.value.hint
     with pytest.raises(SlimError, match="status 127, and wrote nothing"):
-        judged(exit_status=127)
+        run_warnings(exit_status=127)
 
 
 def test_no_probe_succeeded() -> None:
     with pytest.raises(SlimError, match="no probe succeeded: http GET 80/: HTTP 500"):
-        judged(probe("http", "GET 80/", 500, ok=False, detail="HTTP 500"), ports=(80,), **WEB)
+        run_warnings(probe("http", "GET 80/", 500, ok=False, detail="HTTP 500"), ports=(80,), **WEB)
 
 
 SH = ("/usr/bin/dash", "/lib64/ld-linux-x86-64.so.2")
@@ -142,7 +142,7 @@ SH = ("/usr/bin/dash", "/lib64/ld-linux-x86-64.so.2")
 )
 def test_a_lone_shell(config: dict[str, Any], command: tuple[str, ...], executed: tuple[str, ...], refused: bool) -> None:
     def run() -> None:
-        judged(exercise=Exercise(command=command), executed=executed, exit_status=0, **config)
+        run_warnings(exercise=Exercise(command=command), executed=executed, exit_status=0, **config)
 
     if refused:
         with pytest.raises(SlimError, match="looks like a base image"):
@@ -169,25 +169,25 @@ def asked(*http: str) -> Exercise:
         ("81/x", [PAGE, probe("http", "GET 81/x", -1, ok=False, detail="nothing listens on 81")], "nothing listens on 81$", "--timeout"),
     ],
 )
-def test_what_is_asked_for_and_fails_ends_the_run(http: str, answers: list[ProbeResult], said: str, hint: str) -> None:
+def test_a_requested_page_that_fails_ends_the_run(http: str, answers: list[ProbeResult], said: str, hint: str) -> None:
     with pytest.raises(SlimError, match=said) as raised:
-        judged(*answers, exercise=asked(http), ports=(80,), **WEB)
+        run_warnings(*answers, exercise=asked(http), ports=(80,), **WEB)
     assert hint in raised.value.hint
     assert raised.value.status == 1
 
 
-def test_its_answer_is_told() -> None:
+def test_the_response_is_shown() -> None:
     wrong = ProbeResult(kind="http", target="GET 80/x", ok=False, status=500, detail="HTTP 500", output="Oops\nline two\n")
     with pytest.raises(SlimError, match=r"HTTP 500\n    Oops\n    line two$"):
-        judged(wrong, exercise=asked("/x"))
+        run_warnings(wrong, exercise=asked("/x"))
 
 
 def test_without_a_port_one_server_has_to_answer() -> None:
     right = probe("http", "GET 80/x", 200)
     wrong = probe("http", "GET 81/x", 404, ok=False, detail="HTTP 404")
-    assert judged(right, wrong, exercise=asked("/x"), ports=(80, 81)) == ("http GET 81/x failed on the original too: HTTP 404",)
+    assert run_warnings(right, wrong, exercise=asked("/x"), ports=(80, 81)) == ("http GET 81/x failed on the original too: HTTP 404",)
 
 
-def test_where_it_leads_may_fail() -> None:
+def test_the_target_of_a_redirect_may_fail() -> None:
     wrong = probe("http", "GET 80/elsewhere", 404, ok=False, detail="HTTP 404")
-    assert len(judged(probe("http", "GET 80/x", 302), wrong, exercise=asked("/x"), ports=(80,))) == 1
+    assert len(run_warnings(probe("http", "GET 80/x", 302), wrong, exercise=asked("/x"), ports=(80,))) == 1

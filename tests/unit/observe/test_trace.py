@@ -1,4 +1,4 @@
-"""Trace files: out and in again, united, cut down to the image, and refused when they are none."""
+"""Trace files: written, read, merged, reduced to paths of the image, and refused when invalid."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ from docker_slim_plugin.model.observation import (
     RunResult,
 )
 from docker_slim_plugin.model.request import Exercise
-from docker_slim_plugin.observe.trace import Trace, differing, dumps, load, of_the_image, save, united
+from docker_slim_plugin.observe.trace import (
+    Trace,
+    differing_files,
+    dumps,
+    load,
+    merge_observations,
+    restrict_to_image,
+    save,
+)
 from tests.rootfs import rootfs
 
 SOURCE = SourceImage(
@@ -97,19 +105,19 @@ def test_what_is_no_json_is_refused(tmp_path: Path, content: bytes) -> None:
         load(str(tmp_path / "t"))
 
 
-def test_united_says_each_access_once() -> None:
-    both = united((trace(access("/a"), access("/b")), trace(access("/b", pid=8), access("/c"))))
+def test_merged_observations_contain_each_access_once() -> None:
+    both = merge_observations((trace(access("/a"), access("/b")), trace(access("/b", pid=8), access("/c"))))
     assert [one.path for one in both.accesses] == ["/a", "/b", "/c"]
     assert (both.lost, both.events, both.warnings) == (2, 18, ("careful",))
 
 
-def test_only_what_the_image_has_is_kept() -> None:
+def test_only_paths_of_the_image_are_kept() -> None:
     tree = rootfs({"/bin": "-> usr/bin", "/usr/bin/app": "x", "/dangling": "-> /none"})
     seen = trace(access("/bin/app"), access("/none"), access("/dangling"), access("/usr")).observations
-    assert [one.path for one in of_the_image(tree, seen).accesses] == ["/bin/app", "/dangling", "/usr"]
+    assert [one.path for one in restrict_to_image(tree, seen).accesses] == ["/bin/app", "/dangling", "/usr"]
 
 
 def test_files_that_only_some_runs_named() -> None:
     tree = rootfs({"/a": "x", "/b": "x", "/link": "-> /a"})
-    assert differing(tree, (trace(access("/a")), trace(access("/link")))) == ()
-    assert differing(tree, (trace(access("/a"), access("/b")), trace(access("/link")))) == ("/b",)
+    assert differing_files(tree, (trace(access("/a")), trace(access("/link")))) == ()
+    assert differing_files(tree, (trace(access("/a"), access("/b")), trace(access("/link")))) == ("/b",)

@@ -1,4 +1,4 @@
-"""Lookup in the pristine tree, on hostile ground too."""
+"""Lookup in the pristine tree, including hostile trees."""
 
 from __future__ import annotations
 

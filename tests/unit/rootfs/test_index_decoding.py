@@ -1,4 +1,4 @@
-"""The index of a tree, as the process that reads it makes it, and what is docker's of it."""
+"""The index from the reader process, and its decoding and correction."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from docker_slim_plugin.host import child_process, descriptor_passing
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.rootfs import reader_program
 from docker_slim_plugin.rootfs.index_decoding import Corrections, read_index
-from docker_slim_plugin.rootfs.index_format import Record, packed, unpacked
-from docker_slim_plugin.rootfs.reader_channel import Ended, TreeChannel
+from docker_slim_plugin.rootfs.index_format import Record, pack, unpack
+from docker_slim_plugin.rootfs.reader_channel import ReaderExited, TreeChannel
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def tree(tmp_path: Path) -> Iterator[int]:
 
 
 def entries(tree: int) -> dict[str, Entry]:
-    data = packed(reader_program.index(tree))
+    data = pack(reader_program.build_index(tree))
     memory = os.memfd_create("index")
     os.write(memory, data)
     found = read_index(memory, len(data))
@@ -48,7 +48,7 @@ def entries(tree: int) -> dict[str, Entry]:
     return {one.path: one for one in found}
 
 
-def test_every_name_is_there_with_all_that_there_is_to_it(tree: int) -> None:
+def test_every_file_is_indexed_with_its_metadata(tree: int) -> None:
     found = entries(tree)
     assert set(found) == {
         "/", "/etc", "/etc/deep", "/etc/deep/same", "/etc/file", "/etc/up", "/fifo", "/link", "/na\udcffme\n",
@@ -88,27 +88,27 @@ def test_a_file_is_opened_by_any_of_its_names(tree: int) -> None:
         os.close(descriptor)
 
 
-def test_who_is_not_trusted_may_open_files_only(tree: int) -> None:
+def test_an_untrusted_channel_may_only_open_files(tree: int) -> None:
     reader = reader_program.TreeReader()
     for request in (b"root", b"index", b"", b"none"):
         with pytest.raises(OSError, match="no such request"):
-            reader.answer(request, tree, trusted=False)
-    reader.answer(b"root", tree, trusted=True)
-    _, descriptor = reader.answer(b"open /etc/file", None, trusted=False)
+            reader.handle(request, tree, trusted=False)
+    reader.handle(b"root", tree, trusted=True)
+    _, descriptor = reader.handle(b"open /etc/file", None, trusted=False)
     assert descriptor is not None
     os.close(descriptor)
 
 
-def test_a_channel_whose_other_end_is_gone() -> None:
+def test_a_channel_whose_other_end_is_closed() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
         descriptor_passing.send(theirs, b"error 13 no")
         theirs.close()
-        with pytest.raises(Ended):
-            TreeChannel(ours).ask(b"open /x")
+        with pytest.raises(ReaderExited):
+            TreeChannel(ours).request(b"open /x")
 
 
-def test_descriptors_that_nobody_asked_for_are_closed() -> None:
+def test_unexpected_descriptors_are_closed() -> None:
     before = len(os.listdir("/proc/self/fd"))
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
@@ -124,7 +124,7 @@ def test_descriptors_that_nobody_asked_for_are_closed() -> None:
 def test_corrections() -> None:
     root, gone, changed = (Entry(path=RootPath(path), kind=EntryKind.DIRECTORY, mode=0o755) for path in ("/", "/x", "/y"))
     better = Entry(path=RootPath("/y"), kind=EntryKind.DIRECTORY, mode=0o700)
-    assert Corrections(frozenset({RootPath("/x")}), (better,)).applied([root, gone, changed]) == [root, better]
+    assert Corrections(frozenset({RootPath("/x")}), (better,)).apply([root, gone, changed]) == [root, better]
 
 
 def record(path: bytes, mode: int = 0o040755, **others: object) -> Record:
@@ -144,7 +144,7 @@ def read(data: bytes, size: int | None = None) -> tuple[Entry, ...]:
 def test_records_come_through_as_they_are() -> None:
     odd = Record(b"/\xff\n", 0o107777, 2**32 - 1, 7, 2**63, -1, 2**64 - 1, b"\xfe/..", 2**64 - 1, 2, {b"user.a": b"\0", b"user.b": b""})
     late = record(b"/x", mtime_ns=2**64 * 10 + 1)
-    assert list(unpacked(packed([record(b"/"), odd, late]))) == [record(b"/"), odd, late]
+    assert list(unpack(pack([record(b"/"), odd, late]))) == [record(b"/"), odd, late]
 
 
 @pytest.mark.parametrize(
@@ -167,12 +167,12 @@ def test_records_come_through_as_they_are() -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_tree_is_refused(records: list[Record]) -> None:
-    with pytest.raises(SlimError, match="cannot use what the process that reads the image's files says"):
-        read(packed(records))
+    with pytest.raises(SlimError, match="cannot use the index from the process that reads the image's files"):
+        read(pack(records))
 
 
 def test_bytes_that_are_no_index_are_refused() -> None:
-    good = packed([record(b"/"), record(b"/a")._replace(xattrs={b"user.a": b"x" * 9})])
+    good = pack([record(b"/"), record(b"/a")._replace(xattrs={b"user.a": b"x" * 9})])
     assert len(read(good)) == 2
     for bad in (b"", b"\0" * 32, b"\xff" * 500, good[:-1], good + b"x", *(good[:at] for at in range(0, len(good), 7))):
         with pytest.raises(SlimError):
@@ -187,8 +187,8 @@ def test_bytes_that_are_no_index_are_refused() -> None:
         read(good, 1 << 40)
 
 
-def test_who_does_not_take_the_answers_keeps_nobody_waiting(tree: int) -> None:
-    """The process that parses files may be anybody's by then: main asks the same reader."""
+def test_a_client_that_does_not_read_does_not_block_others(tree: int) -> None:
+    """The process that parses files may be compromised, while main uses the same reader."""
     ours, trusted = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     theirs, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     numbers = [trusted.fileno(), other.fileno()]
@@ -200,22 +200,22 @@ def test_who_does_not_take_the_answers_keeps_nobody_waiting(tree: int) -> None:
         with suppress(OSError):
             while True:
                 descriptor_passing.send(theirs, b"open /none")
-        assert TreeChannel(ours).ask(b"root", tree)[0] == "ok"
+        assert TreeChannel(ours).request(b"root", tree)[0] == "ok"
         TreeChannel(ours).open(RootPath("/etc/file")).close()
         ours.close()
         assert process.wait(20) == 0
 
 
-def test_a_reader_that_does_not_answer() -> None:
+def test_a_reader_that_does_not_respond() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         ours.settimeout(0.05)
-        with pytest.raises(Ended):
-            TreeChannel(ours).ask(b"index")
+        with pytest.raises(ReaderExited):
+            TreeChannel(ours).request(b"index")
 
 
 def test_no_directory_is_too_deep(tmp_path: Path) -> None:
-    """What lies below a name that no path can have is not read: names would take memory by the square of the depth."""
+    """Directories below a path that is too long are not read: their names would need memory quadratic in the depth."""
     here = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
     top = os.dup(here)
     for _ in range(60):
@@ -224,14 +224,14 @@ def test_no_directory_is_too_deep(tmp_path: Path) -> None:
         os.close(here)
         here = below
     os.close(here)
-    found = reader_program.index(top)
+    found = reader_program.build_index(top)
     os.close(top)
     assert 4096 <= max(len(one.path) for one in found) < 4096 + 256
     shutil.rmtree(tmp_path / ("d" * 200))
 
 
 def test_a_name_that_is_listed_and_not_there(tree: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An overlay lists the whiteouts of a directory that one layer alone has, and denies them when they are asked for."""
+    """An overlay lists the whiteouts of a directory that only one layer has, but lookups of them fail."""
     listed = os.listdir
     monkeypatch.setattr(os, "listdir", lambda directory: [*listed(directory), "whiteout"])
     assert "/fifo" in entries(tree)

@@ -1,4 +1,4 @@
-"""The bytes of the files in layers on disk, and what an engine says of them."""
+"""The size of layers on disk, and the size that an engine reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from docker_slim_plugin.engine import image_size
-from docker_slim_plugin.rootfs.layer_sizes import layers_bytes
+from docker_slim_plugin.rootfs.layer_sizes import total_layer_size
 
 
 def test_files_are_added_up_layer_by_layer(tmp_path: Path) -> None:
@@ -24,11 +24,11 @@ def test_files_are_added_up_layer_by_layer(tmp_path: Path) -> None:
     os.symlink(outside, upper / "a" / "directory")
     os.symlink(outside / "big", upper / "a" / "file")
     os.mkfifo(upper / "fifo")
-    assert layers_bytes([upper, lower]) == 1305 + len(f"{outside}{outside / 'big'}")
+    assert total_layer_size([upper, lower]) == 1305 + len(f"{outside}{outside / 'big'}")
 
 
 def test_layers_that_are_not_on_this_host_have_no_size(tmp_path: Path) -> None:
-    assert layers_bytes([tmp_path, tmp_path / "elsewhere"]) is None
+    assert total_layer_size([tmp_path, tmp_path / "elsewhere"]) is None
 
 
 STEPS = [{"Size": 4096}, {"Size": 0}, {"Size": 8192}]
@@ -44,8 +44,8 @@ STEPS = [{"Size": 4096}, {"Size": 0}, {"Size": 8192}]
     ],
 )
 def test_what_the_engine_says(found: dict[str, Any], said: int) -> None:
-    assert image_size.said(found, STEPS) == said
+    assert image_size.reported(found, STEPS) == said
 
 
 def test_an_image_that_is_not_unpacked() -> None:
-    assert image_size.said({"Size": 5, "Descriptor": {"digest": "x"}}, [{"Size": 0}]) == 5
+    assert image_size.reported({"Size": 5, "Descriptor": {"digest": "x"}}, [{"Size": 0}]) == 5

@@ -1,4 +1,4 @@
-"""The image's own tree, out of what the reading process sees in a held container."""
+"""The corrections of the tree for files that the engine has created."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.rootfs.pristine import docker_own
+from docker_slim_plugin.rootfs.pristine import engine_corrections
 
 
 def entry(path: str, kind: EntryKind = EntryKind.DIRECTORY) -> Entry:
@@ -35,8 +35,8 @@ def tree(
     entries: Sequence[Entry], changes: dict[str, int], *layers: Path
 ) -> tuple[dict[str, tuple[int, int]], tuple[str, ...]]:
     """Return {path: (mode, mtime_ns)} and the warnings."""
-    corrections, warnings = docker_own(entries, layers, changes)
-    return {str(one.path): (one.mode, one.mtime_ns) for one in corrections.applied(entries)}, warnings
+    corrections, warnings = engine_corrections(entries, layers, changes)
+    return {str(one.path): (one.mode, one.mtime_ns) for one in corrections.apply(entries)}, warnings
 
 
 def test_what_docker_added_is_not_the_image_s(layers: tuple[Path, Path]) -> None:
@@ -58,7 +58,7 @@ def test_a_directory_that_only_the_engine_made_is_left_out(layers: tuple[Path, P
     assert set(found) == {"/"}
 
 
-def test_a_layer_s_link_leads_nowhere(layers: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_symlink_in_a_layer_is_not_followed(layers: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (layers[0] / "opt").symlink_to(tmp_path / "outside")
     found, _ = tree([entry("/"), entry("/opt")], {"/opt": 0}, *layers)
@@ -69,8 +69,8 @@ def test_where_the_engine_shows_no_layers_that_is_said() -> None:
     found, warnings = tree([entry("/"), entry("/etc")], {"/etc": 0})
     assert found["/etc"] == (0o700, 9)
     assert [text.split(":")[0] for text in warnings] == [
-        "cannot tell when /etc was last changed",
-        "cannot tell when / was last changed",
+        "cannot determine the modification time of /etc in the image",
+        "cannot determine the modification time of / in the image",
     ]
 
 

@@ -1,4 +1,4 @@
-"""A site as a dict: which pages are asked, in which order, and where it ends."""
+"""The crawl of a site given as a dict: which pages are requested, in which order, and when it ends."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 from docker_slim_plugin.observe.probes import crawl
-from docker_slim_plugin.observe.probes.crawl import MOST_LINKS, links, visit
-from docker_slim_plugin.observe.probes.http import Answer, Server
+from docker_slim_plugin.observe.probes.crawl import MAX_RESPONSE_LINKS, crawl_server, links
+from docker_slim_plugin.observe.probes.http import Response, Server
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe
 from docker_slim_plugin.observe.probes.http_spelling import parse_http_probe as probe
 from docker_slim_plugin.observe.probes.links import Links
@@ -18,29 +18,29 @@ SERVER = Server("127.0.0.1", 32768, 8080)
 SECURE = Server("127.0.0.1", 32768, 443, secure=True)
 
 
-def html(*parts: str) -> Answer:
-    return Answer(200, "text/html; charset=utf-8", "".join(parts).encode())
+def html(*parts: str) -> Response:
+    return Response(200, "text/html; charset=utf-8", "".join(parts).encode())
 
 
-def css(text: str) -> Answer:
-    return Answer(200, "text/css", text.encode())
+def css(text: str) -> Response:
+    return Response(200, "text/css", text.encode())
 
 
-def moved(where: str) -> Answer:
-    return Answer(301, location=where)
+def moved(where: str) -> Response:
+    return Response(301, location=where)
 
 
 class Site:
-    """Answers from a dict, 404 for the rest; remembers what it was asked."""
+    """A server with pages from a dict and 404 for the rest; records the requests."""
 
-    def __init__(self, pages: Mapping[str, Answer | list[Answer]]) -> None:
+    def __init__(self, pages: Mapping[str, Response | list[Response]]) -> None:
         self.pages = {path: list(said) if isinstance(said, list) else [said] for path, said in pages.items()}
         self.asked: list[str] = []
 
-    def __call__(self, _: Server, method: str, path: str, seconds: float) -> Answer:
+    def __call__(self, _: Server, method: str, path: str, seconds: float) -> Response:
         assert seconds > 0
         self.asked.append(path if method == "GET" else f"{method} {path}")
-        said = self.pages.get(path, [Answer(404)])
+        said = self.pages.get(path, [Response(404)])
         return said.pop(0) if len(said) > 1 else said[0]
 
 
@@ -92,13 +92,13 @@ def soon() -> float:
             ["/dir/f.woff2", "/g.ttf", "/dir/more.css"],
             id="a style sheet",
         ),
-        pytest.param(Answer(200, "application/json", b'<a href="b">'), [], id="not HTML"),
+        pytest.param(Response(200, "application/json", b'<a href="b">'), [], id="not HTML"),
         pytest.param(moved("/login"), ["/login"], id="a redirect"),
         pytest.param(moved("https://localhost/login"), ["/login"], id="a redirect to https"),
         pytest.param(moved("https://accounts.example/x"), [], id="a redirect elsewhere"),
     ],
 )
-def test_links(answer: Answer, found: list[str]) -> None:
+def test_links(answer: Response, found: list[str]) -> None:
     assert links(SERVER, "/dir/page", answer) == found
 
 
@@ -106,10 +106,10 @@ def test_a_crawl_follows_its_own_links_and_no_others() -> None:
     site = Site({
         "/": html('<a href="/b"><a href="/c"><a href="http://other.example/d">'),
         "/b": html('<a href="/"><a href="/e">'),
-        "/c": Answer(403),
-        "/e": Answer(500),
+        "/c": Response(403),
+        "/e": Response(500),
     })
-    results, left = visit(SERVER, [], soon(), crawl=True, ask=site)
+    results, left = crawl_server(SERVER, [], soon(), crawl=True, fetch=site)
     assert site.asked == ["/", "/favicon.ico", "/robots.txt", "/b", "/c", "/e"]
     assert left == 0
     assert {one.target: (one.ok, one.status) for one in results} == {
@@ -123,70 +123,70 @@ def test_a_crawl_follows_its_own_links_and_no_others() -> None:
     assert [one.detail for one in results if not one.ok] == ["HTTP 500"]
 
 
-def test_what_was_asked_for_comes_first_and_redirects_are_followed() -> None:
+def test_requested_pages_come_first_and_redirects_are_followed() -> None:
     site = Site({"/login": moved("/login/"), "/login/": html('<a href="/other">')})
-    results, _ = visit(SERVER, [probe("POST:/api"), probe("/login")], soon(), crawl=False, ask=site)
+    results, _ = crawl_server(SERVER, [probe("POST:/api"), probe("/login")], soon(), crawl=False, fetch=site)
     assert site.asked == ["POST /api", "/login", "/login/"]
     assert results[0].target == "POST 8080/api"
 
 
-def test_redirects_in_a_circle_end() -> None:
+def test_circular_redirects_end() -> None:
     site = Site({"/": moved("/a"), "/a": moved("/b"), "/b": moved("/a")})
-    visit(SERVER, [], soon(), crawl=True, ask=site)
+    crawl_server(SERVER, [], soon(), crawl=True, fetch=site)
     assert site.asked == ["/", "/a", "/b"]
 
 
-def numbered(count: Iterable[int], form: str) -> Answer:
+def numbered(count: Iterable[int], form: str) -> Response:
     return html(*(f'<a href="{form.format(number)}">' for number in count))
 
 
-def test_a_big_site_is_not_asked_for_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crawl_is_limited_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crawl, "MAX_PAGES", 10)
     site = Site({"/": numbered(range(50), "/page{}")})
-    results, left = visit(SERVER, [], soon(), crawl=True, ask=site)
+    results, left = crawl_server(SERVER, [], soon(), crawl=True, fetch=site)
     assert (len(results), left) == (10, 43)
 
 
-def test_what_was_asked_for_is_asked_however_much_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requested_pages_have_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crawl, "MAX_PAGES", 1)
     monkeypatch.setattr(crawl, "CRAWL_SECONDS", 0.0)
-    results, left = visit(SERVER, [probe("/a"), probe("/b")], soon(), crawl=False, ask=Site({}))
+    results, left = crawl_server(SERVER, [probe("/a"), probe("/b")], soon(), crawl=False, fetch=Site({}))
     assert (len(results), left) == (2, 0)
 
 
-def test_a_calendar_has_no_end() -> None:
+def test_links_that_differ_only_in_the_query_are_limited() -> None:
     site = Site({"/": numbered(range(20), "/calendar?month={}")})
-    results, left = visit(SERVER, [], soon(), crawl=True, ask=site)
-    assert (len([one for one in results if "calendar" in one.target]), left) == (crawl.SAME_PATH, 20 - crawl.SAME_PATH)
+    results, left = crawl_server(SERVER, [], soon(), crawl=True, fetch=site)
+    assert (len([one for one in results if "calendar" in one.target]), left) == (crawl.MAX_SAME_PATH, 20 - crawl.MAX_SAME_PATH)
 
 
 @pytest.mark.parametrize(
-    ("answers", "status", "times"),
+    ("responses", "status", "times"),
     [
-        pytest.param([Answer(502), Answer(503), Answer(200)], 200, 3, id="an app behind it comes up"),
-        pytest.param([Answer(500), Answer(200)], 500, 1, id="a real error is none to wait for"),
-        pytest.param([Answer(503)] * 50, 503, 4, id="it never comes up"),
+        pytest.param([Response(502), Response(503), Response(200)], 200, 3, id="an app behind it comes up"),
+        pytest.param([Response(500), Response(200)], 500, 1, id="a real error is none to wait for"),
+        pytest.param([Response(503)] * 50, 503, 4, id="it never comes up"),
     ],
 )
-def test_the_first_answer_is_waited_for(
-    answers: list[Answer], status: int, times: int, monkeypatch: pytest.MonkeyPatch
+def test_an_app_that_is_not_ready_is_retried(
+    responses: list[Response], status: int, times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(crawl, "UNREADY_PAUSE", 0.01)
     # Short only where it is waited out: a busy machine may take its time between two answers.
     monkeypatch.setattr(crawl, "UNREADY_SECONDS", 0.025 if status == 503 else 5.0)
-    site = Site({"/": answers})
-    results, _ = visit(SERVER, [], soon(), crawl=True, ask=site)
+    site = Site({"/": responses})
+    results, _ = crawl_server(SERVER, [], soon(), crawl=True, fetch=site)
     assert (results[0].status, len(site.asked) <= times) == (status, True)
 
 
 def test_no_answer_says_why() -> None:
-    results, _ = visit(SECURE, [], soon(), crawl=True, ask=Site({"/": Answer(-1, problem="connection reset by peer")}))
+    results, _ = crawl_server(SECURE, [], soon(), crawl=True, fetch=Site({"/": Response(-1, problem="connection reset by peer")}))
     assert (results[0].target, results[0].ok, results[0].detail) == ("GET 443/", False, "connection reset by peer")
 
 
-def test_a_long_body_is_told_from_others_by_its_sum() -> None:
+def test_a_long_body_is_identified_by_its_digest() -> None:
     first, second = (
-        visit(SERVER, [probe("/")], soon(), crawl=False, ask=Site({"/": Answer(200, body=b"x" * 5000 + end)}))[0][0].output
+        crawl_server(SERVER, [probe("/")], soon(), crawl=False, fetch=Site({"/": Response(200, body=b"x" * 5000 + end)}))[0][0].output
         for end in (b"a", b"b")
     )
     assert first[:2000] == second[:2000]
@@ -208,40 +208,40 @@ def test_a_long_body_is_told_from_others_by_its_sum() -> None:
         ("POST:401:8080/x", 401, True),
     ],
 )
-def test_what_is_asked_for_has_to_be_answered(asked: str, status: int, ok: bool) -> None:
-    (result,), _ = visit(SERVER, [probe(asked)], soon(), crawl=False, ask=Site({"/x": Answer(status, problem="gone" if status < 0 else "")}))
+def test_the_expected_status_of_a_request(asked: str, status: int, ok: bool) -> None:
+    (result,), _ = crawl_server(SERVER, [probe(asked)], soon(), crawl=False, fetch=Site({"/x": Response(status, problem="gone" if status < 0 else "")}))
     assert (result.ok, result.status) == (ok, status)
     assert result.detail == ("" if ok else "gone" if status < 0 else f"HTTP {status}")
 
 
-def test_what_is_known_to_be_unavailable_is_not_waited_for() -> None:
-    site = Site({"/": Answer(503)})
-    (result,), _ = visit(SERVER, [HttpProbe("GET", 8080, "/", 503)], soon(), crawl=False, follow=False, ask=site)
+def test_an_expected_503_is_not_retried() -> None:
+    site = Site({"/": Response(503)})
+    (result,), _ = crawl_server(SERVER, [HttpProbe("GET", 8080, "/", 503)], soon(), crawl=False, follow=False, fetch=site)
     assert (result.ok, site.asked) == (True, ["/"])
-    visit(SERVER, [HttpProbe("GET", 8080, "/", 200)], soon(), crawl=False, patience=0.0, ask=site)
+    crawl_server(SERVER, [HttpProbe("GET", 8080, "/", 200)], soon(), crawl=False, wait_until=0.0, fetch=site)
     assert site.asked == ["/", "/"]
 
 
 @pytest.mark.parametrize(("took", "waits"), [(0.0, 20.0), (0.1, 5.0), (2.0, 8.0), (19.0, 20.0)])
-def test_an_answer_is_waited_for_as_long_as_the_source_s_own_suggests(took: float, waits: float) -> None:
+def test_the_timeout_depends_on_the_time_of_the_source(took: float, waits: float) -> None:
     seconds = []
 
-    def ask(_: Server, __: str, ___: str, most: float) -> Answer:
+    def fetch(_: Server, __: str, ___: str, most: float) -> Response:
         seconds.append(most)
-        return Answer(200)
+        return Response(200)
 
-    visit(SERVER, [HttpProbe("GET", 8080, "/", 200, took)], soon(), crawl=False, ask=ask)
+    crawl_server(SERVER, [HttpProbe("GET", 8080, "/", 200, took)], soon(), crawl=False, fetch=fetch)
     assert seconds == [waits]
 
 
-def test_where_all_is_asked_itself_redirects_are_not_followed() -> None:
+def test_redirects_are_not_followed_if_told_so() -> None:
     site = Site({"/": moved("/never-answers")})
-    visit(SERVER, [HttpProbe("GET", 8080, "/", 301)], soon(), crawl=False, follow=False, ask=site)
+    crawl_server(SERVER, [HttpProbe("GET", 8080, "/", 301)], soon(), crawl=False, follow=False, fetch=site)
     assert site.asked == ["/"]
 
 
-def test_links_are_bounded_whoever_has_read_them() -> None:
+def test_links_are_bounded_again_after_extraction() -> None:
     found = Links(assets=tuple(f"/{number}" for number in range(100_000)), base="/x/" + "y" * 1_000_000)
-    given = links(Server("127.0.0.1", 80, 80), "/a/b", Answer(200, "text/html"), lambda *_: found)
-    assert len(given) == MOST_LINKS
-    assert given[-1] == f"/{MOST_LINKS - 1}"
+    given = links(Server("127.0.0.1", 80, 80), "/a/b", Response(200, "text/html"), lambda *_: found)
+    assert len(given) == MAX_RESPONSE_LINKS
+    assert given[-1] == f"/{MAX_RESPONSE_LINKS - 1}"

@@ -1,4 +1,4 @@
-"""Against servers on this machine that behave as real ones do, and worse."""
+"""The HTTP client with local servers that behave like real ones, and worse."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.observe.probes import http
-from docker_slim_plugin.observe.probes.http import Answer, Server, ask, spoken
+from docker_slim_plugin.observe.probes.http import Response, Server, detect_http, fetch
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe, parse_http_probe
 
 Talk = Callable[[socket.socket], None]
@@ -24,7 +24,7 @@ Talk = Callable[[socket.socket], None]
 
 @contextmanager
 def listener(talk: Talk, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Have `talk` speak to each that connects, until the block ends; yield the port."""
+    """Call `talk` with each connection until the block ends; yield the port."""
     with ExitStack() as stack:
         server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         open_: list[socket.socket] = []
@@ -51,14 +51,14 @@ def listener(talk: Talk, tls: ssl.SSLContext | None = None) -> Iterator[int]:
 
 
 def request(connection: socket.socket) -> bytes:
-    """Read one request's head."""
+    """Read the head of one request."""
     data = b""
     while not data.endswith(b"\r\n\r\n") and (more := connection.recv(4096)):
         data += more
     return data
 
 
-def says(answer: bytes, *, hold: bool = False) -> Talk:
+def respond_with(answer: bytes, *, hold: bool = False) -> Talk:
     def talk(connection: socket.socket) -> None:
         request(connection)
         connection.sendall(answer)
@@ -68,7 +68,7 @@ def says(answer: bytes, *, hold: bool = False) -> Talk:
     return talk
 
 
-def greets(line: bytes) -> Talk:
+def send_banner(line: bytes) -> Talk:
     def talk(connection: socket.socket) -> None:
         connection.sendall(line)
         request(connection)
@@ -76,14 +76,14 @@ def greets(line: bytes) -> Talk:
     return talk
 
 
-def silent(connection: socket.socket) -> None:
+def stay_silent(connection: socket.socket) -> None:
     with suppress(TimeoutError):
         connection.settimeout(1)
         while connection.recv(4096):
             pass
 
 
-def trickles(head: bytes, drop: bytes, pause: float = 0.02) -> Talk:
+def trickle(head: bytes, drop: bytes, pause: float = 0.02) -> Talk:
     def talk(connection: socket.socket) -> None:
         request(connection)
         connection.sendall(head)
@@ -94,14 +94,14 @@ def trickles(head: bytes, drop: bytes, pause: float = 0.02) -> Talk:
     return talk
 
 
-def asked(talk: Talk, method: str = "GET", path: str = "/", seconds: float = 2.0) -> Answer:
+def fetch_from(talk: Talk, method: str = "GET", path: str = "/", seconds: float = 2.0) -> Response:
     with listener(talk) as port:
-        return ask(Server("127.0.0.1", port, 80), method, path, seconds)
+        return fetch(Server("127.0.0.1", port, 80), method, path, seconds)
 
 
 @pytest.fixture(autouse=True)
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("BODY_SECONDS", "STREAM_SECONDS", "SPEAK_SECONDS", "TLS_SECONDS"):
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BODY_SECONDS", "STREAM_SECONDS", "DETECT_SECONDS", "TLS_SECONDS"):
         monkeypatch.setattr(http, name, 0.15)
     monkeypatch.setattr(http, "PAUSE_SECONDS", 0.05)
 
@@ -112,64 +112,64 @@ OK = b"HTTP/1.1 200 OK\r\n"
 @pytest.mark.parametrize(
     ("said", "answer"),
     [
-        pytest.param(OK + b"Content-Length: 2\r\n\r\nhi", Answer(200, body=b"hi"), id="a length"),
-        pytest.param(b"HTTP/1.0 200 OK\r\n\r\nuntil the end", Answer(200, body=b"until the end"), id="HTTP/1.0"),
+        pytest.param(OK + b"Content-Length: 2\r\n\r\nhi", Response(200, body=b"hi"), id="a length"),
+        pytest.param(b"HTTP/1.0 200 OK\r\n\r\nuntil the end", Response(200, body=b"until the end"), id="HTTP/1.0"),
         pytest.param(
-            OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", Answer(200, body=b"abc"), id="chunked"
+            OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", Response(200, body=b"abc"), id="chunked"
         ),
         pytest.param(
             OK + b"Content-Encoding: gzip\r\nContent-Type: Text/HTML\r\n\r\n" + gzip.compress(b"packed"),
-            Answer(200, "text/html", b"packed"),
+            Response(200, "text/html", b"packed"),
             id="gzip",
         ),
-        pytest.param(OK + b"Content-Encoding: gzip\r\n\r\nnot packed", Answer(200), id="gzip that is none"),
+        pytest.param(OK + b"Content-Encoding: gzip\r\n\r\nnot packed", Response(200), id="gzip that is none"),
         pytest.param(
-            OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\nnonsense", Answer(200, body=b"ab"), id="broken chunks"
+            OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\nnonsense", Response(200, body=b"ab"), id="broken chunks"
         ),
-        pytest.param(b"HTTP/1.1 204 No Content\r\n\r\n", Answer(204), id="no content"),
+        pytest.param(b"HTTP/1.1 204 No Content\r\n\r\n", Response(204), id="no content"),
         pytest.param(
             b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n",
-            Answer(302, location="/x"),
+            Response(302, location="/x"),
             id="a redirect is not followed",
         ),
-        pytest.param(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", Answer(500), id="an error is an answer"),
+        pytest.param(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", Response(500), id="an error is an answer"),
     ],
 )
 @pytest.mark.parametrize("hold", [False, True], ids=["closed", "kept open"])
-def test_answers(said: bytes, answer: Answer, hold: bool) -> None:
-    assert asked(says(said, hold=hold)) == answer
+def test_responses(said: bytes, answer: Response, hold: bool) -> None:
+    assert fetch_from(respond_with(said, hold=hold)) == answer
 
 
 @pytest.mark.parametrize(
     ("talk", "status", "size"),
     [
-        pytest.param(trickles(OK + b"\r\n", b"x"), 200, range(2, 30), id="a body without an end"),
+        pytest.param(trickle(OK + b"\r\n", b"x"), 200, range(2, 30), id="a body without an end"),
         pytest.param(
-            trickles(OK + b"Content-Type: text/event-stream\r\n\r\n", b"data: x\n\n"), 200, range(10, 300), id="events"
+            trickle(OK + b"Content-Type: text/event-stream\r\n\r\n", b"data: x\n\n"), 200, range(10, 300), id="events"
         ),
-        pytest.param(trickles(OK + b"\r\n", b"x" * 500_000), 200, range(1 << 20, (1 << 20) + 1), id="no end of bytes"),
-        pytest.param(says(OK + b"Content-Length: 9\r\n\r\nhi", hold=True), 200, range(2, 3), id="less than promised"),
+        pytest.param(trickle(OK + b"\r\n", b"x" * 500_000), 200, range(1 << 20, (1 << 20) + 1), id="no end of bytes"),
+        pytest.param(respond_with(OK + b"Content-Length: 9\r\n\r\nhi", hold=True), 200, range(2, 3), id="less than promised"),
         # So slowly that their number is not what ends them.
-        pytest.param(trickles(OK, b"A: b\r\n", 0.2), 200, range(1), id="headers without an end"),
-        pytest.param(trickles(b"", b"H"), -1, range(1), id="a first line without an end"),
+        pytest.param(trickle(OK, b"A: b\r\n", 0.2), 200, range(1), id="headers without an end"),
+        pytest.param(trickle(b"", b"H"), -1, range(1), id="a first line without an end"),
         pytest.param(
-            says(OK + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(bytes(50_000_000))),
+            respond_with(OK + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(bytes(50_000_000))),
             200,
             range(1 << 20, (1 << 20) + 1),
             id="a bomb",
         ),
     ],
 )
-def test_what_has_no_end_is_cut(talk: Talk, status: int, size: range) -> None:
+def test_an_endless_body_is_truncated(talk: Talk, status: int, size: range) -> None:
     begun = time.monotonic()
-    answer = asked(talk, seconds=0.5)
+    answer = fetch_from(talk, seconds=0.5)
     assert (answer.status, len(answer.body) in size) == (status, True), len(answer.body)
     assert time.monotonic() - begun < 3
 
 
 def test_too_many_headers_are_no_answer() -> None:
-    """There is time enough for them, on a busy machine too."""
-    answer = asked(trickles(OK, b"A: b\r\n"), seconds=20.0)
+    """The time limit is long enough for them, even on a busy machine."""
+    answer = fetch_from(trickle(OK, b"A: b\r\n"), seconds=20.0)
     assert (answer.status, answer.body, answer.problem) == (-1, b"", "the answer is not HTTP")
 
 
@@ -177,24 +177,24 @@ def test_too_many_headers_are_no_answer() -> None:
     ("talk", "problem", "foreign"),
     [
         pytest.param(lambda connection: request(connection) and None, "closed without an answer", False, id="closed"),
-        pytest.param(silent, "no answer within 0 s", False, id="silent"),
-        pytest.param(greets(b"-ERR unknown command\r\n"), "not HTTP", True, id="redis"),
-        pytest.param(greets(b"220 mail ESMTP\r\n"), "not HTTP", True, id="smtp"),
-        pytest.param(greets(b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x05\x00\x00\x40\x00"), "not HTTP", True, id="HTTP/2 alone"),
-        pytest.param(greets(b"HTTP/2.0 200 OK\r\n"), "not HTTP", True, id="a version that is not spoken so"),
-        pytest.param(greets(b"\x15\x03\x01\x00\x02\x02\x46\n"), "not HTTP", False, id="a TLS alert is no protocol"),
-        pytest.param(greets(b"x" * 70_000), "not HTTP", True, id="one endless line"),
+        pytest.param(stay_silent, "no answer within 0 s", False, id="silent"),
+        pytest.param(send_banner(b"-ERR unknown command\r\n"), "not HTTP", True, id="redis"),
+        pytest.param(send_banner(b"220 mail ESMTP\r\n"), "not HTTP", True, id="smtp"),
+        pytest.param(send_banner(b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x05\x00\x00\x40\x00"), "not HTTP", True, id="HTTP/2 alone"),
+        pytest.param(send_banner(b"HTTP/2.0 200 OK\r\n"), "not HTTP", True, id="a version that is not spoken so"),
+        pytest.param(send_banner(b"\x15\x03\x01\x00\x02\x02\x46\n"), "not HTTP", False, id="a TLS alert is no protocol"),
+        pytest.param(send_banner(b"x" * 70_000), "not HTTP", True, id="one endless line"),
     ],
 )
 def test_no_answer(talk: Talk, problem: str, foreign: bool) -> None:
-    answer = asked(talk, seconds=0.4)
-    assert (answer.status, answer.foreign, problem in answer.problem) == (-1, foreign, True), answer
+    answer = fetch_from(talk, seconds=0.4)
+    assert (answer.status, answer.is_other_protocol, problem in answer.problem) == (-1, foreign, True), answer
 
 
-def test_nobody_listens() -> None:
+def test_a_port_without_a_listener() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert ask(Server("127.0.0.1", port, 80), "GET", "/").problem == "connection refused"
+    assert fetch(Server("127.0.0.1", port, 80), "GET", "/").problem == "connection refused"
 
 
 @pytest.mark.parametrize(
@@ -214,21 +214,21 @@ def test_what_is_sent(port: int, method: str, path: str, line: str, host: str) -
         connection.sendall(OK + b"Content-Length: 0\r\n\r\n")
 
     with listener(talk) as host_port:
-        assert ask(Server("127.0.0.1", host_port, port), method, path).status == 200
+        assert fetch(Server("127.0.0.1", host_port, port), method, path).status == 200
     assert heads[0][0] == line
     assert f"Host: {host}" in heads[0]
     assert "X: y" not in heads[0]
 
 
-def test_a_post_says_that_it_is_empty() -> None:
+def test_a_post_has_a_content_length_of_zero() -> None:
     heads: list[bytes] = []
-    asked(lambda connection: heads.append(request(connection)), "POST")
+    fetch_from(lambda connection: heads.append(request(connection)), "POST")
     assert b"Content-Length: 0\r\n" in heads[0]
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate that nobody signed, for another name."""
+    """A self-signed certificate for another name."""
     file = tmp_path_factory.mktemp("tls") / "both.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=example", "-days", "1"]
     subprocess.run([*command, "-keyout", str(file), "-out", str(file) + ".crt"], check=True, capture_output=True)
@@ -242,22 +242,22 @@ def tls(certificate: Path) -> ssl.SSLContext:
     return context
 
 
-HELLO = says(OK + b"Content-Length: 2\r\n\r\nhi")
+HELLO = respond_with(OK + b"Content-Length: 2\r\n\r\nhi")
 
 
-def test_tls_with_a_certificate_of_nobody(certificate: Path) -> None:
+def test_tls_with_a_self_signed_certificate(certificate: Path) -> None:
     with listener(HELLO, tls(certificate)) as port:
-        assert ask(Server("127.0.0.1", port, 443, secure=True), "GET", "/") == Answer(200, body=b"hi")
-        assert spoken("127.0.0.1", port, 443) == (Server("127.0.0.1", port, 443, secure=True), "")
+        assert fetch(Server("127.0.0.1", port, 443, secure=True), "GET", "/") == Response(200, body=b"hi")
+        assert detect_http("127.0.0.1", port, 443) == (Server("127.0.0.1", port, 443, secure=True), "")
 
 
-def test_tls_that_wants_a_certificate_of_ours(certificate: Path) -> None:
+def test_tls_that_requires_a_client_certificate(certificate: Path) -> None:
     context = tls(certificate)
     context.verify_mode = ssl.CERT_REQUIRED
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(certificate)
     with listener(HELLO, context) as port:
-        server, problem = spoken("127.0.0.1", port, 443)
+        server, problem = detect_http("127.0.0.1", port, 443)
     assert server is None
     assert problem.startswith("TLS: ")
 
@@ -266,35 +266,35 @@ def test_tls_that_wants_a_certificate_of_ours(certificate: Path) -> None:
     ("talk", "spoken_http"),
     [
         pytest.param(HELLO, True, id="http"),
-        pytest.param(says(b"HTTP/1.1 400 Bad\r\n\r\n"), True, id="http that says 400"),
-        pytest.param(says(b"HTTP/1.1 503 Wait\r\n\r\n"), True, id="http that is not ready"),
-        pytest.param(greets(b"-ERR\r\n"), False, id="another protocol"),
-        pytest.param(silent, False, id="silence"),
+        pytest.param(respond_with(b"HTTP/1.1 400 Bad\r\n\r\n"), True, id="http that says 400"),
+        pytest.param(respond_with(b"HTTP/1.1 503 Wait\r\n\r\n"), True, id="http that is not ready"),
+        pytest.param(send_banner(b"-ERR\r\n"), False, id="another protocol"),
+        pytest.param(stay_silent, False, id="silence"),
         pytest.param(lambda connection: request(connection) and None, False, id="closed at once"),
     ],
 )
 def test_what_a_port_speaks(talk: Talk, spoken_http: bool) -> None:
     with listener(talk) as port:
-        assert (spoken("127.0.0.1", port, 80)[0] is not None) == spoken_http
+        assert (detect_http("127.0.0.1", port, 80)[0] is not None) == spoken_http
 
 
-def test_who_waits_on_for_more_speaks_no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As redis does: it hangs up on a browser, and a TLS hello is no whole line yet."""
+def test_a_server_that_waits_for_more_input_is_not_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """redis closes the connection of an HTTP client, and waits for the rest of a line after a TLS hello."""
     monkeypatch.setattr(http, "TLS_SECONDS", 0.2)
     begun: list[bytes] = []
 
     def talk(connection: socket.socket) -> None:
         begun.append(connection.recv(1))
         if begun[-1] == b"\x16":
-            silent(connection)
+            stay_silent(connection)
 
     with listener(talk) as port:
-        assert spoken("127.0.0.1", port, 6379)[0] is None
+        assert detect_http("127.0.0.1", port, 6379)[0] is None
     assert begun == [b"G", b"\x16", b"G"]
 
 
 def test_plain_http_refused_on_a_port_for_tls(certificate: Path) -> None:
-    """As nginx does: 400 in plain text to who speaks plain."""
+    """nginx answers plain HTTP on a TLS port with 400 in plain text."""
     context = tls(certificate)
 
     def talk(connection: socket.socket) -> None:
@@ -302,16 +302,16 @@ def test_plain_http_refused_on_a_port_for_tls(certificate: Path) -> None:
             with context.wrap_socket(connection, server_side=True) as secure:
                 HELLO(secure)
         else:
-            says(b"HTTP/1.1 400 Bad Request\r\n\r\nThe plain HTTP request was sent to HTTPS port")(connection)
+            respond_with(b"HTTP/1.1 400 Bad Request\r\n\r\nThe plain HTTP request was sent to HTTPS port")(connection)
 
     with listener(talk) as port:
-        server, _ = spoken("127.0.0.1", port, 8443)
+        server, _ = detect_http("127.0.0.1", port, 8443)
     assert server is not None
     assert server.secure
     assert server.authority == "localhost:8443"
 
 
-def test_a_listener_whose_app_is_not_up_yet_gets_another_chance() -> None:
+def test_a_listener_whose_app_is_not_ready_is_retried() -> None:
     first = threading.Event()
 
     def talk(connection: socket.socket) -> None:
@@ -322,7 +322,7 @@ def test_a_listener_whose_app_is_not_up_yet_gets_another_chance() -> None:
         HELLO(connection)
 
     with listener(talk) as port:
-        assert spoken("127.0.0.1", port, 80)[0] is not None
+        assert detect_http("127.0.0.1", port, 80)[0] is not None
 
 
 @pytest.mark.parametrize(
@@ -376,26 +376,26 @@ def test_parse_refuses_what_is_no_status(text: str) -> None:
     ],
 )
 def test_a_head_is_read_in_one_pass(field: bytes) -> None:
-    """http.client takes it for a mail, and looks for the parts of a multipart by the square of its length."""
+    """http.client parses a head as mail, and searches for parts of a multipart in quadratic time."""
     begun = time.monotonic()
-    answer = asked(says(b"HTTP/1.1 200 OK\r\n" + field + b"\r\nContent-Length: 4\r\n\r\nbodyand more"))
+    answer = fetch_from(respond_with(b"HTTP/1.1 200 OK\r\n" + field + b"\r\nContent-Length: 4\r\n\r\nbodyand more"))
     assert time.monotonic() - begun < 1
     assert (answer.status, answer.body) == (200, b"body")
     assert len(answer.kind) + len(answer.location) < 5000
 
 
-def test_a_field_that_goes_on_in_the_next_line() -> None:
-    answer = asked(says(b"HTTP/1.1 200 OK\r\nContent-Type: text/html;\r\n\tcharset=x\r\nX: y\r\n z\r\n\r\nbody"))
+def test_a_folded_header_field() -> None:
+    answer = fetch_from(respond_with(b"HTTP/1.1 200 OK\r\nContent-Type: text/html;\r\n\tcharset=x\r\nX: y\r\n z\r\n\r\nbody"))
     assert (answer.kind, answer.body) == ("text/html; charset=x", b"body")
 
 
-def test_answers_before_the_answer() -> None:
+def test_interim_responses() -> None:
     early = b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\n"
-    assert asked(says(early * 3 + b"HTTP/1.1 204 No Content\r\n\r\n")).status == 204
-    assert asked(says(early + b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\nbody")).body == b"body"
-    assert asked(says(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")).status == 101
-    assert asked(says(early * 1000)).problem == "the answer is not HTTP"
+    assert fetch_from(respond_with(early * 3 + b"HTTP/1.1 204 No Content\r\n\r\n")).status == 204
+    assert fetch_from(respond_with(early + b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\nbody")).body == b"body"
+    assert fetch_from(respond_with(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")).status == 101
+    assert fetch_from(respond_with(early * 1000)).problem == "the answer is not HTTP"
 
 
-def test_more_lines_than_anybody_reads() -> None:
-    assert asked(says(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 101 + b"\r\n")).problem == "the answer is not HTTP"
+def test_too_many_header_lines() -> None:
+    assert fetch_from(respond_with(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 101 + b"\r\n")).problem == "the answer is not HTTP"

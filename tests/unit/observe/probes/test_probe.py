@@ -1,4 +1,4 @@
-"""What is done to a running app, with this process as the app and threads in it as its servers."""
+"""The probes, with this process as the app and threads as its servers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from docker_slim_plugin.model.observation import ProbeResult
 from docker_slim_plugin.observe.probes import crawl, http, probe
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe
-from docker_slim_plugin.observe.probes.probe import SKIPPED, ProbePlan, answered, host_exec, run_probes
+from docker_slim_plugin.observe.probes.probe import SKIPPED, ProbePlan, host_exec, replayable_requests, run_probes
 from docker_slim_plugin.observe.probes.readiness import Target
 
 
@@ -87,7 +87,7 @@ def test_a_web_server_is_crawled(web: int) -> None:
     assert probed(ProbePlan(), web) == [("http", f"GET {web}{path}", status) for path, status in pages]
 
 
-def test_what_was_asked_for_is_asked_and_no_more(web: int) -> None:
+def test_only_requested_pages_are_requested_without_a_crawl(web: int) -> None:
     plan = ProbePlan(crawl=False, http=(HttpProbe("POST", web, "/api"), HttpProbe("GET", None, "/two")))
     assert probed(plan, web) == [("http", f"POST {web}/api", 201), ("http", f"GET {web}/two", 200)]
 
@@ -96,29 +96,29 @@ def test_no_http_at_all(web: int) -> None:
     assert probed(ProbePlan(crawl=False), web) == []
 
 
-def test_a_port_that_speaks_something_else_is_said(mail: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_with_another_protocol_is_reported(mail: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "PAUSE_SECONDS", 0.01)
     results = run_probes(target(mail), ProbePlan(), never, time.monotonic() + 60)
     assert [(one.kind, one.detail) for one in results] == [(SKIPPED, f"port {mail} does not speak HTTP: not probed")]
 
 
-def test_a_port_that_is_known_to_speak_something_else_is_left_alone(mail: int) -> None:
+def test_a_port_known_to_speak_another_protocol_is_not_probed(mail: int) -> None:
     assert probed(ProbePlan(foreign=frozenset({mail})), mail) == []
 
 
-def test_a_port_out_of_reach_is_said(web: int) -> None:
+def test_an_unreachable_port_is_reported(web: int) -> None:
     results = run_probes(target(exposed=(web,)), ProbePlan(), never, time.monotonic() + 60)
     assert [one.detail for one in results] == [f"port {web} cannot be reached from the host: not probed"]
 
 
-def test_links_that_were_left_are_said(web: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_skipped_links_are_reported(web: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crawl, "MAX_PAGES", 1)
     results = run_probes(target(web), ProbePlan(), never, time.monotonic() + 60)
     assert [one.target for one in results] == [f"GET {web}/", f"{web}/..."]
-    assert "1 pages were asked, 3 or more links were not followed" in results[1].detail
+    assert "1 pages were requested, 3 or more links were not followed" in results[1].detail
 
 
-def test_nothing_listens_where_it_was_asked(web: int) -> None:
+def test_a_request_to_a_port_without_a_listener(web: int) -> None:
     plan = ProbePlan(crawl=False, http=(HttpProbe("GET", 1, "/x"),))
     results = run_probes(target(web), plan, never, time.monotonic() + 60)
     assert [(one.target, one.ok, one.detail) for one in results] == [("GET 1/x", False, "nothing listens on 1")]
@@ -159,13 +159,13 @@ def test_a_healthcheck_is_tried_some_times(
     assert (result.kind, result.target, result.ok, len(statuses) - len(left)) == ("healthcheck", "curl -f x", ok, calls)
 
 
-def test_a_command_on_the_host_is_told_of_the_container() -> None:
+def test_a_host_command_gets_the_container_in_its_environment() -> None:
     where = Target(container="c0ffee", image="app:1", pid=1, ports={80: ("127.0.0.1", 32768)}, exposed=(80,))
     result = host_exec("echo $DOCKER_SLIM_CONTAINER $DOCKER_SLIM_IMAGE $DOCKER_SLIM_PORT_80", where, time.monotonic() + 9)
     assert result.output == "c0ffee app:1 32768\n"
 
 
-def test_a_command_on_the_host_ends_at_the_deadline_with_all_it_started(tmp_path: Path) -> None:
+def test_a_host_command_and_its_children_are_killed_at_the_deadline(tmp_path: Path) -> None:
     file = tmp_path / "pid"
     result = host_exec(f"sleep 60 & echo $! >{file}; sleep 60", target(), time.monotonic())
     assert (result.ok, result.output) == (False, "it did not end in time")
@@ -182,7 +182,7 @@ def test_output_is_bounded() -> None:
     assert len(result.output) == probe.MAX_OUTPUT
 
 
-def test_what_was_answered_is_what_is_asked_again() -> None:
+def test_answered_requests_are_replayed() -> None:
     results = (
         ProbeResult(kind="http", target="GET 80/", ok=True, status=200),
         ProbeResult(kind="http", target="POST 8080/a?b=/c d", ok=False, status=500),
@@ -192,5 +192,5 @@ def test_what_was_answered_is_what_is_asked_again() -> None:
         ProbeResult(kind="exec", target="GET 1/", ok=True, status=0),
     )
     good = HttpProbe("GET", 80, "/", 200), HttpProbe("POST", 8080, "/a?b=/c d", 500)
-    assert answered(results, ended=False) == (good, frozenset({25}))
-    assert answered(results, ended=True)[0] == (*good, HttpProbe("GET", 81, "/"))
+    assert replayable_requests(results, ended=False) == (good, frozenset({25}))
+    assert replayable_requests(results, ended=True)[0] == (*good, HttpProbe("GET", 81, "/"))

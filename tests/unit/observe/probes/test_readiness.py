@@ -1,4 +1,4 @@
-"""Readiness, with this process as the app."""
+"""The detection of readiness, with this process as the app."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from docker_slim_plugin.observe.probes.readiness import (
     Readiness,
     Target,
     container_pids,
-    is_secluded,
+    is_loopback_only,
     listening,
     processor_seconds,
     wait_ready,
@@ -38,7 +38,7 @@ def closed() -> int:
 
 
 class Clock:
-    """Time that passes only where somebody sleeps, so that a slow machine changes nothing."""
+    """A clock that advances only in sleep(), so that the result does not depend on the machine."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -54,7 +54,7 @@ CLOCK = Clock()
 
 
 @pytest.fixture(autouse=True)
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "time", CLOCK)
     monkeypatch.setattr(readiness, "processor_seconds", lambda _: 0.0)
     times = {"READY_QUIET": 0.05, "SOME_QUIET": 0.1, "NO_PORT_QUIET": 0.1, "SILENT_QUIET": 0.3, "BUSY_QUIET": 0.9}
@@ -65,7 +65,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 def waited(
     *exposed: int, alive: bool = True, seconds: float = 2.0, known: float | None = None, pid: int = 0, lively: float = 0.0
 ) -> tuple[Readiness, float]:
-    """Wait for an app that goes on opening files for `lively` seconds; return what came of it, and how long it took."""
+    """Wait for an app that opens new files for `lively` seconds; return the result and the duration."""
     begun = CLOCK.now
 
     def last_new() -> float:
@@ -88,12 +88,12 @@ def test_listening_ports_of_a_process_and_its_children(port: int) -> None:
         child.kill()
 
 
-def test_who_listens_for_himself_alone() -> None:
+def test_listeners_on_loopback_only() -> None:
     for host, secluded in (("127.0.0.1", True), ("127.3.2.1", True), ("0.0.0.0", False), ("::1", True), ("::", False)):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.create_server((host, 0), family=family) as server:
-            assert is_secluded(os.getpid(), server.getsockname()[1]) == secluded, host
-    assert not is_secluded(os.getpid(), 0)
+            assert is_loopback_only(os.getpid(), server.getsockname()[1]) == secluded, host
+    assert not is_loopback_only(os.getpid(), 0)
 
 
 def test_udp_and_connections_are_no_listeners(port: int) -> None:
@@ -127,18 +127,18 @@ def test_some_ports_listen(port: int, closed: int) -> None:
     assert 0.1 <= took < 0.3
 
 
-def test_tried_again_all_known_ports_are_waited_for(port: int, closed: int) -> None:
+def test_a_replay_waits_for_all_known_ports(port: int, closed: int) -> None:
     found, took = waited(port, closed, known=0.0)
     assert found == Readiness(True, frozenset({port}))
     assert took >= 0.3
 
 
-def test_tried_again_it_is_ready_as_soon_as_they_listen(port: int) -> None:
+def test_a_replay_is_ready_when_the_known_ports_listen(port: int) -> None:
     assert waited(port, known=5.0)[1] < 0.1
 
 
 @pytest.mark.parametrize(("known", "least"), [(None, 0.1), (0.0, 0.1), (0.4, 0.4)])
-def test_without_ports_it_is_given_the_time_that_the_source_took(known: float | None, least: float) -> None:
+def test_without_ports_the_time_of_the_source_counts(known: float | None, least: float) -> None:
     found, took = waited(known=known)
     assert found == Readiness(True, frozenset())
     assert least <= took < least + 0.3
@@ -150,8 +150,8 @@ def test_no_port_ever_listens(closed: int) -> None:
     assert 0.3 <= took < 0.9
 
 
-def test_a_busy_app_is_waited_for(closed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Quiet, as one that loads all its classes from one archive, but at work; not for ever."""
+def test_a_busy_app_is_not_yet_ready(closed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app opens no files but is busy, like one that loads its classes from one archive."""
     monkeypatch.setattr(readiness, "processor_seconds", lambda _: CLOCK.now)
     found, took = waited(closed)
     assert found == Readiness(True, frozenset())
@@ -161,7 +161,7 @@ def test_a_busy_app_is_waited_for(closed: int, monkeypatch: pytest.MonkeyPatch) 
 def test_time_is_up(closed: int) -> None:
     found, _ = waited(closed, seconds=0.1)
     assert found == Readiness(False, frozenset(), f"nothing listens on port {closed}")
-    assert waited(seconds=0.1, lively=9)[0].why == "it never came to rest"
+    assert waited(seconds=0.1, lively=9)[0].why == "it never became idle"
 
 
 def test_it_has_ended(port: int) -> None:

@@ -1,4 +1,4 @@
-"""The table's numbers on each architecture: libseccomp's must be the kernel's own, as its headers have them."""
+"""The table's numbers on each architecture: libseccomp must agree with the kernel's headers."""
 
 from __future__ import annotations
 

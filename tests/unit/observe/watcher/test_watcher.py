@@ -1,4 +1,4 @@
-"""The collecting half of the watcher, and what it asks the kernel for; whole containers are watched elsewhere."""
+"""The watcher and its event sources, without a container."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.observation import Access, AccessKind, Origin, Process
 from docker_slim_plugin.observe.watcher import watcher
-from docker_slim_plugin.observe.watcher.fanotify import path_of
+from docker_slim_plugin.observe.watcher.fanotify import open_file_path
 from docker_slim_plugin.observe.watcher.inotify import directories
-from docker_slim_plugin.observe.watcher.watcher import Watch, open_watch
+from docker_slim_plugin.observe.watcher.watcher import Watcher, open_watcher
 
 
-class Told:
+class FakeSource:
     """A source whose events the test writes."""
 
     name = "told"
@@ -28,7 +28,7 @@ class Told:
         self._lock = threading.Lock()
         self.closed = False
 
-    def tell(self, *paths: str, kind: AccessKind = AccessKind.OPEN, lost: int = 0) -> None:
+    def add(self, *paths: str, kind: AccessKind = AccessKind.OPEN, lost: int = 0) -> None:
         accesses = [Access(path, kind, Origin.FANOTIFY, Process(1, "x")) for path in paths]
         with self._lock:
             self._events.append((accesses, lost))
@@ -51,41 +51,41 @@ class Told:
 
 
 def test_distinct_accesses_and_all_events() -> None:
-    source = Told()
-    with Watch(source) as seen:
-        source.tell("/a", "/b", "/a")
-        source.tell("/a", kind=AccessKind.EXEC, lost=2)
+    source = FakeSource()
+    with Watcher(source) as seen:
+        source.add("/a", "/b", "/a")
+        source.add("/a", kind=AccessKind.EXEC, lost=2)
         seen.drain()
         assert [(one.path, one.kind.value) for one in seen.accesses()] == [("/a", "open"), ("/b", "open"), ("/a", "exec")]
         assert (seen.events, seen.lost) == (4, 2)
     assert source.closed
 
 
-def test_only_what_is_new_is_news() -> None:
-    source = Told()
-    with Watch(source) as seen:
-        source.tell("/a")
+def test_only_new_accesses_change_the_time() -> None:
+    source = FakeSource()
+    with Watcher(source) as seen:
+        source.add("/a")
         seen.drain()
         before = seen.last_new
-        source.tell("/a")
+        source.add("/a")
         seen.drain()
         assert seen.last_new == before
-        source.tell("/b")
+        source.add("/b")
         seen.drain()
         assert seen.last_new > before
 
 
-def test_what_cannot_be_held_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_accesses_beyond_the_limit_are_counted_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watcher, "MAX_PATHS", 2)
-    source = Told()
-    with Watch(source) as seen:
-        source.tell("/a", "/b", "/c", "/a", "/d")
+    source = FakeSource()
+    with Watcher(source) as seen:
+        source.add("/a", "/b", "/c", "/a", "/d")
         seen.drain()
         assert (len(seen.accesses()), seen.lost) == (2, 2)
 
 
-def test_a_watch_that_is_off() -> None:
-    with open_watch(os.getpid(), "off") as seen:
+def test_a_watcher_that_is_off() -> None:
+    with open_watcher(os.getpid(), "off") as seen:
         seen.drain()
     assert (seen.name, seen.accesses(), seen.events) == ("off", (), 0)
 
@@ -100,9 +100,9 @@ def refuse(number: int) -> type:
 
 
 def test_fanotify_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "Fanotify", refuse(1))
+    monkeypatch.setattr(watcher, "FanotifySource", refuse(1))
     with pytest.raises(SlimError, match="cannot use fanotify: Operation not permitted"):
-        open_watch(os.getpid(), "fanotify")
+        open_watcher(os.getpid(), "fanotify")
 
 
 def test_a_deleted_file_keeps_its_name(tmp_path: Path) -> None:
@@ -110,8 +110,8 @@ def test_a_deleted_file_keeps_its_name(tmp_path: Path) -> None:
     odd.touch()
     with gone.open("w") as file, odd.open() as other:
         gone.unlink()
-        assert path_of(file.fileno()) == str(gone)
-        assert path_of(other.fileno()) == str(odd)
+        assert open_file_path(file.fileno()) == str(gone)
+        assert open_file_path(other.fileno()) == str(odd)
 
 
 def test_inotify_finds_the_directories_of_a_tree_deeper_than_python_recurses(tmp_path: Path) -> None:
