@@ -31,24 +31,24 @@ from docker_slim_plugin.host.confinement import confine
 from docker_slim_plugin.observe.probes.links import links
 from docker_slim_plugin.resolve.image_config import has_user
 from docker_slim_plugin.resolve.packages import ownership
-from docker_slim_plugin.resolve.packages.metadata.merge import unite
-from docker_slim_plugin.resolve.packages.os_release import distribution
+from docker_slim_plugin.resolve.packages.metadata.merge import merge_metadata
+from docker_slim_plugin.resolve.packages.os_release import read_distribution
 from docker_slim_plugin.resolve.programs import find_static_program
-from docker_slim_plugin.resolve.resolution import resolution
+from docker_slim_plugin.resolve.resolution import resolve_compact
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.index_decoding import Corrections, read_index
 from docker_slim_plugin.rootfs.reader_channel import Ended, TreeChannel
 from docker_slim_plugin.rootfs.sandbox import LENGTH, Answer
 
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
-    resolution,
-    distribution,
+    resolve_compact,
+    read_distribution,
     has_user,
     installed,
     links,
     ownership.read,
     find_static_program,
-    unite,
+    merge_metadata,
 )
 """What can be called."""
 FORBIDDEN = ("import", "open", "os.", "subprocess.", "socket.connect", "socket.bind", "ctypes.dlopen", "shutil.")

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from docker_slim_plugin.resolve.packages.ownership import plain
+from docker_slim_plugin.resolve.packages.ownership import package_name
 
 MANAGERS = frozenset({"apt", "dpkg"})
 WORTH_IT = 1_000_000
@@ -54,7 +54,7 @@ def installed(stanzas: Iterable[tuple[str, bytes]]) -> Selections:
         fields = _fields(stanza)
         if fields.get("Status", "").split()[-1:] != ["installed"]:
             continue
-        name = plain(key)
+        name = package_name(key)
         other = found.get(name, Package(name=name))
         depends = ",".join(fields[word] for word in ("Pre-Depends", "Depends") if fields.get(word))
         found[name] = Package(

@@ -10,7 +10,7 @@ from typing import Any
 from docker_slim_plugin.base.file_kinds import Judge, Kind, Rule, exclusions
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.plan import FilePlan, Group, Kept, Reason, ReasonKind
-from docker_slim_plugin.resolve.packages.ownership import Packages, plain
+from docker_slim_plugin.resolve.packages.ownership import Packages, package_name
 from docker_slim_plugin.rootfs.index import Rootfs
 
 CONFIGURATION = RootPath("/etc/dpkg/dpkg.cfg.d")
@@ -141,6 +141,6 @@ def sizes(plan: FilePlan, packages: Packages) -> dict[str, int]:
     """Return the bytes that each package still has in the image."""
     found: dict[str, int] = {}
     for kept in plan.kept:
-        owner = plain(packages.owners.get(kept.entry.path, ""))
+        owner = package_name(packages.owners.get(kept.entry.path, ""))
         found[owner] = found.get(owner, 0) + kept.entry.size
     return found

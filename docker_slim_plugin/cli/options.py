@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from docker_slim_plugin.resolve.presets import HINTS
+from docker_slim_plugin.resolve.presets import PRESETS
 
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Image to slim.", show_default=False)]
 ContainerName = Annotated[
@@ -137,7 +137,7 @@ NoHint = Annotated[
     typer.Option(
         "--no-hint",
         metavar="NAME",
-        help=f"Do not keep what a run rarely shows (repeat): {', '.join(sorted(HINTS))}.",
+        help=f"Do not keep what a run rarely shows (repeat): {', '.join(sorted(PRESETS))}.",
         show_default=False,
     ),
 ]

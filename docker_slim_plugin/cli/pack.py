@@ -135,7 +135,7 @@ def pack_image(
     session: Session = context.obj
     request = PackRequest(
         image=image,
-        selection=replace(values.selection(keep, keep_package, keep_all_of, drop, no_hint), named=tuple(paths)),
+        selection=replace(values.selection(keep, keep_package, keep_all_of, drop, no_hint), requested=tuple(paths)),
         changes=ConfigChanges(
             cmd=values.words("--cmd", cmd),
             entrypoint=values.words("--entrypoint", entrypoint),

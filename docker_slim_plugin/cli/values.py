@@ -15,11 +15,11 @@ from docker_slim_plugin.errors import SlimError, UsageError
 from docker_slim_plugin.host import output_file
 from docker_slim_plugin.model.plan import Selection
 from docker_slim_plugin.observe.trace_format import MAX_SECONDS
-from docker_slim_plugin.resolve.presets import HINTS
+from docker_slim_plugin.resolve.presets import PRESETS
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "--format": ("table", "json"),
-    "--no-hint": tuple(sorted(HINTS)),
+    "--no-hint": tuple(sorted(PRESETS)),
     "--output": ("layered", "squashed", "layered,squashed", "tar=", "oci=", "context=", "context=-"),
     "--pull": ("missing", "always", "never"),
     "--shell": ("busybox",),

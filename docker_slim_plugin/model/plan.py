@@ -126,5 +126,5 @@ class Selection:
     drop: tuple[str, ...] = ()
     hints_off: frozenset[str] = frozenset()
     """Names of hint presets that are turned off."""
-    named: tuple[str, ...] = ()
+    requested: tuple[str, ...] = ()
     """What `pack` is to take: programs by name, paths, patterns. With any, nothing was run: files are asked instead."""

@@ -11,12 +11,12 @@ from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.plan import Busybox, FilePlan, Group, Kept, Reason, ReasonKind
 from docker_slim_plugin.rootfs.index import ROOT, Rootfs
 
-PLACES = ("/bin/busybox", "/.busybox/busybox")
+PROGRAM_PATHS = ("/bin/busybox", "/.busybox/busybox")
 """Where the program goes: the first that is free."""
 SHELL = "/bin/sh"
 
 
-class _Empty:
+class _EmptyReader:
     def open(self, path: RootPath) -> BinaryIO:  # noqa: ARG002
         return io.BytesIO()
 
@@ -28,9 +28,9 @@ class _Tree:
         self.entries = {kept.entry.path: kept.entry for kept in plan.kept}
         self.added: dict[RootPath, Kept] = {}
         self.busybox = busybox
-        self._rootfs = Rootfs(self.entries, _Empty(), {})
+        self._rootfs = Rootfs(self.entries, _EmptyReader(), {})
 
-    def free(self, path: str) -> RootPath | None:
+    def free_path(self, path: str) -> RootPath | None:
         """Return where `path` is to be, its directories made; None when something is there or in the way."""
         here = ROOT
         for part in posixpath.dirname(path).split("/")[1:]:
@@ -46,7 +46,7 @@ class _Tree:
         place = RootPath(posixpath.join(here, posixpath.basename(path)))
         return None if place in self.entries else place
 
-    def leads_to(self, path: str, end: RootPath) -> bool:
+    def is_link_to(self, path: str, end: RootPath) -> bool:
         return self._rootfs.walk(path).end == end
 
     def add(self, entry: Entry, what: str, content: bytes | None = None) -> None:
@@ -56,21 +56,21 @@ class _Tree:
         self.added[entry.path] = Kept(entry=entry, reasons=(reason,), group=Group.SHELL, content=content)
 
 
-def with_shell(plan: FilePlan, busybox: Busybox | None) -> FilePlan:
+def add_shell(plan: FilePlan, busybox: Busybox | None) -> FilePlan:
     """Return the plan with busybox in it, and a link for each applet whose place is free."""
     if busybox is None:
         return plan
     tree = _Tree(plan, busybox)
-    place = next((free for path in PLACES if (free := tree.free(path)) is not None), None)
+    place = next((path_found for path in PROGRAM_PATHS if (path_found := tree.free_path(path)) is not None), None)
     if place is None:
-        return replace(plan, warnings=(*plan.warnings, f"no shell was added: {' and '.join(PLACES)} are taken"))
+        return replace(plan, warnings=(*plan.warnings, f"no shell was added: {' and '.join(PROGRAM_PATHS)} are taken"))
     size = len(busybox.content)
     tree.add(Entry(path=place, kind=EntryKind.FILE, mode=0o755, size=size), "busybox", busybox.content)
     taken = []
     for path in sorted({*busybox.applets, SHELL} - {place}):
-        link = tree.free(path)
+        link = tree.free_path(path)
         if link is None:
-            taken += [] if tree.leads_to(path, place) else [path]
+            taken += [] if tree.is_link_to(path, place) else [path]
         else:
             tree.add(Entry(path=link, kind=EntryKind.SYMLINK, mode=0o777, target=place), "applet")
     kept = sorted((*plan.kept, *tree.added.values()), key=lambda one: one.entry.path)

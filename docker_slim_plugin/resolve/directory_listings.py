@@ -20,17 +20,17 @@ LIBRARIES = re.compile(
 )
 
 
-def files(rootfs: Rootfs, accesses: Iterable[Access], owned: Collection[RootPath]) -> Iterator[RootPath]:
+def find_listed_files(rootfs: Rootfs, accesses: Iterable[Access], owned: Collection[RootPath]) -> Iterator[RootPath]:
     """Yield the files of no package in each directory that was opened: opening one is what a listing shows of itself.
 
     `owned` are the files of packages: what a package's programs list of it, they open by name.
     """
-    for directory in sorted({directory for directory, _ in opened(rootfs, accesses)}):
+    for directory in sorted({directory for directory, _ in find_opened_directories(rootfs, accesses)}):
         if not LIBRARIES.search(directory):
-            yield from _small(rootfs, directory, owned)
+            yield from _small_listing(rootfs, directory, owned)
 
 
-def opened(rootfs: Rootfs, accesses: Iterable[Access]) -> Iterator[tuple[RootPath, Access]]:
+def find_opened_directories(rootfs: Rootfs, accesses: Iterable[Access]) -> Iterator[tuple[RootPath, Access]]:
     """Yield each directory of the image that was opened, with each access that did so."""
     ends: dict[tuple[str, str], RootPath | None] = {}
     for access in accesses:
@@ -44,7 +44,7 @@ def opened(rootfs: Rootfs, accesses: Iterable[Access]) -> Iterator[tuple[RootPat
             yield end, access
 
 
-def _small(rootfs: Rootfs, directory: RootPath, owned: Collection[RootPath]) -> list[RootPath]:
+def _small_listing(rootfs: Rootfs, directory: RootPath, owned: Collection[RootPath]) -> list[RootPath]:
     prefix = "" if directory == ROOT else directory
     paths = (RootPath(f"{prefix}/{name}") for name in rootfs.children.get(directory, ()))
     found = [path for path in paths if path not in owned and rootfs.entries[path].kind is not EntryKind.DIRECTORY]

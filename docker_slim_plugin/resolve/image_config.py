@@ -17,23 +17,26 @@ MAX_PASSWD = 1 << 20
 LARGE_VOLUME = 16 << 20
 
 
-def environment(config: Mapping[str, Any]) -> dict[str, str]:
+def parse_environment(config: Mapping[str, Any]) -> dict[str, str]:
     """Return the image's Env; the last of equal names wins."""
     pairs = (str(item).partition("=") for item in config.get("Env") or ())
     return {name: value for name, _, value in pairs}
 
 
-def directories(rootfs: Rootfs, source: SourceImage) -> Iterator[Need]:
+def find_directories(rootfs: Rootfs, source: SourceImage) -> Iterator[Need]:
     """Yield the working directory and the home of the image's user."""
     working = str(source.config.get("WorkingDir") or "")
     if working.startswith("/"):
         yield Need(working, Reason(ReasonKind.CONFIG, "WorkingDir", working))
-    for home in (environment(source.config).get("HOME", ""), _home(rootfs, str(source.config.get("User") or "0"))):
+    for home in (
+        parse_environment(source.config).get("HOME", ""),
+        _find_home(rootfs, str(source.config.get("User") or "0")),
+    ):
         if home.startswith("/"):
             yield Need(home, Reason(ReasonKind.CONFIG, "User", f"home {home}"))
 
 
-def _home(rootfs: Rootfs, user: str) -> str:
+def _find_home(rootfs: Rootfs, user: str) -> str:
     name = user.partition(":")[0]
     for line in rootfs.text(USERS, MAX_PASSWD).split("\n"):
         fields = line.split(":")
@@ -47,14 +50,14 @@ def has_user(rootfs: Rootfs, name: str) -> bool:
     return any(line.startswith(f"{name}:") for line in rootfs.text(USERS, MAX_PASSWD).split("\n"))
 
 
-def _names(ordered: list[str], top: str) -> bool:
+def _is_any_below(ordered: list[str], top: str) -> bool:
     """Tell whether `top`, or anything below it, is among the sorted paths."""
     itself, below = bisect_left(ordered, top), bisect_left(ordered, f"{top}/")
     return ordered[itself : itself + 1] == [top] or any(one.startswith(f"{top}/") for one in ordered[below : below + 1])
 
 
-def volumes(
-    rootfs: Rootfs, source: SourceImage, touched: Iterable[str], kept: Iterable[RootPath]
+def find_volume_content(
+    rootfs: Rootfs, source: SourceImage, accessed: Iterable[str], kept: Iterable[RootPath]
 ) -> tuple[list[Need], list[str]]:
     """Return what the image holds below each volume that the run touched, and warnings about large ones.
 
@@ -63,13 +66,13 @@ def volumes(
     """
     needs: list[Need] = []
     warnings: list[str] = []
-    named = sorted({*touched, *kept})
+    paths = sorted({*accessed, *kept})
     for volume in sorted(str(path) for path in source.config.get("Volumes") or ()):
         top = rootfs.find(volume) if volume.startswith("/") else None
         if top is None or top.kind is not EntryKind.DIRECTORY or top.path == "/":
             continue
-        spellings = {volume.rstrip("/"), top.path}
-        if not any(_names(named, spelling) for spelling in spellings):
+        names = {volume.rstrip("/"), top.path}
+        if not any(_is_any_below(paths, spelling) for spelling in names):
             continue
         entries = [entry for entry in rootfs.below(top.path) if entry.kind is not EntryKind.DIRECTORY]
         needs += [Need(entry.path, Reason(ReasonKind.CONFIG, f"VOLUME {volume}", "content")) for entry in entries]

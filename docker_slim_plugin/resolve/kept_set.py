@@ -28,33 +28,35 @@ class Need(NamedTuple):
     """Where absolute symlinks begin: the root of a process that has been chrooted."""
 
 
-def _order(need: Need) -> tuple[str, str, Need]:
+def _sort_key(need: Need) -> tuple[str, str, Need]:
     return need.path, need.root, need
 
 
-class Ledger:
+class KeptSet:
     """The kept paths with their reasons; nothing in `dropped` ever gets in."""
 
     def __init__(self, rootfs: Rootfs, dropped: Container[RootPath] = ()) -> None:
         self.rootfs = rootfs
         self.dropped = dropped
         self.reasons: dict[RootPath, dict[Reason, None]] = {}
-        self._fresh: list[RootPath] = []
+        self._new: list[RootPath] = []
 
     def add(self, needs: Iterable[Need]) -> None:
         """Keep what each need leads to and every symlink on the way, even if it leads nowhere.
 
         What the image does not have is passed over.
         """
-        for (path, root), group in itertools.groupby(sorted(set(needs), key=_order), key=lambda need: _order(need)[:2]):
+        for (path, root), group in itertools.groupby(
+            sorted(set(needs), key=_sort_key), key=lambda need: _sort_key(need)[:2]
+        ):
             links, end = self.rootfs.walk(path, root=root)
             for link in links:
                 self.keep(link, Reason(ReasonKind.SYMLINK, path, f"link to {self.rootfs.entries[link].target}"))
             for need in group:
                 if end is not None:
                     self.keep(end, need.reason)
-                if need.link and links and (itself := self.rootfs.walk(path, follow=False, root=root).end):
-                    self.keep(itself, need.reason)
+                if need.link and links and (symlink := self.rootfs.walk(path, follow=False, root=root).end):
+                    self.keep(symlink, need.reason)
 
     def keep(self, path: RootPath, reason: Reason) -> None:
         """Keep exactly `path`, a path of the image."""
@@ -63,25 +65,25 @@ class Ledger:
         reasons = self.reasons.get(path)
         if reasons is None:
             self.reasons[path] = {reason: None}
-            self._fresh.append(path)
-        elif reason not in reasons and (alike := sum(other.kind is reason.kind for other in reasons)) < MAX_REASONS:
+            self._new.append(path)
+        elif reason not in reasons and (same_kind := sum(other.kind is reason.kind for other in reasons)) < MAX_REASONS:
             reasons[reason] = None
             # A reason of another kind may make more of the file than its being there.
-            if not alike:
-                self._fresh.append(path)
+            if not same_kind:
+                self._new.append(path)
 
-    def fresh(self) -> list[RootPath]:
+    def take_new(self) -> list[RootPath]:
         """Return the paths that came in since the last call, or got a reason of a new kind, sorted."""
-        fresh, self._fresh = sorted(set(self._fresh)), []
-        return fresh
+        new, self._new = sorted(set(self._new)), []
+        return new
 
     @property
-    def has_fresh(self) -> bool:
-        return bool(self._fresh)
+    def has_new(self) -> bool:
+        return bool(self._new)
 
-    def bounded(self, path: RootPath) -> tuple[Reason, ...]:
+    def capped_reasons(self, path: RootPath) -> tuple[Reason, ...]:
         """Return up to MAX_REASONS reasons for `path`, sorted, at least one of each kind that fits."""
         ordered = sorted(self.reasons[path])
-        firsts = list({reason.kind: reason for reason in reversed(ordered)}.values())[::-1]
-        chosen = dict.fromkeys([*firsts, *ordered])
+        first_of_kind = list({reason.kind: reason for reason in reversed(ordered)}.values())[::-1]
+        chosen = dict.fromkeys([*first_of_kind, *ordered])
         return tuple(sorted(list(chosen)[:MAX_REASONS]))

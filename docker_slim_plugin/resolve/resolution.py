@@ -22,16 +22,16 @@ from docker_slim_plugin.resolve.packages.ownership import APK, DPKG_STATUS, RPM
 from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.rootfs.index import Rootfs, parents
 
-OURS = frozenset({ReasonKind.SHELL, ReasonKind.BASE})
+LOCAL_REASONS = frozenset({ReasonKind.SHELL, ReasonKind.BASE})
 """Reasons that are given on this side alone; so are the groups COMMON, of which nothing is written, and SHELL."""
-MAX_SAID, MAX_LINE = 200, 2000
+MAX_TEXTS, MAX_LINE = 200, 2000
 """Warnings, and notes, of one plan; and characters of each."""
 _SLACK = 1 << 20
 """Bytes by which a database that is written anew may be larger than it was."""
 _SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
-def refused(why: object) -> SlimError:
+def invalid_plan(why: object) -> SlimError:
     """Return the error about a plan that cannot have been worked out as plans are."""
     return SlimError(f"cannot use what was worked out of the image: {why}")
 
@@ -60,7 +60,7 @@ class Resolution:
     notes: tuple[str, ...]
 
 
-def resolution(
+def resolve_compact(
     rootfs: Rootfs,
     observations: Observations,
     selection: Selection,
@@ -97,38 +97,38 @@ def compact(plan: FilePlan) -> Resolution:
 def expand(found: Resolution, rootfs: Rootfs) -> FilePlan:
     """Return the plan, with entries of `rootfs`; SlimError when it is no plan of that tree."""
     reasons = dict(enumerate(found.reasons))
-    if any(one.kind in OURS for one in found.reasons):
-        raise refused("a reason is not one of the image's")
+    if any(one.kind in LOCAL_REASONS for one in found.reasons):
+        raise invalid_plan("a reason is not one of the image's")
     if found.total_files != sum(entry.kind is not EntryKind.DIRECTORY for entry in rootfs.entries.values()):
-        raise refused("the image has another number of files")
-    places = written_places(rootfs)
+        raise invalid_plan("the image has another number of files")
+    places = find_metadata_directories(rootfs)
     try:
-        kept = tuple(_kept(one, reasons, rootfs, places) for one in found.kept)
+        kept = tuple(_expand_path(one, reasons, rootfs, places) for one in found.kept)
     except KeyError as error:
-        raise refused(f"it has no {error}") from error
+        raise invalid_plan(f"it has no {error}") from error
     _check_tree(kept)
     return FilePlan(
         kept=kept,
         total_files=found.total_files,
         total_bytes=found.total_bytes,
-        warnings=said(found.warnings),
-        notes=said(found.notes),
+        warnings=limit_texts(found.warnings),
+        notes=limit_texts(found.notes),
     )
 
 
-def said(texts: Collection[str]) -> tuple[str, ...]:
+def limit_texts(texts: Collection[str]) -> tuple[str, ...]:
     """Return texts as they may be shown: not too many, none too long."""
-    more = len(texts) - MAX_SAID
-    shown = tuple(text[:MAX_LINE] for text in tuple(texts)[:MAX_SAID])
+    more = len(texts) - MAX_TEXTS
+    shown = tuple(text[:MAX_LINE] for text in tuple(texts)[:MAX_TEXTS])
     return (*shown, f"and {more} more") if more > 0 else shown
 
 
-def _kept(one: ResolvedPath, reasons: Mapping[int, Reason], rootfs: Rootfs, places: Collection[str]) -> Kept:
+def _expand_path(one: ResolvedPath, reasons: Mapping[int, Reason], rootfs: Rootfs, places: Collection[str]) -> Kept:
     entry = rootfs.entries[RootPath(one.path)]
     if not one.reasons or one.group in (Group.COMMON, Group.SHELL):
-        raise refused(f"{one.path!r} has no reason, or is put where nothing of the image goes")
+        raise invalid_plan(f"{one.path!r} has no reason, or is put where nothing of the image goes")
     if one.content is not None:
-        entry = written(entry, one.content, places)
+        entry = replace_content(entry, one.content, places)
     return Kept(
         entry=entry,
         reasons=tuple(reasons[place] for place in one.reasons),
@@ -145,27 +145,29 @@ def _check_tree(kept: Iterable[Kept]) -> None:
     for one in kept:
         path = one.entry.path
         if path <= before:
-            raise refused(f"{path!r} is not in its place")
+            raise invalid_plan(f"{path!r} is not in its place")
         if not directories.get(next(parents(path), RootPath("/"))):
-            raise refused(f"{path!r} is in no directory that is kept")
+            raise invalid_plan(f"{path!r} is in no directory that is kept")
         if one.entry.kind is EntryKind.DIRECTORY:
             directories[path] = True
         before = path
 
 
-def written_places(rootfs: Rootfs) -> frozenset[str]:
+def find_metadata_directories(rootfs: Rootfs) -> frozenset[str]:
     """Return the directories below which metadata of packages may be written anew, links to them resolved."""
     tops = (DPKG_STATUS.rpartition("/")[0], *(path.rpartition("/")[0] for path in APK), *RPM)
     return frozenset(end for top in tops if (end := rootfs.walk(top).end) is not None and end != "/")
 
 
-def written(entry: Entry, content: bytes, places: Collection[str], besides: int = 0) -> Entry:
+def replace_content(entry: Entry, content: bytes, places: Collection[str], extra: int = 0) -> Entry:
     """Return the entry of a file with new content, which may have `besides` bytes more than there were.
 
     SlimError unless the file describes packages: nothing else of an image is ever written anew.
     """
-    describes = entry.path.rpartition("/")[2] in (RECORD, INSTALLED) or any(up in places for up in parents(entry.path))
-    plain = entry.kind is EntryKind.FILE and not entry.mode & _SET_ID
-    if not describes or not plain or len(content) > entry.size + besides + _SLACK:
-        raise refused(f"{entry.path!r} is not written anew")
+    is_metadata = entry.path.rpartition("/")[2] in (RECORD, INSTALLED) or any(
+        parent in places for parent in parents(entry.path)
+    )
+    is_plain = entry.kind is EntryKind.FILE and not entry.mode & _SET_ID
+    if not is_metadata or not is_plain or len(content) > entry.size + extra + _SLACK:
+        raise invalid_plan(f"{entry.path!r} is not written anew")
     return replace(entry, size=len(content), inode=0, links=1)

@@ -23,7 +23,7 @@ ENV_WITH_VALUE = frozenset("uCSP")
 """Options of env(1) that take a value (GNU, busybox and BSD together)."""
 
 
-def command(head: bytes) -> tuple[str, str]:
+def parse_shebang(head: bytes) -> tuple[str, str]:
     """Return the interpreter and its one argument, as the kernel cuts the line (execve(2)); ("", "") if none."""
     if not head.startswith(b"#!"):
         return "", ""
@@ -32,13 +32,13 @@ def command(head: bytes) -> tuple[str, str]:
     return line[:cut], line[cut:].strip(" \t")
 
 
-def needs(rootfs: Rootfs, path: RootPath, head: bytes, search: Sequence[str]) -> Iterator[Need]:
+def find_needs(rootfs: Rootfs, path: RootPath, head: bytes, search: Sequence[str]) -> Iterator[Need]:
     """Yield what the script at `path` needs to start; `search` holds the directories of PATH."""
-    interpreter, argument = command(head)
+    interpreter, argument = parse_shebang(head)
     if not interpreter.startswith("/"):
         return
     yield Need(interpreter, Reason(ReasonKind.INTERPRETER, path, f"#!{interpreter}"))
-    if posixpath.basename(interpreter) != "env" or not (name := env_program(argument)):
+    if posixpath.basename(interpreter) != "env" or not (name := parse_env_program(argument)):
         return
     places = [name] if "/" in name else [posixpath.join(directory, name) for directory in search]
     for place in places:
@@ -48,7 +48,7 @@ def needs(rootfs: Rootfs, path: RootPath, head: bytes, search: Sequence[str]) ->
             return
 
 
-def env_program(argument: str) -> str:
+def parse_env_program(argument: str) -> str:
     """Return the program that env(1) starts when it gets `argument` from a #! line; "" if none can be told."""
     # Without -S env gets the whole rest as one word and finds no program with blanks in its name; the first word is
     # taken all the same, since some systems' kernels do split it.
@@ -64,12 +64,12 @@ def env_program(argument: str) -> str:
                 words += word.partition("=")[2].split()[::-1]
         elif word.startswith("-"):
             letters = word[1:]
-            taking = next((at for at, letter in enumerate(letters) if letter in ENV_WITH_VALUE), None)
-            if taking is None:
+            option = next((at for at, letter in enumerate(letters) if letter in ENV_WITH_VALUE), None)
+            if option is None:
                 continue
-            if letters[taking] == "S":
-                words += letters[taking + 1 :].split()[::-1]
-            elif taking == len(letters) - 1 and words:
+            if letters[option] == "S":
+                words += letters[option + 1 :].split()[::-1]
+            elif option == len(letters) - 1 and words:
                 words.pop()
         elif "=" not in word:
             return word

@@ -12,8 +12,8 @@ from docker_slim_plugin.image.tar import held_xattrs
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.plan import FilePlan, Group, Kept, Reason, ReasonKind
 from docker_slim_plugin.resolve.packages import ownership
-from docker_slim_plugin.resolve.packages.os_release import distribution
-from docker_slim_plugin.resolve.resolution import refused, written, written_places
+from docker_slim_plugin.resolve.packages.os_release import read_distribution
+from docker_slim_plugin.resolve.resolution import find_metadata_directories, invalid_plan, replace_content
 from docker_slim_plugin.rootfs.index import ROOT, Rootfs, parents
 from docker_slim_plugin.rootfs.sandbox import Caller
 
@@ -73,7 +73,7 @@ def propose(images: Sequence[Common], least: int, sandbox: Caller) -> CommonBase
     kept = {path: Kept(entry=entry, reasons=(reason,), group=Group.BASE) for path, entry in entries.items()}
     kept |= _database(images, wanted, kept, sandbox)
     plan = FilePlan(kept=tuple(kept[path] for path in sorted(kept)), total_files=len(kept), total_bytes=0)
-    proposal = _proposal(images, wanted, homes, plan, sandbox.call(distribution, images[0].rootfs))
+    proposal = _proposal(images, wanted, homes, plan, sandbox.call(read_distribution, images[0].rootfs))
     return CommonBase(proposal, plan, Rootfs.of(entries.values(), _Reader(homes)), tuple(images))
 
 
@@ -103,10 +103,10 @@ def _database(
     content = b"".join(stanzas)
     below = images[0].rootfs.entries.get(path)
     if below is None:
-        raise refused(f"it has no {path!r}")
+        raise invalid_plan(f"it has no {path!r}")
     # Each stanza is one of an image's.
     others = sum(entry.size for image in images[1:] if (entry := image.rootfs.entries.get(path)))
-    entry = written(below, content, written_places(images[0].rootfs), others)
+    entry = replace_content(below, content, find_metadata_directories(images[0].rootfs), others)
     reason = Reason(ReasonKind.GENERATED, "pkgdb", "packages that enough of the images have")
     yield path, Kept(entry=entry, reasons=(reason,), group=Group.BASE, content=content)
     for parent in parents(path):

@@ -22,7 +22,7 @@ from docker_slim_plugin.model.image import SlimImage, SourceImage
 from docker_slim_plugin.model.plan import FilePlan
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.resolve.packages import ownership
-from docker_slim_plugin.resolve.packages.ownership import Packages, plain
+from docker_slim_plugin.resolve.packages.ownership import Packages, package_name
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.pristine import PristineTree
 from docker_slim_plugin.rootfs.sandbox import Sandbox
@@ -157,7 +157,7 @@ def without(content: Content, names: Collection[str]) -> Content:
     if not names:
         return content
     owners = content.packages.owners
-    left = [entry for path, entry in content.rootfs.entries.items() if plain(owners.get(path, "")) not in names]
+    left = [entry for path, entry in content.rootfs.entries.items() if package_name(owners.get(path, "")) not in names]
     selections = {name: one for name, one in content.selections.packages.items() if name not in names}
     return replace(content, rootfs=Rootfs.of(left, content.rootfs.reader), selections=Selections(selections))
 

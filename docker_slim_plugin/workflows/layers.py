@@ -16,7 +16,7 @@ from docker_slim_plugin.image import writer
 from docker_slim_plugin.image.names import base_name
 from docker_slim_plugin.image.parent import Common, opened
 from docker_slim_plugin.progress import Progress
-from docker_slim_plugin.resolve.packages.os_release import distribution
+from docker_slim_plugin.resolve.packages.os_release import read_distribution
 from docker_slim_plugin.resolve.script_interpreters import DEFAULT_PATH
 from docker_slim_plugin.rootfs.sandbox import Sandbox
 from docker_slim_plugin.sharing.common_base import CommonBase, Proposal, propose
@@ -91,7 +91,7 @@ def _open(engine: Engine, name: str, directory: Path, stack: ExitStack, sandbox:
 def _by_distribution(images: Sequence[Common], sandbox: Sandbox) -> list[list[Common]]:
     found: dict[tuple[str, ...], list[Common]] = {}
     for image in images:
-        key = (*sandbox.call(distribution, image.rootfs), image.image.os, image.image.architecture)
+        key = (*sandbox.call(read_distribution, image.rootfs), image.image.os, image.image.architecture)
         found.setdefault(key, []).append(image)
     return list(found.values())
 

@@ -23,7 +23,7 @@ from docker_slim_plugin.model.request import PackRequest
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.report.record import Report, keep, report_file
 from docker_slim_plugin.resolve.image_config import USERS, has_user
-from docker_slim_plugin.resolve.resolution import expand, resolution
+from docker_slim_plugin.resolve.resolution import expand, resolve_compact
 from docker_slim_plugin.resolve.script_interpreters import DEFAULT_PATH, MAX_PATH
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.pristine import PristineTree
@@ -62,7 +62,7 @@ def pack(request: PackRequest, progress: Progress) -> Report:
         with clock.step("read the image"):
             rootfs, notes = tree.wait()
         with clock.step("resolve"):
-            found = sandbox.call(resolution, rootfs, NOTHING, request.selection, wanted)
+            found = sandbox.call(resolve_compact, rootfs, NOTHING, request.selection, wanted)
             plan = complete(expand(found, rootfs), rootfs, extras, sandbox)
         # A tar has no configuration to be fit or unfit.
         wants_config = any(file_outputs.split(one)[0] != "tar" for one in request.outputs)

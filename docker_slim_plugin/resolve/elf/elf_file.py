@@ -75,15 +75,15 @@ def read(file: BinaryIO) -> Elf:
         raise MalformedElf(str(error)) from error
 
 
-def imports(file: BinaryIO) -> frozenset[str]:
+def read_imports(file: BinaryIO) -> frozenset[str]:
     """Return the names that `file` wants from other files (undefined dynamic symbols); none of an unsound one."""
     try:
-        return _imports(file)
+        return _read_imports(file)
     except (ELFError, ConstructError, OSError, ValueError, OverflowError):
         return frozenset()
 
 
-def _imports(file: BinaryIO) -> frozenset[str]:
+def _read_imports(file: BinaryIO) -> frozenset[str]:
     bits, order, structs, header = _header(file)
     segments = _segments(file, structs, header)
     tags = _tags(file, structs, segments)

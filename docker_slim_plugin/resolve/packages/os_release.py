@@ -7,7 +7,7 @@ from docker_slim_plugin.rootfs.index import Rootfs
 OS_RELEASE = "/etc/os-release"
 
 
-def distribution(rootfs: Rootfs) -> tuple[str, str]:
+def read_distribution(rootfs: Rootfs) -> tuple[str, str]:
     """Return ID and VERSION_ID of an image; empty when it does not say."""
     lines = rootfs.text(OS_RELEASE, 1 << 16).split("\n")
     fields = {name: value.strip("\"'") for name, _, value in (line.partition("=") for line in lines)}

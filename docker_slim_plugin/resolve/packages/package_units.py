@@ -17,7 +17,7 @@ NODE = re.compile(r".*/node_modules/(?:@[^/]+/)?[^/]+|/usr/share/nodejs/(?:@[^/]
 GEM = re.compile(r"(?P<home>.*)/gems/(?P<name>[^/]+-[0-9][^/]*)(?=/)")
 
 
-class Units:
+class PackageUnits:
     """Finds units in one image; reads each site-packages directory once."""
 
     def __init__(self, rootfs: Rootfs, packages: Packages) -> None:
@@ -26,7 +26,7 @@ class Units:
         self._sites: dict[str, dict[RootPath, str]] = {}
         self._records: dict[str, frozenset[RootPath]] = {}
 
-    def around(self, paths: Iterable[RootPath]) -> frozenset[RootPath]:
+    def files_of_units(self, paths: Iterable[RootPath]) -> frozenset[RootPath]:
         """Return every file of every unit that one of `paths` belongs to."""
         owners = {key for path in paths if (key := self.packages.owners.get(path))}
         found = {path for path, key in self.packages.owners.items() if key in owners}
@@ -47,7 +47,7 @@ class Units:
         """Return which RECORD lists each file, for the distributions installed in one site-packages directory."""
         if site not in self._sites:
             owners: dict[RootPath, str] = {}
-            for record in sorted(patterns.matches(self.rootfs, f"{_literal(site)}/*.dist-info/RECORD")):
+            for record in sorted(patterns.find_matches(self.rootfs, f"{_literal(site)}/*.dist-info/RECORD")):
                 rows = csv.reader(self.rootfs.text(record, MAX_RECORD).replace("\0", "").split("\n"))
                 names = _first_columns(rows)
                 ends = (self.rootfs.walk(f"{site}/{name}", follow=False).end for name in names)
@@ -64,7 +64,7 @@ class Units:
         home, name = _literal(match["home"]), _literal(match["name"])
         tops = {RootPath(match[0])}
         for pattern in (f"{home}/specifications/{name}.gemspec", f"{home}/extensions/*/*/{name}"):
-            tops |= patterns.matches(self.rootfs, pattern)
+            tops |= patterns.find_matches(self.rootfs, pattern)
         return frozenset(found for top in tops for found in self._files(top))
 
     def _node(self, path: RootPath) -> frozenset[RootPath]:

@@ -11,7 +11,7 @@ MAX_KNOWN = 200_000
 """Directories remembered: lists may name any number that are not there."""
 
 
-class Spelling:
+class PathSpelling:
     """Finds the entries that lists name; walks to each directory once."""
 
     def __init__(self, rootfs: Rootfs) -> None:

@@ -28,7 +28,7 @@ from docker_slim_plugin.observe.probes.links import links
 from docker_slim_plugin.observe.probes.probe import ProbePlan
 from docker_slim_plugin.observe.session import Observer
 from docker_slim_plugin.progress import Progress
-from docker_slim_plugin.resolve.resolution import expand, resolution
+from docker_slim_plugin.resolve.resolution import expand, resolve_compact
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.pristine import PristineTree
 from docker_slim_plugin.rootfs.sandbox import Caller, Sandbox
@@ -53,7 +53,7 @@ class Job:
 
     def planned(self, rootfs: Rootfs, observations: Observations, missed: tuple[Access, ...] = ()) -> FilePlan:
         """Return the whole tree of the slim image."""
-        found = self.sandbox.call(resolution, rootfs, observations, self.request.selection, self.source, missed)
+        found = self.sandbox.call(resolve_compact, rootfs, observations, self.request.selection, self.source, missed)
         return complete(expand(found, rootfs), rootfs, self.extras, self.sandbox)
 
     @property

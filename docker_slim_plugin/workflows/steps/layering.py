@@ -15,10 +15,10 @@ from docker_slim_plugin.image.tar import held_xattrs
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.plan import Busybox, FilePlan, Group, Kept, Reason, ReasonKind
-from docker_slim_plugin.resolve.busybox import with_shell
-from docker_slim_plugin.resolve.packages.metadata.merge import unite
-from docker_slim_plugin.resolve.packages.os_release import distribution
-from docker_slim_plugin.resolve.resolution import refused, said, written, written_places
+from docker_slim_plugin.resolve.busybox import add_shell
+from docker_slim_plugin.resolve.packages.metadata.merge import merge_metadata
+from docker_slim_plugin.resolve.packages.os_release import read_distribution
+from docker_slim_plugin.resolve.resolution import find_metadata_directories, invalid_plan, limit_texts, replace_content
 from docker_slim_plugin.rootfs.index import Rootfs, parents
 from docker_slim_plugin.rootfs.sandbox import Caller, Sandbox
 from docker_slim_plugin.workflows.steps import shell
@@ -56,7 +56,7 @@ def extras_of(
 
 def complete(plan: FilePlan, rootfs: Rootfs, extras: Extras, sandbox: Caller) -> FilePlan:
     """Return the whole tree of the image: what is needed of the source, on the base, below the shell."""
-    return with_shell(on_base(plan, rootfs, extras.common, sandbox) if extras.common else plan, extras.shell)
+    return add_shell(on_base(plan, rootfs, extras.common, sandbox) if extras.common else plan, extras.shell)
 
 
 def on_base(plan: FilePlan, rootfs: Rootfs, common: Common, sandbox: Caller) -> FilePlan:
@@ -65,7 +65,7 @@ def on_base(plan: FilePlan, rootfs: Rootfs, common: Common, sandbox: Caller) -> 
     What the base holds bit for bit is taken from there, and what it holds besides stays. A base of another
     distribution holds nothing of use: then the plan stands alone, with a warning.
     """
-    ours, theirs = (sandbox.call(distribution, one) for one in (rootfs, common.rootfs))
+    ours, theirs = (sandbox.call(read_distribution, one) for one in (rootfs, common.rootfs))
     if all(theirs) and ours != theirs:
         names = " ".join(theirs), " ".join(ours).strip() or "of no known distribution"
         warning = f"the base {common.reference} is {names[0]}, the image {names[1]}: nothing is shared, it is not used"
@@ -73,7 +73,7 @@ def on_base(plan: FilePlan, rootfs: Rootfs, common: Common, sandbox: Caller) -> 
     base = common.rootfs.entries
     reason = Reason(ReasonKind.BASE, common.reference, "bit for bit")
     planned = plan.by_path()
-    contents, warnings = sandbox.call(unite, plan.kept, rootfs, common.rootfs)
+    contents, warnings = sandbox.call(merge_metadata, plan.kept, rootfs, common.rootfs)
     merged = {**planned, **dict(_written(contents, planned, common.rootfs))}
     shared = {path for path, kept in merged.items() if _is_shared(kept, rootfs, common)}
     needed = {parent for path in planned if path not in shared for parent in parents(path)}
@@ -91,19 +91,19 @@ def on_base(plan: FilePlan, rootfs: Rootfs, common: Common, sandbox: Caller) -> 
         if path not in result and not any(parent in hidden for parent in parents(path)):
             result[path] = Kept(entry=entry, reasons=(stays,), group=Group.COMMON)
     tree = tuple(result[path] for path in sorted(result))
-    return replace(plan, kept=tree, base=common.reference, warnings=(*plan.warnings, *said(warnings)))
+    return replace(plan, kept=tree, base=common.reference, warnings=(*plan.warnings, *limit_texts(warnings)))
 
 
 def _written(
     contents: Mapping[RootPath, bytes], planned: Mapping[RootPath, Kept], base: Rootfs
 ) -> Iterator[tuple[RootPath, Kept]]:
     """Yield what is kept with its new content; SlimError when that is content of anything else."""
-    places = written_places(base)
+    places = find_metadata_directories(base)
     for path, content in contents.items():
         kept, below = planned.get(path), base.entries.get(path)
         if kept is None or below is None:
-            raise refused(f"{path!r} is not in both")
-        entry = written(kept.entry, content, places, below.size)
+            raise invalid_plan(f"{path!r} is not in both")
+        entry = replace_content(kept.entry, content, places, below.size)
         yield path, replace(kept, content=content, entry=entry)
 
 

@@ -13,7 +13,7 @@ from docker_slim_plugin.model.image import SlimImage
 from docker_slim_plugin.model.observation import Access, AccessKind
 from docker_slim_plugin.model.verdict import Verdict
 from docker_slim_plugin.report.record import Repair, Report
-from docker_slim_plugin.resolve.directory_listings import opened
+from docker_slim_plugin.resolve.directory_listings import find_opened_directories
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.verify.check import verify
 from docker_slim_plugin.verify.replay import Replay, shareable
@@ -172,6 +172,6 @@ def listed(rootfs: Rootfs, report: Report) -> tuple[Access, ...]:
     """Return the names in the directories that the source's run opened: an app may only count or show them."""
     return tuple(
         Access(f"{directory.rstrip('/')}/{name}", AccessKind.LIST, access.origin, access.process)
-        for directory, access in opened(rootfs, report.observations.accesses)
+        for directory, access in find_opened_directories(rootfs, report.observations.accesses)
         for name in rootfs.children.get(directory, ())
     )

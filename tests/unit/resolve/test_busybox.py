@@ -9,7 +9,7 @@ from docker_slim_plugin.image.layers import grouped
 from docker_slim_plugin.image.tar import write_layer
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.plan import Busybox, FilePlan, Group, ReasonKind
-from docker_slim_plugin.resolve.busybox import with_shell
+from docker_slim_plugin.resolve.busybox import add_shell
 from tests.elves import elf
 from tests.rootfs import rootfs
 from tests.unit.resolve.test_plan import Tree, plan
@@ -25,7 +25,7 @@ MERGED: Tree = {"/bin": "-> usr/bin", "/usr/bin/app": elf(), "/usr/bin/ls": "#!/
 
 def shelled(tree: Tree, *accesses: str) -> tuple[FilePlan, FilePlan]:
     before = plan(tree, *accesses)
-    return before, with_shell(before, BUSYBOX)
+    return before, add_shell(before, BUSYBOX)
 
 
 def added(before: FilePlan, after: FilePlan) -> dict[str, str]:
@@ -83,12 +83,12 @@ def test_the_other_layers_are_the_same_without_it(tmp_path: Path) -> None:
 
 def test_a_shell_alone_still_has_a_base() -> None:
     nothing = FilePlan(kept=plan({}, "/").kept, total_files=0, total_bytes=0)
-    assert [group for group, _ in grouped(with_shell(nothing, BUSYBOX))] == [Group.BASE, Group.SHELL]
+    assert [group for group, _ in grouped(add_shell(nothing, BUSYBOX))] == [Group.BASE, Group.SHELL]
 
 
 def test_links_are_links_only_to_what_is_added() -> None:
     _, after = shelled(MERGED, "/bin/app")
     links = [kept.entry for kept in after.kept if kept.group is Group.SHELL and kept.entry.kind is EntryKind.SYMLINK]
     assert {RootPath(link.target) for link in links} == {RootPath("/usr/bin/busybox")}
-    assert with_shell(after, None) == after
+    assert add_shell(after, None) == after
     assert replace(after, notes=()) != after

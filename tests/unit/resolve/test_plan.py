@@ -14,13 +14,13 @@ from docker_slim_plugin.model.observation import Access, AccessKind, Observation
 from docker_slim_plugin.model.plan import FilePlan, Group, Kept, Reason, ReasonKind, Selection
 from docker_slim_plugin.resolve import image_config
 from docker_slim_plugin.resolve.plan import resolve
-from docker_slim_plugin.resolve.presets import HINTS
+from docker_slim_plugin.resolve.presets import PRESETS
 from tests.elves import GLIBC, elf
 from tests.rootfs import rootfs
 from tests.unit.resolve.packages.test_ownership import DPKG
 
 Tree = dict[str, str | bytes | Entry]
-NO_HINTS = frozenset(HINTS)
+NO_HINTS = frozenset(PRESETS)
 
 
 def access(path: str, kind: AccessKind = AccessKind.OPEN, argv0: str = "/bin/app", pid: int = 1) -> Access:

@@ -15,7 +15,7 @@ from docker_slim_plugin.resolve import requested_paths
 from docker_slim_plugin.resolve.elf import elf_file as elves
 from docker_slim_plugin.resolve.elf import static_needs
 from docker_slim_plugin.resolve.elf.loader import Loader
-from docker_slim_plugin.resolve.elf.static_needs import Asks
+from docker_slim_plugin.resolve.elf.static_needs import StaticNeeds
 from tests.elves import GLIBC, elf
 from tests.rootfs import rootfs
 from tests.unit.resolve.test_plan import files, plan, reasons
@@ -54,14 +54,14 @@ TREE: dict[str, Any] = {
     ],
 )
 def test_words(word: str, needs: list[str]) -> None:
-    found = requested_paths.read(rootfs(TREE), [word], PATH)
+    found = requested_paths.find_requested(rootfs(TREE), [word], PATH)
     assert sorted(need.path for need in found.needs) == needs
     assert {need.reason.by for need in found.needs} == {"pack"}
     assert found.warnings == []
 
 
 def test_a_link_that_leads_nowhere_is_taken_with_a_warning() -> None:
-    found = requested_paths.read(rootfs(TREE), ["/loop"], PATH)
+    found = requested_paths.find_requested(rootfs(TREE), ["/loop"], PATH)
     assert [need.path for need in found.needs] == ["/loop"]
     assert found.warnings == ["'/loop' is a link that leads nowhere in the image"]
 
@@ -80,7 +80,7 @@ def test_a_link_that_leads_nowhere_is_taken_with_a_warning() -> None:
 )
 def test_what_is_not_there_is_an_error_with_what_is_near(word: str, where: str, hint: str) -> None:
     with pytest.raises(SlimError, match=f"it is not in the {where}") as raised:
-        requested_paths.read(rootfs(TREE), ["app", word], PATH)
+        requested_paths.find_requested(rootfs(TREE), ["app", word], PATH)
     assert raised.value.hint == hint
 
 
@@ -102,7 +102,7 @@ int main(void) { getpwnam("nobody"); dlopen("x", 1); return iconv_open("a", "b")
 
 def asked(data: bytes) -> frozenset[str]:
     tree = rootfs({"/p": data})
-    return Asks(tree, Loader(tree)).of(RootPath("/p"))
+    return StaticNeeds(tree, Loader(tree)).topics_of(RootPath("/p"))
 
 
 @pytest.mark.parametrize("option", ["-pie", "-no-pie", "-rdynamic", "-Wl,--hash-style=sysv", "-m64"])
@@ -112,7 +112,7 @@ def test_a_dynamic_program_names_what_it_calls(tmp_path: Path, option: str) -> N
     listed = subprocess.run(["nm", "-D", "--undefined-only", tmp_path / "p"], check=True, capture_output=True, text=True)
     names = {line.split()[-1].partition("@")[0] for line in listed.stdout.splitlines()}
     with (tmp_path / "p").open("rb") as file:
-        assert elves.imports(file) == names
+        assert elves.read_imports(file) == names
 
 
 def test_a_static_program_holds_what_it_reads(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_static_program_holds_what_it_reads(tmp_path: Path) -> None:
 
 
 def test_a_text_across_two_blocks_is_found() -> None:
-    assert static_needs._texts([b"x" * 90 + b"/etc/ns", b"switch.conf" + b"y" * 90]) == {b"/etc/nsswitch.conf"}
+    assert static_needs._find_literals([b"x" * 90 + b"/etc/ns", b"switch.conf" + b"y" * 90]) == {b"/etc/nsswitch.conf"}
 
 
 def test_imports_of_nonsense_are_none(tmp_path: Path) -> None:
@@ -132,11 +132,11 @@ def test_imports_of_nonsense_are_none(tmp_path: Path) -> None:
         data[at] ^= 0xFF
         file.write_bytes(data)
         with file.open("rb") as opened:
-            assert isinstance(elves.imports(opened), frozenset)
+            assert isinstance(elves.read_imports(opened), frozenset)
 
 
 def packed(tree: dict[str, Any], *words: str, **selection: Any) -> FilePlan:
-    return plan(tree, named=words, **({"hints_off": frozenset({"pkgdb"})} | selection))
+    return plan(tree, requested=words, **({"hints_off": frozenset({"pkgdb"})} | selection))
 
 
 SYSTEM: dict[str, Any] = {

@@ -13,7 +13,7 @@ from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import Observations, RunResult
 from docker_slim_plugin.model.plan import Group, Reason, ReasonKind, Selection
-from docker_slim_plugin.resolve.resolution import Resolution, ResolvedPath, compact, expand, resolution
+from docker_slim_plugin.resolve.resolution import Resolution, ResolvedPath, compact, expand, resolve_compact
 from docker_slim_plugin.rootfs.index import Rootfs
 from tests.rootfs import rootfs
 
@@ -29,7 +29,7 @@ SOURCE = SourceImage(
 
 
 def found() -> Resolution:
-    return resolution(TREE, NOTHING, Selection(keep=("/srv/**", "/bin/app", "/none")), SOURCE)
+    return resolve_compact(TREE, NOTHING, Selection(keep=("/srv/**", "/bin/app", "/none")), SOURCE)
 
 
 def test_nothing_is_lost_on_the_way() -> None:
@@ -122,7 +122,7 @@ def test_a_file_that_gives_rights_is_not_written_anew() -> None:
 
 def test_metadata_behind_a_link_is_metadata() -> None:
     tree = rootfs({"/var/lib/dpkg": "-> /usr/share/db", "/usr/share/db/status": "Package: a\nVersion: 1\n\n"})
-    one = resolution(tree, NOTHING, Selection(keep=("/usr/share/db/status",)), SOURCE)
+    one = resolve_compact(tree, NOTHING, Selection(keep=("/usr/share/db/status",)), SOURCE)
     assert expand(kept(one, "/usr/share/db/status", content=b""), tree)
 
 

@@ -227,7 +227,7 @@ class Foreign:
         self.contents = contents
 
     def call(self, function: Any, *arguments: Any, **named: Any) -> Any:
-        return (self.contents, ()) if function.__name__ == "unite" else function(*arguments, **named)
+        return (self.contents, ()) if function.__name__ == "merge_metadata" else function(*arguments, **named)
 
 
 @pytest.mark.parametrize("path", ["/etc/conf", "/lib/libc", "/opt/app", "/none", "/etc"])

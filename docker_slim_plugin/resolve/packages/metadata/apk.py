@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator
 _OF_A_FILE = (b"a:", b"Z:")
 
 
-def stanza(content: bytes, keep: Callable[[str], bool], changed: Callable[[str], bytes | None]) -> bytes:
+def cut_stanza(content: bytes, keep: Callable[[str], bool], changed: Callable[[str], bytes | None]) -> bytes:
     """Return the entry with the directories and files alone that `keep` says are in; the order stays.
 
     `changed` gives the content of a file that is in the image otherwise than it was: its sum is another one.
     """
-    return b"".join(line + b"\n" for line in _kept(content, keep, changed)) + b"\n"
+    return b"".join(line + b"\n" for line in _kept_lines(content, keep, changed)) + b"\n"
 
 
-def _kept(content: bytes, keep: Callable[[str], bool], changed: Callable[[str], bytes | None]) -> Iterator[bytes]:
+def _kept_lines(content: bytes, keep: Callable[[str], bool], changed: Callable[[str], bytes | None]) -> Iterator[bytes]:
     directory, inside, after = b"", True, True
     now: bytes | None = None
     for line in filter(None, content.split(b"\n")):
@@ -38,10 +38,10 @@ def _kept(content: bytes, keep: Callable[[str], bool], changed: Callable[[str], 
             yield line
 
 
-def united(ours: bytes, theirs: bytes) -> bytes:
+def merge_stanzas(ours: bytes, theirs: bytes) -> bytes:
     """Return the base's entry for a package of the same version, with the files of both."""
-    _, mine = _parts(ours)
-    head, its = _parts(theirs)
+    _, mine = _split_stanza(ours)
+    head, its = _split_stanza(theirs)
     for directory, files in mine.items():
         there = its.setdefault(directory, {b"": files[b""]})
         for name, rows in files.items():
@@ -49,7 +49,7 @@ def united(ours: bytes, theirs: bytes) -> bytes:
     return head + b"".join(row + b"\n" for files in its.values() for rows in files.values() for row in rows) + b"\n"
 
 
-def _parts(content: bytes) -> tuple[bytes, dict[bytes, dict[bytes, list[bytes]]]]:
+def _split_stanza(content: bytes) -> tuple[bytes, dict[bytes, dict[bytes, list[bytes]]]]:
     """Return what stands before the first directory, and each directory's files with their lines; its own by b""."""
     head: list[bytes] = []
     found: dict[bytes, dict[bytes, list[bytes]]] = {}

@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 from docker_slim_plugin.model.entry import RootPath
 
-Made = Mapping[RootPath, bytes]
-Content = Callable[[bytes, Made], bytes]
+WrittenContents = Mapping[RootPath, bytes]
+ContentMaker = Callable[[bytes, WrittenContents], bytes]
 """Makes what is left of a file's content, given what is made of the files before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
+class PackageMetadata:
     """What describes one package, and whether that is in."""
 
-    present: bool
+    is_present: bool
     files: tuple[RootPath, ...]
     """All of its metadata."""
-    wanted: tuple[RootPath, ...]
+    kept_files: tuple[RootPath, ...]
     """What of it belongs into an image that has the package."""
     directory: RootPath | None = None
     """That holds metadata alone, and means something when empty."""
-    scanned: bool = False
+    is_read_at_start: bool = False
     """Its language reads the metadata of all packages at every start: that it was read says nothing of this one."""
-    needed: bool = False
+    is_required: bool = False
     """Not present, and yet nothing starts without it where it was read."""
-    lists: tuple[RootPath, ...] = ()
+    file_lists: tuple[RootPath, ...] = ()
     """Of `wanted`, what lists the package's files."""

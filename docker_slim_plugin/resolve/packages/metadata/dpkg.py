@@ -13,84 +13,84 @@ from collections.abc import Callable, Iterable, Iterator
 from docker_slim_plugin.resolve.packages.ownership import CONFFILE_END, CONFFILES
 
 INFO = "/var/lib/dpkg/info"
-CUT = (".list", ".md5sums", ".conffiles")
-NEEDLESS = (".conffiles",)
+CUT_SUFFIXES = (".list", ".md5sums", ".conffiles")
+REMOVED_WHEN_EMPTY = (".conffiles",)
 """When nothing is left in it; of sums, dpkg --audit misses even an empty file."""
-ALWAYS = ("/var/lib/dpkg/info/format", "/var/lib/dpkg/arch")
+FORMAT_FILES = ("/var/lib/dpkg/info/format", "/var/lib/dpkg/arch")
 """By which dpkg knows under what names it keeps the others."""
 _REMOVED = b"remove-on-upgrade "
-Keep = Callable[[str], bool]
+IsKept = Callable[[str], bool]
 """Tells whether a path, as a list of the package writes it, is in the image."""
-Changed = Callable[[str], bytes | None]
+ChangedContent = Callable[[str], bytes | None]
 """Gives the content of a file of the package that is in the image otherwise than it was."""
 
 
-def lines(content: bytes, keep: Keep) -> bytes:
+def cut_lines(content: bytes, keep: IsKept) -> bytes:
     """Return a .list or .conffiles with the paths alone that are in."""
     kept = (line for line in _lines(content) if keep(_text(line.removeprefix(_REMOVED))))
     return b"".join(line + b"\n" for line in kept)
 
 
-def sums(content: bytes, keep: Keep, changed: Changed) -> bytes:
+def cut_md5sums(content: bytes, keep: IsKept, changed: ChangedContent) -> bytes:
     """Return a .md5sums with the files alone that are in, as they are there."""
-    kept = ((line, summed(line)) for line in _lines(content))
-    return b"".join(_sum(line, changed(path)) + b"\n" for line, path in kept if keep(path))
+    kept = ((line, md5sums_path(line)) for line in _lines(content))
+    return b"".join(_update_sum(line, changed(path)) + b"\n" for line, path in kept if keep(path))
 
 
-def _sum(line: bytes, changed: bytes | None) -> bytes:
+def _update_sum(line: bytes, changed: bytes | None) -> bytes:
     if changed is None:
         return line
     return hashlib.md5(changed, usedforsecurity=False).hexdigest().encode() + line[32:]
 
 
-def summed(line: bytes) -> str:
+def md5sums_path(line: bytes) -> str:
     """Return the path that a line of sums is about."""
     return "/" + _text(line.partition(b"  ")[2]).removeprefix("./")
 
 
-def stanza(content: bytes, keep: Keep) -> bytes:
+def cut_stanza(content: bytes, keep: IsKept) -> bytes:
     """Return a package's entry in `status` with the configuration files alone that are in."""
-    return CONFFILES.sub(lambda match: _block(_kept(match[1], keep)), content)
+    return CONFFILES.sub(lambda match: _conffiles_block(_kept_conffiles(match[1], keep)), content)
 
 
-def diversions(content: bytes, keep: Keep) -> bytes:
+def cut_diversions(content: bytes, keep: IsKept) -> bytes:
     """Return the diversions of which one of both paths is in."""
     rows = content.split(b"\n")
     triples = zip(rows[::3], rows[1::3], rows[2::3], strict=False)
     return b"".join(b"\n".join(three) + b"\n" for three in triples if keep(_text(three[0])) or keep(_text(three[1])))
 
 
-def united_lines(ours: bytes, theirs: bytes) -> bytes:
+def merge_lines(ours: bytes, theirs: bytes) -> bytes:
     """Return the lines of both, those of the base first."""
     return b"".join(line + b"\n" for line in dict.fromkeys((*_lines(theirs), *_lines(ours))))
 
 
-def united_sums(ours: bytes, theirs: bytes) -> bytes:
+def merge_md5sums(ours: bytes, theirs: bytes) -> bytes:
     """Return the sums of both; of a file that both have, ours, which lies over the other."""
-    found = {summed(line): line for line in (*_lines(theirs), *_lines(ours))}
+    found = {md5sums_path(line): line for line in (*_lines(theirs), *_lines(ours))}
     return b"".join(line + b"\n" for line in found.values())
 
 
-def united_stanzas(ours: bytes, theirs: bytes) -> bytes:
+def merge_stanzas(ours: bytes, theirs: bytes) -> bytes:
     """Return the entry of the base for a package of the same version, with the configuration files of both."""
     mine, its = CONFFILES.search(ours), CONFFILES.search(theirs)
     if mine is None:
         return theirs
     if its is None:
         return theirs.rstrip(b"\n") + b"\n" + mine[0].rstrip(b"\n") + b"\n\n"
-    both = {**_conffiles(its[1]), **_conffiles(mine[1])}
-    return theirs[: its.start()] + _block(both.values()) + theirs[its.end() :]
+    both = {**_parse_conffiles(its[1]), **_parse_conffiles(mine[1])}
+    return theirs[: its.start()] + _conffiles_block(both.values()) + theirs[its.end() :]
 
 
-def _kept(block: bytes, keep: Keep) -> Iterator[bytes]:
-    return (line for path, line in _conffiles(block).items() if keep(path))
+def _kept_conffiles(block: bytes, keep: IsKept) -> Iterator[bytes]:
+    return (line for path, line in _parse_conffiles(block).items() if keep(path))
 
 
-def _conffiles(block: bytes) -> dict[str, bytes]:
+def _parse_conffiles(block: bytes) -> dict[str, bytes]:
     return {CONFFILE_END.sub("", _text(line)[1:]): line for line in _lines(block)}
 
 
-def _block(rows: Iterable[bytes]) -> bytes:
+def _conffiles_block(rows: Iterable[bytes]) -> bytes:
     text = b"".join(row + b"\n" for row in rows)
     return b"Conffiles:\n" + text if text else b""
 
@@ -106,7 +106,7 @@ def _text(raw: bytes) -> str:
 _KINDS = re.compile(r"/var/lib/dpkg/(?:info/[^/]+(?P<kind>\.list|\.md5sums|\.conffiles)|(?P<other>diversions))")
 
 
-def united(path: str, ours: bytes, theirs: bytes) -> bytes | None:
+def merge_file(path: str, ours: bytes, theirs: bytes) -> bytes | None:
     """Return the file of both images; None when it is none of dpkg's that can be united."""
     match = _KINDS.fullmatch(path)
     if match is None:
@@ -116,4 +116,4 @@ def united(path: str, ours: bytes, theirs: bytes) -> bytes | None:
         rows = ours.split(b"\n")
         triples = zip(rows[::3], rows[1::3], rows[2::3], strict=False)
         return theirs + b"".join(b"\n".join(three) + b"\n" for three in triples if three[0] not in known)
-    return united_sums(ours, theirs) if match["kind"] == ".md5sums" else united_lines(ours, theirs)
+    return merge_md5sums(ours, theirs) if match["kind"] == ".md5sums" else merge_lines(ours, theirs)

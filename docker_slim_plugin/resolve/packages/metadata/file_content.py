@@ -10,7 +10,7 @@ MAX_TOTAL = 128 << 20
 """Of all files of one image that no limit of their own is given for."""
 
 
-class Texts:
+class MetadataReader:
     """Reads files of one image whole or not at all."""
 
     def __init__(self, rootfs: Rootfs) -> None:

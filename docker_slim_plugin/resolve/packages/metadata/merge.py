@@ -12,19 +12,21 @@ from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.plan import Kept
 from docker_slim_plugin.resolve.packages import ownership
 from docker_slim_plugin.resolve.packages.metadata import apk, dpkg, python, rpm
-from docker_slim_plugin.resolve.packages.metadata.file_content import Texts
+from docker_slim_plugin.resolve.packages.metadata.file_content import MetadataReader
 from docker_slim_plugin.resolve.packages.ownership import Packages
 from docker_slim_plugin.rootfs.index import Rootfs
 
 
-def unite(kept: Iterable[Kept], rootfs: Rootfs, base: Rootfs) -> tuple[Mapping[RootPath, bytes], tuple[str, ...]]:
+def merge_metadata(
+    kept: Iterable[Kept], rootfs: Rootfs, base: Rootfs
+) -> tuple[Mapping[RootPath, bytes], tuple[str, ...]]:
     """Return the contents of metadata that the base has, too, where they differ from the image's; and warnings."""
     both = [one for one in kept if _is_metadata(one) and _is_file(base, one.entry.path)]
     if not both:
         return {}, ()
     ours, theirs = ownership.read(rootfs), ownership.read(base)
     found: dict[RootPath, bytes] = {}
-    mine, its = Texts(rootfs), Texts(base)
+    mine, its = MetadataReader(rootfs), MetadataReader(base)
     warnings: list[str] = []
     for one in both:
         path = one.entry.path
@@ -33,7 +35,7 @@ def unite(kept: Iterable[Kept], rootfs: Rootfs, base: Rootfs) -> tuple[Mapping[R
         if above is None or below is None or above == below:
             continue
         try:
-            content = _united(path, above, below, ours, theirs)
+            content = _merge_file(path, above, below, ours, theirs)
         except rpm.ERRORS as error:
             warnings.append(f"the package databases of image and base cannot be united ({error}): the image's is there")
             continue
@@ -42,26 +44,26 @@ def unite(kept: Iterable[Kept], rootfs: Rootfs, base: Rootfs) -> tuple[Mapping[R
     return found, (*warnings, *mine.warnings(), *its.warnings())
 
 
-def _united(path: RootPath, above: bytes, below: bytes, ours: Packages, theirs: Packages) -> bytes | None:
+def _merge_file(path: RootPath, above: bytes, below: bytes, ours: Packages, theirs: Packages) -> bytes | None:
     if path in ours.database and ours.system == theirs.system:
         if ours.system in ("dpkg", "apk"):
-            same = dpkg.united_stanzas if ours.system == "dpkg" else apk.united
-            return _entries(theirs, above, same) if theirs.stanzas else None
-        if ours.system == "rpm" and path == rpm.place(ours.database):
-            return rpm.united(above, below)
-        return dpkg.united_sums(above, below) if path.endswith(".md5sums") else None
+            same = dpkg.merge_stanzas if ours.system == "dpkg" else apk.merge_stanzas
+            return _merge_stanzas(theirs, above, same) if theirs.stanzas else None
+        if ours.system == "rpm" and path == rpm.find_database(ours.database):
+            return rpm.merge_databases(above, below)
+        return dpkg.merge_md5sums(above, below) if path.endswith(".md5sums") else None
     if path.endswith(f"/{python.RECORD}"):
-        return python.united(above, below)
-    return dpkg.united(path, above, below)
+        return python.merge_records(above, below)
+    return dpkg.merge_file(path, above, below)
 
 
-def _entries(below: Packages, above: bytes, same: Callable[[bytes, bytes], bytes]) -> bytes:
+def _merge_stanzas(below: Packages, above: bytes, same: Callable[[bytes, bytes], bytes]) -> bytes:
     """Return the database of an image on another: all packages of both, those that both have once.
 
     Of these the one above counts where the versions differ; where they do not, `same` makes one entry of both.
     """
     found = {_identity(stanza): stanza for _, stanza in below.stanzas}
-    for stanza in ownership.stanzas_of(above):
+    for stanza in ownership.split_stanzas(above):
         key = _identity(stanza)
         its = found.get(key)
         found[key] = same(stanza, its) if its is not None and _version(its) == _version(stanza) else stanza
@@ -70,13 +72,13 @@ def _entries(below: Packages, above: bytes, same: Callable[[bytes, bytes], bytes
 
 def _identity(stanza: bytes) -> tuple[str, str]:
     """Return name and architecture of a package of which several can be there, otherwise its name alone."""
-    several = ownership.field_of(stanza, b"Multi-Arch") == "same"
-    architecture = ownership.field_of(stanza, b"Architecture") if several else ""
-    return ownership.field_of(stanza, b"(?:Package|P)"), architecture
+    several = ownership.read_field(stanza, b"Multi-Arch") == "same"
+    architecture = ownership.read_field(stanza, b"Architecture") if several else ""
+    return ownership.read_field(stanza, b"(?:Package|P)"), architecture
 
 
 def _version(stanza: bytes) -> str:
-    return ownership.field_of(stanza, b"(?:Version|V)")
+    return ownership.read_field(stanza, b"(?:Version|V)")
 
 
 def _is_metadata(one: Kept) -> bool:

@@ -21,7 +21,7 @@ GEM = re.compile(
 LICENSES = ("/usr/share/licenses/", "/usr/local/share/licenses/")
 
 
-class Code:
+class KeptCode:
     """The kept files of one image that count."""
 
     def __init__(self, rootfs: Rootfs, packages: Packages, kept: Iterable[RootPath]) -> None:
@@ -29,7 +29,7 @@ class Code:
         self._sorted = sorted(path for path in files if not is_metadata(path))
         self._all = frozenset(self._sorted)
         counted = (path for path in self._sorted if not is_documentation(path) and not path.startswith(LICENSES))
-        self.packages = frozenset(key for path in counted for key in packages.of(path))
+        self.packages = frozenset(key for path in counted for key in packages.owners_of(path))
         """Distribution packages that are in."""
 
     def __contains__(self, path: RootPath | None) -> bool:
@@ -38,11 +38,11 @@ class Code:
     def __iter__(self) -> Iterator[RootPath]:
         return iter(self._sorted)
 
-    def below(self, directory: str) -> bool:
+    def has_below(self, directory: str) -> bool:
         """Tell whether any of the files lies below a directory."""
-        return self.begins(f"{directory}/")
+        return self.has_prefix(f"{directory}/")
 
-    def begins(self, start: str) -> bool:
+    def has_prefix(self, start: str) -> bool:
         """Tell whether the path of any of the files begins so."""
         place = bisect_left(self._sorted, start)
         return place < len(self._sorted) and self._sorted[place].startswith(start)

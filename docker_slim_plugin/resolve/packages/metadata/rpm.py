@@ -20,11 +20,11 @@ FILE = "rpmdb.sqlite"
 MAX_BYTES = 192 << 20
 MAX_STEPS = 5_000
 """Of STEP instructions of sqlite's machine each."""
-STEP = 100_000
+STEP_INSTRUCTIONS = 100_000
 ERRORS = (sqlite3.Error, ValueError, OSError, MemoryError, OverflowError)
 # sqlite opens /dev/urandom when it first wants a random number: now, while files can be opened.
-with contextlib.closing(sqlite3.connect(":memory:")) as _seeded:
-    _seeded.execute("SELECT random()").fetchall()
+with contextlib.closing(sqlite3.connect(":memory:")) as _seed_connection:
+    _seed_connection.execute("SELECT random()").fetchall()
 _MAGIC = b"SQLite format 3\0"
 _NAME = r"['\"]?\w+['\"]?"
 _COLUMNS = r"[\w\s'\"]+(?:,[\w\s'\"]+)*"
@@ -33,11 +33,11 @@ _PLAIN = re.compile(
     rf"CREATE TABLE {_NAME}\s*\({_COLUMNS}(?:{_REFERENCE})?\)"
     rf"|CREATE (?:UNIQUE )?INDEX {_NAME} ON {_NAME}\s*\({_COLUMNS}\)"
 )
-_MORE = re.compile(r"\b(?:CHECK|AS|DEFAULT|GENERATED|COLLATE)\b", re.IGNORECASE)
+_EXPRESSION = re.compile(r"\b(?:CHECK|AS|DEFAULT|GENERATED|COLLATE)\b", re.IGNORECASE)
 _VERSION = slice(96, 100)
 
 
-def place(database: Iterable[RootPath]) -> RootPath | None:
+def find_database(database: Iterable[RootPath]) -> RootPath | None:
     """Return the database that can be read among the files of rpm's directory."""
     files = list(database)
     if any(path.endswith(("/Packages", "/Packages.db")) for path in files):
@@ -46,7 +46,7 @@ def place(database: Iterable[RootPath]) -> RootPath | None:
 
 
 @contextlib.contextmanager
-def opened(raw: bytes) -> Iterator[sqlite3.Connection]:
+def open_copy(raw: bytes) -> Iterator[sqlite3.Connection]:
     """Yield a copy of the database; one of `ERRORS` when it is none, damaged, or more than a plain database of rpm."""
     if not raw.startswith(_MAGIC) or len(raw) > MAX_BYTES:
         raise ValueError("it is too large" if len(raw) > MAX_BYTES else "it is no sqlite database")
@@ -61,7 +61,7 @@ def opened(raw: bytes) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def headers(connection: sqlite3.Connection) -> Iterator[tuple[str, Header]]:
+def read_headers(connection: sqlite3.Connection) -> Iterator[tuple[str, Header]]:
     """Yield the package's key (its name with the number of its row) and the header of each row."""
     left = MAX_BYTES
     for number, blob in connection.execute("SELECT hnum, blob FROM Packages ORDER BY hnum"):
@@ -75,19 +75,23 @@ def headers(connection: sqlite3.Connection) -> Iterator[tuple[str, Header]]:
         yield f"{header.name.replace(':', '_')}:{number}", header
 
 
-def cut(raw: bytes, keys: Collection[str]) -> bytes:
+def cut_database(raw: bytes, keys: Collection[str]) -> bytes:
     """Return the database with these packages alone."""
     numbers = [(int(key.rpartition(":")[2]),) for key in keys]
-    with opened(raw) as connection:
-        return _bytes(connection, raw, lambda: _remove(connection, numbers))
+    with open_copy(raw) as connection:
+        return _serialize_after(connection, raw, lambda: _remove(connection, numbers))
 
 
-def united(raw: bytes, below: bytes) -> bytes:
+def merge_databases(raw: bytes, below: bytes) -> bytes:
     """Return the database with the packages of the one `below` besides, but for those that it has itself."""
-    with opened(raw) as connection, opened(below) as other:
-        have = {_identity(header) for _, header in headers(connection)}
-        lacking = {int(key.rpartition(":")[2]): None for key, header in headers(other) if _identity(header) not in have}
-        return _bytes(connection, raw, lambda: _insert(connection, other, lacking)) if lacking else raw
+    with open_copy(raw) as connection, open_copy(below) as other:
+        identities = {_identity(header) for _, header in read_headers(connection)}
+        missing = {
+            int(key.rpartition(":")[2]): None
+            for key, header in read_headers(other)
+            if _identity(header) not in identities
+        }
+        return _serialize_after(connection, raw, lambda: _insert(connection, other, missing)) if missing else raw
 
 
 def _remove(connection: sqlite3.Connection, numbers: Iterable[tuple[int]]) -> None:
@@ -99,9 +103,9 @@ def _remove(connection: sqlite3.Connection, numbers: Iterable[tuple[int]]) -> No
     connection.execute("DROP TABLE temp.kept")
 
 
-def _insert(connection: sqlite3.Connection, other: sqlite3.Connection, lacking: dict[int, None]) -> None:
+def _insert(connection: sqlite3.Connection, other: sqlite3.Connection, missing: dict[int, None]) -> None:
     (last,) = connection.execute("SELECT coalesce(max(hnum), 0) FROM Packages").fetchone()
-    numbers = {number: last + place for place, number in enumerate(lacking, 1)}
+    numbers = {number: last + position for position, number in enumerate(missing, 1)}
     theirs = _tables(other)
     for table, columns in _tables(connection).items():
         if theirs.get(table) == columns:
@@ -112,7 +116,7 @@ def _insert(connection: sqlite3.Connection, other: sqlite3.Connection, lacking: 
             connection.executemany(f'INSERT INTO main."{table}" VALUES ({fill})', moved)  # noqa: S608
 
 
-def _bytes(connection: sqlite3.Connection, raw: bytes, change: Callable[[], None]) -> bytes:
+def _serialize_after(connection: sqlite3.Connection, raw: bytes, change: Callable[[], None]) -> bytes:
     connection.execute("BEGIN")
     change()
     connection.execute("COMMIT")
@@ -137,7 +141,7 @@ def _confine(connection: sqlite3.Connection) -> None:
         connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW, False)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_BYTES)
     steps = iter(range(MAX_STEPS))
-    connection.set_progress_handler(lambda: int(next(steps, None) is None), STEP)
+    connection.set_progress_handler(lambda: int(next(steps, None) is None), STEP_INSTRUCTIONS)
 
 
 def _check(connection: sqlite3.Connection) -> None:
@@ -151,7 +155,7 @@ def _check(connection: sqlite3.Connection) -> None:
 
 
 def _is_plain(sql: str) -> bool:
-    return _PLAIN.fullmatch(sql.strip()) is not None and _MORE.search(sql) is None
+    return _PLAIN.fullmatch(sql.strip()) is not None and _EXPRESSION.search(sql) is None
 
 
 def _tables(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:

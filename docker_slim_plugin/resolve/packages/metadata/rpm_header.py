@@ -17,7 +17,7 @@ MAX_ENTRIES = 0xFFFF
 MAX_FILES = 2_000_000
 MAX_PATH = 4096
 _ENTRY = struct.Struct(">IIII")
-_WANTED = frozenset({NAME, VERSION, RELEASE, EPOCH, ARCH, OLD_FILENAMES, DIR_INDEXES, BASENAMES, DIRNAMES})
+_READ_TAGS = frozenset({NAME, VERSION, RELEASE, EPOCH, ARCH, OLD_FILENAMES, DIR_INDEXES, BASENAMES, DIRNAMES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,6 @@ def read(blob: bytes) -> Header:
         raise ValueError("a header is cut off")
     index: dict[int, tuple[int, int]] = {}
     for tag, _, offset, count in _ENTRY.iter_unpack(memoryview(blob)[8:begin]):
-        if tag in _WANTED and offset <= size:
+        if tag in _READ_TAGS and offset <= size:
             index[tag] = (offset, count)
     return Header(memoryview(blob)[begin : begin + size], index)

@@ -42,9 +42,9 @@ def test_who_owns_what() -> None:
     found = ownership.read(rootfs(TREE))
     assert found.system == "rpm"
     assert found.owners[RootPath("/usr/bin/bash")] == "bash:1"
-    assert found.of(RootPath("/usr/bin/both")) == ("curl:2", "bash:1")
+    assert found.owners_of(RootPath("/usr/bin/both")) == ("curl:2", "bash:1")
     assert found.files("curl") == ["/usr/bin/both", "/usr/bin/curl"]
-    assert ownership.plain("bash:1") == "bash"
+    assert ownership.package_name("bash:1") == "bash"
 
 
 def test_packages_that_are_in_stay_in_every_table() -> None:
@@ -97,17 +97,17 @@ def test_a_database_that_the_run_reads_is_kept_whole() -> None:
 
 def test_of_an_image_and_its_base_each_package_is_there_once() -> None:
     below = rpmdb.database({"curl": FILES["curl"], "zlib": ["/usr/lib/libz.so"], "bash": []})
-    above = rpm.cut(rpmdb.database(FILES), ["bash:1"])
-    found = rpm.united(above, below)
+    above = rpm.cut_database(rpmdb.database(FILES), ["bash:1"])
+    found = rpm.merge_databases(above, below)
     assert rpmdb.rows(found)["Name"] == ["bash", "curl", "zlib"]
     assert rpmdb.rows(found)["Basenames"] == ["COPYING", "README", "bash", "both", "both", "curl", "libz.so"]
-    assert rpm.united(found, below) == found
+    assert rpm.merge_databases(found, below) == found
 
 
 def test_the_same_comes_out_each_time() -> None:
     content = rpmdb.database(FILES)
-    assert rpm.cut(content, ["bash:1"]) == rpm.cut(content, ["bash:1"])
-    assert rpm.cut(content, ["bash:1"])[96:100] == content[96:100]
+    assert rpm.cut_database(content, ["bash:1"]) == rpm.cut_database(content, ["bash:1"])
+    assert rpm.cut_database(content, ["bash:1"])[96:100] == content[96:100]
 
 
 def test_headers() -> None:
@@ -124,7 +124,7 @@ def test_no_garbage_does_more_than_be_refused() -> None:
         for _ in range(chance.randrange(1, 30)):
             broken[chance.randrange(16, len(broken))] = chance.randrange(256)
         with contextlib.suppress(rpm.ERRORS):
-            rpm.cut(bytes(broken), ["bash:1"])
+            rpm.cut_database(bytes(broken), ["bash:1"])
         blob = bytearray(rpmdb.header("a", ["/usr/bin/a", "/b"]))
         blob[chance.randrange(len(blob))] = chance.randrange(256)
         with contextlib.suppress(ValueError):
@@ -135,8 +135,8 @@ def test_no_garbage_does_more_than_be_refused() -> None:
 def test_there_is_a_bound_to_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     monkeypatch.setattr(rpm, "MAX_STEPS", 5)
-    with pytest.raises(sqlite3.Error), rpm.opened(rpmdb.database({})) as connection:
+    with pytest.raises(sqlite3.Error), rpm.open_copy(rpmdb.database({})) as connection:
         connection.execute(endless)
     monkeypatch.setattr(rpm, "MAX_BYTES", 40_000)
-    with pytest.raises(ValueError, match="too large"), rpm.opened(rpmdb.database(FILES | {"x": ["/" + "x" * 40_000]})):
+    with pytest.raises(ValueError, match="too large"), rpm.open_copy(rpmdb.database(FILES | {"x": ["/" + "x" * 40_000]})):
         pass
