@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Any
 
 from docker_slim_plugin import typed_json
-from docker_slim_plugin.base.dpkg_selections import installed
+from docker_slim_plugin.base.dpkg_selections import read_installed
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import descriptor_passing
 from docker_slim_plugin.host.confinement import confine
@@ -44,7 +44,7 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
     resolve_compact,
     read_distribution,
     has_user,
-    installed,
+    read_installed,
     links,
     ownership.read,
     find_static_program,

@@ -16,7 +16,7 @@ from functools import cached_property
 from docker_slim_plugin.resolve.packages.ownership import package_name
 
 MANAGERS = frozenset({"apt", "dpkg"})
-WORTH_IT = 1_000_000
+MIN_REPLACEMENT_GAIN = 1_000_000
 """Bytes from which on it is worth while to have something else in the place of packages."""
 _WORD = re.compile(r"\s*([a-z0-9][a-z0-9+.-]*)")
 
@@ -35,7 +35,7 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unneeded:
+class UnneededGroup:
     """Packages that nothing else needs, and that can go together."""
 
     names: tuple[str, ...]
@@ -43,11 +43,11 @@ class Unneeded:
     size: int
     required: bool = False
     """Whether the distribution gives one of them the priority "required", though not essential."""
-    instead: tuple[str, ...] = ()
+    replacements: tuple[str, ...] = ()
     """What the package manager would install in their place."""
 
 
-def installed(stanzas: Iterable[tuple[str, bytes]]) -> Selections:
+def read_installed(stanzas: Iterable[tuple[str, bytes]]) -> InstalledPackages:
     """Return the installed packages of dpkg's status file; packages of two architectures are one."""
     found: dict[str, Package] = {}
     for key, stanza in stanzas:
@@ -61,10 +61,13 @@ def installed(stanzas: Iterable[tuple[str, bytes]]) -> Selections:
             name=name,
             essential=fields.get("Essential") == "yes" or other.essential,
             priority=fields.get("Priority", ""),
-            provides=frozenset({name, *_names(fields.get("Provides", "").split(","))}),
-            depends=(*other.depends, *(_names(group.split("|")) for group in depends.split(",") if group.strip())),
+            provides=frozenset({name, *_package_names(fields.get("Provides", "").split(","))}),
+            depends=(
+                *other.depends,
+                *(_package_names(group.split("|")) for group in depends.split(",") if group.strip()),
+            ),
         )
-    return Selections(found)
+    return InstalledPackages(found)
 
 
 def _fields(stanza: bytes) -> dict[str, str]:
@@ -73,12 +76,12 @@ def _fields(stanza: bytes) -> dict[str, str]:
     return {name: value.strip() for name, _, value in pairs}
 
 
-def _names(words: Iterable[str]) -> tuple[str, ...]:
+def _package_names(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(match[1] for word in words if (match := _WORD.match(word)))
 
 
 @dataclass(frozen=True)
-class Selections:
+class InstalledPackages:
     """What is installed, by name."""
 
     packages: Mapping[str, Package] = field(default_factory=dict)
@@ -93,7 +96,7 @@ class Selections:
         return {name: frozenset(names) for name, names in found.items()}
 
     @cached_property
-    def _needs(self) -> Mapping[str, tuple[tuple[str, frozenset[str], tuple[str, ...]], ...]]:
+    def _dependents(self) -> Mapping[str, tuple[tuple[str, frozenset[str], tuple[str, ...]], ...]]:
         """For each package: who has a dependency that it meets, all that meet it, and what could, but is not there."""
         found: dict[str, list[tuple[str, frozenset[str], tuple[str, ...]]]] = {}
         for package in self.packages.values():
@@ -104,64 +107,64 @@ class Selections:
                     found.setdefault(name, []).append((package.name, there, absent))
         return {name: tuple(needs) for name, needs in found.items()}
 
-    def lacking(self, removed: Collection[str]) -> tuple[dict[str, set[str]], set[str]]:
+    def find_broken(self, removed: Collection[str]) -> tuple[dict[str, set[str]], set[str]]:
         """Return {removed package: remaining ones that cannot do without}, and what could take the place of others."""
         hard: dict[str, set[str]] = {}
-        instead: set[str] = set()
+        replacements: set[str] = set()
         gone = frozenset(removed)
         for name in sorted(gone):
-            for needer, there, absent in self._needs.get(name, ()):
-                if needer not in gone and needer != name and there <= gone:
+            for dependent, there, absent in self._dependents.get(name, ()):
+                if dependent not in gone and dependent != name and there <= gone:
                     if absent:
-                        instead.update(absent)
+                        replacements.update(absent)
                     else:
-                        hard.setdefault(name, set()).add(needer)
-        return hard, instead
+                        hard.setdefault(name, set()).add(dependent)
+        return hard, replacements
 
-    def with_needers(self, names: Collection[str]) -> frozenset[str]:
+    def dependent_closure(self, names: Collection[str]) -> frozenset[str]:
         """Return the names, and every package that cannot do without one of them."""
         found = set(names)
         while True:
-            more = set().union(*self.lacking(found)[0].values())
+            more = set().union(*self.find_broken(found)[0].values())
             if not more:
                 return frozenset(found)
             found |= more
 
-    def kept_for_good(self, names: Iterable[str]) -> list[str]:
+    def find_unremovable(self, names: Iterable[str]) -> list[str]:
         """Return those of the names that no base can do without."""
         return sorted(name for name in names if name in MANAGERS or self.packages[name].essential)
 
-    def unneeded(self, sizes: Mapping[str, int]) -> tuple[Unneeded, ...]:
+    def find_unneeded(self, sizes: Mapping[str, int]) -> tuple[UnneededGroup, ...]:
         """Return what nothing needs, largest first; `sizes` are bytes by package."""
-        groups: dict[frozenset[str], Unneeded] = {}
-        needers = {name: self.with_needers([name]) for name in sorted(self.packages)}
-        for top in needers.values():
+        groups: dict[frozenset[str], UnneededGroup] = {}
+        dependents = {name: self.dependent_closure([name]) for name in sorted(self.packages)}
+        for group in dependents.values():
             # Those that need each other, and that nobody else needs.
-            if top in groups or self.kept_for_good(top) or any(needers[name] != top for name in top):
+            if group in groups or self.find_unremovable(group) or any(dependents[name] != group for name in group):
                 continue
-            names = [*sorted(top), *sorted(self._only_for(top))]
+            names = [*sorted(group), *sorted(self._find_orphans(group))]
             size = sum(sizes.get(name, 0) for name in names)
-            instead = tuple(sorted(self.lacking(names)[1]))
-            if not instead or size >= WORTH_IT:
-                groups[top] = Unneeded(
+            replacements = tuple(sorted(self.find_broken(names)[1]))
+            if not replacements or size >= MIN_REPLACEMENT_GAIN:
+                groups[group] = UnneededGroup(
                     names=tuple(names),
                     size=size,
                     required=any(self.packages[name].priority == "required" for name in names),
-                    instead=instead,
+                    replacements=replacements,
                 )
         return tuple(sorted(groups.values(), key=lambda group: (-group.size, group.names)))
 
-    def _only_for(self, top: Collection[str]) -> set[str]:
+    def _find_orphans(self, names: Collection[str]) -> set[str]:
         """Return what is needed only by `top`, directly or not."""
-        found = set(top)
+        found = set(names)
         before = 0
         while len(found) > before:
             before = len(found)
-            _, instead = self.lacking(found)
+            _, replacements = self.find_broken(found)
             wanted = {name for one in found for group in self.packages[one].depends for name in group}
             below = {name for word in wanted for name in self.providers.get(word, ())} - found
-            for name in sorted(below - set(self.kept_for_good(below))):
-                hard, others = self.lacking({*found, name})
-                if not hard and others <= instead:
+            for name in sorted(below - set(self.find_unremovable(below))):
+                hard, others = self.find_broken({*found, name})
+                if not hard and others <= replacements:
                     found.add(name)
-        return found - set(top)
+        return found - set(names)

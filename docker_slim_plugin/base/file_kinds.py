@@ -31,27 +31,27 @@ _EBCDIC = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class FileKind:
     """One sort of files that can go."""
 
     name: str
-    what: str
+    description: str
     drop: tuple[str, ...]
     keep: tuple[str, ...] = ()
-    later: bool = False
+    is_excluded_later: bool = False
     """Whether packages are to leave such files out when they are installed later."""
-    whole: bool = True
+    removes_directories: bool = True
     """Whether directories go too when they become empty; who uses a cache wants its directory."""
-    usual: bool = True
+    is_default: bool = True
     """Whether it is dropped unasked; what programs may miss is not."""
-    users: str = ""
+    needed_by: str = ""
     """Programs that want such files, as a regular expression of paths: where one is there, the files stay."""
 
 
 KINDS = (
-    Kind(
+    FileKind(
         name="docs",
-        what="documentation, but no copyright file",
+        description="documentation, but no copyright file",
         drop=(
             "/usr/share/doc/*",
             "/usr/share/doc-base/*",
@@ -66,29 +66,29 @@ KINDS = (
         ),
         # Perl's own "use diagnostics" reads perldiag.pod.
         keep=("/usr/share/doc/*/copyright", "/usr/share/perl/*/pod/perldiag.pod"),
-        later=True,
+        is_excluded_later=True,
     ),
-    Kind(name="man", what="man pages", drop=("/usr/share/man/*",), later=True),
-    Kind(name="info", what="info pages", drop=("/usr/share/info/*",), later=True),
-    Kind(
+    FileKind(name="man", description="man pages", drop=("/usr/share/man/*",), is_excluded_later=True),
+    FileKind(name="info", description="info pages", drop=("/usr/share/info/*",), is_excluded_later=True),
+    FileKind(
         name="locales",
-        what="translated messages",
+        description="translated messages",
         drop=("/usr/share/locale/*",),
         keep=("/usr/share/locale/locale.alias",),
-        later=True,
+        is_excluded_later=True,
     ),
     # Who installs the package "locales" later, and who reinstalls tzdata, wants these two.
-    Kind(name="i18n", what="sources of locales", drop=("/usr/share/i18n/*",)),
-    Kind(
+    FileKind(name="i18n", description="sources of locales", drop=("/usr/share/i18n/*",)),
+    FileKind(
         name="zoneinfo",
-        what="time zones, but UTC and the image's own",
+        description="time zones, but UTC and the image's own",
         drop=("/usr/share/zoneinfo/*",),
         keep=("/usr/share/zoneinfo/UTC", "/usr/share/zoneinfo/Etc/UTC"),
     ),
-    Kind(name="lists", what="package lists", drop=("/var/lib/apt/lists/*",), whole=False),
-    Kind(
+    FileKind(name="lists", description="package lists", drop=("/var/lib/apt/lists/*",), removes_directories=False),
+    FileKind(
         name="caches",
-        what="package caches and old copies",
+        description="package caches and old copies",
         drop=(
             "/var/cache/apt/*",
             "/var/cache/man/*",
@@ -99,11 +99,11 @@ KINDS = (
             "/var/lib/dpkg/statoverride-old",
             "/var/lib/dpkg/status-old",
         ),
-        whole=False,
+        removes_directories=False,
     ),
-    Kind(
+    FileKind(
         name="logs",
-        what="logs of the package manager",
+        description="logs of the package manager",
         drop=(
             "/var/log/apt/*",
             "/var/log/dpkg.log*",
@@ -111,51 +111,51 @@ KINDS = (
             "/var/log/bootstrap.log",
             "/var/log/fontconfig.log",
         ),
-        whole=False,
+        removes_directories=False,
     ),
-    Kind(name="pycache", what="Python's compiled copies", drop=("/usr/*/__pycache__/*.pyc",)),
+    FileKind(name="pycache", description="Python's compiled copies", drop=("/usr/*/__pycache__/*.pyc",)),
     # The same that glibc itself calls extra, and other distributions put into a package of its own.
-    Kind(
+    FileKind(
         name="gconv",
-        what="character sets, all but Unicode and Latin 1",
+        description="character sets, all but Unicode and Latin 1",
         drop=("/usr/lib/*/gconv/*.so",),
         keep=tuple(
             f"/usr/lib/*/gconv/{name}.so"
             for name in ("ANSI_X3.110", "CP1252", "ISO8859-1", "ISO8859-15", "UNICODE", "UTF-16", "UTF-32", "UTF-7")
         ),
-        usual=False,
+        is_default=False,
     ),
-    Kind(
+    FileKind(
         name="ebcdic",
-        what="character sets of mainframes",
+        description="character sets of mainframes",
         drop=tuple(f"/usr/lib/*/gconv/{name}.so" for name in ("EBCDIC-*", *(f"IBM{number}" for number in _EBCDIC))),
     ),
-    Kind(
+    FileKind(
         name="headers",
-        what="all C headers",
+        description="all C headers",
         drop=("/usr/include/*", "/usr/lib/*/perl/*/CORE/*.h"),
-        usual=False,
+        is_default=False,
     ),
     # Other headers are in packages for development; these come with what is needed to run Perl.
-    Kind(
+    FileKind(
         name="perl-headers",
-        what="Perl's C headers, where no compiler is",
+        description="Perl's C headers, where no compiler is",
         drop=("/usr/lib/*/perl/*/CORE/*.h",),
-        users=r"/usr/(local/)?bin/([\w.-]+-)?(cc|gcc|clang|tcc)(-[\d.]+)?",
+        needed_by=r"/usr/(local/)?bin/([\w.-]+-)?(cc|gcc|clang|tcc)(-[\d.]+)?",
     ),
-    Kind(
+    FileKind(
         name="completions",
-        what="completions of shells",
+        description="completions of shells",
         drop=(
             "/usr/share/bash-completion/completions/*",
             "/usr/share/fish/vendor_completions.d/*",
             "/usr/share/zsh/vendor-completions/*",
         ),
-        usual=False,
+        is_default=False,
     ),
 )
 NAMES = tuple(kind.name for kind in KINDS)
-USUAL = tuple(kind.name for kind in KINDS if kind.usual)
+DEFAULTS = tuple(kind.name for kind in KINDS if kind.is_default)
 LOCALIZED_MAN = ("/usr/share/man/[a-z][a-z]/*", "/usr/share/man/[a-z][a-z][_.@]*", "/usr/share/man/[a-z][a-z][a-z]/*")
 
 
@@ -163,7 +163,7 @@ class Rule(NamedTuple):
     """One pattern; of several that match, the last decides."""
 
     pattern: str
-    kind: Kind
+    kind: FileKind
     keeps: bool = False
 
     @property
@@ -172,7 +172,7 @@ class Rule(NamedTuple):
         return f"path-{'include' if self.keeps else 'exclude'}={self.pattern}"
 
 
-def rules(chosen: Collection[str], locales: Sequence[str] = ()) -> tuple[Rule, ...]:
+def make_rules(chosen: Collection[str], locales: Sequence[str] = ()) -> tuple[Rule, ...]:
     """Return the rules of the chosen kinds, in order; `locales` are kept, and what is needed to make them."""
     found: list[Rule] = []
     for kind in KINDS:
@@ -181,23 +181,23 @@ def rules(chosen: Collection[str], locales: Sequence[str] = ()) -> tuple[Rule, .
         drop, keep = kind.drop, kind.keep
         if kind.name == "locales":
             drop += () if "man" in chosen else LOCALIZED_MAN
-            keep += tuple(_patterns(locales, ("/usr/share/locale",) if "man" in chosen else _PLACES))
+            keep += tuple(_locale_patterns(locales, ("/usr/share/locale",) if "man" in chosen else _MESSAGE_TREES))
         found += [Rule(pattern, kind) for pattern in drop]
         found += [Rule(pattern, kind, keeps=True) for pattern in keep]
     return tuple(found)
 
 
-def wanted(chosen: Collection[str], paths: Iterable[str]) -> dict[str, str]:
+def find_needed_kinds(chosen: Collection[str], paths: Iterable[str]) -> dict[str, str]:
     """Return {kind: a program among the paths that wants its files} for those of the chosen kinds that have one."""
-    users = {kind.name: re.compile(kind.users) for kind in KINDS if kind.name in chosen and kind.users}
+    users = {kind.name: re.compile(kind.needed_by) for kind in KINDS if kind.name in chosen and kind.needed_by}
     there = {name: min(filter(pattern.fullmatch, paths), default="") for name, pattern in users.items()}
     return {name: path for name, path in there.items() if path}
 
 
-_PLACES = ("/usr/share/locale", "/usr/share/man")
+_MESSAGE_TREES = ("/usr/share/locale", "/usr/share/man")
 
 
-def _patterns(locales: Sequence[str], places: Sequence[str]) -> Iterator[str]:
+def _locale_patterns(locales: Sequence[str], places: Sequence[str]) -> Iterator[str]:
     for locale in locales:
         match = LOCALE.fullmatch(locale)
         if match is None:
@@ -210,19 +210,19 @@ def _patterns(locales: Sequence[str], places: Sequence[str]) -> Iterator[str]:
             yield from (f"{place}/{name}/*" for name in dict.fromkeys(names))
 
 
-def exclusions(found: Sequence[Rule]) -> str:
+def make_dpkg_exclusions(found: Sequence[Rule]) -> str:
     """Return dpkg's configuration for later installs; empty when the rules say nothing about them."""
-    lines = [rule.line for rule in found if rule.kind.later]
+    lines = [rule.line for rule in found if rule.kind.is_excluded_later]
     return HEADER + "\n".join(lines) + "\n" if lines else ""
 
 
-class Judge:
+class KindMatcher:
     """Tells which kind of the dispensable a path is."""
 
     def __init__(self, found: Sequence[Rule]) -> None:
         self._rules = [(re.compile(fnmatch.translate(rule.pattern)).match, rule) for rule in reversed(found)]
 
-    def __call__(self, path: str) -> Kind | None:
+    def __call__(self, path: str) -> FileKind | None:
         """Return the kind, or None when the path is to stay."""
         if path.startswith(("/usr/", "/var/")):
             for matches, rule in self._rules:
@@ -230,7 +230,7 @@ class Judge:
                     return None if rule.keeps else rule.kind
         return None
 
-    def kept(self, path: str) -> bool:
+    def is_kept(self, path: str) -> bool:
         """Tell whether a rule names the path as one to keep."""
         for matches, rule in self._rules:
             if matches(path):

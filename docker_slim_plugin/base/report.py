@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from docker_slim_plugin import __version__
-from docker_slim_plugin.base.dpkg_selections import Unneeded
-from docker_slim_plugin.base.plan import Dropped
+from docker_slim_plugin.base.dpkg_selections import UnneededGroup
+from docker_slim_plugin.base.plan import DroppedKind
 from docker_slim_plugin.model.image import SlimImage, SourceImage
 
 SCHEMA_VERSION = 1
@@ -18,18 +18,18 @@ class BaseReport:
     """One run of `docker slim base`."""
 
     source: SourceImage
-    dropped: tuple[Dropped, ...]
-    left: tuple[Dropped, ...]
+    dropped: tuple[DroppedKind, ...]
+    left: tuple[DroppedKind, ...]
     """What else could be."""
     purged: tuple[str, ...]
     """Packages that the user named."""
     purged_size: int
     """Bytes that are gone with them and would have stayed otherwise, less what came in their place."""
-    instead: tuple[str, ...]
+    replacements: tuple[str, ...]
     """Packages that came in the place of others; on a dry run those that could."""
     kept_size: int
     """Bytes of all files that stay."""
-    unneeded: tuple[Unneeded, ...]
+    unneeded: tuple[UnneededGroup, ...]
     """Packages that could be purged besides."""
     image: SlimImage | None = None
     """None on a dry run."""
@@ -53,13 +53,13 @@ class BaseReport:
             "Size": self.size,
             "Dropped": [_dropped(one) for one in self.dropped],
             "Left": [_dropped(one) for one in self.left],
-            "Purged": {"Packages": list(self.purged), "Bytes": self.purged_size, "Instead": list(self.instead)},
+            "Purged": {"Packages": list(self.purged), "Bytes": self.purged_size, "Instead": list(self.replacements)},
             "Unneeded": [
                 {
                     "Packages": list(group.names),
                     "Bytes": group.size,
                     "Required": group.required,
-                    "Instead": list(group.instead),
+                    "Instead": list(group.replacements),
                 }
                 for group in self.unneeded
             ],
@@ -67,5 +67,5 @@ class BaseReport:
         }
 
 
-def _dropped(one: Dropped) -> dict[str, Any]:
+def _dropped(one: DroppedKind) -> dict[str, Any]:
     return {"Kind": one.kind.name, "Files": one.files, "Bytes": one.size}

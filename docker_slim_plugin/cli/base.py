@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from docker_slim_plugin.base.file_kinds import KINDS, NAMES, USUAL
+from docker_slim_plugin.base.file_kinds import DEFAULTS, KINDS, NAMES
 from docker_slim_plugin.cli import options, outcome, screen
 from docker_slim_plugin.cli.session import Session, app, shown, spelled
 from docker_slim_plugin.cli.text import printable, seconds, size, table
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from docker_slim_plugin.base.report import BaseReport
     from docker_slim_plugin.workflows.base import BaseRequest
 
-_SETS = {"usual": USUAL, "all": NAMES}
-_ALL = "; ".join(f"{kind.name} ({kind.what})" for kind in KINDS)
+_SETS = {"usual": DEFAULTS, "all": NAMES}
+_ALL = "; ".join(f"{kind.name} ({kind.description})" for kind in KINDS)
 _GROUPS = 12
 """Of packages that nothing needs, as many as are shown."""
 
@@ -36,7 +36,7 @@ Drop = Annotated[
     typer.Option(
         "--drop",
         metavar="KIND[,KIND...]",
-        help=f"Drop these kinds of files: usual (the default, all but {', '.join(sorted({*NAMES} - {*USUAL}))}); "
+        help=f"Drop these kinds of files: usual (the default, all but {', '.join(sorted({*NAMES} - {*DEFAULTS}))}); "
         f"all; or: {_ALL}.",
         show_default=False,
     ),
@@ -101,7 +101,7 @@ def base(
     request = BaseRequest(
         image=image,
         tag=tag,
-        drop=frozenset(_kinds("--drop", drop) or USUAL) - frozenset(_kinds("--no-drop", no_drop)),
+        drop=frozenset(_kinds("--drop", drop) or DEFAULTS) - frozenset(_kinds("--no-drop", no_drop)),
         locales=_words(keep_locale),
         purge=_words(purge),
         dry_run=dry_run,
@@ -124,10 +124,10 @@ def _kinds(option: str, values: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _base(request: BaseRequest, shown: screen.Shown) -> int:
-    from docker_slim_plugin.workflows.base import make  # noqa: PLC0415
+    from docker_slim_plugin.workflows.base import make_base  # noqa: PLC0415
 
     with screen.Screen(shown) as progress:
-        report = make(request, progress)
+        report = make_base(request, progress)
         for warning in report.warnings:
             progress.warn(warning)
     if report.image:
@@ -146,11 +146,17 @@ def result(report: BaseReport, request: BaseRequest) -> str:
     source, image = report.source, report.image
     rows = [("IMAGE", "ID", "SIZE"), (printable(source.reference), outcome.short(source.id), size(source.size))]
     rows += [(printable(image.reference), outcome.short(image.id), size(image.size))] if image else []
-    gone = [(one.kind.name, f"{one.files:,}", size(one.size), one.kind.what) for one in report.dropped if one.files]
+    gone = [
+        (one.kind.name, f"{one.files:,}", size(one.size), one.kind.description) for one in report.dropped if one.files
+    ]
     packages = ", ".join(report.purged)
     gone += [("packages", "", size(report.purged_size), packages)] if report.purged else []
-    gone += [("", "", "", f"{', '.join(report.instead)} in their place")] if report.instead and report.purged else []
-    left = [(one.kind.name, f"{one.files:,}", size(one.size), one.kind.what) for one in report.left if one.size]
+    gone += (
+        [("", "", "", f"{', '.join(report.replacements)} in their place")]
+        if report.replacements and report.purged
+        else []
+    )
+    left = [(one.kind.name, f"{one.files:,}", size(one.size), one.kind.description) for one in report.left if one.size]
     lines = [table(rows), "", table([("DROPPED", "FILES", "SIZE", "WHAT"), *gone]), ""]
     lines += [table([("LEFT", "FILES", "SIZE", "WHAT"), *left]), "to drop these too: --drop all", ""] if left else []
     lines += _unneeded(report)
@@ -172,7 +178,7 @@ def _unneeded(report: BaseReport) -> list[str]:
     rows = [("SIZE", "", "PACKAGES THAT NOTHING NEEDS")]
     for group in report.unneeded[:_GROUPS]:
         notes = ["required by priority"] if group.required else []
-        notes += [f"{' or '.join(group.instead)} comes in its place"] if group.instead else []
+        notes += [f"{' or '.join(group.replacements)} comes in its place"] if group.replacements else []
         rows.append((size(group.size), printable("; ".join(notes)), printable(",".join(group.names))))
     if len(report.unneeded) > _GROUPS:
         left = report.unneeded[_GROUPS:]

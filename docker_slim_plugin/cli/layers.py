@@ -15,7 +15,7 @@ from docker_slim_plugin.cli.text import printable, size, table
 from docker_slim_plugin.errors import UsageError
 
 if TYPE_CHECKING:
-    from docker_slim_plugin.workflows.layers import LayersRequest, Sharing
+    from docker_slim_plugin.workflows.layers import LayersRequest, SharingResult
 
 Images = Annotated[list[str], typer.Argument(metavar="IMAGE IMAGE...", help="Images to compare.", show_default=False)]
 Tag = Annotated[
@@ -69,10 +69,10 @@ def layers_of(
 
 
 def _layers(request: LayersRequest, shown: screen.Shown) -> int:
-    from docker_slim_plugin.workflows.layers import share  # noqa: PLC0415
+    from docker_slim_plugin.workflows.layers import measure_sharing  # noqa: PLC0415
 
     with screen.Screen(shown) as progress:
-        found = share(request, progress)
+        found = measure_sharing(request, progress)
         for warning in found.warnings:
             progress.warn(warning)
     if shown.form == "json":
@@ -84,7 +84,7 @@ def _layers(request: LayersRequest, shown: screen.Shown) -> int:
     return 0
 
 
-def to_json(found: Sharing) -> dict[str, Any]:
+def to_json(found: SharingResult) -> dict[str, Any]:
     """Return the result as JSON's types."""
     return {
         "Images": [
@@ -95,10 +95,10 @@ def to_json(found: Sharing) -> dict[str, Any]:
                 "Shared": _json(stack.shared),
                 "Layers": [{"DiffID": diff_id, "Size": _json(one)} for diff_id, one in stack.layers],
             }
-            for stack in found.stacks
+            for stack in found.images
         ],
-        "Apart": _json(found.apart),
-        "Together": _json(found.together),
+        "Apart": _json(found.separate),
+        "Together": _json(found.combined),
         "Proposals": [_json(proposal) for proposal in found.proposals],
         "Written": {"Reference": found.written[0], "ID": found.written[1]} if found.written else None,
         "Warnings": list(found.warnings),
@@ -109,14 +109,14 @@ def _json(record: Any) -> dict[str, Any]:
     return {name.capitalize(): value for name, value in asdict(record).items()}
 
 
-def result(found: Sharing) -> str:
+def result(found: SharingResult) -> str:
     """Return what standard output is to show."""
     rows: list[tuple[str, ...]] = [("IMAGE", "LAYERS", "ON DISK", "SHARED", "ON THE WIRE", "SHARED")]
-    for stack in found.stacks:
+    for stack in found.images:
         sizes = (stack.size.disk, stack.shared.disk, stack.size.wire, stack.shared.wire)
         rows.append((printable(stack.image.reference), str(len(stack.layers)), *map(size, sizes)))
-    rows.append(("apart", "", size(found.apart.disk), "", size(found.apart.wire), ""))
-    rows.append(("together", "", size(found.together.disk), "", size(found.together.wire), ""))
+    rows.append(("apart", "", size(found.separate.disk), "", size(found.separate.wire), ""))
+    rows.append(("together", "", size(found.combined.disk), "", size(found.combined.wire), ""))
     lines = [table(rows)]
     for proposal in found.proposals:
         names = ", ".join(map(printable, proposal.images))

@@ -15,11 +15,11 @@ _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
-class Unreadable(Exception):
+class UnreadableArchive(Exception):
     """What is in an archive cannot be used; the text is the reason."""
 
 
-class Plain(NamedTuple):
+class PlainLayer(NamedTuple):
     """A layer's tar."""
 
     file: Path
@@ -28,7 +28,7 @@ class Plain(NamedTuple):
     size: int
 
 
-def unpacked(file: Path, most: int) -> Plain:
+def decompress_layer(file: Path, max_bytes: int) -> PlainLayer:
     """Return the layer in `file` as a plain tar, beside it if it is compressed; Unreadable when it is broken.
 
     A tar of more than `most` bytes is none that an engine has unpacked.
@@ -37,38 +37,40 @@ def unpacked(file: Path, most: int) -> Plain:
         magic = raw.read(4)
         raw.seek(0)
         if magic[:2] == _GZIP:
-            return _written(_blocks(gzip.GzipFile(fileobj=raw), (EOFError, gzip.BadGzipFile, zlib.error)), file, most)
+            return _write_plain(
+                _read_blocks(gzip.GzipFile(fileobj=raw), (EOFError, gzip.BadGzipFile, zlib.error)), file, max_bytes
+            )
         if magic == _ZSTD:
-            zstd = _zstd()
-            return _written(_blocks(zstd.ZstdFile(raw), (EOFError, zstd.ZstdError)), file, most)
+            zstd = _import_zstd()
+            return _write_plain(_read_blocks(zstd.ZstdFile(raw), (EOFError, zstd.ZstdError)), file, max_bytes)
         digest = hashlib.file_digest(raw, "sha256")
-        return Plain(file, f"sha256:{digest.hexdigest()}", raw.tell())
+        return PlainLayer(file, f"sha256:{digest.hexdigest()}", raw.tell())
 
 
-def _blocks(packed: BinaryIO | gzip.GzipFile, broken: tuple[type[Exception], ...]) -> Iterator[bytes]:
+def _read_blocks(packed: BinaryIO | gzip.GzipFile, broken: tuple[type[Exception], ...]) -> Iterator[bytes]:
     try:
         while block := packed.read(_BLOCK):
             yield block
     except broken as error:
-        raise Unreadable(f"a layer in it is broken: {error}") from error
+        raise UnreadableArchive(f"a layer in it is broken: {error}") from error
 
 
-def _written(blocks: Iterator[bytes], file: Path, most: int) -> Plain:
+def _write_plain(blocks: Iterator[bytes], file: Path, max_bytes: int) -> PlainLayer:
     plain = file.with_suffix(".tar")
     digest, size = hashlib.sha256(), 0
     with open(plain, "wb") as out:
         for block in blocks:
             size += len(block)
-            if size > most:
-                raise Unreadable("a layer in it is far larger than what the engine has made of it")
+            if size > max_bytes:
+                raise UnreadableArchive("a layer in it is far larger than what the engine has made of it")
             digest.update(block)
             out.write(block)
     file.unlink()
-    return Plain(plain, f"sha256:{digest.hexdigest()}", size)
+    return PlainLayer(plain, f"sha256:{digest.hexdigest()}", size)
 
 
-def _zstd() -> Any:
+def _import_zstd() -> Any:
     try:
         return importlib.import_module("compression.zstd")
     except ImportError as error:
-        raise Unreadable("a layer in it is compressed by zstd, which Python reads since 3.14") from error
+        raise UnreadableArchive("a layer in it is compressed by zstd, which Python reads since 3.14") from error

@@ -15,7 +15,7 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import output_file
 from docker_slim_plugin.image import context
 from docker_slim_plugin.image.archive import write_archive
-from docker_slim_plugin.image.context import SCRATCH, Base, check_context, stream_context, write_context
+from docker_slim_plugin.image.context import SCRATCH, ContextBase, check_context, stream_context, write_context
 from docker_slim_plugin.image.writer import Draft
 
 FILES = frozenset({"tar", "oci", "context"})
@@ -23,33 +23,33 @@ FILES = frozenset({"tar", "oci", "context"})
 STDOUT = "-"
 
 
-def split(output: str) -> tuple[str, str]:
+def split_output(output: str) -> tuple[str, str]:
     """Return form and place of an output; the place is empty for images in the engine."""
     form, _, where = output.partition("=")
     return form, where
 
 
-def to_stdout(outputs: Sequence[str]) -> bool:
-    return any(split(output)[1] == STDOUT for output in outputs)
+def is_to_stdout(outputs: Sequence[str]) -> bool:
+    return any(split_output(output)[1] == STDOUT for output in outputs)
 
 
-def wants_tar(outputs: Sequence[str]) -> bool:
-    return any(split(output)[0] == "tar" for output in outputs)
+def has_tar(outputs: Sequence[str]) -> bool:
+    return any(split_output(output)[0] == "tar" for output in outputs)
 
 
-def write(outputs: Sequence[str], draft: Draft, name: str, flat: Path | None) -> tuple[str, ...]:
+def write_outputs(outputs: Sequence[str], draft: Draft, name: str, flat: Path | None) -> tuple[str, ...]:
     """Write what was asked for, and return where; `flat` is the one tar of the whole tree, if that is wanted."""
-    layers = [(blob.group, Path(blob.file)) for blob in draft.own]
-    config, base = _configured(draft)
+    layers = [(blob.group, Path(blob.file)) for blob in draft.own_layers]
+    config, base = _config_and_base(draft)
     places = []
     for output in outputs:
-        form, where = split(output)
+        form, where = split_output(output)
         if form not in FILES:
             continue
         if form == "context" and where != STDOUT:
             write_context(Path(where), layers, config, base)
         else:
-            with _opened(where) as out:
+            with _open_output(where) as out:
                 if form == "context":
                     stream_context(out, layers, config, base)
                 elif form == "oci":
@@ -62,25 +62,25 @@ def write(outputs: Sequence[str], draft: Draft, name: str, flat: Path | None) ->
     return tuple(places)
 
 
-def shortcomings(outputs: Sequence[str], draft: Draft) -> tuple[str, ...]:
+def find_config_losses(outputs: Sequence[str], draft: Draft) -> tuple[str, ...]:
     """Return a sentence for each way in which what was asked for is not all that the image is."""
-    wanted = any(split(output)[0] == "context" for output in outputs)
-    return context.shortcomings(*_configured(draft)) if wanted else ()
+    wanted = any(split_output(output)[0] == "context" for output in outputs)
+    return context.find_config_losses(*_config_and_base(draft)) if wanted else ()
 
 
-def _configured(draft: Draft) -> tuple[Mapping[str, Any], Base]:
+def _config_and_base(draft: Draft) -> tuple[Mapping[str, Any], ContextBase]:
     """Return the configuration of the image, and what a Dockerfile for it starts from."""
     config = json.loads(draft.config)["config"]
-    if draft.common is None:
+    if draft.base_image is None:
         return config, SCRATCH
-    image = draft.common.image
+    image = draft.base_image.image
     # BuildKit takes an id for a name, and looks for it in a registry.
     by_id = image.id.removeprefix("sha256:").startswith(image.reference.removeprefix("sha256:"))
-    return config, Base(image.tags[0] if by_id and image.tags else image.reference, image.config)
+    return config, ContextBase(image.tags[0] if by_id and image.tags else image.reference, image.config)
 
 
 @contextmanager
-def _opened(where: str) -> Iterator[BinaryIO]:
+def _open_output(where: str) -> Iterator[BinaryIO]:
     """Yield a new file, which comes to be when it has been written to the end; or standard output."""
     try:
         if where == STDOUT:
@@ -98,9 +98,9 @@ def _opened(where: str) -> Iterator[BinaryIO]:
         raise SlimError(text, hint="name another file, or free some space there") from error
 
 
-def check(outputs: Sequence[str]) -> None:
+def check_outputs(outputs: Sequence[str]) -> None:
     """Raise SlimError when an output can already be seen not to be writable."""
-    places = [split(output) for output in outputs]
+    places = [split_output(output) for output in outputs]
     if [where for _, where in places].count(STDOUT) > 1:
         raise SlimError("cannot write two outputs to standard output", hint="name a file for one of them")
     for form, where in places:

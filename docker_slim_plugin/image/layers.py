@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from docker_slim_plugin.image.tar import Inode, inode_of
+from docker_slim_plugin.image.tar import HardLinkKey, hard_link_key
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.model.plan import FilePlan, Group, Kept
+from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry
 from docker_slim_plugin.rootfs.index import parents
 
 
-def grouped(plan: FilePlan) -> tuple[tuple[Group, tuple[Kept, ...]], ...]:
+def split_layers(plan: FilePlan) -> tuple[tuple[Group, tuple[KeptEntry, ...]], ...]:
     """Return the layers that are not empty, lowest first, entries sorted by path.
 
     Every layer names all parents of its files, with their exact metadata: a directory that a layer leaves out gets
@@ -18,11 +18,11 @@ def grouped(plan: FilePlan) -> tuple[tuple[Group, tuple[Kept, ...]], ...]:
     hard-linked file are in one layer.
     """
     directories = {kept.entry.path: kept for kept in plan.kept if kept.entry.kind is EntryKind.DIRECTORY}
-    files: dict[Group, list[Kept]] = {group: [] for group in Group}
+    files: dict[Group, list[KeptEntry]] = {group: [] for group in Group}
     lowest = _lowest_of_links(plan.kept)
     for kept in plan.kept:
         if kept.entry.kind is not EntryKind.DIRECTORY:
-            inode = inode_of(kept) if kept.group is not Group.COMMON else None
+            inode = hard_link_key(kept) if kept.group is not Group.COMMON else None
             files[kept.group if inode is None else lowest[inode]].append(kept)
     groups = [group for group in Group if files[group] and group is not Group.COMMON]
     if groups in ([], [Group.SHELL]):
@@ -31,7 +31,7 @@ def grouped(plan: FilePlan) -> tuple[tuple[Group, tuple[Kept, ...]], ...]:
     for group in groups:
         # A directory that only the shell's layer needs is nothing to the others, nor one that lies below them all.
         own = {path: kept for path, kept in directories.items() if kept.group not in (Group.SHELL, Group.COMMON)}
-        named: dict[RootPath, Kept] = own if group is groups[0] else {}
+        named: dict[RootPath, KeptEntry] = own if group is groups[0] else {}
         for kept in files[group]:
             named[kept.entry.path] = kept
             named |= {parent: directories[parent] for parent in parents(kept.entry.path)}
@@ -39,17 +39,17 @@ def grouped(plan: FilePlan) -> tuple[tuple[Group, tuple[Kept, ...]], ...]:
     return tuple(layers)
 
 
-def single(plan: FilePlan) -> tuple[tuple[Group, tuple[Kept, ...]], ...]:
+def single_layer(plan: FilePlan) -> tuple[tuple[Group, tuple[KeptEntry, ...]], ...]:
     """Return all of the plan as one layer, in the shape that `grouped` has."""
     return ((Group.BASE, tuple(sorted(plan.kept, key=lambda kept: kept.entry.path))),)
 
 
-def _lowest_of_links(kept: Iterable[Kept]) -> dict[Inode, Group]:
+def _lowest_of_links(kept: Iterable[KeptEntry]) -> dict[HardLinkKey, Group]:
     """Return {inode: the lowest group of its names} of hard-linked files."""
     order = list(Group)
-    lowest: dict[Inode, Group] = {}
+    lowest: dict[HardLinkKey, Group] = {}
     for one in kept:
-        inode = inode_of(one) if one.group is not Group.COMMON else None
+        inode = hard_link_key(one) if one.group is not Group.COMMON else None
         if inode is not None:
             lowest[inode] = min(lowest.get(inode, one.group), one.group, key=order.index)
     return lowest

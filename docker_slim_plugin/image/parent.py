@@ -24,7 +24,7 @@ from docker_slim_plugin.rootfs.sandbox import Sandbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Common:
+class BaseImage:
     """A base image, open to be read."""
 
     image: SourceImage
@@ -42,21 +42,23 @@ class Common:
     def hash(self, path: RootPath) -> str:
         """Return the sha256 of a regular file's content; each is read once."""
         if path not in self._hashes:
-            self._hashes[path] = digest(self.rootfs, path)
+            self._hashes[path] = hash_file(self.rootfs, path)
         return self._hashes[path]
 
     def hashes(self) -> dict[RootPath, str]:
         return {e.path: self.hash(e.path) for e in self.rootfs.entries.values() if e.kind is EntryKind.FILE}
 
 
-def digest(rootfs: Rootfs, path: RootPath) -> str:
+def hash_file(rootfs: Rootfs, path: RootPath) -> str:
     """Return the sha256, in hex, of the regular file at `path`."""
     with rootfs.reader.open(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 @contextmanager
-def opened(engine: Engine, reference: str, source: SourceImage, directory: Path, sandbox: Sandbox) -> Iterator[Common]:
+def open_base_image(
+    engine: Engine, reference: str, source: SourceImage, directory: Path, sandbox: Sandbox
+) -> Iterator[BaseImage]:
     """Yield the local image `reference`, to write on top of it; its layers are put into `directory`."""
     image = engine.image(reference)
     if (image.os, image.architecture) != (source.os, source.architecture):
@@ -70,4 +72,4 @@ def opened(engine: Engine, reference: str, source: SourceImage, directory: Path,
         with engine.saved(image.id) as stream:
             blobs, history = read_saved(stream, directory, image)
         rootfs, _ = tree.wait()
-        yield Common(image=tree.measured(), rootfs=rootfs, blobs=blobs, history=history)
+        yield BaseImage(image=tree.measured(), rootfs=rootfs, blobs=blobs, history=history)

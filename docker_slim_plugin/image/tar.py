@@ -21,7 +21,7 @@ from typing import BinaryIO
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import LayerBlob
-from docker_slim_plugin.model.plan import Kept
+from docker_slim_plugin.model.plan import KeptEntry
 from docker_slim_plugin.rootfs.index import Rootfs
 
 BLOCK = 512
@@ -38,7 +38,7 @@ _TYPES = {
 }
 Open = Callable[[RootPath], BinaryIO]
 """Gives a file's content, from its start."""
-Inode = tuple[EntryKind | int, ...]
+HardLinkKey = tuple[EntryKind | int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +50,11 @@ class WrittenLayer:
     """sha256, in hex, of each regular file's content."""
     skipped: tuple[RootPath, ...] = ()
     """Entries that no layer can hold."""
-    lessened: tuple[RootPath, ...] = ()
+    reduced: tuple[RootPath, ...] = ()
     """Entries that are there, with another time, or without some of their extended attributes."""
 
 
-class _Hashed:
+class _HashingWriter:
     """A file that is hashed as it is written."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -69,19 +69,19 @@ class _Hashed:
         self.size += len(data)
 
 
-def write_layer(rootfs: Rootfs, kept: Iterable[Kept], group: str, file: Path) -> WrittenLayer:
+def write_layer(rootfs: Rootfs, kept: Iterable[KeptEntry], group: str, file: Path) -> WrittenLayer:
     """Write entries, contents from the pristine tree, as one uncompressed tar to `file`; SlimError when it fails."""
     return write_tar(rootfs.reader.open, kept, group, file)
 
 
-def write_tar(open_content: Open, kept: Iterable[Kept], group: str, file: Path) -> WrittenLayer:
+def write_tar(open_content: Open, kept: Iterable[KeptEntry], group: str, file: Path) -> WrittenLayer:
     """Write entries as one uncompressed tar; a SlimError leaves a part of `file` to the caller to remove."""
     ordered = sorted(kept, key=lambda one: one.entry.path)
-    held = [one for one in ordered if can_hold(one.entry)]
+    storable = [one for one in ordered if is_storable(one.entry)]
     try:
         with open(file, "wb") as raw:
-            out = _Hashed(raw)
-            hashes = _entries(held, open_content, out)
+            out = _HashingWriter(raw)
+            hashes = _write_entries(storable, open_content, out)
             out.write(bytes(2 * BLOCK))
     except OSError as error:
         raise SlimError(
@@ -93,15 +93,15 @@ def write_tar(open_content: Open, kept: Iterable[Kept], group: str, file: Path) 
         file=str(file),
         diff_id=f"sha256:{out.digest.hexdigest()}",
         size=out.size,
-        files=sum(one.entry.kind is not EntryKind.DIRECTORY for one in held),
+        files=sum(one.entry.kind is not EntryKind.DIRECTORY for one in storable),
         content=out.content,
     )
-    skipped = tuple(one.entry.path for one in ordered if not can_hold(one.entry))
-    lessened = tuple(one.entry.path for one in held if not _holds_all_of(one.entry))
-    return WrittenLayer(blob=blob, hashes=hashes, skipped=skipped, lessened=lessened)
+    skipped = tuple(one.entry.path for one in ordered if not is_storable(one.entry))
+    reduced = tuple(one.entry.path for one in storable if not _is_stored_whole(one.entry))
+    return WrittenLayer(blob=blob, hashes=hashes, skipped=skipped, reduced=reduced)
 
 
-def can_hold(entry: Entry) -> bool:
+def is_storable(entry: Entry) -> bool:
     """Tell whether a layer can hold an entry: no socket, and no name that docker reads as a whiteout (OCI layer.md)."""
     return entry.kind is not EntryKind.SOCKET and "/.wh." not in entry.path
 
@@ -111,11 +111,11 @@ def has_docker_time(entry: Entry) -> bool:
     return 0 <= entry.mtime_ns < 1 << 63
 
 
-def _holds_all_of(entry: Entry) -> bool:
-    return has_docker_time(entry) and len(held_xattrs(entry)) == len(entry.xattrs)
+def _is_stored_whole(entry: Entry) -> bool:
+    return has_docker_time(entry) and len(storable_xattrs(entry)) == len(entry.xattrs)
 
 
-def held_xattrs(entry: Entry) -> dict[str, bytes]:
+def storable_xattrs(entry: Entry) -> dict[str, bytes]:
     """Return the extended attributes of an entry that a layer can hold.
 
     In pax(1) a key ends at its "=" and an empty value takes a record away. SELinux labels are the host's own.
@@ -123,7 +123,7 @@ def held_xattrs(entry: Entry) -> dict[str, bytes]:
     return {key: value for key, value in entry.xattrs if value and "=" not in key and key != "security.selinux"}
 
 
-def inode_of(kept: Kept) -> Inode | None:
+def hard_link_key(kept: KeptEntry) -> HardLinkKey | None:
     """Return what all names of one hard-linked file share; None for what has one name, or content of our own.
 
     Numbers of inodes alone are not enough: on an overlay over several file systems two files can have the same.
@@ -135,40 +135,40 @@ def inode_of(kept: Kept) -> Inode | None:
     return (entry.inode, entry.links, entry.kind, entry.size, entry.mtime_ns, *owner, *entry.device)
 
 
-def _entries(held: Iterable[Kept], open_content: Open, out: _Hashed) -> dict[RootPath, str]:
+def _write_entries(storable: Iterable[KeptEntry], open_content: Open, out: _HashingWriter) -> dict[RootPath, str]:
     """Write headers and contents; return the sha256 of each regular file's content."""
     hashes: dict[RootPath, str] = {}
-    first_names: dict[Inode, RootPath] = {}
-    for one in held:
-        entry, inode = one.entry, inode_of(one)
+    first_names: dict[HardLinkKey, RootPath] = {}
+    for one in storable:
+        entry, inode = one.entry, hard_link_key(one)
         first = entry.path if inode is None else first_names.setdefault(inode, entry.path)
         if first != entry.path:
-            out.write(header(entry, link_to=first))
+            out.write(make_header(entry, link_to=first))
             if entry.kind is EntryKind.FILE:
                 hashes[entry.path] = hashes[first]
             continue
-        out.write(header(entry))
+        out.write(make_header(entry))
         out.content += entry.size or len(os.fsencode(entry.target))
         if entry.kind is EntryKind.FILE:
-            hashes[entry.path] = _content(one, open_content, out)
+            hashes[entry.path] = _write_content(one, open_content, out)
     return hashes
 
 
-def _content(one: Kept, open_content: Open, out: _Hashed) -> str:
+def _write_content(one: KeptEntry, open_content: Open, out: _HashingWriter) -> str:
     """Copy a file's content and its padding; return its sha256."""
     entry = one.entry
     if one.content is not None:
         out.write(one.content + bytes(-len(one.content) % BLOCK))
         return hashlib.sha256(one.content).hexdigest()
     digest = hashlib.sha256()
-    for block in _blocks(entry, open_content):
+    for block in _read_blocks(entry, open_content):
         out.write(block)
         digest.update(block)
     out.write(bytes(-entry.size % BLOCK))
     return digest.hexdigest()
 
 
-def _blocks(entry: Entry, open_content: Open) -> Iterator[bytes]:
+def _read_blocks(entry: Entry, open_content: Open) -> Iterator[bytes]:
     """Yield exactly entry.size bytes of a file's content; SlimError when there are fewer."""
     hint = "the image's files changed under us: run docker slim once more"
     try:
@@ -184,7 +184,7 @@ def _blocks(entry: Entry, open_content: Open) -> Iterator[bytes]:
         raise SlimError(f"cannot read {entry.path!r}: {error.strerror}", hint=hint) from error
 
 
-def header(entry: Entry, link_to: RootPath | None = None) -> bytes:
+def make_header(entry: Entry, link_to: RootPath | None = None) -> bytes:
     """Return the header blocks of an entry: a pax one with all that ustar cannot say, and the ustar one."""
     name = os.fsencode(entry.path.lstrip("/")) or b"."
     name += b"/" if entry.kind is EntryKind.DIRECTORY else b""
@@ -201,30 +201,30 @@ def header(entry: Entry, link_to: RootPath | None = None) -> bytes:
             records[key] = b"%d" % value
     seconds, nanoseconds = divmod(entry.mtime_ns, _NS)
     if nanoseconds or not 0 <= seconds < _OCTAL_SIZE:
-        records[b"mtime"] = _decimal(entry.mtime_ns)
+        records[b"mtime"] = _format_seconds(entry.mtime_ns)
     if link_to is None:
-        records |= {b"SCHILY.xattr." + os.fsencode(key): value for key, value in held_xattrs(entry).items()}
+        records |= {b"SCHILY.xattr." + os.fsencode(key): value for key, value in storable_xattrs(entry).items()}
     kind = tarfile.LNKTYPE if link_to is not None else _TYPES[entry.kind]
-    return _pax(name, records) + _ustar(name, link, kind, entry, size)
+    return _pax_header(name, records) + _ustar_header(name, link, kind, entry, size)
 
 
-def _decimal(nanoseconds: int) -> bytes:
+def _format_seconds(nanoseconds: int) -> bytes:
     sign = "-" if nanoseconds < 0 else ""
     seconds, rest = divmod(abs(nanoseconds), _NS)
     return f"{sign}{seconds}.{rest:09}".rstrip("0").rstrip(".").encode()
 
 
-def _pax(name: bytes, records: Mapping[bytes, bytes]) -> bytes:
+def _pax_header(name: bytes, records: Mapping[bytes, bytes]) -> bytes:
     if not records:
         return b""
-    data = b"".join(_record(key, records[key]) for key in sorted(records))
+    data = b"".join(_pax_record(key, records[key]) for key in sorted(records))
     # The name of a pax header means nothing; Go's and GNU's choice is dir/PaxHeaders.0/base.
     entry = Entry(path=RootPath("/"), kind=EntryKind.FILE, mode=0)
     title = b"PaxHeaders.0/" + _ascii(name)[-60:].strip(b"/")
-    return _ustar(title, b"", b"x", entry, len(data)) + data + bytes(-len(data) % BLOCK)
+    return _ustar_header(title, b"", b"x", entry, len(data)) + data + bytes(-len(data) % BLOCK)
 
 
-def _record(key: bytes, value: bytes) -> bytes:
+def _pax_record(key: bytes, value: bytes) -> bytes:
     """Return one record: LENGTH, a space, KEY=VALUE, a newline, where LENGTH counts itself."""
     rest = len(key) + len(value) + 3
     length = rest + len(str(rest))
@@ -236,7 +236,7 @@ def _ascii(text: bytes) -> bytes:
     return bytes(byte if 0x20 < byte < 0x7F else 0x5F for byte in text)
 
 
-def _ustar(name: bytes, link: bytes, kind: bytes, entry: Entry, size: int) -> bytes:
+def _ustar_header(name: bytes, link: bytes, kind: bytes, entry: Entry, size: int) -> bytes:
     """Return one 512-byte block; what does not fit is cut here, and said in the pax header before it."""
     seconds = entry.mtime_ns // _NS
     major, minor = entry.device

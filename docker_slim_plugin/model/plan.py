@@ -63,7 +63,7 @@ class Group(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class KeptEntry:
     """One entry that goes into the slim image, with every reason for it (never empty, sorted)."""
 
     entry: Entry
@@ -79,7 +79,7 @@ class Kept:
 class FilePlan:
     """What goes into the slim image: sorted by path, every parent directory included."""
 
-    kept: tuple[Kept, ...]
+    kept: tuple[KeptEntry, ...]
     total_files: int
     """Non-directories in the source image."""
     total_bytes: int
@@ -99,7 +99,7 @@ class FilePlan:
             and not (kept.reasons[0].kind is ReasonKind.BASE and len(kept.reasons) == 1)
         )
 
-    def by_path(self) -> Mapping[RootPath, Kept]:
+    def by_path(self) -> Mapping[RootPath, KeptEntry]:
         return {kept.entry.path: kept for kept in self.kept}
 
 

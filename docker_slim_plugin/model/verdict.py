@@ -10,11 +10,11 @@ class Verdict:
     """What checking one slim image has shown."""
 
     form: str
-    flaws: tuple[str, ...]
+    mismatches: tuple[str, ...]
     """How configuration or files are not as planned: a bug, or a broken disk."""
     behaviour: tuple[str, ...]
     """How it behaves otherwise than the source: something is missing in it."""
-    figures: tuple[str, ...] = ()
+    number_differences: tuple[str, ...] = ()
     """Outputs that differ from the source's in numbers alone: something may be missing, or it is chance."""
     warnings: tuple[str, ...]
     files_compared: int
@@ -22,7 +22,7 @@ class Verdict:
 
     @property
     def differences(self) -> tuple[str, ...]:
-        return (*self.flaws, *self.behaviour, *self.figures)
+        return (*self.mismatches, *self.behaviour, *self.number_differences)
 
     @property
     def passed(self) -> bool:

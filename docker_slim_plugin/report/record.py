@@ -21,15 +21,15 @@ from docker_slim_plugin.host import output_file
 from docker_slim_plugin.host.run_registry import state_directory
 from docker_slim_plugin.model.image import SlimImage, SourceImage
 from docker_slim_plugin.model.observation import AccessKind, Observations, ProbeResult
-from docker_slim_plugin.model.plan import FilePlan, Kept, ReasonKind
+from docker_slim_plugin.model.plan import FilePlan, KeptEntry, ReasonKind
 from docker_slim_plugin.model.verdict import Verdict
 from docker_slim_plugin.progress import Progress
 
 SCHEMA_VERSION = 1
-MOST_PROGRAMS = 500
+MAX_PROGRAMS = 500
 MAX_REPORTS = 100
 """Kept; older ones go."""
-_ENDING = re.compile(r"-(\d{8}T\d{6})-\d+\.json$")
+_FILE_SUFFIX = re.compile(r"-(\d{8}T\d{6})-\d+\.json$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,15 +75,18 @@ class Report:
     def kept_files(self) -> int:
         return len(self.plan.files())
 
-    def discreet(self, secrets: Secrets) -> Report:
+    def redact(self, secrets: Secrets) -> Report:
         """Return the report as it may be shown and kept: without the values that the run was given."""
 
-        def hidden(texts: tuple[str, ...]) -> tuple[str, ...]:
+        def redact_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(map(secrets.hidden_command, texts))
 
-        def proved(one: Verdict) -> Verdict:
+        def redact_verdict(one: Verdict) -> Verdict:
             return replace(
-                one, behaviour=hidden(one.behaviour), figures=hidden(one.figures), warnings=hidden(one.warnings)
+                one,
+                behaviour=redact_texts(one.behaviour),
+                number_differences=redact_texts(one.number_differences),
+                warnings=redact_texts(one.warnings),
             )
 
         result = self.observations.result
@@ -91,10 +94,10 @@ class Report:
         return replace(
             self,
             observations=replace(self.observations, result=replace(result, probes=probes)),
-            warnings=hidden(self.warnings),
-            notes=hidden(self.notes),
-            verdicts=tuple(map(proved, self.verdicts)),
-            repairs=tuple(replace(one, because=hidden(one.because)) for one in self.repairs),
+            warnings=redact_texts(self.warnings),
+            notes=redact_texts(self.notes),
+            verdicts=tuple(map(redact_verdict, self.verdicts)),
+            repairs=tuple(replace(one, because=redact_texts(one.because)) for one in self.repairs),
         )
 
     def to_json(self, *, files: bool = False) -> dict[str, Any]:
@@ -120,7 +123,7 @@ class Report:
                 "Events": self.observations.events,
                 "Lost": self.observations.lost,
                 "Paths": len({access.path for access in self.observations.accesses}),
-                "Executed": _executed(self.plan)[:MOST_PROGRAMS],
+                "Executed": _executed_programs(self.plan)[:MAX_PROGRAMS],
                 "ExitStatus": self.observations.result.exit_status,
                 "StopStatus": self.observations.result.stop_status,
                 "Probes": [_probe(probe) for probe in self.observations.result.probes],
@@ -142,11 +145,11 @@ class Report:
             "Report": self.file,
         }
         if files:
-            document["Files"] = [_kept(kept) for kept in self.plan.kept]
+            document["Files"] = [_kept_entry(kept) for kept in self.plan.kept]
         return document
 
 
-def _executed(plan: FilePlan) -> list[str]:
+def _executed_programs(plan: FilePlan) -> list[str]:
     """Return the image's programs that were executed: a shell also tries names that are not there."""
     return [
         kept.entry.path
@@ -179,7 +182,7 @@ def _probe(probe: ProbeResult) -> dict[str, Any]:
     }
 
 
-def _kept(kept: Kept) -> dict[str, Any]:
+def _kept_entry(kept: KeptEntry) -> dict[str, Any]:
     return {
         "Path": kept.entry.path,
         "Kind": kept.entry.kind.value,
@@ -190,7 +193,7 @@ def _kept(kept: Kept) -> dict[str, Any]:
     }
 
 
-def report_file(reference: str, environment: Mapping[str, str]) -> Path:
+def make_report_path(reference: str, environment: Mapping[str, str]) -> Path:
     """Return where the report of a run on `reference` is kept: $XDG_STATE_HOME/docker-slim/NAME-TIME.json."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", reference)[:100].strip(".") or "image"
     return Path(
@@ -198,7 +201,7 @@ def report_file(reference: str, environment: Mapping[str, str]) -> Path:
     )
 
 
-def keep(report: Report, progress: Progress) -> Report:
+def save_or_warn(report: Report, progress: Progress) -> Report:
     """Save the full report; where that cannot be it is a warning, as the work is done, and names no file then."""
     try:
         save(report)
@@ -216,7 +219,7 @@ def save(report: Report) -> None:
         # Lone surrogates (names that are not UTF-8) stay \udcXX escapes: JSON is written as ASCII.
         output_file.write(report.file, json.dumps(report.to_json(files=True)).encode("ascii"))
         # The name may be anything, its end is ours: the time and a pid.
-        ours = ((match[1], one) for one in path.parent.iterdir() if (match := _ENDING.search(one.name)))
+        ours = ((match[1], one) for one in path.parent.iterdir() if (match := _FILE_SUFFIX.search(one.name)))
         for _, old in sorted(ours)[:-MAX_REPORTS]:
             old.unlink(missing_ok=True)
     except OSError as error:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.model.plan import Busybox, FilePlan, Group, Kept, Reason, ReasonKind
+from docker_slim_plugin.model.plan import Busybox, FilePlan, Group, KeptEntry, Reason, ReasonKind
 from docker_slim_plugin.rootfs.index import ROOT, Rootfs
 
 PROGRAM_PATHS = ("/bin/busybox", "/.busybox/busybox")
@@ -26,7 +26,7 @@ class _Tree:
 
     def __init__(self, plan: FilePlan, busybox: Busybox) -> None:
         self.entries = {kept.entry.path: kept.entry for kept in plan.kept}
-        self.added: dict[RootPath, Kept] = {}
+        self.added: dict[RootPath, KeptEntry] = {}
         self.busybox = busybox
         self._rootfs = Rootfs(self.entries, _EmptyReader(), {})
 
@@ -53,7 +53,7 @@ class _Tree:
         entry = replace(entry, mtime_ns=self.busybox.mtime_ns)
         reason = Reason(ReasonKind.SHELL, "--shell", f"{what}, from {self.busybox.origin}")
         self.entries[entry.path] = entry
-        self.added[entry.path] = Kept(entry=entry, reasons=(reason,), group=Group.SHELL, content=content)
+        self.added[entry.path] = KeptEntry(entry=entry, reasons=(reason,), group=Group.SHELL, content=content)
 
 
 def add_shell(plan: FilePlan, busybox: Busybox | None) -> FilePlan:

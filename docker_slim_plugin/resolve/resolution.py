@@ -16,7 +16,7 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import Access, Observations
-from docker_slim_plugin.model.plan import FilePlan, Group, Kept, Reason, ReasonKind, Selection
+from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry, Reason, ReasonKind, Selection
 from docker_slim_plugin.resolve.packages.metadata.python import INSTALLED, RECORD
 from docker_slim_plugin.resolve.packages.ownership import APK, DPKG_STATUS, RPM
 from docker_slim_plugin.resolve.plan import resolve
@@ -123,13 +123,15 @@ def limit_texts(texts: Collection[str]) -> tuple[str, ...]:
     return (*shown, f"and {more} more") if more > 0 else shown
 
 
-def _expand_path(one: ResolvedPath, reasons: Mapping[int, Reason], rootfs: Rootfs, places: Collection[str]) -> Kept:
+def _expand_path(
+    one: ResolvedPath, reasons: Mapping[int, Reason], rootfs: Rootfs, places: Collection[str]
+) -> KeptEntry:
     entry = rootfs.entries[RootPath(one.path)]
     if not one.reasons or one.group in (Group.COMMON, Group.SHELL):
         raise invalid_plan(f"{one.path!r} has no reason, or is put where nothing of the image goes")
     if one.content is not None:
         entry = replace_content(entry, one.content, places)
-    return Kept(
+    return KeptEntry(
         entry=entry,
         reasons=tuple(reasons[place] for place in one.reasons),
         group=one.group,
@@ -138,7 +140,7 @@ def _expand_path(one: ResolvedPath, reasons: Mapping[int, Reason], rootfs: Rootf
     )
 
 
-def _check_tree(kept: Iterable[Kept]) -> None:
+def _check_tree(kept: Iterable[KeptEntry]) -> None:
     """Raise SlimError where paths are not sorted, each once, or not all directories on their way are there."""
     directories = {"/": True}
     before = ""

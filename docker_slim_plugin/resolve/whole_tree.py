@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.model.plan import FilePlan, Group, Kept, Reason, ReasonKind, Selection
+from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry, Reason, ReasonKind, Selection
 from docker_slim_plugin.resolve.kept_set import KeptSet
 from docker_slim_plugin.resolve.layer_groups import assign_groups
 from docker_slim_plugin.resolve.packages.documentation import is_documentation
@@ -32,13 +32,13 @@ def build_plan(kept_set: KeptSet, packages: Packages, selection: Selection, warn
     generated, metadata_warnings = make_contents(kept_set, choice, metadata_reader)
     group = assign_groups(rootfs, kept_set.reasons, packages)
     database = choice.database | frozenset(packages.database)
-    kept: list[Kept] = []
+    kept: list[KeptEntry] = []
     for path in sorted(kept_set.reasons):
         entry, content = rootfs.entries[path], generated.get(path)
         if content is not None:
             entry = replace(entry, size=len(content), inode=0, links=1)
         kept.append(
-            Kept(
+            KeptEntry(
                 entry=entry,
                 reasons=kept_set.capped_reasons(path),
                 group=Group.CONFIG if path in database else group[path],

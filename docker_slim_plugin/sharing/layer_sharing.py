@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from docker_slim_plugin.image.parent import Common
+from docker_slim_plugin.image.parent import BaseImage
 from docker_slim_plugin.model.image import LayerBlob, SourceImage
 
 _BLOCK = 1 << 20
@@ -19,47 +19,47 @@ _LEVEL = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bytes:
+class LayerSize:
     """On disk, as an image's size is counted (engine/size.py), and on the wire, compressed."""
 
     disk: int = 0
     wire: int = 0
 
-    def __add__(self, other: Bytes) -> Bytes:
-        return Bytes(disk=self.disk + other.disk, wire=self.wire + other.wire)
+    def __add__(self, other: LayerSize) -> LayerSize:
+        return LayerSize(disk=self.disk + other.disk, wire=self.wire + other.wire)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stack:
+class ImageLayers:
     """The layers of one image."""
 
     image: SourceImage
-    layers: tuple[tuple[str, Bytes], ...]
+    layers: tuple[tuple[str, LayerSize], ...]
     """(diff id, size), lowest first."""
-    shared: Bytes
+    shared: LayerSize
     """In layers that others of the images have, too."""
 
     @property
-    def size(self) -> Bytes:
-        return sum((size for _, size in self.layers), Bytes())
+    def size(self) -> LayerSize:
+        return sum((size for _, size in self.layers), LayerSize())
 
 
-def stacks(images: Sequence[Common]) -> tuple[Stack, ...]:
-    measured: dict[str, Bytes] = {}
+def measure_layers(images: Sequence[BaseImage]) -> tuple[ImageLayers, ...]:
+    measured: dict[str, LayerSize] = {}
     for image in images:
         for blob in image.blobs:
             if blob.diff_id not in measured:
-                measured[blob.diff_id] = Bytes(disk=_content(blob), wire=_compressed(blob))
+                measured[blob.diff_id] = LayerSize(disk=_content_size(blob), wire=_compressed_size(blob))
     users = Counter(diff_id for image in images for diff_id in {blob.diff_id for blob in image.blobs})
     found = []
     for image in images:
         layers = tuple((blob.diff_id, measured[blob.diff_id]) for blob in image.blobs)
-        shared = sum((size for diff_id, size in layers if users[diff_id] > 1), Bytes())
-        found.append(Stack(image=image.image, layers=layers, shared=shared))
+        shared = sum((size for diff_id, size in layers if users[diff_id] > 1), LayerSize())
+        found.append(ImageLayers(image=image.image, layers=layers, shared=shared))
     return tuple(found)
 
 
-def _content(blob: LayerBlob) -> int:
+def _content_size(blob: LayerBlob) -> int:
     total = 0
     with tarfile.open(blob.file, mode="r|") as tar:
         for member in tar:
@@ -71,15 +71,15 @@ def _content(blob: LayerBlob) -> int:
     return total
 
 
-def _compressed(blob: LayerBlob) -> int:
-    counter = _Counter()
+def _compressed_size(blob: LayerBlob) -> int:
+    counter = _CountingWriter()
     with open(blob.file, "rb") as raw, gzip.GzipFile(fileobj=counter, mode="wb", compresslevel=_LEVEL) as out:
         while block := raw.read(_BLOCK):
             out.write(block)
     return counter.size
 
 
-class _Counter:
+class _CountingWriter:
     """A file that only counts."""
 
     size = 0
@@ -92,14 +92,14 @@ class _Counter:
         pass
 
 
-def together(stacks: Sequence[Stack]) -> Bytes:
+def combined_size(images: Sequence[ImageLayers]) -> LayerSize:
     """Return what one engine keeps (a layer for each stack of layers below it) and what one registry keeps (a blob)."""
-    chains: dict[str, int] = {}
-    blobs: dict[str, int] = {}
-    for stack in stacks:
-        chain = ""
-        for diff_id, size in stack.layers:
-            chain = hashlib.sha256(f"{chain} {diff_id}".encode()).hexdigest()
-            chains[chain] = size.disk
-            blobs[diff_id] = size.wire
-    return Bytes(disk=sum(chains.values()), wire=sum(blobs.values()))
+    size_by_chain_id: dict[str, int] = {}
+    size_by_diff_id: dict[str, int] = {}
+    for image in images:
+        chain_id = ""
+        for diff_id, size in image.layers:
+            chain_id = hashlib.sha256(f"{chain_id} {diff_id}".encode()).hexdigest()
+            size_by_chain_id[chain_id] = size.disk
+            size_by_diff_id[diff_id] = size.wire
+    return LayerSize(disk=sum(size_by_chain_id.values()), wire=sum(size_by_diff_id.values()))

@@ -11,12 +11,12 @@ from typing import BinaryIO
 
 from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.engine.background import background
-from docker_slim_plugin.image.config import differences
+from docker_slim_plugin.image.config import compare_configs
 from docker_slim_plugin.image.squash import member_path
-from docker_slim_plugin.image.tar import can_hold, has_docker_time, held_xattrs
+from docker_slim_plugin.image.tar import has_docker_time, is_storable, storable_xattrs
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.image import SlimImage, SourceImage
-from docker_slim_plugin.model.plan import FilePlan, Group, Kept
+from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry
 from docker_slim_plugin.model.verdict import Verdict
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.rootfs.reader_client import TreeProcess
@@ -32,7 +32,7 @@ _TYPES = {
     EntryKind.BLOCK: tarfile.BLKTYPE,
 }
 _CAPABILITY = "security.capability"
-MOST = 20
+MAX_LISTED = 20
 """Differences listed of one kind; the rest is counted."""
 
 
@@ -47,24 +47,24 @@ def verify(
 ) -> Verdict:
     """Compare configuration and files of `image` with the source's, run it as the source was run, compare that too."""
     started = time.monotonic()
-    flaws = list(differences(source.config, engine.image(image.id).config))
+    mismatches = list(compare_configs(source.config, engine.image(image.id).config))
     found: list[Findings] = []
-    with background(engine) as beside:
-        files = beside.submit(compare_files, engine, image.id, plan, hashes)
+    with background(engine) as executor:
+        files = executor.submit(compare_files, engine, image.id, plan, hashes)
         for replay in replays:
             options, argv = replay.launch.free()
             with engine.container(options, image.id, argv, lingers=replay.launch.shareable) as container:
-                found.append(replay.findings(container, progress))
-        flaws += files.result()
+                found.append(replay.try_container(container, progress))
+        mismatches += files.result()
     if has_xattrs(plan):
         with engine.held(image.id) as container:
-            flaws += compare_xattrs(container.pid(), plan)
+            mismatches += compare_xattrs(container.pid(), plan)
     return Verdict(
         form=image.form,
-        flaws=tuple(flaws),
-        behaviour=tuple(text for one in found for text in one.differ),
-        figures=tuple(text for one in found for text in one.figures),
-        warnings=tuple(text for one in found for text in one.varies),
+        mismatches=tuple(mismatches),
+        behaviour=tuple(text for one in found for text in one.differences),
+        number_differences=tuple(text for one in found for text in one.number_differences),
+        warnings=tuple(text for one in found for text in one.unstable),
         files_compared=len(plan.kept),
         seconds=time.monotonic() - started,
     )
@@ -92,11 +92,11 @@ def compare_tree(
     planned = plan.by_path()
     found: set[RootPath] = set()
     yield from _compare_tar(stream, planned, hashes, changes, found)
-    yield from _lacking(planned, found)
+    yield from _find_missing(planned, found)
 
 
 def compare_layers(
-    files: Iterable[Path], plan: FilePlan, hashes: Mapping[RootPath, str], besides: Collection[Group] = ()
+    files: Iterable[Path], plan: FilePlan, hashes: Mapping[RootPath, str], optional_groups: Collection[Group] = ()
 ) -> Iterator[str]:
     """Yield a sentence for each way in which the tars of layers together are not the plan's tree.
 
@@ -107,18 +107,18 @@ def compare_layers(
     for file in files:
         with open(file, "rb") as stream:
             yield from _compare_tar(stream, planned, hashes, {}, found)
-    yield from _lacking({path: kept for path, kept in planned.items() if kept.group not in besides}, found)
+    yield from _find_missing({path: kept for path, kept in planned.items() if kept.group not in optional_groups}, found)
 
 
-def _lacking(planned: Mapping[RootPath, Kept], found: Collection[RootPath]) -> Iterator[str]:
+def _find_missing(planned: Mapping[RootPath, KeptEntry], found: Collection[RootPath]) -> Iterator[str]:
     for path, kept in planned.items():
-        if path not in found and can_hold(kept.entry) and path != "/":
+        if path not in found and is_storable(kept.entry) and path != "/":
             yield f"{path} is not in the image"
 
 
 def _compare_tar(
     stream: BinaryIO,
-    planned: Mapping[RootPath, Kept],
+    planned: Mapping[RootPath, KeptEntry],
     hashes: Mapping[RootPath, str],
     changes: Collection[str],
     found: set[RootPath],
@@ -138,36 +138,36 @@ def _compare_tar(
                 continue
             if member.islnk():
                 other = planned.get(member_path(member.linkname))
-                yield from _same(path, "hard link", other and other.entry.inode, kept.entry.inode)
+                yield from _compare_value(path, "hard link", other and other.entry.inode, kept.entry.inode)
                 continue
-            yield from _compare(member, kept, touched=path in changes)
+            yield from _compare_member(member, kept, touched=path in changes)
             if member.isreg():
                 content = tar.extractfile(member)
                 assert content is not None
                 digest = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
-                yield from _same(path, "content", digest, hashes[path].removeprefix("sha256:"))
+                yield from _compare_value(path, "content", digest, hashes[path].removeprefix("sha256:"))
 
 
-def _compare(member: tarfile.TarInfo, kept: Kept, *, touched: bool) -> Iterator[str]:
+def _compare_member(member: tarfile.TarInfo, kept: KeptEntry, *, touched: bool) -> Iterator[str]:
     entry = kept.entry
     path = entry.path
-    yield from _same(path, "type", member.type, _TYPES.get(entry.kind, b""))
+    yield from _compare_value(path, "type", member.type, _TYPES.get(entry.kind, b""))
     if entry.kind is not EntryKind.SYMLINK:
-        yield from _same(path, "mode", f"{member.mode & 0o7777:o}", f"{entry.mode:o}")
-    yield from _same(path, "owner", (member.uid, member.gid), (entry.uid, entry.gid))
+        yield from _compare_value(path, "mode", f"{member.mode & 0o7777:o}", f"{entry.mode:o}")
+    yield from _compare_value(path, "owner", (member.uid, member.gid), (entry.uid, entry.gid))
     if not touched and has_docker_time(entry):
         # docker export gives whole seconds.
-        yield from _same(path, "time", int(member.mtime), entry.mtime_ns // 10**9)
+        yield from _compare_value(path, "time", int(member.mtime), entry.mtime_ns // 10**9)
     if entry.kind is EntryKind.SYMLINK:
-        yield from _same(path, "target", member.linkname, entry.target)
+        yield from _compare_value(path, "target", member.linkname, entry.target)
     if entry.kind is EntryKind.FILE:
-        yield from _same(path, "size", member.size, entry.size)
+        yield from _compare_value(path, "size", member.size, entry.size)
     capability = member.pax_headers.get(f"SCHILY.xattr.{_CAPABILITY}")
     wanted = dict(entry.xattrs).get(_CAPABILITY)
-    yield from _same(path, "capabilities", capability is not None, wanted is not None)
+    yield from _compare_value(path, "capabilities", capability is not None, wanted is not None)
 
 
-def _same(path: RootPath, what: str, found: object, wanted: object) -> Iterator[str]:
+def _compare_value(path: RootPath, what: str, found: object, wanted: object) -> Iterator[str]:
     if found != wanted:
         yield f"{path}: {what} is {found}, not {wanted}"
 
@@ -180,13 +180,13 @@ def compare_xattrs(init: int, plan: FilePlan) -> list[str]:
     sentences = []
     for kept in plan.kept:
         entry = found.get(kept.entry.path)
-        if entry is not None and held_xattrs(entry) != held_xattrs(kept.entry):
+        if entry is not None and storable_xattrs(entry) != storable_xattrs(kept.entry):
             sentences.append(f"{entry.path}: extended attributes differ")
     return sentences
 
 
-def shortened(sentences: tuple[str, ...]) -> tuple[str, ...]:
+def limit_sentences(sentences: tuple[str, ...]) -> tuple[str, ...]:
     """Return the first sentences and how many more there are."""
-    if len(sentences) <= MOST:
+    if len(sentences) <= MAX_LISTED:
         return sentences
-    return (*sentences[:MOST], f"and {len(sentences) - MOST} more")
+    return (*sentences[:MAX_LISTED], f"and {len(sentences) - MAX_LISTED} more")

@@ -15,9 +15,9 @@ from docker_slim_plugin.observe.probes.probe import SKIPPED
 
 COMPARED = frozenset({"exec", "http"})
 """Kinds of probes whose output counts."""
-LOG = "its output"
+OUTPUT = "its output"
 END = "its end"
-_SHOWN = 300
+_MAX_EXCERPT = 300
 _MASK = "\ufdd0"
 """No character (Unicode, chapter 23.7), so no app says it: "#" in the place of a number is another text."""
 _VOLATILE = re.compile(r"0x[0-9a-fA-F]+|[0-9a-f]{8,}|\d+")
@@ -37,105 +37,105 @@ class Comparison:
 class Findings:
     """What has come of trying a slim image; all are sentences."""
 
-    differ: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
     """How it behaved otherwise."""
-    figures: tuple[str, ...] = ()
+    number_differences: tuple[str, ...] = ()
     """Outputs that differ in numbers alone."""
-    varies: tuple[str, ...] = ()
+    unstable: tuple[str, ...] = ()
     """Outputs that cannot be compared."""
 
 
 def compare(original: RunResult, slim: RunResult) -> Comparison:
     """Return what differs between a run of the source and one of the slim image."""
-    before, after = _outputs(original), _outputs(slim)
+    before, after = _collect_outputs(original), _collect_outputs(slim)
     doubtful = tuple(name for name, text in before.items() if name in after and after[name] != text)
-    return Comparison(tuple(_statuses(original, slim)), doubtful)
+    return Comparison(tuple(_compare_statuses(original, slim)), doubtful)
 
 
-def by_chance(again: RunResult, slim: RunResult, certain: Sequence[tuple[str, str]]) -> frozenset[str]:
+def find_chance_differences(again: RunResult, slim: RunResult, certain: Sequence[tuple[str, str]]) -> frozenset[str]:
     """Return which of the other statuses the source has itself when it is run `again`."""
-    wrong = {name for name, _ in _statuses(again, slim)}
+    wrong = {name for name, _ in _compare_statuses(again, slim)}
     return frozenset(name for name, _ in certain if name not in wrong)
 
 
-def settle(doubtful: Sequence[str], originals: Sequence[RunResult], slims: Sequence[RunResult]) -> Findings:
+def classify_outputs(doubtful: Sequence[str], originals: Sequence[RunResult], slims: Sequence[RunResult]) -> Findings:
     """Return which of the doubtful outputs really differ.
 
     What is the same in all runs of the source must be the same in a run of the slim image. A number that is not the
     same in all of an image's own runs is chance.
     """
-    wanted = [_outputs(one) for one in originals]
-    given = [_outputs(one) for one in slims]
-    texts, figures, varies = [], [], []
+    wanted = [_collect_outputs(one) for one in originals]
+    given = [_collect_outputs(one) for one in slims]
+    texts, number_differences, unstable = [], [], []
     for name in doubtful:
         theirs = [one.get(name, "") for one in wanted]
         ours = [one[name] for one in given if name in one]
-        alike = [text for text in ours if masked(text) == masked(theirs[0])]
-        if len(set(map(masked, theirs))) > 1:
-            varies.append(not_compared(name))
-        elif not alike:
-            texts.append(_sentence(name, theirs[0], ours[-1]))
-        elif _other_figures(theirs, alike):
-            figures.append(_sentence(name, theirs[0], alike[-1]))
-    return Findings(tuple(texts), tuple(figures), tuple(varies))
+        same_text = [text for text in ours if mask_numbers(text) == mask_numbers(theirs[0])]
+        if len(set(map(mask_numbers, theirs))) > 1:
+            unstable.append(varies_sentence(name))
+        elif not same_text:
+            texts.append(_output_sentence(name, theirs[0], ours[-1]))
+        elif _has_other_numbers(theirs, same_text):
+            number_differences.append(_output_sentence(name, theirs[0], same_text[-1]))
+    return Findings(tuple(texts), tuple(number_differences), tuple(unstable))
 
 
-def not_compared(name: str) -> str:
+def varies_sentence(name: str) -> str:
     return f"{name}: the answer varies from run to run, so it was not compared"
 
 
-def _other_figures(theirs: Sequence[str], ours: Sequence[str]) -> bool:
+def _has_other_numbers(theirs: Sequence[str], ours: Sequence[str]) -> bool:
     """Tell whether a number is always one thing in some texts and always another in the others, which are alike."""
     columns = zip(*map(_VOLATILE.findall, (*theirs, *ours)), strict=False)
     halves = ((set(column[: len(theirs)]), set(column[len(theirs) :])) for column in columns)
     return any(len(one) == len(other) == 1 and one != other for one, other in halves)
 
 
-def _sentence(name: str, theirs: str, ours: str) -> str:
-    return f"{name}: it is {_shown(ours, theirs)}, not {_shown(theirs, ours)}"
+def _output_sentence(name: str, theirs: str, ours: str) -> str:
+    return f"{name}: it is {_excerpt(ours, theirs)}, not {_excerpt(theirs, ours)}"
 
 
-def _statuses(original: RunResult, slim: RunResult) -> Iterator[tuple[str, str]]:
+def _compare_statuses(original: RunResult, slim: RunResult) -> Iterator[tuple[str, str]]:
     answers = {(probe.kind, probe.target): probe for probe in slim.probes}
     for wanted in original.probes:
         given = answers.get((wanted.kind, wanted.target))
         if wanted.kind == SKIPPED or not wanted.ok:
             continue
         if given is None:
-            yield _name(wanted), f"{_name(wanted)}: never answered, {wanted.status} before"
+            yield _probe_name(wanted), f"{_probe_name(wanted)}: never answered, {wanted.status} before"
         elif given.status != wanted.status:
             detail = f": {given.detail}" if given.detail else ""
-            yield _name(wanted), f"{_name(wanted)}: {given.status}, not {wanted.status}{detail}"
+            yield _probe_name(wanted), f"{_probe_name(wanted)}: {given.status}, not {wanted.status}{detail}"
     if slim.exit_status != original.exit_status:
-        yield END, f"it {_ending(slim)}, where the original {_ending(original)}"
+        yield END, f"it {_describe_end(slim)}, where the original {_describe_end(original)}"
     elif original.stop_status is not None and slim.stop_status != original.stop_status:
         yield END, f"it stops with status {slim.stop_status}, not {original.stop_status}"
 
 
-def _outputs(result: RunResult) -> dict[str, str]:
+def _collect_outputs(result: RunResult) -> dict[str, str]:
     """Return {name: text} of all that a run has said."""
-    found = {_name(probe): probe.output for probe in result.probes if probe.ok and probe.kind in COMPARED}
+    found = {_probe_name(probe): probe.output for probe in result.probes if probe.ok and probe.kind in COMPARED}
     if result.exit_status is not None:
-        found[LOG] = result.output
+        found[OUTPUT] = result.output
     return found
 
 
-def _name(probe: ProbeResult) -> str:
+def _probe_name(probe: ProbeResult) -> str:
     return f"{probe.kind} {probe.target}"
 
 
-def _ending(result: RunResult) -> str:
+def _describe_end(result: RunResult) -> str:
     return "went on running" if result.exit_status is None else f"ended with status {result.exit_status}"
 
 
-def _shown(text: str, other: str) -> str:
+def _excerpt(text: str, other: str) -> str:
     """Return a stretch of `text` around the first place where it is not as `other`."""
     same = next((at for at, (one, two) in enumerate(zip(text, other, strict=False)) if one != two), 0)
-    begin = max(0, min(same - _SHOWN // 4, len(text) - _SHOWN))
-    end = begin + _SHOWN
+    begin = max(0, min(same - _MAX_EXCERPT // 4, len(text) - _MAX_EXCERPT))
+    end = begin + _MAX_EXCERPT
     return f"{'...' if begin else ''}{text[begin:end]!r}{'...' if end < len(text) else ''}"
 
 
-def masked(output: str) -> str:
+def mask_numbers(output: str) -> str:
     """Return text with numbers and identifiers made alike: times, pids and addresses differ from run to run."""
     return _VOLATILE.sub(_MASK, output)

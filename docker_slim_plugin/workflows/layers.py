@@ -13,14 +13,14 @@ from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host.workspace import workspace
 from docker_slim_plugin.image import writer
-from docker_slim_plugin.image.names import base_name
-from docker_slim_plugin.image.parent import Common, opened
+from docker_slim_plugin.image.names import make_base_name
+from docker_slim_plugin.image.parent import BaseImage, open_base_image
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.resolve.packages.os_release import read_distribution
 from docker_slim_plugin.resolve.script_interpreters import DEFAULT_PATH
 from docker_slim_plugin.rootfs.sandbox import Sandbox
-from docker_slim_plugin.sharing.common_base import CommonBase, Proposal, propose
-from docker_slim_plugin.sharing.layer_sharing import Bytes, Stack, stacks, together
+from docker_slim_plugin.sharing.common_base import CommonBase, Proposal, propose_base
+from docker_slim_plugin.sharing.layer_sharing import ImageLayers, LayerSize, combined_size, measure_layers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +36,13 @@ class LayersRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sharing:
+class SharingResult:
     """What looking at several images has shown."""
 
-    stacks: tuple[Stack, ...]
-    apart: Bytes
+    images: tuple[ImageLayers, ...]
+    separate: LayerSize
     """The images' sizes, added up."""
-    together: Bytes
+    combined: LayerSize
     """What they take in one engine, and in one registry."""
     proposals: tuple[Proposal, ...]
     written: tuple[str, str] | None
@@ -50,7 +50,7 @@ class Sharing:
     warnings: tuple[str, ...]
 
 
-def share(request: LayersRequest, progress: Progress) -> Sharing:
+def measure_sharing(request: LayersRequest, progress: Progress) -> SharingResult:
     """Compare the images' layers, and their files; write a base of the common ones if it has a name."""
     if os.geteuid() != 0:
         raise SlimError("cannot read images' files without root", hint="sudo docker slim layers ...")
@@ -61,42 +61,42 @@ def share(request: LayersRequest, progress: Progress) -> Sharing:
         directory = stack.enter_context(workspace(engine.run_id))
         sandbox = stack.enter_context(Sandbox())
         with progress.step("read"):
-            images = [_open(engine, name, directory, stack, sandbox) for name in dict.fromkeys(request.images)]
+            images = [_open_image(engine, name, directory, stack, sandbox) for name in dict.fromkeys(request.images)]
         with progress.step("measure"):
-            measured = stacks(images)
+            measured = measure_layers(images)
         with progress.step("compare"):
-            groups = _by_distribution(images, sandbox)
-            bases = [propose(group, request.least, sandbox) for group in groups if len(group) > 1]
+            groups = _group_by_distribution(images, sandbox)
+            bases = [propose_base(group, request.least, sandbox) for group in groups if len(group) > 1]
         written = None
         if request.tag:
-            written = _write(engine, request.tag, bases, directory)
+            written = _write_base(engine, request.tag, bases, directory)
     alone = [one.reference for group in groups if len(group) == 1 for one in group]
     warnings = [f"{name} is of another distribution than the others: it shares no base" for name in alone]
-    return Sharing(
-        stacks=measured,
-        apart=sum((one.size for one in measured), Bytes()),
-        together=together(measured),
+    return SharingResult(
+        images=measured,
+        separate=sum((one.size for one in measured), LayerSize()),
+        combined=combined_size(measured),
         proposals=tuple(base.proposal for base in bases),
         written=written,
         warnings=tuple(warnings),
     )
 
 
-def _open(engine: Engine, name: str, directory: Path, stack: ExitStack, sandbox: Sandbox) -> Common:
+def _open_image(engine: Engine, name: str, directory: Path, stack: ExitStack, sandbox: Sandbox) -> BaseImage:
     own = directory / hashlib.sha256(name.encode()).hexdigest()[:16]
     own.mkdir()
-    return stack.enter_context(opened(engine, name, engine.image(name), own, sandbox))
+    return stack.enter_context(open_base_image(engine, name, engine.image(name), own, sandbox))
 
 
-def _by_distribution(images: Sequence[Common], sandbox: Sandbox) -> list[list[Common]]:
-    found: dict[tuple[str, ...], list[Common]] = {}
+def _group_by_distribution(images: Sequence[BaseImage], sandbox: Sandbox) -> list[list[BaseImage]]:
+    found: dict[tuple[str, ...], list[BaseImage]] = {}
     for image in images:
         key = (*sandbox.call(read_distribution, image.rootfs), image.image.os, image.image.architecture)
         found.setdefault(key, []).append(image)
     return list(found.values())
 
 
-def _write(engine: Engine, tag: str, bases: Sequence[CommonBase], directory: Path) -> tuple[str, str]:
+def _write_base(engine: Engine, tag: str, bases: Sequence[CommonBase], directory: Path) -> tuple[str, str]:
     if len(bases) != 1 or not bases[0].proposal.files:
         raise SlimError(
             "cannot write a base: there is not one distribution that the images have in common"
@@ -112,11 +112,11 @@ def _write(engine: Engine, tag: str, bases: Sequence[CommonBase], directory: Pat
         config={"Env": [f"PATH={DEFAULT_PATH}"]},
         created=min(one.image.created for one in base.images),
     )
-    called = base_name(source, tag)
-    writer.claim(engine, [called], force=False)
+    name = make_base_name(source, tag)
+    writer.claim_names(engine, [name], force=False)
     try:
-        draft = writer.based(engine, source, base.rootfs, base.plan, directory)
-        engine.name(draft.id, called)
+        draft = writer.load_base(engine, source, base.rootfs, base.plan, directory)
+        engine.name(draft.id, name)
     finally:
         engine.unname(engine.temporary("layered"))
-    return called, draft.id
+    return name, draft.id

@@ -9,15 +9,15 @@ from docker_slim_plugin.engine.secrets import Discreet, hiding, secrets_of
 from docker_slim_plugin.model.request import Request
 from docker_slim_plugin.observe.trace import Trace, dumps, of_the_image
 from docker_slim_plugin.progress import Progress
-from docker_slim_plugin.workflows.steps.job import opened
-from docker_slim_plugin.workflows.steps.observe_runs import observed
+from docker_slim_plugin.workflows.steps.job import open_job
+from docker_slim_plugin.workflows.steps.observe_runs import observe_runs
 
 
 def trace(request: Request, progress: Progress) -> tuple[str, tuple[Trace, ...]]:
     """Observe `request.image`, write nothing; return the text of a trace file, and what is in it."""
     secrets = secrets_of(request.docker_options, os.environ)
-    with hiding(secrets), opened(request, Discreet(progress, secrets)) as job:
-        traces = observed(job)
+    with hiding(secrets), open_job(request, Discreet(progress, secrets)) as job:
+        traces = observe_runs(job)
         rootfs, _ = job.tree.wait()
         small = tuple(replace(one, observations=of_the_image(rootfs, one.observations)) for one in traces)
         return dumps(job.source, small), traces

@@ -121,12 +121,12 @@ def script(text: bytes) -> object:
     return interpreter, script_interpreters.parse_env_program(argument), script_commands.find_command_words(os.fsdecode(text[: script_commands.MAX_SCRIPT]))
 
 
-def compared(text: bytes) -> object:
+def compare_results(text: bytes) -> object:
     one = os.fsdecode(text)
     probes = tuple(ProbeResult(kind="exec", target="x", ok=True, status=0, output=said) for said in (one, f"{one}7#x"))
     first, second = (RunResult(probes=(probe,)) for probe in probes)
     found = compare.compare(first, second)
-    return compare.settle(found.doubtful, (first, first), (second, second))
+    return compare.classify_outputs(found.doubtful, (first, first), (second, second))
 
 
 def started(text: bytes) -> object:
@@ -188,7 +188,7 @@ READERS: Mapping[str, Reader] = {
         (b"include ", b"/", b"*", b"?", b"[", b"]", b"**/", b"/**/", b"#", b":", b",", b"/lib\n", b"include /usr/**/*\n", b"hwcap ", b"=", b"!"),
     ),
     "dpkg": Reader(
-        of_files(lambda tree: (found := ownership.read(tree), dpkg_selections.installed(found.stanzas)),
+        of_files(lambda tree: (found := ownership.read(tree), dpkg_selections.read_installed(found.stanzas)),
                  "/var/lib/dpkg/status", "/var/lib/dpkg/info/a.list"),
         (*DPKG, b"\n\n", b", ", b"| ", b"Description: x\n", b" .\n", b"/usr/share/x/y\n", b"/..", b"/usr", b":", b"Priority: required\n"),
     ),
@@ -226,7 +226,7 @@ READERS: Mapping[str, Reader] = {
     ),
     "patterns": Reader(matched, (b"*", b"?", b"[", b"]", b"[!", b"[]", b"**", b"/**", b"/", b"*a", b"a-", b"-", b"..", b"/../", b"{", b"(")),
     "mountinfo": Reader(mounted, (b" - ", b"/", b"\\040", b",", b":", b"lowerdir=")),
-    "answers": Reader(compared, (b"0x", b"deadbee", b"deadbeef", b"#", b"1", b"\xef\xb7\x90", b"Z")),
+    "answers": Reader(compare_results, (b"0x", b"deadbee", b"deadbeef", b"#", b"1", b"\xef\xb7\x90", b"Z")),
     "apt": Reader(lambda text: package_manager._STEP.findall(os.fsdecode(text)), (b"Purg ", b"\nInst ", b":", b"a:", b"[1]")),
     "texts": Reader(lambda text: printable(os.fsdecode(text)), (b"\x1b[", b"\x9b", b"\xe2\x80\xae")),
 }  # fmt: skip

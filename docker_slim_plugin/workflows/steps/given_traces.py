@@ -15,7 +15,7 @@ from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.workflows.steps.job import Job
 
 
-def loaded(request: Request, progress: Progress) -> tuple[tuple[str, Trace], ...]:
+def load_traces(request: Request, progress: Progress) -> tuple[tuple[str, Trace], ...]:
     """Return the traces of the files that the request names, each with its file's; what they may do is settled."""
     traces = tuple((name, one) for name in request.traces for one in load(name))
     if request.traces and not traces:
@@ -31,19 +31,19 @@ def loaded(request: Request, progress: Progress) -> tuple[tuple[str, Trace], ...
     return traces
 
 
-def given_options(request: Request, given: tuple[tuple[str, Trace], ...]) -> Iterator[str]:
+def docker_options_of(request: Request, given: tuple[tuple[str, Trace], ...]) -> Iterator[str]:
     """Yield docker's options of the request and of the traces."""
     yield from request.docker_options
     for _, one in given:
         yield from one.exercise.docker_options if one.exercise else ()
 
 
-def of_this_image(job: Job, given: tuple[tuple[str, Trace], ...]) -> tuple[Trace, ...]:
+def warn_of_other_image(job: Job, given: tuple[tuple[str, Trace], ...]) -> tuple[Trace, ...]:
     """Return the traces, with a warning in those that another image has shown."""
-    return tuple(_of_this_image(job, name, one) for name, one in given)
+    return tuple(_warn_of_other_image(job, name, one) for name, one in given)
 
 
-def _of_this_image(job: Job, name: str, one: Trace) -> Trace:
+def _warn_of_other_image(job: Job, name: str, one: Trace) -> Trace:
     if one.source_id == job.source.id:
         return one
     note = f"{name} was made with another image ({one.source_id[:19]}): what it names may have moved"

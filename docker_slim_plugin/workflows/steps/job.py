@@ -16,7 +16,7 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host.workspace import workspace
 from docker_slim_plugin.image import writer
 from docker_slim_plugin.image.config import is_slim
-from docker_slim_plugin.image.names import Names, names
+from docker_slim_plugin.image.names import ImageNames, make_names
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import Access, Observations
 from docker_slim_plugin.model.plan import FilePlan
@@ -33,7 +33,7 @@ from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.pristine import PristineTree
 from docker_slim_plugin.rootfs.sandbox import Caller, Sandbox
 from docker_slim_plugin.workflows.steps.clock import Clock
-from docker_slim_plugin.workflows.steps.layering import Extras, complete, extras_of
+from docker_slim_plugin.workflows.steps.layering import Extras, complete_plan, open_extras
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Job:
     request: Request
     engine: Engine
     source: SourceImage
-    called: Names
+    image_names: ImageNames
     tree: PristineTree
     directory: Path
     """For files of this job alone; gone afterwards."""
@@ -51,10 +51,10 @@ class Job:
     extras: Extras
     sandbox: Sandbox
 
-    def planned(self, rootfs: Rootfs, observations: Observations, missed: tuple[Access, ...] = ()) -> FilePlan:
+    def make_plan(self, rootfs: Rootfs, observations: Observations, missed: tuple[Access, ...] = ()) -> FilePlan:
         """Return the whole tree of the slim image."""
         found = self.sandbox.call(resolve_compact, rootfs, observations, self.request.selection, self.source, missed)
-        return complete(expand(found, rootfs), rootfs, self.extras, self.sandbox)
+        return complete_plan(expand(found, rootfs), rootfs, self.extras, self.sandbox)
 
     @property
     def progress(self) -> Progress:
@@ -69,7 +69,7 @@ class Job:
 
 
 @contextmanager
-def opened(request: Request, progress: Progress) -> Iterator[Job]:
+def open_job(request: Request, progress: Progress) -> Iterator[Job]:
     """Yield the job that the request asks for; nothing has been started yet but the reading of the image."""
     clock = Clock(progress)
     if os.geteuid() != 0:
@@ -77,8 +77,8 @@ def opened(request: Request, progress: Progress) -> Iterator[Job]:
     with clock.step("inspect"):
         engine = Engine.connect(request.global_options)
         source = find_source(engine, request)
-        called = names(source, request.tag)
-        writer.claim(engine, (called.of(form) for form in request.forms()), force=request.force)
+        image_names = make_names(source, request.tag)
+        writer.claim_names(engine, (image_names.of(form) for form in request.forms()), force=request.force)
     # Not before: how long a pull takes is the registry's business.
     clock.limit = request.timeout
     with (
@@ -86,13 +86,13 @@ def opened(request: Request, progress: Progress) -> Iterator[Job]:
         Sandbox(request.timeout) as sandbox,
         PristineTree(engine, source, sandbox) as tree,
         workspace(engine.run_id) as directory,
-        extras_of(engine, source, request, directory, sandbox) as extras,
+        open_extras(engine, source, request, directory, sandbox) as extras,
     ):
         yield Job(
             request=request,
             engine=engine,
             source=source,
-            called=called,
+            image_names=image_names,
             tree=tree,
             directory=directory,
             clock=clock,
@@ -112,7 +112,7 @@ def find_source(engine: Engine, request: Request) -> SourceImage:
     return source
 
 
-def drive_of(source: SourceImage, exercise: Exercise, sandbox: Caller) -> Drive:
+def make_drive(source: SourceImage, exercise: Exercise, sandbox: Caller) -> Drive:
     """Return how the app is started and what is done to it; pages that it serves are parsed in the sandbox."""
     requests = tuple(parse_http_probe(text) for text in exercise.http)
     asked = {request.port for request in requests if request.port is not None}

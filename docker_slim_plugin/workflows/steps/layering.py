@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Protocol
 
 from docker_slim_plugin.engine import Engine
-from docker_slim_plugin.image.parent import Common, digest, opened
-from docker_slim_plugin.image.tar import held_xattrs
+from docker_slim_plugin.image.parent import BaseImage, hash_file, open_base_image
+from docker_slim_plugin.image.tar import storable_xattrs
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import SourceImage
-from docker_slim_plugin.model.plan import Busybox, FilePlan, Group, Kept, Reason, ReasonKind
+from docker_slim_plugin.model.plan import Busybox, FilePlan, Group, KeptEntry, Reason, ReasonKind
 from docker_slim_plugin.resolve.busybox import add_shell
 from docker_slim_plugin.resolve.packages.metadata.merge import merge_metadata
 from docker_slim_plugin.resolve.packages.os_release import read_distribution
@@ -24,7 +24,7 @@ from docker_slim_plugin.rootfs.sandbox import Caller, Sandbox
 from docker_slim_plugin.workflows.steps import shell
 
 
-class Wishes(Protocol):
+class LayeringOptions(Protocol):
     """What a request says about it."""
 
     @property
@@ -37,66 +37,72 @@ class Wishes(Protocol):
 class Extras:
     """The base and the shell that are asked for."""
 
-    common: Common | None = None
+    base_image: BaseImage | None = None
     shell: Busybox | None = None
 
 
 @contextmanager
-def extras_of(
-    engine: Engine, source: SourceImage, wishes: Wishes, directory: Path, sandbox: Sandbox
+def open_extras(
+    engine: Engine, source: SourceImage, options: LayeringOptions, directory: Path, sandbox: Sandbox
 ) -> Iterator[Extras]:
     """Yield what the request wants below and above its files; the base can be read meanwhile."""
-    busybox = shell.find(engine, source, wishes.shell, sandbox) if wishes.shell else None
-    if not wishes.base:
+    busybox = shell.find_busybox(engine, source, options.shell, sandbox) if options.shell else None
+    if not options.base:
         yield Extras(None, busybox)
         return
-    with opened(engine, wishes.base, source, directory, sandbox) as common:
-        yield Extras(common, busybox)
+    with open_base_image(engine, options.base, source, directory, sandbox) as base_image:
+        yield Extras(base_image, busybox)
 
 
-def complete(plan: FilePlan, rootfs: Rootfs, extras: Extras, sandbox: Caller) -> FilePlan:
+def complete_plan(plan: FilePlan, rootfs: Rootfs, extras: Extras, sandbox: Caller) -> FilePlan:
     """Return the whole tree of the image: what is needed of the source, on the base, below the shell."""
-    return add_shell(on_base(plan, rootfs, extras.common, sandbox) if extras.common else plan, extras.shell)
+    return add_shell(
+        place_on_base(plan, rootfs, extras.base_image, sandbox) if extras.base_image else plan, extras.shell
+    )
 
 
-def on_base(plan: FilePlan, rootfs: Rootfs, common: Common, sandbox: Caller) -> FilePlan:
+def place_on_base(plan: FilePlan, rootfs: Rootfs, base_image: BaseImage, sandbox: Caller) -> FilePlan:
     """Return the plan's tree on that of the base.
 
     What the base holds bit for bit is taken from there, and what it holds besides stays. A base of another
     distribution holds nothing of use: then the plan stands alone, with a warning.
     """
-    ours, theirs = (sandbox.call(read_distribution, one) for one in (rootfs, common.rootfs))
+    ours, theirs = (sandbox.call(read_distribution, one) for one in (rootfs, base_image.rootfs))
     if all(theirs) and ours != theirs:
         names = " ".join(theirs), " ".join(ours).strip() or "of no known distribution"
-        warning = f"the base {common.reference} is {names[0]}, the image {names[1]}: nothing is shared, it is not used"
+        warning = (
+            f"the base {base_image.reference} is {names[0]}, the image {names[1]}: nothing is shared, it is not used"
+        )
         return replace(plan, warnings=(*plan.warnings, warning))
-    base = common.rootfs.entries
-    reason = Reason(ReasonKind.BASE, common.reference, "bit for bit")
+    base = base_image.rootfs.entries
+    reason = Reason(ReasonKind.BASE, base_image.reference, "bit for bit")
     planned = plan.by_path()
-    contents, warnings = sandbox.call(merge_metadata, plan.kept, rootfs, common.rootfs)
-    merged = {**planned, **dict(_written(contents, planned, common.rootfs))}
-    shared = {path for path, kept in merged.items() if _is_shared(kept, rootfs, common)}
+    contents, warnings = sandbox.call(merge_metadata, plan.kept, rootfs, base_image.rootfs)
+    merged = {**planned, **dict(_replace_contents(contents, planned, base_image.rootfs))}
+    shared = {path for path, kept in merged.items() if _is_shared(kept, rootfs, base_image)}
     needed = {parent for path in planned if path not in shared for parent in parents(path)}
-    result: dict[RootPath, Kept] = {}
+    result: dict[RootPath, KeptEntry] = {}
     for path, kept in merged.items():
         # A directory that some layer of ours has to name anyway is named as the source has it.
-        common_one = path in shared and path not in needed
-        if common_one:
-            result[path] = Kept(entry=base[path], group=Group.COMMON, reasons=tuple(sorted((*kept.reasons, reason))))
+        is_shared = path in shared and path not in needed
+        if is_shared:
+            result[path] = KeptEntry(
+                entry=base[path], group=Group.COMMON, reasons=tuple(sorted((*kept.reasons, reason)))
+            )
         else:
             result[path] = kept
     hidden = {path for path, kept in merged.items() if not _is_directory(kept)}
-    stays = Reason(ReasonKind.BASE, common.reference, "stays")
+    stays = Reason(ReasonKind.BASE, base_image.reference, "stays")
     for path, entry in base.items():
         if path not in result and not any(parent in hidden for parent in parents(path)):
-            result[path] = Kept(entry=entry, reasons=(stays,), group=Group.COMMON)
+            result[path] = KeptEntry(entry=entry, reasons=(stays,), group=Group.COMMON)
     tree = tuple(result[path] for path in sorted(result))
-    return replace(plan, kept=tree, base=common.reference, warnings=(*plan.warnings, *limit_texts(warnings)))
+    return replace(plan, kept=tree, base=base_image.reference, warnings=(*plan.warnings, *limit_texts(warnings)))
 
 
-def _written(
-    contents: Mapping[RootPath, bytes], planned: Mapping[RootPath, Kept], base: Rootfs
-) -> Iterator[tuple[RootPath, Kept]]:
+def _replace_contents(
+    contents: Mapping[RootPath, bytes], planned: Mapping[RootPath, KeptEntry], base: Rootfs
+) -> Iterator[tuple[RootPath, KeptEntry]]:
     """Yield what is kept with its new content; SlimError when that is content of anything else."""
     places = find_metadata_directories(base)
     for path, content in contents.items():
@@ -107,24 +113,24 @@ def _written(
         yield path, replace(kept, content=content, entry=entry)
 
 
-def _is_directory(kept: Kept) -> bool:
+def _is_directory(kept: KeptEntry) -> bool:
     return kept.entry.kind is EntryKind.DIRECTORY
 
 
-def _is_shared(kept: Kept, rootfs: Rootfs, common: Common) -> bool:
+def _is_shared(kept: KeptEntry, rootfs: Rootfs, base_image: BaseImage) -> bool:
     """Tell whether the base holds an entry as it is; of directories, their times are nothing to repeat them for."""
-    mine, theirs = kept.entry, common.rootfs.entries.get(kept.entry.path)
-    if theirs is None or _metadata(mine) != _metadata(theirs):
+    mine, theirs = kept.entry, base_image.rootfs.entries.get(kept.entry.path)
+    if theirs is None or _comparable_metadata(mine) != _comparable_metadata(theirs):
         return False
     if kept.content is not None:
-        return hashlib.sha256(kept.content).hexdigest() == common.hash(mine.path)
+        return hashlib.sha256(kept.content).hexdigest() == base_image.hash(mine.path)
     if mine.kind is EntryKind.DIRECTORY:
         return True
     if mine.mtime_ns != theirs.mtime_ns:
         return False
-    return mine.kind is not EntryKind.FILE or digest(rootfs, mine.path) == common.hash(mine.path)
+    return mine.kind is not EntryKind.FILE or hash_file(rootfs, mine.path) == base_image.hash(mine.path)
 
 
-def _metadata(entry: Entry) -> tuple[object, ...]:
+def _comparable_metadata(entry: Entry) -> tuple[object, ...]:
     size = entry.size if entry.kind is EntryKind.FILE else 0
-    return (entry.kind, entry.mode, entry.uid, entry.gid, size, entry.target, entry.device, held_xattrs(entry))
+    return (entry.kind, entry.mode, entry.uid, entry.gid, size, entry.target, entry.device, storable_xattrs(entry))

@@ -7,33 +7,33 @@ from dataclasses import replace
 from docker_slim_plugin.model.observation import Observations
 from docker_slim_plugin.observe.run_checks import judge
 from docker_slim_plugin.observe.trace import Trace, differing
-from docker_slim_plugin.workflows.steps.job import Job, drive_of
+from docker_slim_plugin.workflows.steps.job import Job, make_drive
 
 
-def observed(job: Job) -> tuple[Trace, ...]:
+def observe_runs(job: Job) -> tuple[Trace, ...]:
     """Run the app as often as was asked for, and return what each run showed."""
     request = job.request
     exercise = request.exercise()
-    drive = drive_of(job.source, exercise, job.sandbox)
+    drive = make_drive(job.source, exercise, job.sandbox)
     traces = []
     for number in range(1, request.runs + 1):
         name = "observe" if request.runs == 1 else f"observe, run {number} of {request.runs}"
         # Three ways of tracing, each with a second start.
         with job.clock.step(name, times=6):
             seen = job.observer.observe(job.source.id, drive)
-        said = (*drive.launch.warnings, *lost(seen), *judge(job.source, exercise, seen))
+        said = (*drive.launch.warnings, *lost_event_warnings(seen), *judge(job.source, exercise, seen))
         seen = replace(seen, warnings=(*seen.warnings, *said))
         traces.append(Trace(source_id=job.source.id, exercise=exercise, observations=seen))
     return tuple(traces)
 
 
-def lost(observations: Observations) -> tuple[str, ...]:
+def lost_event_warnings(observations: Observations) -> tuple[str, ...]:
     if observations.complete:
         return ()
     return (f"{observations.lost} events were lost: the trace is not complete",)
 
 
-def unlike(job: Job, traces: tuple[Trace, ...]) -> tuple[str, ...]:
+def differing_run_warnings(job: Job, traces: tuple[Trace, ...]) -> tuple[str, ...]:
     """Return a warning when runs that were started alike have not named the same files."""
     if job.request.traces or len(traces) < 2:
         return ()

@@ -34,7 +34,7 @@ _LARGEST = 64 << 20
 _NS = 10**9
 
 
-def find(engine: Engine, source: SourceImage, shell: str, sandbox: Sandbox) -> Busybox:
+def find_busybox(engine: Engine, source: SourceImage, shell: str, sandbox: Sandbox) -> Busybox:
     """Return a static busybox for the machine of `source`: an image's, if there is one of the name `shell`."""
     machine = MACHINES.get(source.architecture, "")
     image = engine.find(shell)

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import pytest
 
-from docker_slim_plugin.base.dpkg_selections import Selections, installed
+from docker_slim_plugin.base.dpkg_selections import InstalledPackages, read_installed
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import child_process, descriptor_passing
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
@@ -110,7 +110,7 @@ def test_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch, deed: str) -> None:
 
 def test_what_it_is() -> None:
     with Sandbox() as sandbox:
-        assert sandbox.call(installed, ()) == Selections()
+        assert sandbox.call(read_installed, ()) == InstalledPackages()
         status = Path(f"/proc/{sandbox._process.pid}/status").read_text()
         fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
         assert {fields[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}

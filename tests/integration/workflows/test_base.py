@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from docker_slim_plugin.image.config import BASED_BY
+from docker_slim_plugin.image.config import BASE_CREATED_BY
 from tests import faithful
 from tests.cases.harness import SLIM, Recipe, built, docker, forget
 
@@ -105,7 +105,7 @@ def test_dropping(image: str, lists: str, tmp_path: Path) -> None:
     # Not to the byte: the engine counts hard links twice.
     assert abs(found["Source"]["Size"] - sum(dropped.values()) - found["Image"]["Size"]) < 100_000
     assert faithful.differences(image, DROPPED) == [f"{FILE!r} is not in the source"]
-    assert docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", DROPPED) == f"{BASED_BY} squashed"
+    assert docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", DROPPED) == f"{BASE_CREATED_BY} squashed"
 
     theirs, ours = (set(faithful.tree(one, hashed=())) for one in (image, DROPPED))
     assert {"/usr/share/zoneinfo/Asia/Tokyo", "/usr/share/zoneinfo/UTC", "/var/lib/apt/lists"} <= ours

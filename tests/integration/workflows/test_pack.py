@@ -24,7 +24,7 @@ from docker_slim_plugin.image.archive import write_archive
 from docker_slim_plugin.image.tar import write_tar
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import LayerBlob
-from docker_slim_plugin.model.plan import Kept, Reason, ReasonKind
+from docker_slim_plugin.model.plan import KeptEntry, Reason, ReasonKind
 from tests.integration.workflows.test_run import build, remove
 from tests.integration.workflows.test_stopped import SLIM, left_behind
 
@@ -257,7 +257,7 @@ def test_a_command_that_is_not_in_the_image_is_said() -> None:
 
 def test_an_image_for_another_machine(tmp_path: Path) -> None:
     file = Entry(path=RootPath("/data"), kind=EntryKind.FILE, mode=0o644, size=4)
-    kept = Kept(entry=file, reasons=(Reason(ReasonKind.KEEP, "test"),), content=b"text")
+    kept = KeptEntry(entry=file, reasons=(Reason(ReasonKind.KEEP, "test"),), content=b"text")
     layer = write_tar(lambda _: io.BytesIO(), [kept], "app", tmp_path / "layer.tar").blob
     with (tmp_path / "image.tar").open("wb") as out:
         write_archive([layer], _foreign(layer), f"{REPOSITORY}:foreign", out)

@@ -135,7 +135,7 @@ def test_a_number_that_no_file_explains_is_said() -> None:
         True,
         True,
     ]
-    assert [verdict.figures for verdict in report.verdicts] == [(), ()]
+    assert [verdict.number_differences for verdict in report.verdicts] == [(), ()]
     with pytest.raises(VerificationFailed, match="its output: it is"):
         of("layers", repair=False)
 

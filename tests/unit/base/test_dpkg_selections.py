@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from docker_slim_plugin.base.dpkg_selections import Selections, installed
-from docker_slim_plugin.base.package_manager import allowed
+from docker_slim_plugin.base.dpkg_selections import InstalledPackages, read_installed
+from docker_slim_plugin.base.package_manager import plan_purge
 from docker_slim_plugin.errors import SlimError
 
 STATUS = """\
@@ -93,32 +93,32 @@ SIZES = {"perl": 500, "libperl5.36": 50_000_000, "usrmerge": 10, "e2fsprogs": 10
 
 
 @pytest.fixture
-def selections() -> Selections:
+def selections() -> InstalledPackages:
     stanzas = [part.encode() + b"\n\n" for part in STATUS.split("\n\n")]
-    return installed((part.split(b"\n")[0].split()[1].decode(), part) for part in stanzas)
+    return read_installed((part.split(b"\n")[0].split()[1].decode(), part) for part in stanzas)
 
 
-def test_what_is_installed(selections: Selections) -> None:
+def test_what_is_installed(selections: InstalledPackages) -> None:
     assert "removed" not in selections.packages
     assert selections.packages["perl"].depends == (("libperl5.36",), ("libc6",))
     assert selections.packages["usrmerge"].provides == {"usrmerge", "usr-is-merged"}
     assert selections.packages["base-files"].essential
 
 
-def test_what_nothing_needs(selections: Selections) -> None:
-    found = {group.names: (group.size, group.required, group.instead) for group in selections.unneeded(SIZES)}
+def test_what_nothing_needs(selections: InstalledPackages) -> None:
+    found = {group.names: (group.size, group.required, group.replacements) for group in selections.find_unneeded(SIZES)}
     assert found == {
         ("usrmerge", "libfind-perl", "libperl5.36", "perl"): (50_000_510, False, ("usr-is-merged",)),
         ("e2fsprogs", "libss2", "logsave"): (1020, True, ()),
         ("dmsetup", "libdevmapper"): (30, False, ()),
     }
-    assert [group.size for group in selections.unneeded(SIZES)] == [50_000_510, 1020, 30]
+    assert [group.size for group in selections.find_unneeded(SIZES)] == [50_000_510, 1020, 30]
 
 
-def test_what_is_only_needed_as_one_of_several_is_told_when_it_is_worth_it(selections: Selections) -> None:
-    groups = selections.unneeded({"gpgv": 2_000_000})
+def test_what_is_only_needed_as_one_of_several_is_told_when_it_is_worth_it(selections: InstalledPackages) -> None:
+    groups = selections.find_unneeded({"gpgv": 2_000_000})
     assert groups[0].names == ("gpgv",)
-    assert groups[0].instead == ("gpgv2",)
+    assert groups[0].replacements == ("gpgv2",)
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_what_is_only_needed_as_one_of_several_is_told_when_it_is_worth_it(selec
         pytest.param(["mawk"], True, id="one that provides what another could"),
     ],
 )
-def test_a_purge_that_can_be(selections: Selections, names: list[str], online: bool) -> None:
-    purge = allowed(selections, names, "image")
-    assert (purge.names, purge.online) == (tuple(names), online)
+def test_a_purge_that_can_be(selections: InstalledPackages, names: list[str], online: bool) -> None:
+    purge = plan_purge(selections, names, "image")
+    assert (purge.names, purge.needs_network) == (tuple(names), online)
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ def test_a_purge_that_can_be(selections: Selections, names: list[str], online: b
         ("perl", "libfind-perl, usrmerge cannot do without it", "--purge perl,libfind-perl,usrmerge"),
     ],
 )
-def test_a_purge_that_cannot_be(selections: Selections, name: str, said: str, hint: str) -> None:
+def test_a_purge_that_cannot_be(selections: InstalledPackages, name: str, said: str, hint: str) -> None:
     with pytest.raises(SlimError) as error:
-        allowed(selections, [name], "image")
+        plan_purge(selections, [name], "image")
     assert said in str(error.value)
     assert hint in error.value.hint
 
@@ -160,5 +160,5 @@ def test_many_packages_take_no_time() -> None:
         for number in range(1500)
     )
     stanzas = [(part.split("\n")[0].split()[1], part.encode()) for part in text.split("\n\n")]
-    groups = installed(stanzas).unneeded({})
+    groups = read_installed(stanzas).find_unneeded({})
     assert all(len(group.names) >= 1 for group in groups)

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.image.context import Base, check_context, dockerfile, shortcomings, write_context
+from docker_slim_plugin.image.context import (
+    ContextBase,
+    check_context,
+    find_config_losses,
+    make_dockerfile,
+    write_context,
+)
 
 CONFIG = {"Env": ["A=1", "LF=a\nRUN evil\x1b[31m"], "StopSignal": "SIGQUIT", "Shell": ["sh"], "Cmd": ["x"]}
 
@@ -105,22 +111,22 @@ def test_a_directory_that_is_a_file_is_an_error(tmp_path: Path, layers: list[tup
     ],
 )
 def test_what_stays_of_a_base_is_said(theirs: dict[str, object], ours: dict[str, object], expected: str) -> None:
-    base = Base("our/base:1", theirs)
-    found = shortcomings(ours, base)
+    base = ContextBase("our/base:1", theirs)
+    found = find_config_losses(ours, base)
     said = f"cannot take away what its base our/base:1 sets and the image does not: {expected}; "
     assert [said in text for text in found] == ([True] if expected else [])
-    staying = [line for line in dockerfile(["app"], ours, base) if line.startswith("# stays")]
+    staying = [line for line in make_dockerfile(["app"], ours, base) if line.startswith("# stays")]
     assert staying == ([f"# stays, from the base image: {expected!r}"] if expected else [])
 
 
 def test_what_no_dockerfile_can_say_is_said() -> None:
-    (text,) = shortcomings(CONFIG | {"StopTimeout": 0})
+    (text,) = find_config_losses(CONFIG | {"StopTimeout": 0})
     assert "no Dockerfile can say ENV LF=" in text
     assert text.endswith(", StopTimeout 0; --output oci=FILE holds the image with it")
     assert "\n" not in text
-    (many,) = shortcomings({}, Base("base", {"Env": [f"A{number}=1" for number in range(9)]}))
+    (many,) = find_config_losses({}, ContextBase("base", {"Env": [f"A{number}=1" for number in range(9)]}))
     assert "ENV A4=1 and 4 more; " in many
-    assert shortcomings({"Env": ["A=1"], "StopTimeout": 3}, Base("base", {"StopTimeout": 3})) == ()
+    assert find_config_losses({"Env": ["A=1"], "StopTimeout": 3}, ContextBase("base", {"StopTimeout": 3})) == ()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="makes a directory of another user")

@@ -18,7 +18,7 @@ import pytest
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image import docker_save
-from docker_slim_plugin.image.decompression import Unreadable, unpacked
+from docker_slim_plugin.image.decompression import UnreadableArchive, decompress_layer
 from docker_slim_plugin.image.docker_save import read_saved
 from docker_slim_plugin.model.image import SourceImage
 
@@ -226,13 +226,13 @@ def test_links_lead_to_the_archive_alone(tmp_path: Path) -> None:
 def test_a_layer_that_is_to_fill_the_disk(tmp_path: Path) -> None:
     file = tmp_path / "layer"
     file.write_bytes(packed(bytes(64 << 20)))
-    with pytest.raises(Unreadable, match="far larger than what the engine has made of it"):
-        unpacked(file, 10 << 20)
+    with pytest.raises(UnreadableArchive, match="far larger than what the engine has made of it"):
+        decompress_layer(file, 10 << 20)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 16 << 20
 
 
 def test_more_than_any_image_has(tmp_path: Path) -> None:
-    files = {f"{number}": b"" for number in range(docker_save.MOST_MEMBERS + 1)}
+    files = {f"{number}": b"" for number in range(docker_save.MAX_MEMBERS + 1)}
     with pytest.raises(SlimError, match="it is too large"):
         read_saved(archive(files), tmp_path, image(*LAYERS))
 

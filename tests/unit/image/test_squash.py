@@ -10,21 +10,21 @@ from typing import Any
 import pytest
 
 from docker_slim_plugin.errors import SlimError, VerificationFailed
-from docker_slim_plugin.image.layers import single
-from docker_slim_plugin.image.squash import instructions, rewrite_export
+from docker_slim_plugin.image.layers import single_layer
+from docker_slim_plugin.image.squash import make_instructions, rewrite_export
 from docker_slim_plugin.image.tar import write_layer
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.model.plan import FilePlan, Kept, Reason, ReasonKind
+from docker_slim_plugin.model.plan import FilePlan, KeptEntry, Reason, ReasonKind
 from docker_slim_plugin.rootfs.index import Rootfs
 from tests.rootfs import Contents
 
 LINKED = {"inode": 3, "links": 2, "size": 3}
 
 
-def kept(path: str, kind: EntryKind = EntryKind.FILE, **more: Any) -> Kept:
+def kept(path: str, kind: EntryKind = EntryKind.FILE, **more: Any) -> KeptEntry:
     content = more.pop("content", None)
     entry = Entry(path=RootPath(path), kind=kind, mode=0o644, **more)
-    return Kept(entry=entry, reasons=(Reason(ReasonKind.KEEP, "test"),), content=content)
+    return KeptEntry(entry=entry, reasons=(Reason(ReasonKind.KEEP, "test"),), content=content)
 
 
 ENTRIES = (
@@ -63,7 +63,7 @@ def export(leave_out: tuple[str, ...] = (), sizes: dict[str, bytes] | None = Non
 
 
 def test_the_squashed_layer_is_the_one_of_the_plan(tmp_path: Path) -> None:
-    ((group, entries),) = single(PLAN)
+    ((group, entries),) = single_layer(PLAN)
     rootfs = Rootfs.of((one.entry for one in ENTRIES), Contents(CONTENTS))
     straight = write_layer(rootfs, entries, group.value, tmp_path / "straight.tar")
     layer = rewrite_export(export(), PLAN, tmp_path / "squashed.tar")
@@ -139,11 +139,11 @@ def test_an_export_that_breaks_off_is_an_error(tmp_path: Path, length: int) -> N
     ],
 )  # fmt: skip
 def test_what_a_dockerfile_can_say(config: dict[str, Any], lines: list[str]) -> None:
-    assert [one.line for one in instructions(config) if one.sayable] == lines
+    assert [one.line for one in make_instructions(config) if one.is_expressible] == lines
 
 
 def test_a_health_check_that_nests() -> None:
     """What would be read as JSON is a command line that no Dockerfile can hold, however deep it nests."""
     for text, number in (("[" * 20_000, 1), ('{"a":' * 5000, 1), ("[" * 20_000 + "]" * 20_000, 0)):
-        lines = [one for one in instructions({"Healthcheck": {"Test": ["CMD-SHELL", text]}}) if one.sayable]
+        lines = [one for one in make_instructions({"Healthcheck": {"Test": ["CMD-SHELL", text]}}) if one.is_expressible]
         assert len(lines) == number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from docker_slim_plugin.image.layers import grouped
+from docker_slim_plugin.image.layers import split_layers
 from docker_slim_plugin.image.tar import write_layer
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.plan import Busybox, FilePlan, Group, ReasonKind
@@ -71,19 +71,19 @@ def test_the_other_layers_are_the_same_without_it(tmp_path: Path) -> None:
     source = rootfs(tree)
 
     def digests(planned: FilePlan) -> list[str]:
-        return [write_layer(source, kept, group, tmp_path / group).blob.diff_id for group, kept in grouped(planned)]
+        return [write_layer(source, kept, group, tmp_path / group).blob.diff_id for group, kept in split_layers(planned)]
 
     with_it, without = digests(after), digests(before)
     assert with_it[:-1] == without
     assert len(with_it) == len(without) + 1
-    names = {kept.entry.path for kept in grouped(after)[-1][1]}
+    names = {kept.entry.path for kept in split_layers(after)[-1][1]}
     assert {"/", "/bin", "/bin/sh"} <= names
     assert not {"/opt", "/opt/app"} & names
 
 
 def test_a_shell_alone_still_has_a_base() -> None:
     nothing = FilePlan(kept=plan({}, "/").kept, total_files=0, total_bytes=0)
-    assert [group for group, _ in grouped(add_shell(nothing, BUSYBOX))] == [Group.BASE, Group.SHELL]
+    assert [group for group, _ in split_layers(add_shell(nothing, BUSYBOX))] == [Group.BASE, Group.SHELL]
 
 
 def test_links_are_links_only_to_what_is_added() -> None:

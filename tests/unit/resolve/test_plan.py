@@ -11,7 +11,7 @@ import pytest
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import Access, AccessKind, Observations, Origin, Process, RunResult
-from docker_slim_plugin.model.plan import FilePlan, Group, Kept, Reason, ReasonKind, Selection
+from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry, Reason, ReasonKind, Selection
 from docker_slim_plugin.resolve import image_config
 from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.resolve.presets import PRESETS
@@ -205,7 +205,7 @@ def test_a_database_that_the_app_reads_is_kept_whole() -> None:
 def test_packages_and_groups() -> None:
     found = plan(DPKG, "/usr/sbin/nginx", "/lib/libc.so.6", "/app/main").by_path()
 
-    def of(path: str) -> Kept:
+    def of(path: str) -> KeptEntry:
         return found[RootPath(path)]
 
     assert (of("/usr/sbin/nginx").package, of("/usr/sbin/nginx").group) == ("nginx", Group.RUNTIME)

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.model.plan import FilePlan, Kept, Reason, ReasonKind
-from docker_slim_plugin.verify.check import MOST, compare_tree, has_xattrs, shortened
+from docker_slim_plugin.model.plan import FilePlan, KeptEntry, Reason, ReasonKind
+from docker_slim_plugin.verify.check import MAX_LISTED, compare_tree, has_xattrs, limit_sentences
 
 DATA = b"content"
 HASHES = {RootPath("/etc/conf"): "sha256:" + hashlib.sha256(DATA).hexdigest()}
@@ -23,7 +23,7 @@ def entry(path: str, kind: EntryKind, mode: int = 0o755, **fields: object) -> En
 
 def plan(*entries: Entry) -> FilePlan:
     reasons = (Reason(ReasonKind.ACCESS, "app"),)
-    kept = tuple(Kept(entry=one, reasons=reasons) for one in entries)
+    kept = tuple(KeptEntry(entry=one, reasons=reasons) for one in entries)
     return FilePlan(kept=kept, total_files=len(kept), total_bytes=0)
 
 
@@ -134,5 +134,5 @@ def test_extended_attributes_that_an_export_does_not_show() -> None:
 
 
 def test_a_long_list_is_shortened() -> None:
-    assert shortened(("a", "b")) == ("a", "b")
-    assert shortened(tuple(map(str, range(30))))[MOST:] == ("and 10 more",)
+    assert limit_sentences(("a", "b")) == ("a", "b")
+    assert limit_sentences(tuple(map(str, range(30))))[MAX_LISTED:] == ("and 10 more",)

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.image.context import Base, dockerfile
-from docker_slim_plugin.image.layers import grouped
-from docker_slim_plugin.image.parent import Common
+from docker_slim_plugin.image.context import ContextBase, make_dockerfile
+from docker_slim_plugin.image.layers import split_layers
+from docker_slim_plugin.image.parent import BaseImage
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.plan import FilePlan, Group, ReasonKind
 from docker_slim_plugin.rootfs.index import Rootfs
-from docker_slim_plugin.workflows.steps.layering import Extras, complete, on_base
+from docker_slim_plugin.workflows.steps.layering import Extras, complete_plan, place_on_base
 from tests import rpmdb
 from tests.directly import DIRECTLY
 from tests.rootfs import rootfs
@@ -32,17 +32,17 @@ SOURCE: Tree = {"/etc/os-release": DEBIAN, "/lib/libc": "libc", "/opt/app": "app
 BASE: Tree = {"/etc/os-release": DEBIAN, "/lib/libc": "libc", "/etc/conf": "its", "/etc/more": "more", "/old/below": "x"}
 
 
-def common(tree: Tree) -> Common:
-    return Common(image=IMAGE, rootfs=rootfs(tree), blobs=(), history=())
+def base_image(tree: Tree) -> BaseImage:
+    return BaseImage(image=IMAGE, rootfs=rootfs(tree), blobs=(), history=())
 
 
 def based(source: Tree, base: Tree, **selection: Any) -> FilePlan:
     every = [path.rstrip("/") for path in source]
-    return on_base(plan(source, keep=tuple(every), **selection), rootfs(source), common(base), DIRECTLY)
+    return place_on_base(plan(source, keep=tuple(every), **selection), rootfs(source), base_image(base), DIRECTLY)
 
 
 def written(found: FilePlan) -> set[str]:
-    return {kept.entry.path for _, layer in grouped(found) for kept in layer}
+    return {kept.entry.path for _, layer in split_layers(found) for kept in layer}
 
 
 def test_only_what_differs_is_written() -> None:
@@ -71,7 +71,7 @@ def test_metadata_counts(change: dict[str, Any], again: bool) -> None:
     tree = rootfs({"/f": "same"})
     entry = replace(tree.entries[RootPath("/f")], **change)
     other = Rootfs.of([tree.entries[RootPath("/")], entry], tree.reader)
-    found = on_base(plan({"/f": "same"}, "/f"), tree, Common(image=IMAGE, rootfs=other, blobs=(), history=()), DIRECTLY)
+    found = place_on_base(plan({"/f": "same"}, "/f"), tree, BaseImage(image=IMAGE, rootfs=other, blobs=(), history=()), DIRECTLY)
     assert ("/f" in written(found)) is again
 
 
@@ -80,9 +80,9 @@ def test_a_directory_s_time_alone_is_not_worth_a_layer() -> None:
     base = rootfs(tree)
     entries = [replace(entry, mtime_ns=5) for entry in base.entries.values()]
     entries[1] = replace(entries[1], mode=0o700)
-    other = Common(image=IMAGE, rootfs=Rootfs.of(entries, base.reader), blobs=(), history=())
+    other = BaseImage(image=IMAGE, rootfs=Rootfs.of(entries, base.reader), blobs=(), history=())
     # With its parent, which else would get the time of the day.
-    assert written(on_base(plan(tree), rootfs(tree), other, DIRECTLY)) == {"/", entries[1].path}
+    assert written(place_on_base(plan(tree), rootfs(tree), other, DIRECTLY)) == {"/", entries[1].path}
 
 
 def test_a_new_directory_is_written_with_its_parents() -> None:
@@ -110,7 +110,7 @@ def test_the_package_database_names_the_base_s_packages_too() -> None:
     text = str(DPKG[status])
     mine = {**base, status: text.rstrip() + "\n\nPackage: mine\nStatus: install ok installed\nArchitecture: amd64\n\n",
             "/var/lib/dpkg/info/mine.list": "/opt/app\n", "/opt/app": "app"}  # fmt: skip
-    found = on_base(plan(mine, "/opt/app", hints_off=frozenset()), rootfs(mine), common(base), DIRECTLY)
+    found = place_on_base(plan(mine, "/opt/app", hints_off=frozenset()), rootfs(mine), base_image(base), DIRECTLY)
     content = found.by_path()[RootPath(status)].content
     assert content is not None
     assert b"Package: mine\n" in content
@@ -142,7 +142,7 @@ def test_no_package_is_in_the_database_twice(version: str, *, lists: bool, expec
     texts = stanza("libc6", version, *LIBC), stanza("tzdata", version, "Architecture: all"), stanza("mine", "1")
     source: Tree = {**files, **listing, status: "".join(texts)}
     base: Tree = {**files, **(listing if lists else {}), status: FULL}
-    found = on_base(plan(source, *files, hints_off=frozenset()), rootfs(source), common(base), DIRECTLY)
+    found = place_on_base(plan(source, *files, hints_off=frozenset()), rootfs(source), base_image(base), DIRECTLY)
     content = found.by_path()[RootPath(status)].content
     assert content is not None
     said = [part.splitlines() for part in content.decode().split("\n\n") if part]
@@ -154,7 +154,7 @@ def test_no_package_is_in_the_database_twice(version: str, *, lists: bool, expec
 def test_a_database_that_the_base_has_already_is_the_base_s() -> None:
     status = "/var/lib/dpkg/status"
     base = {**DPKG, "/etc/os-release": DEBIAN, status: f"{DPKG[status]}\n"}
-    found = on_base(plan(base, "/lib/libc.so.6", hints_off=frozenset()), rootfs(base), common(base), DIRECTLY)
+    found = place_on_base(plan(base, "/lib/libc.so.6", hints_off=frozenset()), rootfs(base), base_image(base), DIRECTLY)
     kept = found.by_path()[RootPath(status)]
     assert (kept.group, kept.content) == (Group.COMMON, None)
     assert written(found) == set()
@@ -162,14 +162,14 @@ def test_a_database_that_the_base_has_already_is_the_base_s() -> None:
 
 def test_a_shell_lies_over_nothing_of_the_base() -> None:
     base = {**BASE, "/bin/sh": "its own"}
-    found = complete(plan(SOURCE, "/opt/app"), rootfs(SOURCE), Extras(common(base), BUSYBOX), DIRECTLY)
+    found = complete_plan(plan(SOURCE, "/opt/app"), rootfs(SOURCE), Extras(base_image(base), BUSYBOX), DIRECTLY)
     assert found.by_path()[RootPath("/bin/sh")].group is Group.COMMON
     assert found.by_path()[RootPath("/bin/ls")].group is Group.SHELL
 
 
 def test_a_dockerfile_takes_back_what_the_base_says() -> None:
-    base = Base("common:1", {"Cmd": ["bash"], "User": "www", "Env": ["A=1", "B=\n"], "ExposedPorts": {"80/tcp": {}}})
-    lines = dockerfile(["app"], {"Env": ["A=2"], "Entrypoint": ["/x"]}, base)
+    base = ContextBase("common:1", {"Cmd": ["bash"], "User": "www", "Env": ["A=1", "B=\n"], "ExposedPorts": {"80/tcp": {}}})
+    lines = make_dockerfile(["app"], {"Env": ["A=2"], "Entrypoint": ["/x"]}, base)
     assert "FROM common:1" in lines
     assert lines.index("CMD []") < lines.index('ENTRYPOINT ["/x"]')
     assert {"USER 0", "ENV A=2", "# stays, from the base image: 'ENV B=\\n'"} <= set(lines)
@@ -182,13 +182,13 @@ def test_hard_links_of_the_base_are_its_own() -> None:
     tree = rootfs({"/a": "same", "/b": "same"})
     source = Rootfs.of([tree.entries[RootPath("/")], one, two], tree.reader)
     base = Rootfs.of([tree.entries[RootPath("/")], replace(one, inode=3), replace(two, inode=3)], tree.reader)
-    found = on_base(plan({"/a": "same"}, "/a"), source, Common(image=IMAGE, rootfs=base, blobs=(), history=()), DIRECTLY)
+    found = place_on_base(plan({"/a": "same"}, "/a"), source, BaseImage(image=IMAGE, rootfs=base, blobs=(), history=()), DIRECTLY)
     inodes = {kept.entry.path: kept.entry.inode for kept in found.kept if kept.entry.kind is EntryKind.FILE}
     assert inodes == {"/a": 3, "/b": 3}
 
 
 def on(source: Tree, base: Tree, *kept: str) -> FilePlan:
-    return on_base(plan(source, *kept, hints_off=NO_HINTS - {"pkgdb"}), rootfs(source), common(base), DIRECTLY)
+    return place_on_base(plan(source, *kept, hints_off=NO_HINTS - {"pkgdb"}), rootfs(source), base_image(base), DIRECTLY)
 
 
 def test_the_lists_of_a_package_in_both_name_the_files_of_both() -> None:
@@ -234,4 +234,4 @@ class Foreign:
 def test_nothing_but_metadata_is_written_anew(path: str) -> None:
     foreign = Foreign({path: b"root::0:0::/:/bin/sh\n"})
     with pytest.raises(SlimError, match="cannot use what was worked out of the image"):
-        on_base(plan(SOURCE, keep=("/**",)), rootfs(SOURCE), common(BASE), foreign)
+        place_on_base(plan(SOURCE, keep=("/**",)), rootfs(SOURCE), base_image(BASE), foreign)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.model.plan import Kept
+from docker_slim_plugin.model.plan import KeptEntry
 from docker_slim_plugin.resolve.packages import ownership
 from docker_slim_plugin.resolve.packages.metadata import apk, dpkg, python, rpm
 from docker_slim_plugin.resolve.packages.metadata.file_content import MetadataReader
@@ -18,7 +18,7 @@ from docker_slim_plugin.rootfs.index import Rootfs
 
 
 def merge_metadata(
-    kept: Iterable[Kept], rootfs: Rootfs, base: Rootfs
+    kept: Iterable[KeptEntry], rootfs: Rootfs, base: Rootfs
 ) -> tuple[Mapping[RootPath, bytes], tuple[str, ...]]:
     """Return the contents of metadata that the base has, too, where they differ from the image's; and warnings."""
     both = [one for one in kept if _is_metadata(one) and _is_file(base, one.entry.path)]
@@ -81,7 +81,7 @@ def _version(stanza: bytes) -> str:
     return ownership.read_field(stanza, b"(?:Version|V)")
 
 
-def _is_metadata(one: Kept) -> bool:
+def _is_metadata(one: KeptEntry) -> bool:
     return one.entry.kind is EntryKind.FILE and any(reason.by == "pkgdb" for reason in one.reasons)
 
 
