@@ -1,4 +1,7 @@
-"""A shell and its applets on top of a plan: in a group of their own, never in the place of anything that is kept."""
+"""Add busybox and links for its applets to a plan, for debugging.
+
+The added entries form a layer group of their own. They never replace an entry that is kept from the source image.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from docker_slim_plugin.model.plan import Busybox, FilePlan, Group, KeptEntry, R
 from docker_slim_plugin.rootfs.index import ROOT, Rootfs
 
 PROGRAM_PATHS = ("/bin/busybox", "/.busybox/busybox")
-"""Where the program goes: the first that is free."""
+"""Paths for the program. The first one that is free is used."""
 SHELL = "/bin/sh"
 
 
@@ -22,7 +25,7 @@ class _EmptyReader:
 
 
 class _Tree:
-    """The plan's tree as it grows."""
+    """The tree of the plan, and the entries that are added to it."""
 
     def __init__(self, plan: FilePlan, busybox: Busybox) -> None:
         self.entries = {kept.entry.path: kept.entry for kept in plan.kept}
@@ -31,7 +34,10 @@ class _Tree:
         self._rootfs = Rootfs(self.entries, _EmptyReader(), {})
 
     def free_path(self, path: str) -> RootPath | None:
-        """Return where `path` is to be, its directories made; None when something is there or in the way."""
+        """Return the resolved path for a new entry at `path`, and add its missing parent directories.
+
+        None if an entry exists at that path, or if a parent is not a directory.
+        """
         here = ROOT
         for part in posixpath.dirname(path).split("/")[1:]:
             if not part:
@@ -57,7 +63,10 @@ class _Tree:
 
 
 def add_shell(plan: FilePlan, busybox: Busybox | None) -> FilePlan:
-    """Return the plan with busybox in it, and a link for each applet whose place is free."""
+    """Return the plan with busybox, and with a symlink for each applet whose path is free.
+
+    If `busybox` is None, return the plan as it is.
+    """
     if busybox is None:
         return plan
     tree = _Tree(plan, busybox)

@@ -1,4 +1,4 @@
-"""What the image's own configuration names: the environment, the working directory, the home, the volumes."""
+"""Find paths that the image's own configuration requires: working directory, home, and content of volumes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LARGE_VOLUME = 16 << 20
 
 
 def parse_environment(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return the image's Env; the last of equal names wins."""
+    """Return the image's Env as a dictionary. If a name occurs twice, the last one wins."""
     pairs = (str(item).partition("=") for item in config.get("Env") or ())
     return {name: value for name, _, value in pairs}
 
 
 def find_directories(rootfs: Rootfs, source: SourceImage) -> Iterator[Need]:
-    """Yield the working directory and the home of the image's user."""
+    """Yield the working directory and the home directory of the image's user."""
     working = str(source.config.get("WorkingDir") or "")
     if working.startswith("/"):
         yield Need(working, Reason(ReasonKind.CONFIG, "WorkingDir", working))
@@ -46,12 +46,12 @@ def _find_home(rootfs: Rootfs, user: str) -> str:
 
 
 def has_user(rootfs: Rootfs, name: str) -> bool:
-    """Tell whether the image's /etc/passwd has a user of that name."""
+    """Return whether the image's /etc/passwd has a user of that name."""
     return any(line.startswith(f"{name}:") for line in rootfs.text(USERS, MAX_PASSWD).split("\n"))
 
 
 def _is_any_below(ordered: list[str], top: str) -> bool:
-    """Tell whether `top`, or anything below it, is among the sorted paths."""
+    """Return whether the sorted paths contain `top` or any path below it."""
     itself, below = bisect_left(ordered, top), bisect_left(ordered, f"{top}/")
     return ordered[itself : itself + 1] == [top] or any(one.startswith(f"{top}/") for one in ordered[below : below + 1])
 
@@ -59,10 +59,10 @@ def _is_any_below(ordered: list[str], top: str) -> bool:
 def find_volume_content(
     rootfs: Rootfs, source: SourceImage, accessed: Iterable[str], kept: Iterable[RootPath]
 ) -> tuple[list[Need], list[str]]:
-    """Return what the image holds below each volume that the run touched, and warnings about large ones.
+    """Return the image's files below each volume that the run used, and warnings about large volumes.
 
-    `touched` are the paths that the run named, `kept` those that are kept: the initial content of a volume is what a
-    fresh one starts with, whichever of its files this run happened to look at.
+    `accessed` are the paths that the run named, `kept` the paths that are kept. A new volume starts with all the
+    content that the image has at its path, so the files are kept whether this run read them or not.
     """
     needs: list[Need] = []
     warnings: list[str] = []

@@ -1,4 +1,4 @@
-"""Which layer group each kept path goes to: base, runtime, app or config."""
+"""Assign each kept path to a layer group: base, runtime, app or config."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ BYTECODE = re.compile(r"(.*/)__pycache__/([^/.]+)\.[^/]*\.pyc", re.DOTALL)
 def assign_groups(rootfs: Rootfs, kept: Collection[RootPath], packages: Packages) -> dict[RootPath, Group]:
     """Return the group of each of the `kept` paths.
 
-    A directory goes with the lowest of what is kept in it, an empty one with the directory that it is in; so no
-    layer has a file whose directory only comes in a higher one. Names of one file (hard links) stay together.
+    A directory is in the lowest group of its kept content. An empty directory is in the group of its parent. Hence no
+    layer has a file whose directory is only in a higher layer. All names of a hard-linked file are in one group.
     """
     found: dict[RootPath, Group] = {}
     unowned_links: list[Entry] = []
@@ -30,7 +30,7 @@ def assign_groups(rootfs: Rootfs, kept: Collection[RootPath], packages: Packages
         elif entry.kind is not EntryKind.DIRECTORY:
             found[path] = _group_by_owner(path, packages)
     _unite_hard_links(rootfs, found)
-    # A link of no package (an alternative, /bin in a merged /usr) goes with what it leads to.
+    # A symlink without a package (an alternative, /bin in a merged /usr) is in the group of its target.
     directories = _assign_directories(rootfs, kept, found)
     for entry in unowned_links:
         end = rootfs.walk(entry.path).end
@@ -50,7 +50,10 @@ def _group_by_owner(path: RootPath, packages: Packages) -> Group:
 
 
 def _bytecode_source(path: RootPath) -> RootPath:
-    """Return the Python source of a bytecode file, which the package's own scripts compiled; else the path itself."""
+    """Return the Python source file of a bytecode file, or the path itself for any other file.
+
+    Maintainer scripts compile the bytecode, so no package lists it.
+    """
     match = BYTECODE.fullmatch(path)
     return RootPath(f"{match[1]}{match[2]}.py") if match else path
 

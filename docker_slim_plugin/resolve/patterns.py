@@ -1,8 +1,8 @@
-"""Glob patterns on image paths, as --keep, --drop and --keep-all-of take them.
+"""Match glob patterns on image paths, as --keep, --drop and --keep-all-of take them.
 
-`*`, `?` and `[...]` stay within one component, `**` crosses any number of them, a trailing slash changes nothing. A
-pattern without a leading slash matches at any depth ("*.conf" is "/**/*.conf"). Symlinked directories that a pattern
-names are followed, so "/bin/sh" finds /usr/bin/sh in a merged-/usr image; the last component never is.
+`*`, `?` and `[...]` match within one component, and `**` matches any number of components. A trailing slash has no
+effect. A pattern without a leading slash matches at any depth ("*.conf" means "/**/*.conf"). Symlinks to directories
+are followed, so "/bin/sh" finds /usr/bin/sh in a merged-/usr image. The last component is not followed.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.rootfs.index import ROOT, Rootfs
 
 MAX_PATTERN = 4096
-"""Characters, as many as a path may have; the files of an image hold patterns too."""
+"""Longest pattern in characters, equal to PATH_MAX. Files of an image hold patterns too, so there has to be a limit."""
 MAX_UNCLOSED = 16
 WILD = re.compile(r"[*?\[]")
 
 
 def find_matches(rootfs: Rootfs, pattern: str) -> frozenset[RootPath]:
-    """Return the canonical paths that `pattern` names, what lies below a directory not included."""
+    """Return the canonical paths that match `pattern`. Paths below a matching directory are not included."""
     if len(pattern) > MAX_PATTERN:
         return frozenset()
-    # A set of places for each component, not a search of every way through: ** twice costs twice, not squared.
+    # Keep the set of matches for each component instead of backtracking: a second ** doubles the time, not squares it.
     absolute = pattern if pattern.startswith("/") else f"**/{pattern}"
     matched = {ROOT}
     for part in (part for part in absolute.split("/") if part not in ("", ".")):
@@ -34,9 +34,9 @@ def find_matches(rootfs: Rootfs, pattern: str) -> frozenset[RootPath]:
 
 
 def expand_trees(rootfs: Rootfs, roots: Iterable[RootPath]) -> frozenset[RootPath]:
-    """Return `tops` and all that lies below those which are directories."""
+    """Return `roots` and, for each root that is a directory, all paths below it."""
     found: set[RootPath] = set()
-    # Sorted, a directory comes before what lies below it: no tree is walked twice.
+    # In sorted order a directory comes before the paths below it, so no tree is walked twice.
     for root in sorted(roots):
         if root not in found:
             found.update(entry.path for entry in rootfs.below(root))
@@ -64,9 +64,10 @@ def _match_part(rootfs: Rootfs, directories: set[RootPath], part: str) -> Iterat
 
 
 def _compile_part(part: str) -> Callable[[str], object]:
-    """Return what tells whether a name fits.
+    """Return a function that matches one component of a pattern against a name.
 
-    fnmatch looks for the end of each "[" as far as the pattern goes, so where many have none they are spelled out.
+    fnmatch searches the rest of the pattern for the end of each "[". If more than MAX_UNCLOSED have no end, they are
+    escaped first, because the time would be quadratic.
     """
     closed, bracket, rest = part.rpartition("]")
     if rest.count("[") > MAX_UNCLOSED:

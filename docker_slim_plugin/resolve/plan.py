@@ -1,8 +1,9 @@
-"""The door of this floor: from what a run showed to what goes into the slim image, each path with its reasons.
+"""Compute the plan of the slim image from one or more runs: which paths are kept, and why.
 
-A fixpoint: what was seen, declared and asked for is walked into the image; each file that comes in may ask for more
-(libraries, interpreters); when nothing asks any more, the presets, volumes and whole units look at what is kept, and
-it goes round again. Rounds are sorted, so the plan does not depend on how the run was scheduled.
+This is a fixpoint. First the accesses of the run, the image's configuration and the user's options add paths. Each new
+file adds its own dependencies (libraries, interpreters). When no file adds any more, the rules that need the whole set
+are applied: presets, volumes and --keep-all-of. This repeats until nothing is new. Each round works in sorted order, so
+the plan does not depend on the scheduling of the run.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ from docker_slim_plugin.resolve.symlink_aliases import SymlinkAliases
 from docker_slim_plugin.rootfs.index import Rootfs
 
 SYMLINK_ACCESSES = frozenset({AccessKind.READLINK, AccessKind.CHANGE})
-"""What is done to a symlink itself, not to what it leads to."""
+"""Accesses to a symlink itself, not to its target."""
 _RUN_REASONS = frozenset({ReasonKind.ACCESS, ReasonKind.REPAIR})
 MAX_WARNINGS = 20
-"""Of one sort; the rest is counted."""
+"""Number of warnings of one sort that are listed. The others are only counted."""
 
 
 def resolve(
@@ -47,7 +48,10 @@ def resolve(
     source: SourceImage,
     missed: Iterable[Access] = (),
 ) -> FilePlan:
-    """Return what of the image goes into the slim one; `missed` is what a first slim one was found to lack."""
+    """Return the plan of the slim image.
+
+    `missed` are the accesses of an earlier slim image that did not find what it needed.
+    """
     database = ownership.read(rootfs)
     dropped, warnings = _find_dropped(rootfs, selection)
     kept_set = KeptSet(rootfs, dropped)
@@ -91,22 +95,23 @@ def _access_needs(accesses: Iterable[Access], reason: ReasonKind) -> Iterator[Ne
     distinct = {(access.path, access.root, access.process.argv0, access.kind, access.origin) for access in accesses}
     for path, root, argv0, kind, origin in distinct:
         process = argv0.rstrip("/").rpartition("/")[2] or "?"
-        # The gate's first exec is what docker was told to run.
+        # The first exec of the gate starts the command that docker was asked to run.
         who = "docker" if process == GATE_NAME else process
         yield Need(path, Reason(reason, who, f"{kind} ({origin})"), kind in SYMLINK_ACCESSES, root)
 
 
 @dataclass(frozen=True, slots=True)
 class _UsedFiles:
-    """Files that the run did more with than to look whether they are there."""
+    """Files that the run executed or opened, not only looked up."""
 
     executed: frozenset[RootPath]
     opened: frozenset[RootPath]
 
     def is_in_use(self, path: RootPath, reasons: Iterable[Reason], *, script: bool) -> bool:
-        """Tell whether what the file needs is needed: the run used it, or something else than the run wants it.
+        """Return whether the dependencies of the file are needed.
 
-        A program that a shell only looked for never ran, and a script that was read or copied needs no interpreter.
+        They are if the run used the file, or if another reason than the run keeps it. A program that a shell only
+        looked up did not run, and a script that was read or copied needs no interpreter.
         """
         if not all(reason.kind in _RUN_REASONS or reason.by == "listed" for reason in reasons):
             return True
@@ -152,7 +157,7 @@ def _option_needs(rootfs: Rootfs, selection: Selection, database: Packages) -> t
 
 
 class _DependencyClosure:
-    """What kept files themselves ask for: libraries and interpreters."""
+    """Adds the dependencies of kept files: libraries and interpreters."""
 
     def __init__(self, kept_set: KeptSet, source: SourceImage, used_files: _UsedFiles) -> None:
         environment = image_config.parse_environment(source.config)
@@ -165,13 +170,13 @@ class _DependencyClosure:
         self.missing: dict[tuple[str, str], None] = {}
 
     def add_dependencies(self) -> None:
-        """Keep what the fresh files need, and what that needs, to the end."""
+        """Keep the dependencies of all new files, and the dependencies of those."""
         libraries: list[RootPath] = []
         while new := self.kept_set.take_new():
             for path in new:
                 self._examine(path, libraries)
-            # A library that some program maps has been looked up as that program's, with its RPATH; only those that
-            # no program maps (opened by name at run time) are looked up on their own, when all programs are known.
+            # A library that a program maps was searched for with that program's RPATH. Only libraries that no program
+            # maps (opened by name at run time) are examined on their own, when all programs are known.
             if not self.kept_set.has_new:
                 for path in sorted(set(libraries) - self.mapped):
                     self._add_closure(path)
@@ -212,7 +217,7 @@ class _DependencyClosure:
 
 
 class _SetNeeds:
-    """What only the whole of the kept files can tell: presets, volumes, --keep-all-of."""
+    """Adds what depends on the whole kept set: presets, volumes, symlink aliases, --keep-all-of."""
 
     def __init__(
         self,
@@ -240,7 +245,7 @@ class _SetNeeds:
         self.volume_warnings: list[str] = []
 
     def needs(self) -> list[Need]:
-        """Return what is to be kept besides; nothing new when called again on the same."""
+        """Return further needs. A second call on the same kept set returns none that are new."""
         kept = self.kept_set.reasons
         rootfs = self.kept_set.rootfs
         for link, reason in tuple(self.aliases.find_links(kept)):

@@ -1,6 +1,7 @@
-"""What a trace cannot see but programs assume: named presets, each of which can be turned off.
+"""Named presets for files that programs need and a trace does not show. The user can turn off each one.
 
-Kept small: the trace is the truth. A preset yields paths; those that the image does not have are passed over.
+They are few, because the trace is the main source. A preset yields paths. Paths that the image does not have are
+ignored.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ CERTIFICATE_DIRECTORIES = ("/etc/ssl/certs", "/usr/lib/ssl/certs", "/etc/pki/tls
 BUNDLE = "ca-certificates.crt"
 NSSWITCH = "/etc/nsswitch.conf"
 MODULES = frozenset({"files", "dns", "compat"})
-"""NSS modules that any program may come to load; others are the trace's business."""
+"""NSS modules that any program may load. Other modules are kept only if the trace shows them."""
 BUILT_IN = frozenset({"files", "dns"})
-"""NSS modules that glibc holds itself since 2.34; what still bears their names is empty (NEWS of glibc 2.34)."""
+"""NSS modules that are part of glibc since 2.34. The files of these names are empty since then (NEWS of glibc 2.34)."""
 CHARSETS = ("UTF-16", "UTF-32", "UTF-7", "UNICODE", "ISO8859-1", "ISO8859-15", "CP1252")
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the presets decide by."""
+    """The facts on which presets decide."""
 
     rootfs: Rootfs
     kept: Mapping[RootPath, object]
@@ -39,15 +40,16 @@ class Facts:
     certificates_searched: bool
     """The run looked for single certificates, not only for the bundle."""
     tls_accessed: bool
-    """The run named something of the TLS configuration."""
+    """The run accessed a path of the TLS configuration."""
     iconv_used: bool = False
-    """The run loaded an iconv module: the next request may need its neighbour."""
+    """The run loaded an iconv module. Another request may need another module."""
     static_topics: frozenset[str] | None = None
-    """What the kept files themselves ask for (asks.TOPICS); None after a run, which has shown it better."""
+    """Topics that the kept files need according to their static analysis (static_needs.TOPICS). None after a run, which
+    shows them better."""
     listed_files: frozenset[RootPath] = frozenset()
     """Files whose names the run has listed."""
     script_programs: frozenset[str] = frozenset()
-    """What the app's own shell scripts mention."""
+    """Programs that the app's own shell scripts mention."""
 
     def has_topic(self, topic: str) -> bool:
         return self.static_topics is not None and topic in self.static_topics
@@ -70,7 +72,7 @@ def gather_facts(
     environment: Mapping[str, str],
     owned: Collection[RootPath] = frozenset(),
 ) -> Facts:
-    """Return what the run says to the presets, nothing kept yet; `owned` are the files of packages."""
+    """Return the facts of a run, with an empty kept set. `owned` are the files of packages."""
     below = tuple(f"{top}/" for top in CERTIFICATE_DIRECTORIES)
     trees = tuple(f"{top}/" for top in TLS_TREES)
     certificates_searched = any(
@@ -89,7 +91,7 @@ def gather_facts(
 
 
 def find_needs(facts: Facts, off: frozenset[str]) -> Iterator[Need]:
-    """Yield what the presets that are not `off` add to what is kept."""
+    """Yield the needs of the presets that are not in `off`."""
     for name, preset in PRESETS.items():
         if name not in off:
             yield from (Need(path, Reason(ReasonKind.HINT, name, preset.summary)) for path in preset.paths(facts))
@@ -103,7 +105,7 @@ def _nss(facts: Facts) -> Iterator[str]:
     yield from (NSSWITCH, "/etc/host.conf", "/etc/services", "/etc/protocols")
     lines = (line.partition("#")[0] for line in facts.rootfs.text(NSSWITCH, 1 << 16).split("\n"))
     words = {word for line in lines for word in line.partition(":")[2].split()}
-    # Without a run, each module that is named may be the one.
+    # Without a run, any module that nsswitch.conf names may be used.
     named = MODULES & words if facts.static_topics is None else {word for word in words if "/" not in word}
     for directory in libc:
         holds = b"\0GLIBC_2.34\0" in facts.rootfs.read(f"{directory}/libc.so.6")
@@ -137,7 +139,7 @@ def _locale(facts: Facts) -> Iterator[str]:
     values = {value for name, value in facts.environment.items() if name == "LANG" or name.startswith("LC_")}
     for value in sorted(values - {"", "C", "POSIX"}):
         language, _, charset = value.partition(".")
-        # locale -a and the directories spell the charset in lower case without dashes.
+        # `locale -a` and the directories have the charset in lower case and without dashes.
         folded = f"{language}.{charset.lower().replace('-', '')}" if charset else language
         for spelling in sorted({value, folded} - {".."}):
             if "/" not in spelling:
@@ -183,4 +185,4 @@ PRESETS: Mapping[str, Preset] = {
     "os-release": Preset("which distribution this is", _os_release),
     "pkgdb": Preset("metadata of the packages that are in", _pkgdb),
 }
-"""The presets by name; pkgdb is done last, when all that is kept is known (metadata/cut.py)."""
+"""The presets by name. pkgdb is applied last, when the kept set is complete (packages/metadata/cut.py)."""

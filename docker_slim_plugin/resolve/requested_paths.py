@@ -1,7 +1,7 @@
-"""What `pack` is asked to take: programs by their name alone, paths, patterns.
+"""Find the paths that `pack` is asked for: names of programs, paths, and patterns.
 
-A name without a slash is a program's, looked up in the image's own PATH as a shell there would; anything else is a
-pattern as --keep has it. What the image does not have is an error: who names it wants it.
+A word without a slash and wildcards is a program name. It is searched for in the image's PATH, as a shell does it. Any
+other word is a pattern, as for --keep. A word that matches nothing is an error.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ _MIN_SIMILARITY = 0.7
 
 
 class RequestedPaths(NamedTuple):
-    """What the user's words mean in one image."""
+    """The paths in one image that the user's words match."""
 
     needs: list[Need]
-    """With all below directories."""
+    """The matching paths, and everything below matching directories."""
     targets: frozenset[RootPath]
-    """What the words themselves lead to."""
+    """The targets of the matching paths, symlinks resolved."""
     warnings: list[str]
 
 
 def find_requested(rootfs: Rootfs, names: Iterable[str], search: Sequence[str]) -> RequestedPaths:
-    """Return what is named; `search` holds the directories of PATH.
+    """Return the requested paths. `search` are the directories of PATH.
 
-    SlimError, with what is near, for a name that matches nothing.
+    Raises SlimError for a name that matches nothing. Its hint lists similar paths.
     """
     found: list[Need] = []
     targets: set[RootPath] = set()
@@ -59,7 +59,7 @@ def find_requested(rootfs: Rootfs, names: Iterable[str], search: Sequence[str]) 
 
 
 def is_program_name(name: str) -> bool:
-    """Tell whether a word is a program's name, to be looked up in PATH."""
+    """Return whether a word is the name of a program, to be searched for in PATH."""
     return "/" not in name and not patterns.WILD.search(name)
 
 
@@ -68,7 +68,7 @@ def _find_program(rootfs: Rootfs, name: str, search: Sequence[str]) -> frozenset
         path = posixpath.join(directory, name)
         entry = rootfs.find(path) if path.startswith("/") else None
         if entry is not None and entry.is_executable:
-            # The name as it stands: what it is called is part of what it does (busybox, update-alternatives).
+            # Keep the symlink: programs may act according to their name (busybox, update-alternatives).
             return frozenset(end for end in (rootfs.walk(path, follow=False).end,) if end is not None)
     return frozenset()
 
@@ -82,7 +82,7 @@ def _make_hint(rootfs: Rootfs, name: str, search: Sequence[str]) -> str:
 
 
 def _find_similar(rootfs: Rootfs, name: str, search: Sequence[str]) -> Iterator[str]:
-    """Yield what the user may have meant: the same name elsewhere, else similar names in the same place."""
+    """Yield paths that the user may have meant: the same name elsewhere, else similar names in the same directory."""
     base = posixpath.basename(name.rstrip("/"))
     same = [path for path in rootfs.entries if path.endswith(f"/{base}")] if base else []
     if same:
@@ -101,7 +101,7 @@ def _find_similar(rootfs: Rootfs, name: str, search: Sequence[str]) -> Iterator[
 
 
 def _deepest_directory(rootfs: Rootfs, name: str) -> str:
-    """Return the longest directory of a path that the image has."""
+    """Return the longest directory prefix of a path that exists in the image."""
     here = posixpath.dirname("/" + name.strip("/"))
     while here != "/" and rootfs.find(here) is None:
         here = posixpath.dirname(here)

@@ -1,8 +1,8 @@
-"""What goes into a slim image, as it crosses from the process that worked it out: paths and reasons, no entries.
+"""A plan in the form in which the sandboxed process returns it: paths and reasons, without entries.
 
-The entries are looked up on this side, so that nothing gets into an image that its source has not. And a plan is one
-only if it is sorted, whole (each directory on the way is in it), and writes anew what describes packages, nothing else:
-the process that worked it out has read hostile files, and may say anything.
+The receiving side looks up the entries in its own index, so no entry can get into the slim image that the source does
+not have. It also checks that the plan is sorted, that it contains each parent directory, and that new content is given
+only for files that describe packages. The sandboxed process has read hostile files, so its answer is not trusted.
 """
 
 from __future__ import annotations
@@ -23,25 +23,26 @@ from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.rootfs.index import Rootfs, parents
 
 LOCAL_REASONS = frozenset({ReasonKind.SHELL, ReasonKind.BASE})
-"""Reasons that are given on this side alone; so are the groups COMMON, of which nothing is written, and SHELL."""
+"""Reasons that only the receiving side adds. The same holds for the groups COMMON, of which nothing is written, and
+SHELL."""
 MAX_TEXTS, MAX_LINE = 200, 2000
-"""Warnings, and notes, of one plan; and characters of each."""
+"""Most warnings, and most notes, of a plan; and most characters of each."""
 _SLACK = 1 << 20
-"""Bytes by which a database that is written anew may be larger than it was."""
+"""Bytes by which a filtered database may be larger than the original."""
 _SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
 def invalid_plan(why: object) -> SlimError:
-    """Return the error about a plan that cannot have been worked out as plans are."""
+    """Return the error for a plan that `resolve` cannot have made."""
     return SlimError(f"cannot use what was worked out of the image: {why}")
 
 
 class ResolvedPath(NamedTuple):
-    """One path that is kept."""
+    """One kept path."""
 
     path: str
     reasons: tuple[int, ...]
-    """Places in Resolution.reasons."""
+    """Indexes into Resolution.reasons."""
     group: Group
     package: str
     content: bytes | None
@@ -52,7 +53,7 @@ class Resolution:
     """A FilePlan without its entries."""
 
     reasons: tuple[Reason, ...]
-    """Each once; paths name them by their place."""
+    """Each reason once. Paths refer to them by index."""
     kept: tuple[ResolvedPath, ...]
     total_files: int
     total_bytes: int
@@ -67,7 +68,7 @@ def resolve_compact(
     source: SourceImage,
     missed: Iterable[Access] = (),
 ) -> Resolution:
-    """Return what `resolve` does, fit to be sent to another process."""
+    """Return the result of `resolve` in the form that can be sent to another process."""
     return compact(resolve(rootfs, observations, selection, source, missed))
 
 
@@ -95,7 +96,7 @@ def compact(plan: FilePlan) -> Resolution:
 
 
 def expand(found: Resolution, rootfs: Rootfs) -> FilePlan:
-    """Return the plan, with entries of `rootfs`; SlimError when it is no plan of that tree."""
+    """Return the plan with the entries of `rootfs`. Raises SlimError if it is not a valid plan for that tree."""
     reasons = dict(enumerate(found.reasons))
     if any(one.kind in LOCAL_REASONS for one in found.reasons):
         raise invalid_plan("a reason is not one of the image's")
@@ -117,7 +118,7 @@ def expand(found: Resolution, rootfs: Rootfs) -> FilePlan:
 
 
 def limit_texts(texts: Collection[str]) -> tuple[str, ...]:
-    """Return texts as they may be shown: not too many, none too long."""
+    """Return texts for display: at most MAX_TEXTS of them, with at most MAX_LINE characters each."""
     more = len(texts) - MAX_TEXTS
     shown = tuple(text[:MAX_LINE] for text in tuple(texts)[:MAX_TEXTS])
     return (*shown, f"and {more} more") if more > 0 else shown
@@ -141,7 +142,7 @@ def _expand_path(
 
 
 def _check_tree(kept: Iterable[KeptEntry]) -> None:
-    """Raise SlimError where paths are not sorted, each once, or not all directories on their way are there."""
+    """Raise SlimError unless the paths are sorted, unique, and each parent directory is among them."""
     directories = {"/": True}
     before = ""
     for one in kept:
@@ -156,15 +157,15 @@ def _check_tree(kept: Iterable[KeptEntry]) -> None:
 
 
 def find_metadata_directories(rootfs: Rootfs) -> frozenset[str]:
-    """Return the directories below which metadata of packages may be written anew, links to them resolved."""
+    """Return the directories below which package metadata may get new content, with symlinks resolved."""
     tops = (DPKG_STATUS.rpartition("/")[0], *(path.rpartition("/")[0] for path in APK), *RPM)
     return frozenset(end for top in tops if (end := rootfs.walk(top).end) is not None and end != "/")
 
 
 def replace_content(entry: Entry, content: bytes, places: Collection[str], extra: int = 0) -> Entry:
-    """Return the entry of a file with new content, which may have `besides` bytes more than there were.
+    """Return the entry of a file with new content, which may be `extra` bytes longer than usual.
 
-    SlimError unless the file describes packages: nothing else of an image is ever written anew.
+    Raises SlimError unless the file is package metadata. No other file of an image gets new content.
     """
     is_metadata = entry.path.rpartition("/")[2] in (RECORD, INSTALLED) or any(
         parent in places for parent in parents(entry.path)

@@ -1,8 +1,9 @@
-"""Programs that the app's own shell scripts mention: those of branches that this run did not take.
+"""Find programs that the app's own shell scripts mention, also in branches that the run did not take.
 
-An entrypoint changes owners only when a volume was mounted with another's, and makes a certificate only when there is
-none. So whatever looks like a command in a script that no package owns is kept, if PATH leads to it. That is read by
-the line, not parsed: a word too much costs a small program, and large ones (interpreters, apps) are left to the run.
+An entrypoint script changes owners only if a volume belongs to somebody else, and makes a certificate only if there is
+none. So each word that looks like a command in a script without a package is kept if PATH has a program of that name.
+The script is scanned line by line, not parsed: a word too many costs one small program. Large programs (interpreters,
+apps) are kept only if the run shows them.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ BUILTINS = frozenset((
     "trap", "true", "type", "typeset", "ulimit", "umask", "unalias", "unset", "wait", "if", "then", "else",
     "elif", "fi", "case", "esac", "for", "while", "until", "do", "done", "in", "select", "function",
 ))  # fmt: skip
-"""What a shell does itself: the programs of these names are not meant."""
+"""Commands that a shell executes itself. The programs of these names are not meant."""
 HEAD = 256
-"""What the kernel reads of a #! line."""
+"""Number of bytes that the kernel reads of a #! line."""
 MAX_SCRIPT = 256 << 10
 MAX_PROGRAM = 3 << 20
 _SINGLE = re.compile(r"'[^']*+'")
 _QUOTED = re.compile(r"'[^']*+'|\"(?:\\.|[^\"\\])*+(?:\"|(?P<open>\\?\Z))")
-"""Where a string does not end, no later `"` on its line begins one: each of them is escaped."""
+"""If a string does not end, no later `"` of the line starts a new one, because each of those is escaped."""
 _SUBSTITUTION = re.compile(r"\$\(([^()]*)\)?|`([^`]*)`?")
 _CODE = re.compile(r"\btrap\b|\s-c\s|\beval\b")
-"""Lines with strings that are code."""
+"""Matches lines whose strings are code."""
 _OUTPUT = re.compile(r"(?:^|(?<=[\s;&|(]))(?:echo|printf)\s[^;&|)`]*")
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _WORD = re.compile(r"(?<![\w./$=@%:+{-])[\w./+-]+(?![\w=/@%:])")
@@ -43,7 +44,10 @@ _WORD = re.compile(r"(?<![\w./$=@%:+{-])[\w./+-]+(?![\w=/@%:])")
 def find_programs(
     rootfs: Rootfs, accesses: Iterable[Access], owned: Collection[RootPath], search: Sequence[str]
 ) -> frozenset[str]:
-    """Return the paths, as PATH gives them, of programs that the scripts of no package mention; `search` is PATH."""
+    """Return the paths, in directories of PATH, of programs that scripts without a package mention.
+
+    `search` are the directories of PATH.
+    """
     pending = sorted(_find_scripts(rootfs, accesses))
     read: set[RootPath] = set()
     found: set[str] = set()
@@ -59,7 +63,7 @@ def find_programs(
 
 
 def _find_scripts(rootfs: Rootfs, accesses: Iterable[Access]) -> Iterator[RootPath]:
-    """Yield what was executed, and what shells opened: the files that they read commands from are among these."""
+    """Yield the files that were executed, and the files that shells opened. The scripts are among these."""
     for access in accesses:
         by_shell = posixpath.basename(access.process.argv0).lstrip("-") in SHELLS
         if access.kind is AccessKind.EXEC or (by_shell and access.kind is AccessKind.OPEN):
@@ -80,7 +84,7 @@ def _find_commands(rootfs: Rootfs, script: RootPath, search: Sequence[str]) -> I
 
 
 def _script_text(rootfs: Rootfs, script: RootPath) -> str:
-    """Return the text of a shell script; "" for anything else."""
+    """Return the text of a shell script, or "" for any other file."""
     entry = rootfs.entries[script]
     if entry.kind is not EntryKind.FILE or not 0 < entry.size <= MAX_SCRIPT:
         return ""
@@ -103,7 +107,7 @@ def find_command_words(text: str) -> set[str]:
 
 
 def _replace_strings(line: str, replacement: Callable[[re.Match[str]], str]) -> str:
-    """Return a line with each of its strings replaced by what is `spoken` in it."""
+    """Return a line in which `replacement` has replaced each string."""
 
     def replace_match(match: re.Match[str]) -> str:
         return replacement(match) if match["open"] is None else f'"{_SINGLE.sub(replacement, match[0][1:])}'
@@ -112,7 +116,7 @@ def _replace_strings(line: str, replacement: Callable[[re.Match[str]], str]) -> 
 
 
 def _substitutions(match: re.Match[str]) -> str:
-    """Return only the commands that a string holds."""
+    """Return only the command substitutions of a string."""
     text = match[0]
     if text.startswith("'"):
         return " "

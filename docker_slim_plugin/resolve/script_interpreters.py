@@ -1,6 +1,6 @@
-"""Which interpreter a script names in its #! line, `env` in it included.
+"""Find the interpreter that a script names in its #! line, including the program that `env` starts.
 
-One step of the chain: an interpreter that is itself a script is a kept file like any other, and comes by here again.
+This is one step of the chain: an interpreter that is a script itself is a kept file, and is examined in turn.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from docker_slim_plugin.resolve.kept_set import Need
 from docker_slim_plugin.rootfs.index import Rootfs
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""What the engine gives a container whose image sets no PATH."""
+"""PATH of a container whose image sets none."""
 MAX_PATH = 256
-"""Directories of PATH."""
+"""Most directories of PATH that are searched."""
 ENV_WITH_VALUE = frozenset("uCSP")
-"""Options of env(1) that take a value (GNU, busybox and BSD together)."""
+"""Options of env(1) that take a value, of GNU, busybox and BSD together."""
 
 
 def parse_shebang(head: bytes) -> tuple[str, str]:
-    """Return the interpreter and its one argument, as the kernel cuts the line (execve(2)); ("", "") if none."""
+    """Return interpreter and argument, split as the kernel does it (execve(2)). ("", "") if there is no #! line."""
     if not head.startswith(b"#!"):
         return "", ""
     line = os.fsdecode(head[2:].partition(b"\n")[0].partition(b"\0")[0]).strip(" \t")
@@ -33,7 +33,7 @@ def parse_shebang(head: bytes) -> tuple[str, str]:
 
 
 def find_needs(rootfs: Rootfs, path: RootPath, head: bytes, search: Sequence[str]) -> Iterator[Need]:
-    """Yield what the script at `path` needs to start; `search` holds the directories of PATH."""
+    """Yield what the script at `path` needs to start. `search` are the directories of PATH."""
     interpreter, argument = parse_shebang(head)
     if not interpreter.startswith("/"):
         return
@@ -49,9 +49,9 @@ def find_needs(rootfs: Rootfs, path: RootPath, head: bytes, search: Sequence[str
 
 
 def parse_env_program(argument: str) -> str:
-    """Return the program that env(1) starts when it gets `argument` from a #! line; "" if none can be told."""
-    # Without -S env gets the whole rest as one word and finds no program with blanks in its name; the first word is
-    # taken all the same, since some systems' kernels do split it.
+    """Return the program that env(1) starts with `argument` from a #! line, or "" if none can be found."""
+    # Without -S env gets the whole rest as one word, and no program has blanks in its name. The first word is used
+    # nevertheless, because the kernels of some systems split the line.
     try:
         words = shlex.split(argument)
     except ValueError:

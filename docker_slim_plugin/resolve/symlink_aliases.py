@@ -1,8 +1,9 @@
-"""Links to files of which only the kernel told, by their last name, and nobody by which name they were opened.
+"""Find symlinks to files for which only the kernel reported an access, and not the name that was used.
 
-So it is with processes that were not followed (docker exec where its door is closed, no tracer at all): a shell that
-ran /usr/bin/awk is seen to execute /usr/bin/mawk. Every link of the image that leads there is kept: links cost nothing.
-Of processes that are followed the kernel tells what programs they run; without a tracer all that they open counts.
+This applies to processes that are not traced (docker exec if it cannot be followed, or no tracer at all): if a shell
+runs /usr/bin/awk, fanotify reports /usr/bin/mawk. All symlinks of the image to such a file are kept, because symlinks
+cost nothing. With a tracer, only the programs that these processes execute count; without one, all files that they
+open.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from docker_slim_plugin.model.plan import Reason, ReasonKind
 from docker_slim_plugin.rootfs.index import Rootfs
 
 _NAMED_REASONS = frozenset({ReasonKind.INTERPRETER, ReasonKind.LIBRARY})
-"""Who needs a program so names it: the kernel ran it on a file's behalf."""
+"""Kinds of reasons that name the program as it is: the kernel executed or mapped it for another file."""
 
 
 class SymlinkAliases:
-    """The files in question, and who links to them."""
+    """Files that were reported without the name that was used, and the symlinks to them."""
 
     def __init__(self, rootfs: Rootfs, accesses: Collection[Access]) -> None:
         self._rootfs = rootfs
@@ -36,7 +37,7 @@ class SymlinkAliases:
         self._unnamed = unnamed - named
 
     def find_links(self, reasons: dict[RootPath, dict[Reason, None]]) -> Iterator[tuple[RootPath, Reason]]:
-        """Yield each link to be kept; `reasons` is what is kept so far, and why."""
+        """Yield each symlink to keep. `reasons` maps the paths kept so far to their reasons."""
         ends = {
             path for path in self._unnamed if not any(reason.kind in _NAMED_REASONS for reason in reasons.get(path, ()))
         }
@@ -55,5 +56,5 @@ class SymlinkAliases:
 
 
 def _is_possible_exec(access: Access) -> bool:
-    # inotify does not tell an exec from an open.
+    # inotify does not distinguish an exec from an open.
     return access.kind is AccessKind.EXEC or access.origin is Origin.INOTIFY

@@ -1,4 +1,4 @@
-"""From the kept files to the whole tree: directories, links to them, the package database, groups."""
+"""Complete the kept files to the tree of the slim image: directories, symlinks to them, package metadata, groups."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from docker_slim_plugin.resolve.packages.ownership import Packages, package_name
 from docker_slim_plugin.rootfs.index import Rootfs, parents
 
 WRITABLE = ("/tmp", "/run", "/var", "/dev", "/proc", "/sys")  # noqa: S108
-"""Where programs expect directories without naming them in a file."""
+"""Directories that programs expect or write to, without naming them in a file."""
 DIRECTORY = Reason(ReasonKind.DIRECTORY, "image", "directories stay")
 LINK = Reason(ReasonKind.SYMLINK, "image", "leads to a directory")
 
 
 def build_plan(kept_set: KeptSet, packages: Packages, selection: Selection, warnings: tuple[str, ...]) -> FilePlan:
-    """Return the plan: what the ledger holds, and what makes a tree of it."""
+    """Return the plan: the kept set, completed to a tree."""
     rootfs = kept_set.rootfs
     metadata_reader = MetadataReader(rootfs)
     choice = (
@@ -52,7 +52,10 @@ def build_plan(kept_set: KeptSet, packages: Packages, selection: Selection, warn
 
 
 def _add_directories(kept_set: KeptSet, removed: Collection[RootPath], *, is_sparse: bool) -> None:
-    """Keep the directories, not those in `gone`; a `sparse` tree has those on the way, and where programs write."""
+    """Keep the directories of the image, except those in `removed`.
+
+    A sparse tree keeps only parents of kept paths and directories below WRITABLE.
+    """
     rootfs = kept_set.rootfs
     for path in [path for path in kept_set.reasons if path != "/"]:
         for parent in parents(path):
@@ -73,7 +76,7 @@ def _add_directories(kept_set: KeptSet, removed: Collection[RootPath], *, is_spa
 
 
 def _count_files(rootfs: Rootfs) -> tuple[int, int]:
-    """Return the number of files in the image, and their bytes, hard links once."""
+    """Return number and total bytes of the image's files. Hard-linked files count once."""
     files = [entry for entry in rootfs.entries.values() if entry.kind is not EntryKind.DIRECTORY]
     return len(files), sum({_file_identity(entry): entry.size for entry in files}.values())
 
