@@ -1,7 +1,7 @@
-"""ELF closure: which files the dynamic loader will map for a given program, as ld.so(8) and musl's ldso look for them.
+"""Compute which files the dynamic loader maps for a program, as ld.so(8) and musl's ldso search for them.
 
-Nothing here is executed: a foreign image may hold a foreign loader. Only DT_NEEDED is followed; a library that the
-program opens by name at run time is the tracer's business.
+Nothing is executed, because the loader of a foreign image is not trusted. Only DT_NEEDED is followed. Libraries that a
+program opens by name at run time (dlopen(3)) are found by the tracer.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ from docker_slim_plugin.resolve.kept_set import Need
 from docker_slim_plugin.rootfs.index import Rootfs
 
 HEAD = 256
-"""What the kernel itself reads of a file to be executed (BINPRM_BUF_SIZE)."""
+"""Number of bytes that the kernel reads of a file to execute (BINPRM_BUF_SIZE)."""
 MAX_OBJECTS = 4096
-"""Objects in one process; the largest desktop programs map about 500."""
+"""Most objects of one process. The largest desktop programs map about 500."""
 MAX_NEEDS = 65536
 MAX_LOOKUPS = 400_000
-"""Places tried in all; an image of 2,000 programs tries about 5,000."""
+"""Most paths tried in total. An image of 2,000 programs tries about 5,000."""
 MUSL_BUILTIN = ("c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet.")
-"""lib* names that musl's loader answers itself, without a file (ldso/dynlink.c)."""
+"""Names after "lib" that musl's loader provides itself, without a file (ldso/dynlink.c)."""
 
 
 class Closure(NamedTuple):
-    """What one program or library needs."""
+    """The dependency closure of one program or library."""
 
     needs: tuple[Need, ...] = ()
     missing: tuple[tuple[str, str], ...] = ()
-    """(needing path, library) that no directory has."""
+    """Pairs of a path and a library that it needs and that no directory has."""
     mapped: frozenset[RootPath] = frozenset()
-    """Files in it: each one's own needs are already part of it."""
+    """Files in the closure. It includes the dependencies of each of them."""
 
 
 @dataclass(slots=True)
 class Loader:
-    """The search for libraries in one image; remembers every file it has read."""
+    """Searches for libraries in one image. Each file is read once."""
 
     rootfs: Rootfs
     library_path: tuple[str, ...] = ()
     """LD_LIBRARY_PATH of the image's environment."""
     malformed: dict[RootPath, str] = field(default_factory=dict)
-    """Files that cannot be read, or start as ELF and are not."""
+    """Reasons by path, for files that cannot be read, or that start like ELF files and are not valid."""
     _files: dict[RootPath, Elf | bytes] = field(default_factory=dict)
     _compatible: dict[tuple[str, tuple[int, str, str]], bool] = field(default_factory=dict)
     _search_paths: SearchPaths = field(init=False)
@@ -58,7 +58,7 @@ class Loader:
         self._search_paths = SearchPaths(self.rootfs, self.library_path)
 
     def examine(self, path: RootPath) -> Elf | bytes:
-        """Return what the regular file at `path` asks of the loader; the first HEAD bytes of a script; else b""."""
+        """Return the ELF fields of the regular file at `path`, the first HEAD bytes of a script, or b"" otherwise."""
         if path not in self._files:
             self._files[path] = b""
             try:
@@ -73,12 +73,12 @@ class Loader:
         return self._files[path]
 
     def elf(self, path: RootPath) -> Elf | None:
-        """Return what the file at `path` asks of the loader; None if it is no sound ELF file."""
+        """Return the ELF fields of the file at `path`, or None if it is not a valid ELF file."""
         found = self.examine(path)
         return found if isinstance(found, Elf) else None
 
     def closure(self, path: RootPath) -> Closure:
-        """Return everything that is mapped when `path` is started (or, a library, opened by name)."""
+        """Return everything that is mapped if `path` is executed or, for a library, opened by name."""
         top = self.elf(path)
         if top is None:
             return Closure()
@@ -111,7 +111,11 @@ class Loader:
                 link_map.need(place, current.path, f"DT_NEEDED {name}")
 
     def find(self, name: str, needing: MappedObject, *, musl: bool = False) -> list[str]:
-        """Return where the loader finds `name` for `needing`: [] if nowhere, several if the processor decides."""
+        """Return the paths at which the loader finds `name` for `needing`.
+
+        The list is empty if there is none. It has several paths if the processor decides which one is used
+        (glibc-hwcaps).
+        """
         if "/" in name:
             return [name] if self._is_compatible(name, needing.elf) else []
         found: list[str] = []
@@ -121,10 +125,6 @@ class Loader:
             if self._is_compatible(place := posixpath.join(directory, name), needing.elf):
                 return [*found, place]
         return found
-
-    def standard(self, name: str, needing: Elf) -> list[str]:
-        """Return where the loader finds `name` when a program like `needing` asks for it by name."""
-        return self.find(name, MappedObject("/", needing), musl=is_musl(needing))
 
     def _is_compatible(self, place: str, needing: Elf) -> bool:
         key = (place, needing.abi)
@@ -138,7 +138,7 @@ class Loader:
 
 
 class _LinkMap:
-    """One process as it is put together."""
+    """The objects of one process in the order in which they are mapped."""
 
     def __init__(self, *, musl: bool) -> None:
         self.musl = musl
@@ -152,7 +152,7 @@ class _LinkMap:
         self.mapped.add(path)
         self.queue.append(mapped)
         if mapped.elf.soname and not self.musl:
-            # glibc takes a mapped object for every later name that is its DT_SONAME.
+            # glibc uses a mapped object for every later name that is equal to its DT_SONAME.
             self.loaded.setdefault(mapped.elf.soname, [mapped.path])
 
     def need(self, path: str, by: str, detail: str) -> None:

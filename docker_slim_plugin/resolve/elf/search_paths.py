@@ -1,4 +1,4 @@
-"""In which directories the dynamic loader looks for libraries, and in which order."""
+"""Compute the directories in which the dynamic loader searches for libraries, in their order."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MAX_CONF = 1 << 16
 MAX_INCLUDES = 256
 MAX_DIRECTORIES = 256
 MAX_LISTED = 4096
-"""Directories of a configuration file, repeated ones included."""
+"""Most directories of a configuration file, repeated ones included."""
 PATH_MAX = 4096
-"""The kernel opens no longer one (path_resolution(7))."""
+"""Longest path that the kernel opens (path_resolution(7))."""
 LD_SO_CONF = "/etc/ld.so.conf"
 MUSL_DEFAULT = ("/lib", "/usr/local/lib", "/usr/lib")
 GLIBC_DEFAULT = ("/lib64", "/usr/lib64", "/lib", "/usr/lib")
@@ -34,21 +34,21 @@ PLATFORMS: dict[tuple[int, str, str], tuple[str, tuple[str, ...]]] = {
     (64, "little", "EM_RISCV"): ("riscv64", ("riscv64-linux-gnu",)),
     (64, "little", "EM_LOONGARCH"): ("loongarch64", ("loongarch64-linux-gnu",)),
 }
-"""By (bits, byte order, machine): the kernel's AT_PLATFORM, and Debian's multiarch directories."""
+"""AT_PLATFORM of the kernel and multiarch directories of Debian, by (bits, byte order, machine)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MappedObject:
-    """One object of a process, as the loader came to it."""
+    """One object of a process, and the object that loaded it."""
 
     path: str
-    """As the loader opened it: $ORIGIN is the directory of this path, not of what its symlinks lead to."""
+    """The path that the loader opened. $ORIGIN is the directory of this path, not of the target of its symlinks."""
     elf: Elf
     parent: MappedObject | None = None
 
 
 class SearchPaths:
-    """The search path of one image's loaders; what it reads of the image, it reads once."""
+    """The search paths of the loaders in one image. Each file of the image is read once."""
 
     def __init__(self, rootfs: Rootfs, library_path: Iterable[str] = ()) -> None:
         self.rootfs = rootfs
@@ -58,7 +58,7 @@ class SearchPaths:
         self._musl: tuple[str, ...] | None = None
 
     def directories_for(self, needing: MappedObject, *, musl: bool) -> Iterator[str]:
-        """Yield where a library that `needing` names is looked for, first to last, MAX_DIRECTORIES at most."""
+        """Yield the directories in which a library for `needing` is searched, in order, at most MAX_DIRECTORIES."""
         return islice(self._search(needing, musl=musl), MAX_DIRECTORIES)
 
     def _search(self, needing: MappedObject, *, musl: bool) -> Iterator[str]:
@@ -69,7 +69,7 @@ class SearchPaths:
             yield from self.musl_directories()
             return
         if not needing.elf.runpath:
-            # DT_RPATH is inherited by everything that the object loads, unless the needing object has a DT_RUNPATH.
+            # DT_RPATH applies to everything that the object loads, unless the needing object has a DT_RUNPATH.
             for mapped in _loading_chain(needing):
                 yield from _expand_tokens(mapped.elf.rpath, mapped)
         yield from _expand_tokens(self.library_path, needing)
@@ -79,7 +79,7 @@ class SearchPaths:
             yield from _default_directories(needing.elf)
 
     def hwcaps(self, directory: str) -> tuple[str, ...]:
-        """Return the glibc-hwcaps subdirectories of `directory`: which of them is used, the processor decides."""
+        """Return the glibc-hwcaps subdirectories of `directory`. The processor decides which one is used."""
         if directory not in self._hwcaps:
             top = f"{directory}/glibc-hwcaps"
             entry = self.rootfs.find(top)
@@ -88,7 +88,7 @@ class SearchPaths:
         return self._hwcaps[directory]
 
     def ld_so_conf(self) -> tuple[str, ...]:
-        """Return the directories of /etc/ld.so.conf, which ldconfig(8) puts into the loader's cache."""
+        """Return the directories of /etc/ld.so.conf, which ldconfig(8) writes into the loader's cache."""
         if self._conf is None:
             self._conf = tuple(dict.fromkeys(islice(self._read_conf(LD_SO_CONF), MAX_LISTED)))
         return self._conf
@@ -104,7 +104,7 @@ class SearchPaths:
                 if not words or words[0] == "hwcap":
                     continue
                 if words[0] != "include":
-                    # The old "directory=libtype" form is still read.
+                    # The old form "directory=libtype" is still read.
                     yield from (word.partition("=")[0] for word in _split_colons(words) if word.startswith("/"))
                     continue
                 for pattern in words[1 : 1 + MAX_INCLUDES - globs]:
@@ -115,7 +115,7 @@ class SearchPaths:
             pending += included[:MAX_INCLUDES][::-1]
 
     def musl_directories(self) -> tuple[str, ...]:
-        """Return musl's directories: those of /etc/ld-musl-ARCH.path, or its defaults."""
+        """Return musl's directories: those of /etc/ld-musl-ARCH.path, or the defaults."""
         if self._musl is None:
             files = sorted(patterns.find_matches(self.rootfs, "/etc/ld-musl-*.path"))[:MAX_INCLUDES]
             text = "\n".join(self.rootfs.text(path, MAX_CONF) for path in files)
@@ -124,7 +124,7 @@ class SearchPaths:
 
 
 def is_musl(elf: Elf) -> bool:
-    """Return whether musl's loader, not glibc's, serves this file."""
+    """Return whether the file needs the loader of musl, not that of glibc."""
     return "/ld-musl-" in elf.interpreter or any(
         name == "libc.so" or name.startswith("libc.musl-") for name in elf.needed
     )
@@ -149,13 +149,13 @@ def _default_directories(elf: Elf) -> Iterator[str]:
 
 
 def _expand_tokens(directories: Iterable[str], mapped: MappedObject) -> Iterator[str]:
-    """Yield the absolute directories that an RPATH or the like means for this object."""
+    """Yield the absolute directories for entries of RPATH and the like, with the tokens of ld.so(8) expanded."""
     platform, triplets = PLATFORMS.get(mapped.elf.abi, ("", ()))
     origin = posixpath.dirname(mapped.path).rstrip("/")
     for directory in directories:
         if len(directory) + directory.count("$") * max(len(origin), len(platform), 5) > PATH_MAX:
             continue
-        # $LIB is a matter of how the distribution built its glibc: all of its usual values are tried.
+        # The value of $LIB depends on the distribution's build of glibc, so all usual values are tried.
         for lib in ("lib64", *(f"lib/{triplet}" for triplet in triplets), "lib") if "LIB" in directory else ("",):
             place = directory
             for token, value in (
@@ -165,6 +165,6 @@ def _expand_tokens(directories: Iterable[str], mapped: MappedObject) -> Iterator
             ):
                 place = place.replace(f"${{{token}}}", value).replace(f"${token}", value)
             place = place or "/"
-            # A relative one would start from a working directory that we do not know.
+            # A relative directory depends on the working directory, which is not known.
             if place.startswith("/"):
                 yield place

@@ -1,7 +1,8 @@
-"""What programs ask of their system while they run, as far as their files say it: for a plan without a run.
+"""Find what programs need of the system while they run, from their files alone: for a plan without a run.
 
-A dynamic program names the functions it calls; a static one holds the well-known paths that those functions would have
-read. What is loaded by name at run time (plugins, modules of an interpreter) no file says: that is put into words.
+A dynamic program imports the functions that it calls. A static program contains the well-known paths that these
+functions read. What is loaded by name at run time (plugins, modules of an interpreter) is not in any file: for that
+there are warnings.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ UNKNOWN = "its file does not say: docker slim run would see them"
 
 
 class Topic(NamedTuple):
-    """One thing that programs ask for."""
+    """One service of the system that programs may need."""
 
     description: str
     functions: frozenset[str]
     literals: tuple[bytes, ...]
-    """What a static program holds that does it itself."""
+    """Byte strings in a static program that implements it itself."""
     preset: str
-    """The preset that covers it; "" when none can."""
+    """The preset that covers it, or "" if none does."""
     evidence: tuple[str, ...] = ()
-    """How the paths end one of which must be there, or it is not covered."""
+    """Suffixes of paths. If no kept path has one of them, the topic is not covered."""
 
 
 def _split(text: str) -> frozenset[str]:
@@ -77,7 +78,7 @@ TOPICS: Mapping[str, Topic] = {
 
 
 class StaticNeeds:
-    """What the kept files of one image ask for; reads each file once."""
+    """The topics that the kept files of one image need. Each file is read once."""
 
     def __init__(self, rootfs: Rootfs, loader: Loader) -> None:
         self._rootfs = rootfs
@@ -85,7 +86,7 @@ class StaticNeeds:
         self._topics: dict[RootPath, frozenset[str]] = {}
 
     def topics_of(self, path: RootPath) -> frozenset[str]:
-        """Return the names of the topics that the file at `path` asks for."""
+        """Return the names of the topics that the file at `path` needs."""
         if path not in self._topics:
             entry = self._rootfs.entries[path]
             found = self._loader.elf(path) if entry.kind is EntryKind.FILE and entry.size else None
@@ -104,19 +105,19 @@ class StaticNeeds:
         return frozenset(name for name, topic in TOPICS.items() if imports & topic.functions)
 
     def topics_of_all(self, paths: Iterable[RootPath]) -> frozenset[str]:
-        """Return the topics that any of the files asks for."""
+        """Return the topics that any of the files needs."""
         return frozenset(name for path in paths for name in self.topics_of(path))
 
     def describe(
         self, kept: Mapping[RootPath, Iterable[Reason]], requested: Collection[RootPath], presets_off: frozenset[str]
     ) -> tuple[list[str], list[str]]:
-        """Return warnings, of what kept files ask for and may not find, and notes, of what is covered."""
+        """Return warnings about topics that may not be covered, and notes about those that are."""
         warnings: list[str] = []
         notes = [f"{path} is static: it needs no libraries and no loader" for path in self._static_programs(requested)]
         covered: dict[str, list[str]] = {}
         for name, topic in TOPICS.items():
             users = [path for path in sorted(kept) if name in self.topics_of(path)]
-            # Who names a program wants to hear of that one, not of each library that it brings along.
+            # The user asked for a program, so report that program, not each of its libraries.
             programs = [path for path in users if path in requested]
             who = _join_paths(programs or users)
             if users and name == PLUGINS:
@@ -144,7 +145,7 @@ class StaticNeeds:
 
 
 def _missing_data(topic: Topic, kept: Mapping[RootPath, Iterable[Reason]], presets_off: frozenset[str]) -> str:
-    """Return why a topic is not covered; "" when it is."""
+    """Return why a topic is not covered, or "" if it is."""
     if topic.preset in presets_off:
         return f", and --no-hint {topic.preset} leaves that out"
     if topic.evidence and not any(path.endswith(topic.evidence) and _is_from_preset(kept[path]) for path in kept):
@@ -157,7 +158,7 @@ def _is_from_preset(reasons: Iterable[Reason]) -> bool:
 
 
 def _find_literals(blocks: Iterable[bytes]) -> frozenset[bytes]:
-    """Return which texts of all topics the blocks hold, also across their borders."""
+    """Return the literals of all topics that the blocks contain, also across the boundaries of blocks."""
     literals = {text for topic in TOPICS.values() for text in topic.literals}
     longest = max(map(len, literals))
     found: set[bytes] = set()

@@ -1,4 +1,4 @@
-"""Which package owns each file, by the lists of all packages."""
+"""Collect the owner of each file from the file lists of all packages."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from docker_slim_plugin.resolve.packages.path_spelling import PathSpelling
 from docker_slim_plugin.rootfs.index import Rootfs
 
 MAX_OWNERS = 64
-"""Of one file."""
+"""Most owners of one file."""
 
 
 class FileOwners:
-    """Takes one list after the other."""
+    """Owners by file, built from one file list after the other."""
 
     def __init__(self, rootfs: Rootfs) -> None:
         self.spelling = PathSpelling(rootfs)
@@ -21,11 +21,11 @@ class FileOwners:
         self.co_owners: dict[RootPath, tuple[str, ...]] = {}
 
     def add_paths(self, key: str, paths: Iterable[str]) -> None:
-        """Note that the package owns what these paths name."""
+        """Record the package `key` as an owner of these paths, spelled as in a file list."""
         self.add_files(key, map(self.spelling.file, paths))
 
     def add_files(self, key: str, files: Iterable[RootPath | None]) -> None:
-        """Note that the package owns these files."""
+        """Record the package `key` as an owner of these files."""
         for path in files:
             if path is None:
                 continue

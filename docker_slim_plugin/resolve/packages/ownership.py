@@ -1,6 +1,6 @@
-"""Which package each file of the image belongs to: dpkg, distroless, apk, rpm.
+"""Read which package owns each file of the image: dpkg, distroless, apk, rpm.
 
-Databases are read in one pass, as bytes or lines: an image has 100,000s of lines in them, and they come from strangers.
+Databases are read in one pass, as bytes or lines. An image has 100,000s of lines in them, and they are not trusted.
 """
 
 from __future__ import annotations
@@ -27,32 +27,32 @@ BASE_FIELD = re.compile(rb"^(?:Essential: yes|Priority: (?:required|important))$
 CONFFILES = re.compile(rb"^Conffiles:\n((?: .*\n?)+)", re.MULTILINE)
 LONG = re.compile(rb"^(Description:.*\n)(?: .*\n)+", re.MULTILINE)
 CONFFILE_END = re.compile(r" [0-9a-f]{32}( obsolete| remove-on-upgrade)*$")
-"""Behind the path, which may itself hold blanks."""
+"""The end of a line in Conffiles, after the path. The path may contain blanks."""
 DEPENDS = re.compile(rb"^(?:Pre-)?Depends: (.*)$", re.MULTILINE)
 WORD = re.compile(rb"(?:^|[,|]) *([a-z0-9][a-z0-9+.-]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packages:
-    """The image's package database; packages go by key: "libc6:amd64" where several architectures may be installed."""
+    """The image's package database. A key is a name, or "libc6:amd64" if several architectures may be installed."""
 
     system: str = ""
-    """dpkg, distroless, apk, rpm, or empty when the image has none."""
+    """dpkg, distroless, apk or rpm. Empty if the image has no package database."""
     owners: Mapping[RootPath, str] = field(default_factory=dict)
     """Package of each file that is not a directory."""
     co_owners: Mapping[RootPath, tuple[str, ...]] = field(default_factory=dict)
-    """Further packages of files that several own."""
+    """Further packages of files that have several owners."""
     diverted: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Where a path of a list really is, and the package for which it is not so (dpkg-divert(1))."""
+    """For each diverted path, its real path and the package that keeps the original path (dpkg-divert(1))."""
     base: frozenset[str] = frozenset()
-    """Packages of the distribution's own base set."""
+    """Packages of the distribution's base set."""
     conffiles: frozenset[RootPath] = frozenset()
     database: tuple[RootPath, ...] = ()
-    """The file that `stanzas` came from; several for rpm and distroless."""
+    """The file from which `stanzas` were read. Several files for rpm and distroless."""
     stanzas: tuple[tuple[str, bytes], ...] = ()
-    """Each package's entry in that file, verbatim, in its order."""
+    """The stanza of each package, verbatim, in the order of the file."""
     unreadable_reason: str = ""
-    """Why an rpm database does not say who owns what."""
+    """Why the owners cannot be read from an rpm database."""
 
     def owners_of(self, path: RootPath) -> tuple[str, ...]:
         """Return the packages that own a file."""
@@ -60,21 +60,21 @@ class Packages:
         return () if owner is None else (owner, *self.co_owners.get(path, ()))
 
     def files(self, name: str) -> list[RootPath]:
-        """Return what the package owns; [] when it owns nothing or is not installed."""
+        """Return the files of the package; [] if it owns none or is not installed."""
         return sorted(path for path, key in self.owners.items() if name in (key, package_name(key)))
 
 
 def shorten_description(stanza: bytes) -> bytes:
-    """Return a dpkg entry with the synopsis alone of its description.
+    """Return a dpkg stanza in which the description has only the synopsis.
 
-    The long ones are a third of the file. Queries and scanners need none of them (deb-control(5): a description may be
-    a synopsis alone).
+    Long descriptions are a third of the file. Queries and scanners do not need them, and a description may consist of
+    the synopsis alone (deb-control(5)).
     """
     return LONG.sub(rb"\1", stanza)
 
 
 def package_name(key: str) -> str:
-    """Return the package's name without its architecture."""
+    """Return the name of the package without its architecture."""
     return key.partition(":")[0]
 
 
@@ -133,13 +133,13 @@ def _read_diversions(rootfs: Rootfs) -> dict[str, tuple[str, str]]:
 
 
 def resolve_diversion(path: str, key: str, diverted: Mapping[str, tuple[str, str]]) -> str:
-    """Return where the file really is that the list of the package `key` calls so."""
+    """Return the real path of a file that the file list of package `key` calls `path`."""
     other, package = diverted.get(path, (path, ""))
     return path if package == package_name(key) else other
 
 
 def _dependency_closure(base: list[str], installed: Mapping[str, bytes]) -> set[str]:
-    """Return `base` and all that it depends on: libc6 is of no priority itself, and yet nothing is more basic."""
+    """Return `base` and all its dependencies. libc6 has no such priority itself, although everything needs it."""
     chosen: set[str] = set()
     pending = list(base)
     while pending:
@@ -151,7 +151,7 @@ def _dependency_closure(base: list[str], installed: Mapping[str, bytes]) -> set[
 
 
 def _read_distroless(rootfs: Rootfs) -> Packages:
-    """Return what /var/lib/dpkg/status.d says: a control file for each package, and its md5sums beside it."""
+    """Return what /var/lib/dpkg/status.d contains: a control file and md5sums for each package."""
     owners = FileOwners(rootfs)
     base: set[str] = set()
     names = [name for name in rootfs.children[DISTROLESS] if not name.endswith(".md5sums")]
@@ -228,7 +228,7 @@ def _strip_apk_version(word: str) -> str:
 
 
 def split_stanzas(raw: bytes) -> Iterator[bytes]:
-    """Yield the entries of dpkg's or apk's database, each with the empty line behind it."""
+    """Yield the stanzas of a dpkg or apk database, each with the empty line after it."""
     for part in raw.split(b"\n\n"):
         text = part.strip(b"\n")
         if text:
@@ -236,7 +236,7 @@ def split_stanzas(raw: bytes) -> Iterator[bytes]:
 
 
 def read_field(stanza: bytes, name: bytes) -> str:
-    """Return the field's value, "" without one; `name` is a pattern."""
+    """Return the value of a field, or "" if there is none. `name` is a regular expression."""
     match = re.search(rb"^" + name + rb": *(.*)$", stanza, re.MULTILINE)
     return os.fsdecode(match[1]) if match else ""
 

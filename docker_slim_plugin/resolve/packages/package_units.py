@@ -1,4 +1,4 @@
-"""The unit that a file belongs to, for --keep-all-of: distro package, Python distribution, node module, ruby gem."""
+"""Find the unit that a file belongs to, for --keep-all-of: package, Python distribution, node module, ruby gem."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GEM = re.compile(r"(?P<home>.*)/gems/(?P<name>[^/]+-[0-9][^/]*)(?=/)")
 
 
 class PackageUnits:
-    """Finds units in one image; reads each site-packages directory once."""
+    """Finds units in one image. Each site-packages directory is read once."""
 
     def __init__(self, rootfs: Rootfs, packages: Packages) -> None:
         self.rootfs = rootfs
@@ -27,7 +27,7 @@ class PackageUnits:
         self._records: dict[str, frozenset[RootPath]] = {}
 
     def files_of_units(self, paths: Iterable[RootPath]) -> frozenset[RootPath]:
-        """Return every file of every unit that one of `paths` belongs to."""
+        """Return every file of every unit to which one of `paths` belongs."""
         owners = {key for path in paths if (key := self.packages.owners.get(path))}
         found = {path for path, key in self.packages.owners.items() if key in owners}
         for path in paths:
@@ -44,7 +44,7 @@ class PackageUnits:
         return self._records[record] if record else self._files(top)
 
     def _site(self, site: str) -> dict[RootPath, str]:
-        """Return which RECORD lists each file, for the distributions installed in one site-packages directory."""
+        """Return, by file, the RECORD that lists it, for the distributions in one site-packages directory."""
         if site not in self._sites:
             owners: dict[RootPath, str] = {}
             for record in sorted(patterns.find_matches(self.rootfs, f"{_literal(site)}/*.dist-info/RECORD")):

@@ -1,6 +1,6 @@
-"""A package's entry in apk's `installed`, cut to the files that are in.
+"""Cut a package's stanza in apk's `installed` to the files that are kept.
 
-F: names a directory and R: a file in it; the lines after them say more of it (M: and a: owner and mode, Z: the sum).
+F: starts a directory, R: a file in it. The lines after these describe it (M: and a: owner and mode, Z: the checksum).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ _OF_A_FILE = (b"a:", b"Z:")
 
 
 def cut_stanza(content: bytes, keep: Callable[[str], bool], changed: Callable[[str], bytes | None]) -> bytes:
-    """Return the entry with the directories and files alone that `keep` says are in; the order stays.
+    """Return the stanza with only the directories and files for which `keep` returns true, in the same order.
 
-    `changed` gives the content of a file that is in the image otherwise than it was: its sum is another one.
+    `changed` returns the new content of a file whose content was replaced, so that its checksum is updated.
     """
     return b"".join(line + b"\n" for line in _kept_lines(content, keep, changed)) + b"\n"
 
@@ -39,7 +39,7 @@ def _kept_lines(content: bytes, keep: Callable[[str], bool], changed: Callable[[
 
 
 def merge_stanzas(ours: bytes, theirs: bytes) -> bytes:
-    """Return the base's entry for a package of the same version, with the files of both."""
+    """Return the base's stanza for a package of the same version, with the files of both."""
     _, mine = _split_stanza(ours)
     head, its = _split_stanza(theirs)
     for directory, files in mine.items():
@@ -50,7 +50,10 @@ def merge_stanzas(ours: bytes, theirs: bytes) -> bytes:
 
 
 def _split_stanza(content: bytes) -> tuple[bytes, dict[bytes, dict[bytes, list[bytes]]]]:
-    """Return what stands before the first directory, and each directory's files with their lines; its own by b""."""
+    """Return the lines before the first directory, and by directory and file the lines of each.
+
+    The lines of the directory itself have the key b"".
+    """
     head: list[bytes] = []
     found: dict[bytes, dict[bytes, list[bytes]]] = {}
     rows = head

@@ -1,7 +1,7 @@
-"""Which metadata goes into the image, and what is left of each file of it.
+"""Choose the package metadata of the slim image, and make the content of each of its files.
 
-Twice asked: first to choose, when it is known which files are kept; then for the contents, when the directories and all
-metadata are there, too: lists name them.
+This has two steps. `choose_metadata` runs when the kept files are known. `make_contents` runs when the directories and
+all metadata are kept too, because file lists name these.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from docker_slim_plugin.resolve.packages.ownership import Packages
 
 @dataclass(frozen=True, slots=True)
 class MetadataChoice:
-    """What metadata is in, and how its files are made."""
+    """The chosen metadata, and the functions that make the content of its files."""
 
     makers: Mapping[RootPath, ContentMaker] = field(default_factory=dict)
-    """In the order in which they are made."""
+    """In the order in which they are called."""
     database: frozenset[RootPath] = frozenset()
-    """Files of the distribution's own package database."""
+    """Files of the distribution's package database."""
     removed_directories: frozenset[RootPath] = frozenset()
-    """Directories that would name a package that is not in."""
+    """Directories whose names would report a package that is not present."""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 def choose_metadata(kept_set: KeptSet, packages: Packages, metadata_reader: MetadataReader) -> MetadataChoice:
-    """Keep the metadata of what is in, and of nothing else."""
+    """Keep the metadata of packages that are present, and no other metadata."""
     code = KeptCode(kept_set.rootfs, packages, kept_set.reasons)
     languages = LanguageMetadata(kept_set, packages, code, metadata_reader)
     languages.choose()
@@ -54,11 +54,11 @@ def choose_metadata(kept_set: KeptSet, packages: Packages, metadata_reader: Meta
 def make_contents(
     kept_set: KeptSet, choice: MetadataChoice, metadata_reader: MetadataReader
 ) -> tuple[dict[RootPath, bytes], tuple[str, ...]]:
-    """Return the content of the files that are not as they were, and warnings."""
+    """Return the new content of files whose content changes, and warnings."""
     found: dict[RootPath, bytes] = {}
     warnings: list[str] = []
     for path, make in choice.makers.items():
-        # The one file that holds a whole database is the largest by far.
+        # A file that contains the whole database is by far the largest.
         limit = rpm.MAX_BYTES if path in choice.database and not path.startswith(f"{dpkg.INFO}/") else 0
         before = metadata_reader.read(path, limit) if path in kept_set.reasons else None
         if before is None:

@@ -1,4 +1,4 @@
-"""The metadata of one package of a language, and how what is left of a file is made."""
+"""The record for the metadata of one package of a language, and the type of the functions that make new content."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from docker_slim_plugin.model.entry import RootPath
 
 WrittenContents = Mapping[RootPath, bytes]
 ContentMaker = Callable[[bytes, WrittenContents], bytes]
-"""Makes what is left of a file's content, given what is made of the files before it."""
+"""Returns the new content of a file. Arguments: its old content, and the new contents of the files before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageMetadata:
-    """What describes one package, and whether that is in."""
+    """The metadata of one package, and whether the package is present."""
 
     is_present: bool
     files: tuple[RootPath, ...]
-    """All of its metadata."""
+    """All files of the metadata."""
     kept_files: tuple[RootPath, ...]
-    """What of it belongs into an image that has the package."""
+    """The files that are kept if the package is present."""
     directory: RootPath | None = None
-    """That holds metadata alone, and means something when empty."""
+    """Directory of the metadata only. It has a meaning even when it is empty."""
     is_read_at_start: bool = False
-    """Its language reads the metadata of all packages at every start: that it was read says nothing of this one."""
+    """The language reads the metadata of all packages at every start, so an access says nothing about this one."""
     is_required: bool = False
-    """Not present, and yet nothing starts without it where it was read."""
+    """The package is not present, but programs do not start without its metadata."""
     file_lists: tuple[RootPath, ...] = ()
-    """Of `wanted`, what lists the package's files."""
+    """Those of `kept_files` that list the files of the package."""

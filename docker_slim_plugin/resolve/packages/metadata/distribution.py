@@ -1,4 +1,4 @@
-"""The package database of a distribution: dpkg's, that of distroless images, apk's, rpm's."""
+"""Choose the files of the distribution's package database: dpkg, distroless, apk, rpm."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from docker_slim_plugin.resolve.packages.path_spelling import PathSpelling
 
 
 class PackageDatabase:
-    """Goes through that of one image."""
+    """The package database of one image."""
 
     def __init__(self, kept_set: KeptSet, packages: Packages, code: KeptCode) -> None:
         self.kept_set = kept_set
@@ -27,7 +27,7 @@ class PackageDatabase:
         self.warnings: list[str] = []
 
     def choose(self) -> None:
-        """Keep what the package manager's database says of packages that are in."""
+        """Keep what the package database has about packages that are present."""
         packages = self.packages
         files = packages.database
         is_whole = any(self._is_read(path) for path in files)
@@ -78,7 +78,7 @@ class PackageDatabase:
                 self.makers[RootPath(DIVERSIONS)] = lambda content, _: dpkg.cut_diversions(content, self._is_kept(""))
 
     def _cut_file(self, path: RootPath, key: str) -> None:
-        """Keep a list or the sums of a package that is in, cut; drop those of another."""
+        """Keep a file list or the checksums of a package, cut, if the package is present; otherwise drop the file."""
         if key not in self.code.packages:
             if path in self.kept_set.reasons and not self._is_needed(path):
                 del self.kept_set.reasons[path]
@@ -94,7 +94,7 @@ class PackageDatabase:
             self.makers[path] = lambda content, _: dpkg.cut_lines(content, self._is_kept(key))
 
     def _choose_distroless(self, *, is_whole: bool) -> None:
-        del is_whole  # One that was read says nothing of the others.
+        del is_whole  # Each package has its own file, so a read of one says nothing about the others.
         for path in self.packages.database:
             name = path.rpartition("/")[2]
             if name.endswith(".md5sums"):
@@ -131,11 +131,11 @@ class PackageDatabase:
             self.database.add(path)
 
     def _is_kept(self, key: str) -> Callable[[str], bool]:
-        """Return what tells whether a path in a list of the package is in the image."""
+        """Return a function that tells whether a path of the package's file list is in the slim image."""
         return lambda path: self._canonical(path, key) in self.kept_set.reasons
 
     def _find_content(self, key: str, written: WrittenContents) -> Callable[[str], bytes | None]:
-        """Return what gives the content that is made of a file in a list of the package."""
+        """Return a function that looks up the new content of a path of the package's file list."""
 
         def content(path: str) -> bytes | None:
             place = self._canonical(path, key)

@@ -1,7 +1,7 @@
-"""dpkg's own files about a package, cut: `status`, and in info/ the lists, the sums and the configuration files.
+"""Cut dpkg's files about a package: `status`, and in info/ the file lists, checksums and configuration files.
 
-So dpkg -L and dpkg -V agree with the image. Scripts of maintainers, triggers, symbols and the like are only for
-installing, and stay out. On a base image, where files of both are in, so are the lines of both.
+Hence `dpkg -L` and `dpkg -V` agree with the image. Maintainer scripts, triggers, symbols and the like are used only for
+installation, and are left out. On a base image the files of both images are present, so the lines of both are merged.
 """
 
 from __future__ import annotations
@@ -15,24 +15,25 @@ from docker_slim_plugin.resolve.packages.ownership import CONFFILE_END, CONFFILE
 INFO = "/var/lib/dpkg/info"
 CUT_SUFFIXES = (".list", ".md5sums", ".conffiles")
 REMOVED_WHEN_EMPTY = (".conffiles",)
-"""When nothing is left in it; of sums, dpkg --audit misses even an empty file."""
+"""Files that are removed if nothing is left in them. dpkg --audit reports missing checksums, so these stay even if
+empty."""
 FORMAT_FILES = ("/var/lib/dpkg/info/format", "/var/lib/dpkg/arch")
-"""By which dpkg knows under what names it keeps the others."""
+"""Files from which dpkg knows how the other files are named."""
 _REMOVED = b"remove-on-upgrade "
 IsKept = Callable[[str], bool]
-"""Tells whether a path, as a list of the package writes it, is in the image."""
+"""Tells whether a path of the package's file list is in the slim image."""
 ChangedContent = Callable[[str], bytes | None]
-"""Gives the content of a file of the package that is in the image otherwise than it was."""
+"""Returns the new content of a file whose content was replaced, or None."""
 
 
 def cut_lines(content: bytes, keep: IsKept) -> bytes:
-    """Return a .list or .conffiles with the paths alone that are in."""
+    """Return a .list or .conffiles file with only the kept paths."""
     kept = (line for line in _lines(content) if keep(_text(line.removeprefix(_REMOVED))))
     return b"".join(line + b"\n" for line in kept)
 
 
 def cut_md5sums(content: bytes, keep: IsKept, changed: ChangedContent) -> bytes:
-    """Return a .md5sums with the files alone that are in, as they are there."""
+    """Return a .md5sums file with only the kept files, and with new checksums for files whose content was replaced."""
     kept = ((line, md5sums_path(line)) for line in _lines(content))
     return b"".join(_update_sum(line, changed(path)) + b"\n" for line, path in kept if keep(path))
 
@@ -44,35 +45,35 @@ def _update_sum(line: bytes, changed: bytes | None) -> bytes:
 
 
 def md5sums_path(line: bytes) -> str:
-    """Return the path that a line of sums is about."""
+    """Return the path in a line of a .md5sums file."""
     return "/" + _text(line.partition(b"  ")[2]).removeprefix("./")
 
 
 def cut_stanza(content: bytes, keep: IsKept) -> bytes:
-    """Return a package's entry in `status` with the configuration files alone that are in."""
+    """Return a stanza of `status` with only the kept configuration files."""
     return CONFFILES.sub(lambda match: _conffiles_block(_kept_conffiles(match[1], keep)), content)
 
 
 def cut_diversions(content: bytes, keep: IsKept) -> bytes:
-    """Return the diversions of which one of both paths is in."""
+    """Return the diversions of which at least one path is kept."""
     rows = content.split(b"\n")
     triples = zip(rows[::3], rows[1::3], rows[2::3], strict=False)
     return b"".join(b"\n".join(three) + b"\n" for three in triples if keep(_text(three[0])) or keep(_text(three[1])))
 
 
 def merge_lines(ours: bytes, theirs: bytes) -> bytes:
-    """Return the lines of both, those of the base first."""
+    """Return the lines of both files, those of the base first."""
     return b"".join(line + b"\n" for line in dict.fromkeys((*_lines(theirs), *_lines(ours))))
 
 
 def merge_md5sums(ours: bytes, theirs: bytes) -> bytes:
-    """Return the sums of both; of a file that both have, ours, which lies over the other."""
+    """Return the checksums of both files. If both have a file, ours counts, because our layer is above."""
     found = {md5sums_path(line): line for line in (*_lines(theirs), *_lines(ours))}
     return b"".join(line + b"\n" for line in found.values())
 
 
 def merge_stanzas(ours: bytes, theirs: bytes) -> bytes:
-    """Return the entry of the base for a package of the same version, with the configuration files of both."""
+    """Return the base's stanza for a package of the same version, with the configuration files of both."""
     mine, its = CONFFILES.search(ours), CONFFILES.search(theirs)
     if mine is None:
         return theirs
@@ -107,7 +108,7 @@ _KINDS = re.compile(r"/var/lib/dpkg/(?:info/[^/]+(?P<kind>\.list|\.md5sums|\.con
 
 
 def merge_file(path: str, ours: bytes, theirs: bytes) -> bytes | None:
-    """Return the file of both images; None when it is none of dpkg's that can be united."""
+    """Return the merged file of both images, or None if it is not one of dpkg's files that can be merged."""
     match = _KINDS.fullmatch(path)
     if match is None:
         return None

@@ -1,11 +1,11 @@
-"""Ruby gems: the specifications of those of which other files are in.
+"""Find the specifications of Ruby gems, and which of the gems are present.
 
-RubyGems itself reads the specification of every gem at each start, so that it was read is no sign that the app wants
-it. It stays where the gem's code is in; and where one of these depends on the gem, or a Gemfile.lock that was read
-names it: RubyGems and Bundler refuse to start without.
+RubyGems reads the specification of every gem at each start, so a read does not show that the app needs the gem. A
+specification is kept if the gem's code is kept, if a kept gem depends on it, or if a Gemfile.lock that was read names
+it: RubyGems and Bundler refuse to start otherwise.
 
-The files of an installed gem lie in a directory of its own. Those of Ruby's default gems lie in Ruby's own library, and
-their specifications list them; distributions strew theirs, and their packages know them.
+The files of an installed gem are in a directory of its own. Those of default gems are in Ruby's own library, and the
+specification lists them. Distributions install them in several directories, and the owner package lists them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from docker_slim_plugin.resolve.packages.ownership import Packages
 from docker_slim_plugin.rootfs.index import Rootfs
 
 MAX_GEMS_PER_PACKAGE = 200
-"""Gems in one package of a distribution that its files are told apart for."""
+"""Most gems in one distribution package for which its files are told apart."""
 LOCKS = ("/Gemfile.lock", "/gems.locked")
 _PLACE = re.compile(r"(?P<home>.*)/specifications/(?P<default>default/)?(?P<full>[^/]+)\.gemspec", re.DOTALL)
 _LIBRARY = re.compile(r".*/ruby/(?P<version>\d+\.\d+\.\d+)/(?:[^/]*linux[^/]*/)?(?P<name>.+)", re.DOTALL)
@@ -53,7 +53,7 @@ def find(
     metadata_reader: MetadataReader,
     was_read: Callable[[RootPath], bool],
 ) -> Iterator[PackageMetadata]:
-    """Yield every gem of the image; `was_read` tells whether the run has opened a file."""
+    """Yield every gem of the image. `was_read` returns whether the run has opened a file."""
     places = [match for path in sorted(rootfs.entries) if (match := _PLACE.fullmatch(path))]
     finder = _GemFinder(rootfs, packages, code, metadata_reader, places)
     gems = [finder.read_gem(match) for match in places if rootfs.entries[RootPath(match[0])].kind is EntryKind.FILE]
@@ -71,7 +71,10 @@ def find(
 
 
 def _find_required(gems: list[_Gem], locked_gems: Collection[str]) -> set[RootPath]:
-    """Return the gems that others cannot be activated without; those of one name of which some are present, these."""
+    """Return the gems without which a present gem cannot be activated.
+
+    If some gems of one name are present, these fulfil the dependency.
+    """
     named: dict[str, list[_Gem]] = {}
     for gem in gems:
         named.setdefault(gem.name, []).append(gem)
@@ -131,7 +134,7 @@ class _GemFinder:
         if self._code.has_below(own) or (home, gem.full) in self._built_extensions:
             return True
         if default:
-            # It may have a directory of its own, for its programs alone.
+            # It may also have a directory of its own, but only for its programs.
             version = home.rpartition("/")[2]
             return any((version, name) in self._library for name in _parse_files(text))
         owner = self._packages.owners.get(gem.path)
@@ -146,7 +149,7 @@ class _GemFinder:
 
 
 def _parse_files(text: str) -> list[str]:
-    """Return the names that a specification gives its files, as Ruby's library has them."""
+    """Return the files of a specification, relative to Ruby's library."""
     begin = text.find(".files = [")
     end = text.find("]", begin)
     names = _STRING.findall(text[begin:end]) if 0 <= begin < end else []
@@ -154,7 +157,10 @@ def _parse_files(text: str) -> list[str]:
 
 
 def _parse_dependencies(text: str) -> frozenset[str]:
-    """Return the gems that one needs to run; for an old RubyGems, those for developing are named among them besides."""
+    """Return the gems that a gem needs at run time.
+
+    Specifications for an old RubyGems list development dependencies a second time as ordinary ones; these are left out.
+    """
     found = [(how, quoted or word) for how, quoted, word in _DEPENDENCY.findall(text)]
     development = {name for how, name in found if how == "add_development_dependency"}
     return frozenset(name for _, name in found if name not in development)

@@ -1,4 +1,4 @@
-"""The metadata of packages of Python, npm and Ruby: of those that are in, and what the run has read of others."""
+"""Choose the metadata of Python, npm and Ruby packages: of those present, and of others that the run has read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from docker_slim_plugin.resolve.packages.path_spelling import PathSpelling
 
 
 class LanguageMetadata:
-    """Goes through all of one image."""
+    """The language packages of one image."""
 
     def __init__(self, kept_set: KeptSet, packages: Packages, code: KeptCode, metadata_reader: MetadataReader) -> None:
         self.kept_set = kept_set
@@ -30,7 +30,7 @@ class LanguageMetadata:
         self.notes: list[str] = []
 
     def choose(self) -> None:
-        """Keep what describes packages of languages that are in; the rest goes, but for what the run has read."""
+        """Keep the metadata of language packages that are present. Drop other metadata unless the run has read it."""
         left: list[RootPath] = []
         for one in self._find_all():
             if one.is_present or self._is_repair(one):
@@ -48,7 +48,7 @@ class LanguageMetadata:
         yield from gems.find(rootfs, packages, code, self.metadata_reader, self._is_read)
 
     def _is_repair(self, one: PackageMetadata) -> bool:
-        """Tell whether a slim image went wrong without it."""
+        """Return whether a slim image failed without this metadata."""
         reasons = self.kept_set.reasons.get(one.directory, ()) if one.directory is not None else ()
         return any(reason.kind is ReasonKind.REPAIR for reason in reasons)
 
@@ -63,7 +63,7 @@ class LanguageMetadata:
                 )
 
     def _drop(self, one: PackageMetadata) -> list[RootPath]:
-        """Drop what nobody asked for; return the rest."""
+        """Drop the files that nothing needs, and return the others."""
         ignored = frozenset({ReasonKind.ACCESS}) if one.is_read_at_start else NO_KINDS
         left = [path for path in one.files if is_needed(self.kept_set.reasons.get(path, ()), ignored)]
         for path in one.files:

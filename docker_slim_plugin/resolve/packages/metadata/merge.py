@@ -1,7 +1,8 @@
-"""Metadata of an image on a base: what the base holds of packages stays, what both describe names the files of both.
+"""Merge the package metadata of an image with that of its base image.
 
-Of a package whose versions differ the database names the one above; the files of the one below are in, too, so lists
-and sums are united whatever the versions are.
+The base's packages stay, and metadata that is in both names the files of both. If the versions of a package differ, the
+database has the version of the upper image. The files of the lower version are still there, so file lists and checksums
+are merged for any versions.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from docker_slim_plugin.rootfs.index import Rootfs
 def merge_metadata(
     kept: Iterable[KeptEntry], rootfs: Rootfs, base: Rootfs
 ) -> tuple[Mapping[RootPath, bytes], tuple[str, ...]]:
-    """Return the contents of metadata that the base has, too, where they differ from the image's; and warnings."""
+    """Return new contents for metadata that is in image and base and that differs, and warnings."""
     both = [one for one in kept if _is_metadata(one) and _is_file(base, one.entry.path)]
     if not both:
         return {}, ()
@@ -58,9 +59,9 @@ def _merge_file(path: RootPath, above: bytes, below: bytes, ours: Packages, thei
 
 
 def _merge_stanzas(below: Packages, above: bytes, same: Callable[[bytes, bytes], bytes]) -> bytes:
-    """Return the database of an image on another: all packages of both, those that both have once.
+    """Return the merged database: the packages of both, each once.
 
-    Of these the one above counts where the versions differ; where they do not, `same` makes one entry of both.
+    If the versions differ, the upper stanza counts. Otherwise `same` merges the two stanzas.
     """
     found = {_identity(stanza): stanza for _, stanza in below.stanzas}
     for stanza in ownership.split_stanzas(above):
@@ -71,7 +72,7 @@ def _merge_stanzas(below: Packages, above: bytes, same: Callable[[bytes, bytes],
 
 
 def _identity(stanza: bytes) -> tuple[str, str]:
-    """Return name and architecture of a package of which several can be there, otherwise its name alone."""
+    """Return the name of a package, and its architecture if several may be installed (Multi-Arch: same)."""
     several = ownership.read_field(stanza, b"Multi-Arch") == "same"
     architecture = ownership.read_field(stanza, b"Architecture") if several else ""
     return ownership.read_field(stanza, b"(?:Package|P)"), architecture

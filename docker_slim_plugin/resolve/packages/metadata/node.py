@@ -1,8 +1,8 @@
-"""npm packages: the package.json of each of which another file is in.
+"""Find the package.json of each npm package of which another file is kept.
 
-In a node_modules directory (and where distributions keep theirs) each directory is a package; elsewhere the nearest
-package.json is that of the app. What the run has opened stays: it is how node finds its way. The lock file that npm
-keeps in node_modules names every package that was there; only npm reads it, and it stays out unless it was opened.
+In node_modules, and in the directories of distributions, each directory is a package. Elsewhere the nearest
+package.json is that of the app. Files that the run has opened stay, because node uses them to resolve modules. The lock
+file in node_modules names every installed package. Only npm reads it, so it is dropped unless it was opened.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PACKAGE = re.compile(r"(?:.*/node_modules|/usr/(?:share|lib)/nodejs)/(?:@[^/]+/
 
 
 def find(rootfs: Rootfs, packages: Packages, code: KeptCode) -> Iterator[PackageMetadata]:
-    """Yield the packages of which a file is in, and the other ones in node_modules."""
+    """Yield the packages of which a file is kept, and all others in node_modules."""
     present = _find_present(rootfs, packages, code)
     for path in sorted(rootfs.entries):
         inside = MANIFEST.search(path) is not None

@@ -1,12 +1,12 @@
-"""Python distributions: what describes them (*.dist-info, *.egg-info), and whether any module or script of them is in.
+"""Find the metadata of Python distributions (*.dist-info, *.egg-info), and which distributions are present.
 
-Which files a distribution has, its RECORD says (installed-files.txt of old installs); without one, the distribution
-package that it came in, and its top-level names.
+A distribution is present if one of its modules or scripts is kept. RECORD lists its files (installed-files.txt in old
+installs). Without it, its distribution package and its top-level names are used.
 
-Metadata that the run has opened stays, even of a distribution of which nothing else is in: importlib.metadata and
-pkg_resources read the versions of all that is installed when an app asks for them, and what an app has read may be in
-its answers. Scanners then report these, and a note says so. That a directory was listed, or looked for, is what every
-import does, and is no such reading.
+Metadata that the run has opened stays, even if no other file of the distribution is kept: importlib.metadata and
+pkg_resources read the versions of all installed distributions if an app asks for them, and the app's answers may depend
+on them. Scanners then report these distributions, and a note says so. Every import lists or looks up the directory, so
+that does not count as a read.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def parse_record_row(line: str) -> str:
 
 
 def cut_file_list(path: str, content: bytes, keep: Callable[[str], bool]) -> bytes:
-    """Return the list of files at `path` with those alone that are in; `keep` gets paths as they stand in it."""
+    """Return the file list at `path` with only the kept files. `keep` gets the paths as they are in the list."""
     lines = content.decode(errors="surrogateescape").splitlines(keepends=True)
     name = parse_record_row if path.endswith(RECORD) else str
     kept = (line for line in lines if keep(name(line.rstrip("\r\n"))))
@@ -59,13 +59,13 @@ def cut_file_list(path: str, content: bytes, keep: Callable[[str], bool]) -> byt
 
 
 def list_base(path: str) -> str:
-    """Return the directory from which the paths in a list of files go."""
+    """Return the directory to which the paths in a file list are relative."""
     directory = path.rpartition("/")[0]
     return directory.rpartition("/")[0] if path.endswith(RECORD) else directory
 
 
 def merge_records(ours: bytes, theirs: bytes) -> bytes:
-    """Return the rows of two RECORDs; of a file that both have, ours."""
+    """Return the rows of two RECORDs. If both have a file, ours counts."""
     rows = {}
     for content in (theirs, ours):
         for line in content.decode(errors="surrogateescape").splitlines():
@@ -135,6 +135,6 @@ class _DistributionFinder:
 
 
 def _first_file(rootfs: Rootfs, top: RootPath) -> RootPath:
-    """Return the first file of a distribution's metadata, by which the package is known that it came in."""
+    """Return the first file of the metadata. Its owner is the package of the distribution."""
     kinds = (entry for entry in rootfs.below(top) if entry.kind is not EntryKind.DIRECTORY)
     return next((entry.path for entry in kinds), top)

@@ -1,4 +1,4 @@
-"""Why metadata is kept: for its own sake, or because something only came by."""
+"""Tell from the reasons for a metadata file whether something needs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_KINDS: frozenset[ReasonKind] = frozenset()
 
 
 def is_read(reasons: Iterable[Reason]) -> bool:
-    """Tell whether the run has opened the file, or the user wants it: then it is to be as it was."""
+    """Return whether the run has opened the file or the user asked for it. Its content then stays as it is."""
     return any(
         reason.kind is ReasonKind.KEEP or (reason.kind in _RUN_REASONS and reason.detail.startswith("open"))
         for reason in reasons
@@ -23,9 +23,9 @@ def is_read(reasons: Iterable[Reason]) -> bool:
 
 
 def is_needed(reasons: Iterable[Reason], ignored: Collection[ReasonKind] = NO_KINDS) -> bool:
-    """Tell whether anybody wants the file for more than its name; reasons of the kinds in `but` do not count.
+    """Return whether anything needs the file itself, not only its name. Kinds in `ignored` do not count.
 
-    A slim image that was tried and went wrong without it wants it, whatever it did with it.
+    If a slim image failed without the file, any access counts.
     """
     return any(
         reason.kind not in ignored

@@ -1,7 +1,8 @@
-"""rpm's sqlite database, rpmdb.sqlite, as a copy in memory: it is a stranger's, and nothing in it is to be run.
+"""Read and cut rpm's sqlite database, rpmdb.sqlite, on a copy in memory.
 
-Only tables and indexes of the plain kind that rpm makes are accepted: no trigger, view, virtual table or expression.
-Headers stay as they are, as they are signed; rows are all that goes. Berkeley databases and ndb are not read.
+The database is not trusted, and nothing in it may be executed. Only plain tables and indexes as rpm makes them are
+accepted: no triggers, views, virtual tables or expressions. Headers stay as they are, because they are signed; only
+rows are removed. Berkeley databases and ndb are not read.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from docker_slim_plugin.resolve.packages.metadata.rpm_header import Header
 FILE = "rpmdb.sqlite"
 MAX_BYTES = 192 << 20
 MAX_STEPS = 5_000
-"""Of STEP instructions of sqlite's machine each."""
+"""Most steps of a query, each of STEP_INSTRUCTIONS instructions of sqlite's virtual machine."""
 STEP_INSTRUCTIONS = 100_000
 ERRORS = (sqlite3.Error, ValueError, OSError, MemoryError, OverflowError)
-# sqlite opens /dev/urandom when it first wants a random number: now, while files can be opened.
+# sqlite opens /dev/urandom for its first random number. Do that now, while files can be opened.
 with contextlib.closing(sqlite3.connect(":memory:")) as _seed_connection:
     _seed_connection.execute("SELECT random()").fetchall()
 _MAGIC = b"SQLite format 3\0"
@@ -38,7 +39,7 @@ _VERSION = slice(96, 100)
 
 
 def find_database(database: Iterable[RootPath]) -> RootPath | None:
-    """Return the database that can be read among the files of rpm's directory."""
+    """Return the readable database among the files of rpm's directory, or None."""
     files = list(database)
     if any(path.endswith(("/Packages", "/Packages.db")) for path in files):
         return None
@@ -47,12 +48,12 @@ def find_database(database: Iterable[RootPath]) -> RootPath | None:
 
 @contextlib.contextmanager
 def open_copy(raw: bytes) -> Iterator[sqlite3.Connection]:
-    """Yield a copy of the database; one of `ERRORS` when it is none, damaged, or more than a plain database of rpm."""
+    """Yield a copy of the database in memory. Raises one of `ERRORS` if it is not a plain, intact database of rpm."""
     if not raw.startswith(_MAGIC) or len(raw) > MAX_BYTES:
         raise ValueError("it is too large" if len(raw) > MAX_BYTES else "it is no sqlite database")
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
-        # rpm leaves its database in WAL mode (2, 2), in which a copy in memory cannot be opened.
+        # rpm uses WAL mode (2, 2), in which a copy in memory cannot be opened.
         connection.deserialize(raw[:18] + b"\1\1" + raw[20:])
         _confine(connection)
         _check(connection)
@@ -62,12 +63,12 @@ def open_copy(raw: bytes) -> Iterator[sqlite3.Connection]:
 
 
 def read_headers(connection: sqlite3.Connection) -> Iterator[tuple[str, Header]]:
-    """Yield the package's key (its name with the number of its row) and the header of each row."""
+    """Yield the key (name and row number) and the header of each package."""
     left = MAX_BYTES
     for number, blob in connection.execute("SELECT hnum, blob FROM Packages ORDER BY hnum"):
         if not isinstance(number, int) or not isinstance(blob, bytes):
             raise ValueError("a row of it is no package")  # noqa: TRY004  # what is wrong is the file
-        # Rows may share pages in a database that is not rpm's.
+        # Rows may share pages in a crafted database.
         left -= len(blob)
         if left < 0:
             raise ValueError("it holds more than it can")
@@ -76,14 +77,14 @@ def read_headers(connection: sqlite3.Connection) -> Iterator[tuple[str, Header]]
 
 
 def cut_database(raw: bytes, keys: Collection[str]) -> bytes:
-    """Return the database with these packages alone."""
+    """Return the database with only these packages."""
     numbers = [(int(key.rpartition(":")[2]),) for key in keys]
     with open_copy(raw) as connection:
         return _serialize_after(connection, raw, lambda: _remove(connection, numbers))
 
 
 def merge_databases(raw: bytes, below: bytes) -> bytes:
-    """Return the database with the packages of the one `below` besides, but for those that it has itself."""
+    """Return the database with the additional packages of the one `below`."""
     with open_copy(raw) as connection, open_copy(below) as other:
         identities = {_identity(header) for _, header in read_headers(connection)}
         missing = {
@@ -95,7 +96,7 @@ def merge_databases(raw: bytes, below: bytes) -> bytes:
 
 
 def _remove(connection: sqlite3.Connection, numbers: Iterable[tuple[int]]) -> None:
-    """Remove every package but these from every table."""
+    """Remove all other packages from every table."""
     connection.execute("CREATE TEMP TABLE kept (hnum INTEGER PRIMARY KEY)")
     connection.executemany("INSERT INTO temp.kept VALUES (?)", numbers)
     for table in _tables(connection):
@@ -122,13 +123,13 @@ def _serialize_after(connection: sqlite3.Connection, raw: bytes, change: Callabl
     connection.execute("COMMIT")
     connection.execute("VACUUM")
     content = bytearray(connection.serialize())
-    # The version of the library that wrote it last: not to depend on this host's.
+    # Keep the sqlite version number of the original, so that the result does not depend on this host.
     content[_VERSION] = raw[_VERSION]
     return bytes(content)
 
 
 def _identity(header: Header) -> tuple[object, ...]:
-    # Keys of vendors are packages too, all of one name.
+    # Vendor keys are packages too, and all have the same name.
     return (header.name, header.architecture, header.version if header.name == "gpg-pubkey" else ())
 
 
