@@ -1,8 +1,8 @@
-"""The installed packages of a dpkg image, and who needs whom: which ones nothing needs, which ones may go.
+"""Read the installed packages of a dpkg image and their dependencies, and find packages that can be removed.
 
-Only hard dependencies count (Depends, Pre-Depends). One on "a | b" is met by whichever is there; where a is and b is
-not, the package manager may put b in the place of a: such a need is called soft here. Versions are the package
-manager's business: it has the last word before anything goes.
+Only hard dependencies count (Depends, Pre-Depends). A dependency on "a | b" is fulfilled by either package. If only a
+is installed, the package manager may install b in its place: such a dependency is called soft here. Versions are not
+checked: the package manager checks them before it removes anything.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from docker_slim_plugin.resolve.packages.ownership import package_name
 
 MANAGERS = frozenset({"apt", "dpkg"})
 MIN_REPLACEMENT_GAIN = 1_000_000
-"""Bytes from which on it is worth while to have something else in the place of packages."""
+"""Bytes that a removal must save if the package manager installs something in its place."""
 _WORD = re.compile(r"\s*([a-z0-9][a-z0-9+.-]*)")
 
 
@@ -29,26 +29,26 @@ class Package:
     essential: bool = False
     priority: str = ""
     provides: frozenset[str] = frozenset()
-    """Its own name included."""
+    """Names that it provides, its own included."""
     depends: tuple[tuple[str, ...], ...] = ()
-    """Each is met by any one of its names."""
+    """Its dependencies. Each one is fulfilled by any of its names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnneededGroup:
-    """Packages that nothing else needs, and that can go together."""
+    """Packages that no other package needs, and that can be removed together."""
 
     names: tuple[str, ...]
-    """First those that nothing needs, then what only they need."""
+    """First the packages that nothing needs, then those that only they need."""
     size: int
     required: bool = False
-    """Whether the distribution gives one of them the priority "required", though not essential."""
+    """Whether one of them has the priority "required". None of them is essential."""
     replacements: tuple[str, ...] = ()
-    """What the package manager would install in their place."""
+    """Packages that the package manager would install in their place."""
 
 
 def read_installed(stanzas: Iterable[tuple[str, bytes]]) -> InstalledPackages:
-    """Return the installed packages of dpkg's status file; packages of two architectures are one."""
+    """Return the installed packages of dpkg's status file. A package of two architectures counts once."""
     found: dict[str, Package] = {}
     for key, stanza in stanzas:
         fields = _fields(stanza)
@@ -82,13 +82,13 @@ def _package_names(words: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class InstalledPackages:
-    """What is installed, by name."""
+    """The installed packages by name."""
 
     packages: Mapping[str, Package] = field(default_factory=dict)
 
     @cached_property
     def providers(self) -> Mapping[str, frozenset[str]]:
-        """The installed packages that provide a name."""
+        """The installed packages that provide each name."""
         found: dict[str, set[str]] = {}
         for package in self.packages.values():
             for name in package.provides:
@@ -97,7 +97,11 @@ class InstalledPackages:
 
     @cached_property
     def _dependents(self) -> Mapping[str, tuple[tuple[str, frozenset[str], tuple[str, ...]], ...]]:
-        """For each package: who has a dependency that it meets, all that meet it, and what could, but is not there."""
+        """For each package, its dependents.
+
+        Each is a tuple of the dependent package, all installed packages that fulfil the dependency, and names that
+        could fulfil it but are not installed.
+        """
         found: dict[str, list[tuple[str, frozenset[str], tuple[str, ...]]]] = {}
         for package in self.packages.values():
             for group in package.depends:
@@ -108,7 +112,11 @@ class InstalledPackages:
         return {name: tuple(needs) for name, needs in found.items()}
 
     def find_broken(self, removed: Collection[str]) -> tuple[dict[str, set[str]], set[str]]:
-        """Return {removed package: remaining ones that cannot do without}, and what could take the place of others."""
+        """Return the dependencies that break if packages are removed.
+
+        The first value maps a removed package to the remaining packages that need it. The second are packages that
+        could take the place of removed ones.
+        """
         hard: dict[str, set[str]] = {}
         replacements: set[str] = set()
         gone = frozenset(removed)
@@ -122,7 +130,7 @@ class InstalledPackages:
         return hard, replacements
 
     def dependent_closure(self, names: Collection[str]) -> frozenset[str]:
-        """Return the names, and every package that cannot do without one of them."""
+        """Return the names, and every package that needs one of them, directly or not."""
         found = set(names)
         while True:
             more = set().union(*self.find_broken(found)[0].values())
@@ -131,15 +139,15 @@ class InstalledPackages:
             found |= more
 
     def find_unremovable(self, names: Iterable[str]) -> list[str]:
-        """Return those of the names that no base can do without."""
+        """Return those of the names that every base needs."""
         return sorted(name for name in names if name in MANAGERS or self.packages[name].essential)
 
     def find_unneeded(self, sizes: Mapping[str, int]) -> tuple[UnneededGroup, ...]:
-        """Return what nothing needs, largest first; `sizes` are bytes by package."""
+        """Return the groups that nothing needs, largest first. `sizes` are bytes by package."""
         groups: dict[frozenset[str], UnneededGroup] = {}
         dependents = {name: self.dependent_closure([name]) for name in sorted(self.packages)}
         for group in dependents.values():
-            # Those that need each other, and that nobody else needs.
+            # The packages of a group need each other, and nothing else needs them.
             if group in groups or self.find_unremovable(group) or any(dependents[name] != group for name in group):
                 continue
             names = [*sorted(group), *sorted(self._find_orphans(group))]
@@ -155,7 +163,7 @@ class InstalledPackages:
         return tuple(sorted(groups.values(), key=lambda group: (-group.size, group.names)))
 
     def _find_orphans(self, names: Collection[str]) -> set[str]:
-        """Return what is needed only by `top`, directly or not."""
+        """Return the packages that only `names` need, directly or not."""
         found = set(names)
         before = 0
         while len(found) > before:

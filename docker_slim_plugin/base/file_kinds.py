@@ -1,8 +1,8 @@
-"""What a base image can do without, by kind: knowledge of distributions, as patterns that dpkg understands.
+"""Kinds of files that a base image can do without, as path patterns in dpkg's syntax.
 
-The same patterns say what is dropped now and what dpkg is to leave out of later installs (dpkg(1), --path-exclude): a
-wildcard matches slashes too, and the last pattern that matches a path decides. They are Debian's own for its slim
-images, and what localepurge removes, but for man pages and documents in one's own language.
+The same patterns select what is dropped now and what dpkg leaves out of later installs (dpkg(1), --path-exclude). A
+wildcard matches slashes too, and the last matching pattern decides. The patterns are those of Debian's slim images, and
+those that localepurge removes, without man pages and documents in the user's language.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HEADER = """\
 """
 
 
-# Of glibc's IBM*.so, those where a blank is 0x40; the others are of PCs and contain ASCII.
+# The IBM*.so of glibc in which a blank is 0x40. The others are character sets of PCs and contain ASCII.
 _EBCDIC = (
     *("03[78]", "102[56]", "1047", "1097", "1112", "112[23]", "113[027]", "114?", "115?", "116[046]", "12712", "13??"),
     *("16804", "2??", "42[034]", "4517", "4899", "4971", "500", "803", "87[015]", "880", "9030", "905", "918"),
@@ -32,20 +32,20 @@ _EBCDIC = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileKind:
-    """One sort of files that can go."""
+    """One kind of files that can be dropped."""
 
     name: str
     description: str
     drop: tuple[str, ...]
     keep: tuple[str, ...] = ()
     is_excluded_later: bool = False
-    """Whether packages are to leave such files out when they are installed later."""
+    """Whether packages that are installed later leave such files out."""
     removes_directories: bool = True
-    """Whether directories go too when they become empty; who uses a cache wants its directory."""
+    """Whether directories are removed if they become empty. Users of a cache need its directory."""
     is_default: bool = True
-    """Whether it is dropped unasked; what programs may miss is not."""
+    """Whether it is dropped by default. Files that programs may need are not."""
     needed_by: str = ""
-    """Programs that want such files, as a regular expression of paths: where one is there, the files stay."""
+    """Programs that need such files, as a regular expression for paths. If one exists, the files stay."""
 
 
 KINDS = (
@@ -64,7 +64,7 @@ KINDS = (
             "/usr/share/perl*/*.pod",
             "/usr/lib/*/perl*/*.pod",
         ),
-        # Perl's own "use diagnostics" reads perldiag.pod.
+        # Perl's "use diagnostics" reads perldiag.pod.
         keep=("/usr/share/doc/*/copyright", "/usr/share/perl/*/pod/perldiag.pod"),
         is_excluded_later=True,
     ),
@@ -77,7 +77,7 @@ KINDS = (
         keep=("/usr/share/locale/locale.alias",),
         is_excluded_later=True,
     ),
-    # Who installs the package "locales" later, and who reinstalls tzdata, wants these two.
+    # The packages "locales" and tzdata need these two if they are installed later.
     FileKind(name="i18n", description="sources of locales", drop=("/usr/share/i18n/*",)),
     FileKind(
         name="zoneinfo",
@@ -114,7 +114,7 @@ KINDS = (
         removes_directories=False,
     ),
     FileKind(name="pycache", description="Python's compiled copies", drop=("/usr/*/__pycache__/*.pyc",)),
-    # The same that glibc itself calls extra, and other distributions put into a package of its own.
+    # These are the modules that glibc calls extra. Other distributions have a separate package for them.
     FileKind(
         name="gconv",
         description="character sets, all but Unicode and Latin 1",
@@ -136,7 +136,7 @@ KINDS = (
         drop=("/usr/include/*", "/usr/lib/*/perl/*/CORE/*.h"),
         is_default=False,
     ),
-    # Other headers are in packages for development; these come with what is needed to run Perl.
+    # Other headers are in development packages. These are part of a package that is needed to run Perl.
     FileKind(
         name="perl-headers",
         description="Perl's C headers, where no compiler is",
@@ -160,7 +160,7 @@ LOCALIZED_MAN = ("/usr/share/man/[a-z][a-z]/*", "/usr/share/man/[a-z][a-z][_.@]*
 
 
 class Rule(NamedTuple):
-    """One pattern; of several that match, the last decides."""
+    """One pattern. If several match, the last one decides."""
 
     pattern: str
     kind: FileKind
@@ -168,12 +168,12 @@ class Rule(NamedTuple):
 
     @property
     def line(self) -> str:
-        """The rule in dpkg's words."""
+        """The rule as a line of dpkg's configuration."""
         return f"path-{'include' if self.keeps else 'exclude'}={self.pattern}"
 
 
 def make_rules(chosen: Collection[str], locales: Sequence[str] = ()) -> tuple[Rule, ...]:
-    """Return the rules of the chosen kinds, in order; `locales` are kept, and what is needed to make them."""
+    """Return the rules of the chosen kinds, in order. Files of `locales`, and what is needed to make them, are kept."""
     found: list[Rule] = []
     for kind in KINDS:
         if kind.name not in chosen or (kind.name == "i18n" and locales):
@@ -188,7 +188,7 @@ def make_rules(chosen: Collection[str], locales: Sequence[str] = ()) -> tuple[Ru
 
 
 def find_needed_kinds(chosen: Collection[str], paths: Iterable[str]) -> dict[str, str]:
-    """Return {kind: a program among the paths that wants its files} for those of the chosen kinds that have one."""
+    """Return, for chosen kinds whose files a program needs, the path of that program by the name of the kind."""
     users = {kind.name: re.compile(kind.needed_by) for kind in KINDS if kind.name in chosen and kind.needed_by}
     there = {name: min(filter(pattern.fullmatch, paths), default="") for name, pattern in users.items()}
     return {name: path for name, path in there.items() if path}
@@ -203,7 +203,7 @@ def _locale_patterns(locales: Sequence[str], places: Sequence[str]) -> Iterator[
         if match is None:
             raise UsageError(f"cannot read the locale {locale!r}", hint="--keep-locale de,pt_BR,sr@latin")
         language, territory, modifier = match["language"], match["territory"], match["modifier"] or ""
-        # A program that finds no de_AT takes de: gettext, "Locating Catalogs".
+        # A program that finds no catalog for de_AT uses de (gettext manual, "Locating Catalogs").
         names = [f"{language}_{territory}{modifier}", language] if territory else [f"{language}{modifier}"]
         names += [f"{language}_*", f"{language}@*"] if not territory and not modifier else []
         for place in places:
@@ -211,19 +211,19 @@ def _locale_patterns(locales: Sequence[str], places: Sequence[str]) -> Iterator[
 
 
 def make_dpkg_exclusions(found: Sequence[Rule]) -> str:
-    """Return dpkg's configuration for later installs; empty when the rules say nothing about them."""
+    """Return dpkg's configuration for later installs, or "" if no rule applies to them."""
     lines = [rule.line for rule in found if rule.kind.is_excluded_later]
     return HEADER + "\n".join(lines) + "\n" if lines else ""
 
 
 class KindMatcher:
-    """Tells which kind of the dispensable a path is."""
+    """Finds the kind to which a path belongs."""
 
     def __init__(self, found: Sequence[Rule]) -> None:
         self._rules = [(re.compile(fnmatch.translate(rule.pattern)).match, rule) for rule in reversed(found)]
 
     def __call__(self, path: str) -> FileKind | None:
-        """Return the kind, or None when the path is to stay."""
+        """Return the kind, or None if the path stays."""
         if path.startswith(("/usr/", "/var/")):
             for matches, rule in self._rules:
                 if matches(path):
@@ -231,7 +231,7 @@ class KindMatcher:
         return None
 
     def is_kept(self, path: str) -> bool:
-        """Tell whether a rule names the path as one to keep."""
+        """Return whether a rule explicitly keeps the path."""
         for matches, rule in self._rules:
             if matches(path):
                 return rule.keeps

@@ -1,4 +1,4 @@
-"""The image's own package manager, at work in a container of the image; nothing of it runs on the host."""
+"""Run the image's own package manager in a container of the image. Nothing of it runs on the host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from docker_slim_plugin.engine import Container, Engine
 from docker_slim_plugin.errors import SlimError, VerificationFailed
 
 FORM = "purged"
-"""Of the temporary image that is the source without the purged packages."""
+"""Form of the temporary image: the source without the purged packages."""
 _ENVIRONMENT = (
     "env",
     "DEBIAN_FRONTEND=noninteractive",
@@ -21,7 +21,7 @@ _ENVIRONMENT = (
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 )
 _APT = ("apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0")
-# What the package manager fetches for the purge is no part of the image: volumes are not committed.
+# Downloads for the purge do not become part of the image, because volumes are not committed.
 _FETCHED = ("--volume=/var/lib/apt/lists", "--volume=/var/cache/apt")
 _PURGE = ("--no-install-recommends", "--allow-remove-essential", "purge")
 _STEP = re.compile(r"^(Purg|Remv|Inst) ([^\s:]++)(?::\S++)? ", re.MULTILINE)
@@ -31,19 +31,22 @@ _MAX_LINES = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purge:
-    """What is to go, and what the package manager may put in its place."""
+    """Packages to remove, and packages that the package manager may install in their place."""
 
     names: tuple[str, ...]
     replacements: tuple[str, ...] = ()
 
     @property
     def needs_network(self) -> bool:
-        """Whether the package manager has to fetch something for it."""
+        """Whether the package manager has to download something."""
         return bool(self.replacements)
 
 
 def plan_purge(installed: InstalledPackages, names: Sequence[str], reference: str) -> Purge:
-    """Return the purge of these packages; SlimError for what is not there, cannot go, or is needed by others."""
+    """Return the purge of these packages.
+
+    Raises SlimError if one is not installed, cannot be removed, or is needed by others.
+    """
     requested = tuple(dict.fromkeys(names))
     for name in requested:
         if name not in installed.packages:
@@ -77,9 +80,9 @@ def _join_names(names: Sequence[str]) -> str:
 
 
 def purge(engine: Engine, image: str, requested: Purge) -> tuple[str, ...]:
-    """Write the temporary image without these packages; return the packages that came in their place.
+    """Write the temporary image without these packages. Returns the packages that were installed in their place.
 
-    The container has a network only when the package manager has to fetch what takes the place of a package.
+    The container has a network only if the package manager has to download a replacement.
     """
     with start_idle_container(engine, image, needs_network=requested.needs_network) as container:
         if requested.needs_network:
@@ -102,7 +105,7 @@ def purge(engine: Engine, image: str, requested: Purge) -> tuple[str, ...]:
 
 
 def check_packages(engine: Engine, image: str) -> None:
-    """Raise VerificationFailed when the package manager of the image finds its packages or its database broken."""
+    """Raise VerificationFailed if the image's package manager finds its packages or its database broken."""
     with start_idle_container(engine, image) as container:
         for argv in (("dpkg", "--audit"), (*_APT, "check")):
             status, output = container.execute([*_ENVIRONMENT, *argv])
@@ -115,7 +118,7 @@ def check_packages(engine: Engine, image: str) -> None:
 
 @contextmanager
 def start_idle_container(engine: Engine, image: str, *, needs_network: bool = False) -> Iterator[Container]:
-    """Yield a running container of `image` that does nothing, as root, whatever the image's configuration says."""
+    """Yield a running container of `image` that does nothing, as root, independent of the image's configuration."""
     options = ["--user=0", "--workdir=/", "--entrypoint=/bin/sleep", "--no-healthcheck", "--pull=never", *_FETCHED]
     with engine.container([*options, *([] if needs_network else ["--network=none"])], image, ["infinity"]) as container:
         container.start()
@@ -123,7 +126,10 @@ def start_idle_container(engine: Engine, image: str, *, needs_network: bool = Fa
 
 
 def run_command(container: Container, argv: Collection[str], failed: str) -> str:
-    """Run a command; return what it says. SlimError that begins with `failed` when its status is not 0."""
+    """Run a command and return its output.
+
+    Raises SlimError with a text that begins with `failed` if its status is not 0.
+    """
     status, output = container.execute([*_ENVIRONMENT, *argv])
     if status:
         raise SlimError(

@@ -1,4 +1,4 @@
-"""From the tree of an image to the tree of its base: what is dropped, by kind, and what stays, as it is."""
+"""Compute the tree of a base image: what is dropped, by kind, and what stays as it is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from docker_slim_plugin.rootfs.index import Rootfs
 CONFIGURATION = RootPath("/etc/dpkg/dpkg.cfg.d")
 FILE = "docker-slim"
 MAN_SECTIONS = frozenset(f"/usr/share/man/man{number}" for number in range(1, 10))
-"""Stay, empty: there are maintainer scripts that put links of alternatives there."""
+"""These stay, even if empty: maintainer scripts put links of alternatives there."""
 DOCUMENTS = "/usr/share/doc"
 ZONES = "/usr/share/zoneinfo"
 _STAYS = Reason(ReasonKind.KEEP, "base", "the image has it")
@@ -25,7 +25,7 @@ _WRITTEN = Reason(ReasonKind.GENERATED, "base", "what later installs leave out")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DroppedKind:
-    """What goes of one kind."""
+    """Number and bytes of the dropped files of one kind."""
 
     kind: FileKind
     files: int
@@ -34,11 +34,11 @@ class DroppedKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BasePlan:
-    """What stays of an image, and what goes."""
+    """What stays of an image, and what is dropped."""
 
     plan: FilePlan
     dropped: tuple[DroppedKind, ...]
-    """Of each kind that was asked for, empty ones included."""
+    """One for each requested kind, also if nothing was dropped."""
 
     @property
     def size(self) -> int:
@@ -47,7 +47,7 @@ class BasePlan:
 
 
 def make_base_plan(rootfs: Rootfs, rules: Sequence[Rule], config: Mapping[str, Any]) -> BasePlan:
-    """Return what stays of the image whose configuration is `config` when the rules have been followed."""
+    """Apply the rules to the image with the configuration `config`, and return what stays."""
     removed = find_removable(rootfs, rules, config)
     kept = {path: KeptEntry(entry=entry, reasons=(_STAYS,), group=Group.BASE) for path, entry in rootfs.entries.items()}
     for path in removed:
@@ -69,7 +69,7 @@ def make_base_plan(rootfs: Rootfs, rules: Sequence[Rule], config: Mapping[str, A
 
 
 def find_removable(rootfs: Rootfs, rules: Sequence[Rule], config: Mapping[str, Any]) -> dict[RootPath, FileKind]:
-    """Return every path that goes, with its kind."""
+    """Return every path to drop, with its kind."""
     matcher = KindMatcher(rules)
     kinds = {path: kind for path in rootfs.entries if (kind := matcher(path)) is not None}
     files = {path for path in kinds if rootfs.entries[path].kind is not EntryKind.DIRECTORY}
@@ -77,7 +77,7 @@ def find_removable(rootfs: Rootfs, rules: Sequence[Rule], config: Mapping[str, A
         path for path, entry in rootfs.entries.items() if entry.kind is EntryKind.SYMLINK and matcher.is_kept(path)
     ]
     removed = files - _follow_links(rootfs, [*named, *find_used_zones(config)])
-    # A package's documents may be a link to another's directory, and its copyright file is reached through it.
+    # The documents of a package may be a symlink to the directory of another one, which has the copyright file.
     links = {path for path in removed if posixpath.dirname(path) == DOCUMENTS and _is_directory(rootfs, path)}
     directories = _find_emptied(rootfs, kinds, removed - links)
     removed = {path for path in removed if path not in links or rootfs.walk(path).end in directories}
@@ -85,7 +85,7 @@ def find_removable(rootfs: Rootfs, rules: Sequence[Rule], config: Mapping[str, A
 
 
 def find_used_zones(config: Mapping[str, Any]) -> list[str]:
-    """Return the paths of the time zones that the image itself uses."""
+    """Return the paths of the time zones that the image uses."""
     environment = dict(variable.partition("=")[::2] for variable in config.get("Env") or ())
     zone = environment.get("TZ", "").removeprefix(":")
     return ["/etc/localtime", *([posixpath.join(ZONES, zone)] if zone else [])]
@@ -102,7 +102,7 @@ def _is_directory(rootfs: Rootfs, path: RootPath) -> bool:
 
 
 def _find_emptied(rootfs: Rootfs, kinds: Mapping[RootPath, FileKind], removed: Collection[RootPath]) -> set[RootPath]:
-    """Return the directories that go, as nothing is left in them."""
+    """Return the directories to drop because nothing is left in them."""
     found: set[RootPath] = set()
     for path in sorted(kinds, reverse=True):
         if (
@@ -117,7 +117,7 @@ def _find_emptied(rootfs: Rootfs, kinds: Mapping[RootPath, FileKind], removed: C
 
 
 def _add_exclusions(rootfs: Rootfs, kept: dict[RootPath, KeptEntry], text: str) -> tuple[str, ...]:
-    """Put dpkg's configuration among what is kept; return a warning where it cannot be."""
+    """Add dpkg's configuration to the kept entries. Returns a warning if that is not possible."""
     if not text:
         return ()
     directory = rootfs.walk(CONFIGURATION).end
@@ -141,12 +141,12 @@ def _add_exclusions(rootfs: Rootfs, kept: dict[RootPath, KeptEntry], text: str) 
 
 
 def total_size(entries: Iterable[Entry]) -> int:
-    """Return the bytes of files, hard links once."""
+    """Return the bytes of files. Hard-linked files count once."""
     return sum({(entry.inode, "") if entry.inode else (0, entry.path): entry.size for entry in entries}.values())
 
 
 def package_sizes(plan: FilePlan, packages: Packages) -> dict[str, int]:
-    """Return the bytes that each package still has in the image."""
+    """Return the bytes of the kept files of each package."""
     found: dict[str, int] = {}
     for kept in plan.kept:
         owner = package_name(packages.owners.get(kept.entry.path, ""))

@@ -1,4 +1,4 @@
-"""What has become of a base image: what went, by kind, what that saves, and what else could go."""
+"""The report on a base image, and its JSON form."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseReport:
-    """One run of `docker slim base`."""
+    """The result of one `docker slim base`."""
 
     source: SourceImage
     dropped: tuple[DroppedKind, ...]
     left: tuple[DroppedKind, ...]
-    """What else could be."""
+    """Files of other kinds that could be dropped too."""
     purged: tuple[str, ...]
-    """Packages that the user named."""
+    """Packages that the user asked to purge."""
     purged_size: int
-    """Bytes that are gone with them and would have stayed otherwise, less what came in their place."""
+    """Bytes that the purge saves in addition to the dropped files, less the size of replacements."""
     replacements: tuple[str, ...]
-    """Packages that came in the place of others; on a dry run those that could."""
+    """Packages that were installed in place of others. On a dry run, those that could be."""
     kept_size: int
     """Bytes of all files that stay."""
     unneeded: tuple[UnneededGroup, ...]
-    """Packages that could be purged besides."""
+    """Packages that could be purged too."""
     image: SlimImage | None = None
     """None on a dry run."""
     warnings: tuple[str, ...] = ()
@@ -38,11 +38,11 @@ class BaseReport:
 
     @property
     def size(self) -> int:
-        """Bytes of the base, on a dry run as far as can be told."""
+        """Bytes of the base. On a dry run, an estimate."""
         return self.image.size if self.image else self.kept_size
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as JSON's types."""
+        """Return the report as a JSON document."""
         image = self.image
         return {
             "SchemaVersion": SCHEMA_VERSION,

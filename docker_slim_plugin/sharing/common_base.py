@@ -1,4 +1,4 @@
-"""A base that images of one distribution could lie on: the files that all or most of them have bit for bit."""
+"""Compute a base for images of one distribution: the files that all or most of them have bit for bit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from docker_slim_plugin.rootfs.sandbox import Caller
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A base that images of one distribution could lie on."""
+    """A base for images of one distribution. The fields are keys of the JSON form."""
 
     distribution: str
     images: tuple[str, ...]
@@ -29,14 +29,14 @@ class Proposal:
     disk: int
     """Bytes of its files."""
     before: int
-    """On disk, all these images together as they are."""
+    """Bytes on disk of all these images as they are."""
     after: int
-    """On disk, the base and what is left of the images."""
+    """Bytes on disk of the base and of the rest of the images."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommonBase:
-    """The tree of a common base, and where each of its files is."""
+    """The plan of a common base, and the tree from which its files are read."""
 
     proposal: Proposal
     plan: FilePlan
@@ -55,7 +55,7 @@ class _Reader:
 
 
 def propose_base(images: Sequence[BaseImage], least: int, sandbox: Caller) -> CommonBase:
-    """Return the base of all that at least `least` of the images have bit for bit."""
+    """Return the base of all files that at least `least` of the images have bit for bit (0: more than half)."""
     min_images = least or len(images) // 2 + 1
     sources: dict[RootPath, BaseImage] = {}
     for path in {
@@ -84,7 +84,7 @@ def _is_candidate(path: RootPath, kind: EntryKind) -> bool:
 
 
 def _entry_identity(image: BaseImage, path: RootPath) -> tuple[object, ...]:
-    """Return what two entries have in common that are the same bit for bit."""
+    """Return a key that is equal for entries that are equal bit for bit."""
     entry = image.rootfs.entries[path]
     content = image.hash(path) if entry.kind is EntryKind.FILE else entry.target
     attributes = tuple(sorted(storable_xattrs(entry).items()))
@@ -94,7 +94,7 @@ def _entry_identity(image: BaseImage, path: RootPath) -> tuple[object, ...]:
 def _merge_database(
     images: Sequence[BaseImage], min_images: int, kept: Mapping[RootPath, KeptEntry], sandbox: Caller
 ) -> Iterator[tuple[RootPath, KeptEntry]]:
-    """Yield the package database, with the packages that enough of the images have."""
+    """Yield the package database with the packages that enough of the images have."""
     found = [sandbox.call(ownership.read, image.rootfs) for image in images]
     first = found[0]
     if len(first.database) != 1 or any(one.system != first.system for one in found) or not first.stanzas:
@@ -106,7 +106,7 @@ def _merge_database(
     below = images[0].rootfs.entries.get(path)
     if below is None:
         raise invalid_plan(f"it has no {path!r}")
-    # Each stanza is one of an image's.
+    # Each stanza comes from one of the images, so this is the limit of its size.
     others = sum(entry.size for image in images[1:] if (entry := image.rootfs.entries.get(path)))
     entry = replace_content(below, content, find_metadata_directories(images[0].rootfs), others)
     reason = Reason(ReasonKind.GENERATED, "pkgdb", "packages that enough of the images have")

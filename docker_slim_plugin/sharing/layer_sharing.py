@@ -1,4 +1,4 @@
-"""Layers of several images: what each takes, and what they take together."""
+"""Measure the layers of several images: the size of each image, and of all of them together."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from docker_slim_plugin.model.image import LayerBlob, SourceImage
 
 _BLOCK = 1 << 20
 _LEVEL = 6
-"""Of gzip, as docker push has it."""
+"""Compression level of gzip that docker push uses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerSize:
-    """On disk, as an image's size is counted (engine/size.py), and on the wire, compressed."""
+    """Size on disk, as the size of an image is counted (engine/size.py), and compressed for transfer.
+
+    The fields are keys of the JSON form.
+    """
 
     disk: int = 0
     wire: int = 0
@@ -35,9 +38,9 @@ class ImageLayers:
 
     image: SourceImage
     layers: tuple[tuple[str, LayerSize], ...]
-    """(diff id, size), lowest first."""
+    """Pairs of diff id and size, lowest first."""
     shared: LayerSize
-    """In layers that others of the images have, too."""
+    """Size of the layers that other images of the request have too."""
 
     @property
     def size(self) -> LayerSize:
@@ -45,6 +48,7 @@ class ImageLayers:
 
 
 def measure_layers(images: Sequence[BaseImage]) -> tuple[ImageLayers, ...]:
+    """Return the layers of each image with their sizes. Each diff id is measured once."""
     measured: dict[str, LayerSize] = {}
     for image in images:
         for blob in image.blobs:
@@ -80,7 +84,7 @@ def _compressed_size(blob: LayerBlob) -> int:
 
 
 class _CountingWriter:
-    """A file that only counts."""
+    """A file that only counts the bytes written to it."""
 
     size = 0
 
@@ -93,7 +97,11 @@ class _CountingWriter:
 
 
 def combined_size(images: Sequence[ImageLayers]) -> LayerSize:
-    """Return what one engine keeps (a layer for each stack of layers below it) and what one registry keeps (a blob)."""
+    """Return the size of all images together.
+
+    An engine stores one layer for each chain id (the diff ids up to and including the layer), a registry one blob for
+    each diff id.
+    """
     size_by_chain_id: dict[str, int] = {}
     size_by_diff_id: dict[str, int] = {}
     for image in images:

@@ -1,4 +1,4 @@
-"""Proof: the slim image is what the plan says, byte for byte, and behaves like its source."""
+"""Verify that a slim image has exactly the files of the plan, byte for byte, and behaves like its source."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TYPES = {
 }
 _CAPABILITY = "security.capability"
 MAX_LISTED = 20
-"""Differences listed of one kind; the rest is counted."""
+"""Most differences of one kind that are listed. The others are only counted."""
 
 
 def verify(
@@ -45,7 +45,7 @@ def verify(
     replays: Sequence[Replay],
     progress: Progress,
 ) -> Verdict:
-    """Compare configuration and files of `image` with the source's, run it as the source was run, compare that too."""
+    """Compare configuration and files of `image` with the source's, run it like the source, and compare the results."""
     started = time.monotonic()
     mismatches = list(compare_configs(source.config, engine.image(image.id).config))
     found: list[Findings] = []
@@ -71,23 +71,23 @@ def verify(
 
 
 def compare_files(engine: Engine, image: str, plan: FilePlan, hashes: Mapping[RootPath, str]) -> list[str]:
-    """Return a sentence for each way in which the image's files are not the plan's."""
+    """Return a sentence for each difference between the image's files and the plan."""
     with engine.plain(image, ["-"]) as container, container.export() as stream:
         return list(compare_tree(stream, plan, hashes, container.changes()))
 
 
 def has_xattrs(plan: FilePlan) -> bool:
-    """Tell whether any file has extended attributes that an export may not show."""
+    """Return whether any file has extended attributes that docker export may leave out."""
     return any(name != _CAPABILITY for kept in plan.kept for name, _ in kept.entry.xattrs)
 
 
 def compare_tree(
     stream: BinaryIO, plan: FilePlan, hashes: Mapping[RootPath, str], changes: Mapping[str, int]
 ) -> Iterator[str]:
-    """Yield a sentence for each way in which an exported tree is not the plan's.
+    """Yield a sentence for each difference between an exported tree and the plan.
 
-    `changes` is what docker itself made in the container (docker diff): added names are its own, and directories in
-    which it made them have its times.
+    `changes` are docker's own changes in the container (docker diff). Added names are docker's, and directories that
+    docker changed have other times.
     """
     planned = plan.by_path()
     found: set[RootPath] = set()
@@ -98,9 +98,9 @@ def compare_tree(
 def compare_layers(
     files: Iterable[Path], plan: FilePlan, hashes: Mapping[RootPath, str], optional_groups: Collection[Group] = ()
 ) -> Iterator[str]:
-    """Yield a sentence for each way in which the tars of layers together are not the plan's tree.
+    """Yield a sentence for each difference between the tars of all layers together and the plan.
 
-    What is in the groups `besides` may be there, but need not.
+    Entries in `optional_groups` may be missing.
     """
     planned = plan.by_path()
     found: set[RootPath] = set()
@@ -123,10 +123,10 @@ def _compare_tar(
     changes: Collection[str],
     found: set[RootPath],
 ) -> Iterator[str]:
-    """Compare each member with what is planned; its path goes into `found`. Directories may come in several layers."""
+    """Compare each member with the plan, and add its path to `found`. A directory may be in several layers."""
     with tarfile.open(fileobj=stream, mode="r|", encoding="utf-8", errors="surrogateescape") as tar:
         for member in tar:
-            # tarfile remembers every member, and an image has 100,000s.
+            # tarfile keeps every member in memory, and an image has 100,000s.
             tar.members.clear()  # type: ignore[attr-defined]
             path = member_path(member.name)
             kept = planned.get(path)
@@ -173,7 +173,10 @@ def _compare_value(path: RootPath, what: str, found: object, wanted: object) -> 
 
 
 def compare_xattrs(init: int, plan: FilePlan) -> list[str]:
-    """Return a sentence for each file whose extended attributes differ; asks the tree itself, as exports drop some."""
+    """Return a sentence for each file whose extended attributes differ.
+
+    The attributes are read from the mounted tree of process `init`, because docker export leaves some out.
+    """
     with TreeProcess() as process:
         process.mount(init)
         found = {entry.path: entry for entry in process.entries()}
@@ -186,7 +189,7 @@ def compare_xattrs(init: int, plan: FilePlan) -> list[str]:
 
 
 def limit_sentences(sentences: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the first sentences and how many more there are."""
+    """Return the first sentences, and the number of the others."""
     if len(sentences) <= MAX_LISTED:
         return sentences
     return (*sentences[:MAX_LISTED], f"and {len(sentences) - MAX_LISTED} more")

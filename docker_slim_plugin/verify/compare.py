@@ -1,7 +1,7 @@
-"""Comparing how two runs of the app answered.
+"""Compare the results of two runs of the app.
 
-Exit and HTTP statuses must be the same. Outputs (of --exec, of a job that ended, HTTP bodies) that are not the same to
-the letter are doubtful: some hold times, pids or nonces. What the source answers when it is run once more settles it.
+Exit statuses and HTTP statuses must be equal. Outputs (of --exec, of a job that ended, HTTP bodies) that are not equal
+are doubtful, because some contain times, pids or nonces. The source is run once more to decide about them.
 """
 
 from __future__ import annotations
@@ -14,55 +14,56 @@ from docker_slim_plugin.model.observation import ProbeResult, RunResult
 from docker_slim_plugin.observe.probes.probe import SKIPPED
 
 COMPARED = frozenset({"exec", "http"})
-"""Kinds of probes whose output counts."""
+"""Kinds of probes whose outputs are compared."""
 OUTPUT = "its output"
 END = "its end"
 _MAX_EXCERPT = 300
 _MASK = "\ufdd0"
-"""No character (Unicode, chapter 23.7), so no app says it: "#" in the place of a number is another text."""
+"""Not a character (Unicode, chapter 23.7), so no output contains it. With "#", a "#" in place of a number would be
+equal."""
 _VOLATILE = re.compile(r"0x[0-9a-fA-F]+|[0-9a-f]{8,}|\d+")
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How the slim image behaved otherwise."""
+    """The differences between two runs."""
 
     certain: tuple[tuple[str, str], ...] = ()
-    """Of each status that is another one: what has it, and a sentence."""
+    """For each status that differs: the name of the probe, and a sentence."""
     doubtful: tuple[str, ...] = ()
     """Names of outputs that differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What has come of trying a slim image; all are sentences."""
+    """The result of a trial of a slim image. All texts are sentences."""
 
     differences: tuple[str, ...] = ()
-    """How it behaved otherwise."""
+    """Differences in behaviour."""
     number_differences: tuple[str, ...] = ()
-    """Outputs that differ in numbers alone."""
+    """Outputs in which only numbers differ."""
     unstable: tuple[str, ...] = ()
-    """Outputs that cannot be compared."""
+    """Outputs that cannot be compared, because they vary from run to run."""
 
 
 def compare(original: RunResult, slim: RunResult) -> Comparison:
-    """Return what differs between a run of the source and one of the slim image."""
+    """Return the differences between a run of the source and a run of the slim image."""
     before, after = _collect_outputs(original), _collect_outputs(slim)
     doubtful = tuple(name for name, text in before.items() if name in after and after[name] != text)
     return Comparison(tuple(_compare_statuses(original, slim)), doubtful)
 
 
 def find_chance_differences(again: RunResult, slim: RunResult, certain: Sequence[tuple[str, str]]) -> frozenset[str]:
-    """Return which of the other statuses the source has itself when it is run `again`."""
+    """Return the names of differing statuses in which the slim image equals a second run of the source."""
     wrong = {name for name, _ in _compare_statuses(again, slim)}
     return frozenset(name for name, _ in certain if name not in wrong)
 
 
 def classify_outputs(doubtful: Sequence[str], originals: Sequence[RunResult], slims: Sequence[RunResult]) -> Findings:
-    """Return which of the doubtful outputs really differ.
+    """Decide which of the doubtful outputs really differ.
 
-    What is the same in all runs of the source must be the same in a run of the slim image. A number that is not the
-    same in all of an image's own runs is chance.
+    Text that is equal in all runs of the source must be equal in one run of the slim image. A number that is not equal
+    in all runs of one image is chance.
     """
     wanted = [_collect_outputs(one) for one in originals]
     given = [_collect_outputs(one) for one in slims]
@@ -85,7 +86,7 @@ def varies_sentence(name: str) -> str:
 
 
 def _has_other_numbers(theirs: Sequence[str], ours: Sequence[str]) -> bool:
-    """Tell whether a number is always one thing in some texts and always another in the others, which are alike."""
+    """Return whether a number has one value in all of `theirs` and another value in all of `ours`."""
     columns = zip(*map(_VOLATILE.findall, (*theirs, *ours)), strict=False)
     halves = ((set(column[: len(theirs)]), set(column[len(theirs) :])) for column in columns)
     return any(len(one) == len(other) == 1 and one != other for one, other in halves)
@@ -113,7 +114,7 @@ def _compare_statuses(original: RunResult, slim: RunResult) -> Iterator[tuple[st
 
 
 def _collect_outputs(result: RunResult) -> dict[str, str]:
-    """Return {name: text} of all that a run has said."""
+    """Return the outputs of a run by name."""
     found = {_probe_name(probe): probe.output for probe in result.probes if probe.ok and probe.kind in COMPARED}
     if result.exit_status is not None:
         found[OUTPUT] = result.output
@@ -129,7 +130,7 @@ def _describe_end(result: RunResult) -> str:
 
 
 def _excerpt(text: str, other: str) -> str:
-    """Return a stretch of `text` around the first place where it is not as `other`."""
+    """Return a part of `text` around the first place at which it differs from `other`."""
     same = next((at for at, (one, two) in enumerate(zip(text, other, strict=False)) if one != two), 0)
     begin = max(0, min(same - _MAX_EXCERPT // 4, len(text) - _MAX_EXCERPT))
     end = begin + _MAX_EXCERPT
@@ -137,5 +138,5 @@ def _excerpt(text: str, other: str) -> str:
 
 
 def mask_numbers(output: str) -> str:
-    """Return text with numbers and identifiers made alike: times, pids and addresses differ from run to run."""
+    """Return text with all numbers and identifiers masked: times, pids and addresses differ from run to run."""
     return _VOLATILE.sub(_MASK, output)

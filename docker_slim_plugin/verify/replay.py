@@ -1,4 +1,4 @@
-"""Trying an image as its source was tried: the same start, the same probes, and what came of it compared."""
+"""Run an image as its source was run, with the same start and the same probes, and compare the results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from docker_slim_plugin.verify.compare import (
 
 
 class Replay:
-    """One way in which the source has been run, to be gone again with each slim image."""
+    """One exercise of the source, to be repeated with each slim image."""
 
     def __init__(self, engine: Engine, source: SourceImage, drive: Drive, original: RunResult) -> None:
         http, foreign = answered(original.probes, ended=original.exit_status is not None)
@@ -34,7 +34,7 @@ class Replay:
             known_ports=frozenset(original.ports),
             known_ready=original.ready,
             probes=replace(drive.probes, http=http, crawl=False, follow=False, foreign=foreign),
-            # A job that ended by itself is waited for; whether it idles meanwhile does not matter any more.
+            # Wait for a job that ended by itself, even if it is idle in between.
             until="exit" if original.exit_status is not None and not original.probes else drive.until,
         )
         self.original = original
@@ -48,14 +48,14 @@ class Replay:
         return self.drive.launch
 
     def try_container(self, container: Container, progress: Progress) -> Findings:
-        """Start a container of a slim image and try it; return how it behaves otherwise than the source."""
+        """Start a container of a slim image, exercise it, and return its differences from the source."""
         try:
             result = self._run_container(container, progress)
         except SlimError as error:
             return Findings((f"it does not run: {error}; its last words: {last_words(container)}",))
         found = self.compare_results(progress, result)
         if (found.differences or found.number_differences) and not compare(self.original, result).certain:
-            # Chance seldom says the same twice.
+            # Run it again: a chance difference rarely occurs twice.
             found = self.compare_results(
                 progress, result, self._run_unobserved(str(container.attributes()["Image"]), progress)
             )
@@ -65,7 +65,7 @@ class Replay:
         return found
 
     def compare_results(self, progress: Progress, *results: RunResult) -> Findings:
-        """Return what the last run of a slim image differs in from the source, and all others of it, too."""
+        """Return the differences of the last run of a slim image from the source that all its other runs have too."""
         last = compare(self.original, results[-1])
         if last == Comparison():
             return Findings()
@@ -82,13 +82,13 @@ class Replay:
         return run(container, container.pid(), self.drive, Seen(), follow=None, progress=progress)
 
     def _run_unobserved(self, image: str, progress: Progress) -> RunResult:
-        """Run an image once, not watched."""
+        """Run an image once, without a tracer."""
         options, argv = self.drive.launch.free()
         with self._engine.container(options, image, argv) as container:
             return self._run_container(container, progress)
 
     def _rerun_source(self, progress: Progress) -> RunResult:
-        """Return what the source answers when it is run once more: what is its own, and what is chance."""
+        """Return the result of a second run of the source, which shows what differs by chance."""
         with self._lock:
             if self._rerun_result is None:
                 progress.note("an answer differs: running the source once more to see whether it always is the same")
@@ -101,7 +101,7 @@ class Replay:
 
 
 def is_parallel_safe(replays: Sequence[Replay]) -> bool:
-    """Tell whether two images can be tried at the same time; what the user runs on the host may not bear it."""
+    """Return whether two images can be tried at the same time. Commands on the host may not allow that."""
     return all(
         replay.launch.shareable and not replay.drive.probes.host_exec and replay.drive.until != "enter"
         for replay in replays

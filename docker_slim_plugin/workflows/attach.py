@@ -1,4 +1,4 @@
-"""`attach`: observe a container that runs already."""
+"""Implement `docker slim attach`: observe a running container."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from docker_slim_plugin.workflows.steps.observe_runs import lost_event_warnings
 
 
 def attach(container: str, request: Request, progress: Progress) -> tuple[str, str, tuple[Trace, ...]]:
-    """Observe a container that runs already, as it is; return a trace file's text, its image, and what is in it."""
+    """Observe a running container as it is.
+
+    Returns the text of a trace file, the name of the container's image, and the traces in the file.
+    """
     found = Engine.connect(request.global_options).existing(container)
     image = str(found.attributes()["Image"])
     with open_job(replace(request, image=image, force=True), progress) as job:

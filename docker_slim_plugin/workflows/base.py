@@ -1,4 +1,4 @@
-"""A base image on one screen: read the image, purge what was named, drop what was chosen, squash it, prove it."""
+"""Implement `docker slim base`: read the image, purge packages, drop files, write one layer, and check the result."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from docker_slim_plugin.workflows.steps.clock import Clock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseRequest:
-    """One `docker slim base`."""
+    """The arguments of one `docker slim base`."""
 
     image: str
     tag: str = ""
-    """Empty: the source's name with "-base" behind its tag."""
+    """Name of the base. Empty: the source's name, with "-base" after its tag."""
     drop: frozenset[str] = frozenset(file_kinds.DEFAULTS)
-    """Names of kinds."""
+    """Names of the kinds of files to drop."""
     locales: tuple[str, ...] = ()
-    """That are kept."""
+    """Locales to keep."""
     purge: tuple[str, ...] = ()
     dry_run: bool = False
     global_options: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class BaseRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageContent:
-    """What is in an image."""
+    """The content of an image."""
 
     image: SourceImage
     rootfs: Rootfs
@@ -57,7 +57,10 @@ class ImageContent:
 
 
 def make_base(request: BaseRequest, progress: Progress) -> BaseReport:
-    """Write a smaller base image of `request.image`; return what went, what that saves, and what else could go."""
+    """Write a smaller base image of `request.image`.
+
+    Returns what was dropped, what that saves, and what else could be dropped.
+    """
     clock = Clock(progress)
     if os.geteuid() != 0:
         raise SlimError("cannot read an image's files without root", hint="sudo docker slim base ...")
@@ -102,7 +105,7 @@ def make_base(request: BaseRequest, progress: Progress) -> BaseReport:
 
 
 def _active_rules(rules: Sequence[file_kinds.Rule], rootfs: Rootfs, progress: Progress) -> tuple[file_kinds.Rule, ...]:
-    """Return the rules but for those of kinds whose files a program there wants."""
+    """Return the rules without those of kinds whose files an installed program needs."""
     wanted = file_kinds.find_needed_kinds({rule.kind.name for rule in rules}, rootfs.entries)
     for name, program in wanted.items():
         progress.note(f"{name} stay: {program} is there, and may want them")
@@ -113,9 +116,9 @@ def _active_rules(rules: Sequence[file_kinds.Rule], rootfs: Rootfs, progress: Pr
 def purge_packages(
     engine: Engine, source: SourceImage, request: BaseRequest, clock: Clock, sandbox: Sandbox
 ) -> Iterator[tuple[ImageContent, ImageContent, tuple[str, ...]]]:
-    """Yield what is in the image, what without the packages that are to go, and what comes in their place.
+    """Yield the content of the image, the content without the purged packages, and the packages that replaced them.
 
-    The temporary image that the latter is read from is gone afterwards.
+    The second content is read from a temporary image, which is removed at the end.
     """
     with clock.step("read"):
         content = read_content(engine, source, sandbox)
@@ -134,7 +137,7 @@ def purge_packages(
 
 
 def read_content(engine: Engine, source: SourceImage, sandbox: Sandbox) -> ImageContent:
-    """Return what is in the image; SlimError when it is no distribution's whose packages we know to handle."""
+    """Return the content of the image. Raises SlimError if its packages are not those of dpkg and apt."""
     with PristineTree(engine, source, sandbox) as tree:
         rootfs, notes = tree.wait()
         database = sandbox.call(ownership.read, rootfs)
@@ -157,7 +160,7 @@ _UNSUPPORTED = {
 
 
 def remove_packages(content: ImageContent, names: Collection[str]) -> ImageContent:
-    """Return what would be in the image without these packages, but for what their own scripts would do."""
+    """Return the content without these packages, not including any effects of their maintainer scripts."""
     if not names:
         return content
     owners = content.packages.owners
@@ -171,7 +174,7 @@ def remove_packages(content: ImageContent, names: Collection[str]) -> ImageConte
 def write_base(
     engine: Engine, source: SourceImage, exported: SourceImage, plan: FilePlan, target_name: str, clock: Clock
 ) -> tuple[SlimImage, tuple[str, ...]]:
-    """Write the base, prove it, and name it; return it, and a warning about what no layer can hold."""
+    """Write the base, check it, and name it. Returns it, and a warning about entries that no layer can store."""
     with ExitStack() as stack:
         directory = stack.enter_context(workspace(engine.run_id))
         stack.callback(engine.unname, engine.temporary("squashed"))

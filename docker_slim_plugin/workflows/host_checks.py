@@ -1,4 +1,4 @@
-"""Can this host do it? Each thing a run needs, really tried, with what to do where it fails."""
+"""Check whether this host meets the requirements of a run. Each requirement is tried, with advice if it fails."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from docker_slim_plugin.kernel import checks
 
 OLDEST_ENGINE = (20, 10)
 MIN_WATCHES = 65536
-"""inotify watches that a large image needs, one a directory."""
+"""inotify watches that a large image needs, one for each directory."""
 MIN_FREE_BYTES = 2 * 1000**3
-"""Bytes that should be free where the engine keeps its images."""
+"""Bytes that should be free on the file system of the engine's images."""
 _ROOT_ADVICE = "run as root on the engine's own host (sudo docker slim ...), not in an unprivileged container"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One finding."""
+    """The result of one check."""
 
     name: str
     ok: bool
     required: bool
-    """False: a run works without it, in a lesser way."""
+    """False if a run works without it, with limits."""
     detail: str
     """What was found."""
     fix: str = ""
-    """One line: what to do about it; empty when it is ok."""
+    """What to do about it, in one line. Empty if the check passed."""
 
 
 def check_host(global_options: Sequence[str] = ()) -> tuple[Check, ...]:
-    """Return all findings, in a fixed order; nothing is changed and no container started."""
+    """Return the results of all checks in a fixed order. Nothing is changed and no container is started."""
     return (
         _check_root(),
         _check_architecture(),
@@ -87,7 +87,7 @@ def _check_engine(global_options: Sequence[str]) -> Iterator[Check]:
 
 
 def _check_same_host(address: str, info: Mapping[str, Any]) -> Check:
-    """Whether the engine's processes are ours to trace: same kernel, and its pid is visible from here."""
+    """Check that the engine's processes can be traced: it has the same kernel, and its pid is visible."""
     kernel = os.uname().release
     theirs = str(info.get("KernelVersion", kernel))
     pid = _peer_pid(address.removeprefix("unix://"))
@@ -101,7 +101,7 @@ def _check_same_host(address: str, info: Mapping[str, Any]) -> Check:
 
 
 def _peer_pid(path: str) -> int:
-    """Return the pid behind a unix socket; 0 when it lies in a pid namespace that we cannot see into. See unix(7)."""
+    """Return the pid of the process behind a unix socket (unix(7)), or 0 if it is in an invisible pid namespace."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(path)

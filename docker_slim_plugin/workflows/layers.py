@@ -1,4 +1,4 @@
-"""`layers` on one screen: read the images, measure their layers, find what a common base would hold, write it."""
+"""Implement `docker slim layers`: read images, measure their layers, and compute or write a common base."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ from docker_slim_plugin.sharing.layer_sharing import ImageLayers, LayerSize, com
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayersRequest:
-    """One `docker slim layers`."""
+    """The arguments of one `docker slim layers`."""
 
     images: tuple[str, ...]
     least: int = 0
-    """Images that must have a file for it to be in the base; 0: more than half of them."""
+    """Number of images that must have a file for it to be in the base. 0: more than half of them."""
     tag: str = ""
-    """Name of the base image to write; empty: none is written."""
+    """Name of the base image to write. Empty: none is written."""
     global_options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharingResult:
-    """What looking at several images has shown."""
+    """The layers that several images share, and the bases that they could share."""
 
     images: tuple[ImageLayers, ...]
     separate: LayerSize
-    """The images' sizes, added up."""
+    """Sum of the sizes of the images."""
     combined: LayerSize
-    """What they take in one engine, and in one registry."""
+    """Size of all images in one engine, and in one registry."""
     proposals: tuple[Proposal, ...]
     written: tuple[str, str] | None
-    """Name and id of the base that was written."""
+    """Name and id of the written base."""
     warnings: tuple[str, ...]
 
 
 def measure_sharing(request: LayersRequest, progress: Progress) -> SharingResult:
-    """Compare the images' layers, and their files; write a base of the common ones if it has a name."""
+    """Compare layers and files of the images. Write a base of the common files if the request has a name for it."""
     if os.geteuid() != 0:
         raise SlimError("cannot read images' files without root", hint="sudo docker slim layers ...")
     if len(set(request.images)) < 2:

@@ -1,4 +1,4 @@
-"""`pack` on one screen: what is named and what that needs, out of an image, without running anything of it."""
+"""Implement `docker slim pack`: keep requested files and their dependencies, without running anything of the image."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from docker_slim_plugin.workflows.steps.clock import Clock
 from docker_slim_plugin.workflows.steps.layering import Extras, complete_plan, open_extras
 
 MAX_PROGRAM_NAME = 4096
-"""Characters of a program's name that could be one."""
+"""Longest name, in characters, that can be that of a program."""
 ENGINE_FORMS = frozenset({"layered", "squashed"})
 NO_OBSERVATIONS = Observations(accesses=(), result=RunResult(), mode="off", watch="off")
 
@@ -55,7 +55,7 @@ class PackJob:
 
 
 def pack(request: PackRequest, progress: Progress) -> Report:
-    """Write what is named of `request.image` as images, tars or build contexts; compare each with the source."""
+    """Write requested files of `request.image` as images, tars or build contexts, and compare each with the source."""
     clock = Clock(progress)
     if os.geteuid() != 0:
         raise SlimError("cannot read an image's files without root", hint="sudo docker slim pack ...")
@@ -82,7 +82,7 @@ def pack(request: PackRequest, progress: Progress) -> Report:
         with clock.step("resolve"):
             found = sandbox.call(resolve_compact, rootfs, NO_OBSERVATIONS, request.selection, target)
             plan = complete_plan(expand(found, rootfs), rootfs, extras, sandbox)
-        # A tar has no configuration to be fit or unfit.
+        # A tar has no configuration to check.
         wants_config = any(file_outputs.split_output(one)[0] != "tar" for one in request.outputs)
         report = Report(
             source=tree.measured(),
@@ -109,13 +109,14 @@ def pack(request: PackRequest, progress: Progress) -> Report:
 
 
 def foreign_platform_notes(source: SourceImage) -> tuple[str, ...]:
+    """Return a note if this host cannot run the image's platform."""
     if is_native(source):
         return ()
     return (f"the image is for {source.os}/{source.architecture}: packed all the same, nothing of it is run",)
 
 
 def check_config(rootfs: Rootfs, plan: FilePlan, target: SourceImage, sandbox: Sandbox) -> Iterator[str]:
-    """Yield what the configuration names that is not in the plan: docker could not start such an image."""
+    """Yield warnings about what the configuration refers to and the plan lacks: docker could not start the image."""
     kept = plan.by_path()
     config = target.config
     argv = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
@@ -141,7 +142,10 @@ def _is_command_kept(
 
 
 def write_and_compare(job: PackJob, report: Report) -> Report:
-    """Return the report with everything written; images get their names, and files are there, when all is right."""
+    """Write all outputs and return the completed report.
+
+    Images get their names, and files are written, only if no comparison found a difference.
+    """
     engine, plan, outputs, base_image = job.engine, report.plan, job.request.outputs, job.extras.base_image
     with ExitStack() as stack:
         for form in ENGINE_FORMS:
@@ -175,7 +179,7 @@ def write_and_compare(job: PackJob, report: Report) -> Report:
 
 
 def load_forms(job: PackJob, plan: FilePlan, draft: Draft) -> Iterator[Draft]:
-    """Yield each form that is asked for, loaded into the engine."""
+    """Yield each requested form of the image after it was loaded into the engine."""
     outputs = job.request.outputs
     if not ENGINE_FORMS & set(outputs):
         return
@@ -190,7 +194,7 @@ def load_forms(job: PackJob, plan: FilePlan, draft: Draft) -> Iterator[Draft]:
 
 
 def require_no_differences(form: str, differences: Iterable[str]) -> None:
-    """Raise VerificationFailed when there are any."""
+    """Raise VerificationFailed if there are any differences."""
     found = tuple(differences)
     if found:
         what = "\n    ".join(limit_sentences(found))

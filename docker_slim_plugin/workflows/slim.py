@@ -1,4 +1,4 @@
-"""`run` and `build`: observe the app or load traces, resolve, write slim images, verify them, repair them."""
+"""Implement `docker slim run` and `build`: observe or load traces, resolve, write, verify and repair slim images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from docker_slim_plugin.workflows.steps.write_and_verify import write_verified_i
 
 
 def slim(request: Request, progress: Progress) -> Report:
-    """Write slim images of `request.image`, try each, and return what was seen, kept and proved."""
+    """Write slim images of `request.image`, verify them, and return the report."""
     file_outputs.check_outputs(request.outputs)
     given = load_traces(request, progress)
     secrets = secrets_of(tuple(docker_options_of(request, given)), os.environ)
@@ -55,7 +55,7 @@ def slim(request: Request, progress: Progress) -> Report:
 
 
 def make_replays(job: Job, traces: tuple[Trace, ...]) -> tuple[Replay, ...]:
-    """Return the different ways in which the traces were made: each is to be gone again with the slim images."""
+    """Return one replay for each distinct exercise of the traces. Each one is repeated with the slim images."""
     first_traces = {repr(one.exercise): one for one in reversed(traces) if one.exercise}
     return tuple(
         Replay(job.engine, job.source, make_drive(job.source, one.exercise, job.sandbox), one.observations.result)
@@ -65,7 +65,7 @@ def make_replays(job: Job, traces: tuple[Trace, ...]) -> tuple[Replay, ...]:
 
 
 def raise_failed(report: Report) -> None:
-    """Raise VerificationFailed with what differs."""
+    """Raise VerificationFailed with the differences of the first image that failed."""
     failed = next(verdict for verdict in report.verdicts if not verdict.passed)
     what = "\n    ".join(limit_sentences(failed.differences))
     raise VerificationFailed(

@@ -1,4 +1,4 @@
-"""`trace`: observe an image, and write nothing but the trace."""
+"""Implement `docker slim trace`: observe an image and write only the trace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from docker_slim_plugin.workflows.steps.observe_runs import observe_runs
 
 
 def trace(request: Request, progress: Progress) -> tuple[str, tuple[Trace, ...]]:
-    """Observe `request.image`, write nothing; return the text of a trace file, and what is in it."""
+    """Observe `request.image`. Returns the text of a trace file, and the traces in it."""
     secrets = secrets_of(request.docker_options, os.environ)
     with hiding(secrets), open_job(request, Discreet(progress, secrets)) as job:
         traces = observe_runs(job)

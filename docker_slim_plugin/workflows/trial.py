@@ -1,6 +1,6 @@
-"""A whole run on an image of our own, for `docker slim doctor`: whether this host really can do it, end to end.
+"""Slim a tiny image of our own, for `docker slim doctor`: check that a whole run works on this host.
 
-The image holds one static program, which shows a file, that file, and one that nobody needs.
+The image has one static program, a file that the program shows, and a file that nothing needs.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _ADVICE = "docker -D slim run IMAGE says more; report it with that"
 
 @dataclass(frozen=True, slots=True)
 class TrialProgram:
-    """The program of one architecture: it writes the file /message to standard output."""
+    """The program of one architecture. It writes the file /message to standard output."""
 
     elf_machine: int
     assembly: str
     code: bytes
-    """What the assembly makes."""
+    """The machine code of the assembly."""
 
 
 _X86_64 = """
@@ -103,7 +103,7 @@ TRIAL_PROGRAMS = {
 
 
 def run_trial(global_options: Sequence[str]) -> Check:
-    """Make a tiny image, slim it, and return what came of it; nothing of that is left."""
+    """Make a tiny image, slim it, and return the result as a check. Nothing of it is left."""
     begun = time.monotonic()
     try:
         report = _slim_trial_image(tuple(global_options))
@@ -125,7 +125,7 @@ def _slim_trial_image(global_options: tuple[str, ...]) -> Report:
     with engine.nothing_left():
         try:
             engine.import_tar(io.BytesIO(make_tar(os.uname().machine)), [f'CMD ["/{PROGRAM}"]'], form="source")
-            # Forced: on a tree as small as this one nothing is gained.
+            # Use force, because a tree this small does not get smaller.
             request = Request(
                 image=source, tag=name, until="exit", timeout=TIMEOUT, force=True, global_options=global_options
             )

@@ -1,4 +1,4 @@
-"""Traces from files: what they may do on this host is settled before anything is done."""
+"""Load traces from files, and settle what they may do on this host before anything is done."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from docker_slim_plugin.workflows.steps.job import Job
 
 
 def load_traces(request: Request, progress: Progress) -> tuple[tuple[str, Trace], ...]:
-    """Return the traces of the files that the request names, each with its file's; what they may do is settled."""
+    """Return the traces of the requested files, each with the name of its file.
+
+    Raises SlimError if they have commands for this host that the user did not allow.
+    """
     traces = tuple((name, one) for name in request.traces for one in load(name))
     if request.traces and not traces:
         raise SlimError("cannot build from traces without a run", hint="docker slim trace --output FILE IMAGE")
@@ -32,14 +35,14 @@ def load_traces(request: Request, progress: Progress) -> tuple[tuple[str, Trace]
 
 
 def docker_options_of(request: Request, given: tuple[tuple[str, Trace], ...]) -> Iterator[str]:
-    """Yield docker's options of the request and of the traces."""
+    """Yield the docker options of the request and of the traces."""
     yield from request.docker_options
     for _, one in given:
         yield from one.exercise.docker_options if one.exercise else ()
 
 
 def warn_of_other_image(job: Job, given: tuple[tuple[str, Trace], ...]) -> tuple[Trace, ...]:
-    """Return the traces, with a warning in those that another image has shown."""
+    """Return the traces. Those of another image get a warning."""
     return tuple(_warn_of_other_image(job, name, one) for name, one in given)
 
 

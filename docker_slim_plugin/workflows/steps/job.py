@@ -1,6 +1,6 @@
-"""One piece of work under way: the engine, the source and its pristine tree, a place for files, and the clock.
+"""The state that the steps of one run share: engine, source, pristine tree, work directory, clock.
 
-A job is a resource: whatever happens in it, nothing of it is left behind.
+A job is a resource: at its end, nothing of it is left behind.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from docker_slim_plugin.workflows.steps.layering import Extras, complete_plan, o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What the steps of the pipeline share."""
+    """The state that the steps of one run share."""
 
     request: Request
     engine: Engine
@@ -46,13 +46,13 @@ class Job:
     image_names: ImageNames
     tree: PristineTree
     directory: Path
-    """For files of this job alone; gone afterwards."""
+    """For the files of this job. It is removed at the end."""
     clock: Clock
     extras: Extras
     sandbox: Sandbox
 
     def make_plan(self, rootfs: Rootfs, observations: Observations, missed: tuple[Access, ...] = ()) -> FilePlan:
-        """Return the whole tree of the slim image."""
+        """Return the plan of the slim image."""
         found = self.sandbox.call(resolve_compact, rootfs, observations, self.request.selection, self.source, missed)
         return complete_plan(expand(found, rootfs), rootfs, self.extras, self.sandbox)
 
@@ -70,7 +70,7 @@ class Job:
 
 @contextmanager
 def open_job(request: Request, progress: Progress) -> Iterator[Job]:
-    """Yield the job that the request asks for; nothing has been started yet but the reading of the image."""
+    """Yield the job for a request. Nothing is started yet, except that the image is being read."""
     clock = Clock(progress)
     if os.geteuid() != 0:
         raise SlimError("cannot trace an app without root", hint="sudo docker slim ...")
@@ -79,7 +79,7 @@ def open_job(request: Request, progress: Progress) -> Iterator[Job]:
         source = find_source(engine, request)
         image_names = make_names(source, request.tag)
         writer.claim_names(engine, (image_names.of(form) for form in request.forms()), force=request.force)
-    # Not before: how long a pull takes is the registry's business.
+    # The limit does not apply to the pull, because its time depends on the registry.
     clock.limit = request.timeout
     with (
         engine.nothing_left(),
@@ -102,7 +102,7 @@ def open_job(request: Request, progress: Progress) -> Iterator[Job]:
 
 
 def find_source(engine: Engine, request: Request) -> SourceImage:
-    """Return the image that is to be slimmed, pulled where docker run would pull it."""
+    """Return the image to slim. It is pulled if docker run would pull it."""
     options = dict(pairs(request.docker_options))
     source = engine.source(
         request.image, pull=options.get("--pull") or "missing", platform=options.get("--platform") or ""
@@ -113,7 +113,7 @@ def find_source(engine: Engine, request: Request) -> SourceImage:
 
 
 def make_drive(source: SourceImage, exercise: Exercise, sandbox: Caller) -> Drive:
-    """Return how the app is started and what is done to it; pages that it serves are parsed in the sandbox."""
+    """Return how the app is started and exercised. Pages that it serves are parsed in the sandbox."""
     requests = tuple(parse_http_probe(text) for text in exercise.http)
     asked = {request.port for request in requests if request.port is not None}
     start = launch(source, exercise.docker_options, exercise.command, asked)

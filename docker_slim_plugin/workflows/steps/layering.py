@@ -1,4 +1,4 @@
-"""What a plan is laid on, and what is laid on it: a base image below, a shell on top."""
+"""Place a plan on a base image, and add a shell to it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from docker_slim_plugin.workflows.steps import shell
 
 
 class LayeringOptions(Protocol):
-    """What a request says about it."""
+    """The fields of a request that apply here."""
 
     @property
     def shell(self) -> str: ...
@@ -35,7 +35,7 @@ class LayeringOptions(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """The base and the shell that are asked for."""
+    """The requested base and shell."""
 
     base_image: BaseImage | None = None
     shell: Busybox | None = None
@@ -45,7 +45,7 @@ class Extras:
 def open_extras(
     engine: Engine, source: SourceImage, options: LayeringOptions, directory: Path, sandbox: Sandbox
 ) -> Iterator[Extras]:
-    """Yield what the request wants below and above its files; the base can be read meanwhile."""
+    """Yield the requested base and shell. The base can be read until the context ends."""
     busybox = shell.find_busybox(engine, source, options.shell, sandbox) if options.shell else None
     if not options.base:
         yield Extras(None, busybox)
@@ -55,17 +55,17 @@ def open_extras(
 
 
 def complete_plan(plan: FilePlan, rootfs: Rootfs, extras: Extras, sandbox: Caller) -> FilePlan:
-    """Return the whole tree of the image: what is needed of the source, on the base, below the shell."""
+    """Return the whole plan: the kept files on the base, with the shell on top."""
     return add_shell(
         place_on_base(plan, rootfs, extras.base_image, sandbox) if extras.base_image else plan, extras.shell
     )
 
 
 def place_on_base(plan: FilePlan, rootfs: Rootfs, base_image: BaseImage, sandbox: Caller) -> FilePlan:
-    """Return the plan's tree on that of the base.
+    """Return the plan on the tree of the base.
 
-    What the base holds bit for bit is taken from there, and what it holds besides stays. A base of another
-    distribution holds nothing of use: then the plan stands alone, with a warning.
+    Entries that the base has bit for bit are taken from it, and its other entries stay. A base of another distribution
+    shares nothing: the plan is returned without it, with a warning.
     """
     ours, theirs = (sandbox.call(read_distribution, one) for one in (rootfs, base_image.rootfs))
     if all(theirs) and ours != theirs:
@@ -83,7 +83,7 @@ def place_on_base(plan: FilePlan, rootfs: Rootfs, base_image: BaseImage, sandbox
     needed = {parent for path in planned if path not in shared for parent in parents(path)}
     result: dict[RootPath, KeptEntry] = {}
     for path, kept in merged.items():
-        # A directory that some layer of ours has to name anyway is named as the source has it.
+        # A directory that one of our layers contains anyway has the metadata of the source.
         is_shared = path in shared and path not in needed
         if is_shared:
             result[path] = KeptEntry(
@@ -103,7 +103,7 @@ def place_on_base(plan: FilePlan, rootfs: Rootfs, base_image: BaseImage, sandbox
 def _replace_contents(
     contents: Mapping[RootPath, bytes], planned: Mapping[RootPath, KeptEntry], base: Rootfs
 ) -> Iterator[tuple[RootPath, KeptEntry]]:
-    """Yield what is kept with its new content; SlimError when that is content of anything else."""
+    """Yield the kept entries that get new content. Raises SlimError if that is not package metadata."""
     places = find_metadata_directories(base)
     for path, content in contents.items():
         kept, below = planned.get(path), base.entries.get(path)
@@ -118,7 +118,7 @@ def _is_directory(kept: KeptEntry) -> bool:
 
 
 def _is_shared(kept: KeptEntry, rootfs: Rootfs, base_image: BaseImage) -> bool:
-    """Tell whether the base holds an entry as it is; of directories, their times are nothing to repeat them for."""
+    """Return whether the base has the same entry. The times of directories are not compared."""
     mine, theirs = kept.entry, base_image.rootfs.entries.get(kept.entry.path)
     if theirs is None or _comparable_metadata(mine) != _comparable_metadata(theirs):
         return False

@@ -1,4 +1,4 @@
-"""Run the app as often as was asked for, and keep what each run showed."""
+"""Run the app as often as requested, and return a trace of each run."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from docker_slim_plugin.workflows.steps.job import Job, make_drive
 
 
 def observe_runs(job: Job) -> tuple[Trace, ...]:
-    """Run the app as often as was asked for, and return what each run showed."""
+    """Run the app as often as requested, and return a trace of each run."""
     request = job.request
     exercise = request.exercise()
     drive = make_drive(job.source, exercise, job.sandbox)
     traces = []
     for number in range(1, request.runs + 1):
         name = "observe" if request.runs == 1 else f"observe, run {number} of {request.runs}"
-        # Three ways of tracing, each with a second start.
+        # There are three tracing modes, and each may start the container twice.
         with job.clock.step(name, times=6):
             seen = job.observer.observe(job.source.id, drive)
         said = (*drive.launch.warnings, *lost_event_warnings(seen), *judge(job.source, exercise, seen))
@@ -28,13 +28,14 @@ def observe_runs(job: Job) -> tuple[Trace, ...]:
 
 
 def lost_event_warnings(observations: Observations) -> tuple[str, ...]:
+    """Return a warning if events were lost."""
     if observations.complete:
         return ()
     return (f"{observations.lost} events were lost: the trace is not complete",)
 
 
 def differing_run_warnings(job: Job, traces: tuple[Trace, ...]) -> tuple[str, ...]:
-    """Return a warning when runs that were started alike have not named the same files."""
+    """Return a warning if runs with the same arguments have not named the same files."""
     if job.request.traces or len(traces) < 2:
         return ()
     names = differing(job.tree.wait()[0], traces)

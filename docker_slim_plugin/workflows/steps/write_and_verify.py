@@ -1,4 +1,4 @@
-"""From a plan to images that are proved: written, tried, and repaired where the run had missed something."""
+"""Write the images of a plan, verify them, and repair the plan if the run had missed something."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from docker_slim_plugin.verify.replay import Replay, is_parallel_safe
 from docker_slim_plugin.workflows.steps.job import Job
 
 ROUNDS = 3
-"""Repairs tried at most."""
+"""Most repairs that are tried."""
 
 
 def write_verified_images(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Replay, ...]) -> Report:
-    """Return the report with images written and proved; they get their names only when all of them passed."""
+    """Return the report with verified images. They get their names only if all of them passed."""
     missed: tuple[Access, ...] = ()
     for round_ in range(ROUNDS + 1):
         with ExitStack() as stack:
@@ -63,7 +63,10 @@ def plan_repair(
     candidates: tuple[tuple[Access, ...], ...],
     missed: tuple[Access, ...],
 ) -> tuple[tuple[Access, ...], Report] | None:
-    """Return all that was missed so far and the report with a plan that has it, by the first remedy that adds any."""
+    """Return all missed accesses so far, and the report with a plan that has the missing files.
+
+    The first of `candidates` that adds any file is used. None if none of them does.
+    """
     for more in candidates:
         plan = job.make_plan(rootfs, report.observations, (*missed, *more))
         added = tuple(sorted(set(plan.by_path()) - set(report.plan.by_path())))
@@ -74,7 +77,7 @@ def plan_repair(
 
 
 def write_and_verify(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Replay, ...]) -> tuple[Draft, Report]:
-    """Write both forms under temporary names and try them; return the layered one, and the report on both."""
+    """Write both forms under temporary names and verify them. Returns the layered image, and the report on both."""
     engine, source, plan, request = job.engine, job.source, report.plan, job.request
     size = sum(entry.size for entry in plan.files())
 
@@ -91,13 +94,13 @@ def write_and_verify(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Re
 
     with job.clock.step("write layered", size=size):
         layered = writer.load_layered(engine, source, rootfs, plan, job.directory, job.extras.base_image)
-    # The squashed image is written while the layered one is tried, and tried beside it where nothing forbids that.
+    # The squashed image is written while the layered one is verified. If possible, both are verified in parallel.
     with background(engine) as executor:
         squashed = executor.submit(squash) if "squashed" in request.outputs else None
         parallel_test = (
             executor.submit(lambda: verify_draft(squashed.result())) if squashed and is_parallel_safe(replays) else None
         )
-        # Files hold what the layered image does: it is tried for them, too.
+        # Output files have the content of the layered image, so it is verified for them too.
         found = [verify_draft(layered)] if set(request.outputs) != {"squashed"} else []
         if squashed:
             found.append(parallel_test.result() if parallel_test else verify_draft(squashed.result()))
@@ -109,7 +112,7 @@ def write_and_verify(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Re
 
 
 def name_images(job: Job, report: Report, layered: Draft, rootfs: Rootfs) -> Report:
-    """Give the images their names, and write what else was asked for; SlimError when nothing is gained by it all."""
+    """Give the images their names and write the other outputs. Raises SlimError if the images are not smaller."""
     smallest = min((image.size for image in report.images), default=0)
     if smallest > report.source.size and not job.request.force:
         raise SlimError(
@@ -133,14 +136,15 @@ def name_images(job: Job, report: Report, layered: Draft, rootfs: Rootfs) -> Rep
 
 
 def is_repairable(job: Job, report: Report) -> bool:
-    """Tell whether the images only lack something: files that are not as planned are no matter of more files."""
+    """Return whether more files could repair the images. Mismatches with the plan cannot be repaired that way."""
     return job.request.repair and not any(verdict.mismatches for verdict in report.verdicts)
 
 
 def excuse_number_differences(report: Report) -> Report | None:
-    """Return the report with numbers that differ as warnings, where nothing else does.
+    """Return the report with differences in numbers as warnings, or None if there are other differences.
 
-    That is for an image that lacks nothing that it asks for, nor anything in a directory that the app opened.
+    Use this only for an image that has every file that it asks for, and all files in the directories that the app
+    opened.
     """
     if any(verdict.behaviour for verdict in report.verdicts):
         return None
@@ -157,7 +161,7 @@ def excuse_number_differences(report: Report) -> Report | None:
 
 
 def observe_slim_image(job: Job, draft: Draft, replays: tuple[Replay, ...]) -> tuple[tuple[Access, ...], bool]:
-    """Run the slim image as it was tried, watched; return what it asks for, and whether it behaved this time."""
+    """Run the slim image under observation. Returns its accesses, and whether it behaved like the source this time."""
     found: list[Access] = []
     is_same = True
     for replay in replays:
@@ -169,13 +173,13 @@ def observe_slim_image(job: Job, draft: Draft, replays: tuple[Replay, ...]) -> t
 
 
 def observe_source_again(job: Job, replays: tuple[Replay, ...]) -> tuple[Access, ...]:
-    """Watch the source once more: with what its first run has left in a volume, it may go another way."""
+    """Observe the source once more: with data that its first run left in a volume, it may behave differently."""
     seen = (job.observer.observe(job.source.id, replay.drive, tolerant=True) for replay in replays)
     return tuple(access for one in seen for access in one.accesses)
 
 
 def list_opened_directories(rootfs: Rootfs, report: Report) -> tuple[Access, ...]:
-    """Return the names in the directories that the source's run opened: an app may only count or show them."""
+    """Return the names in the directories that the source's run opened. An app may only count or show them."""
     return tuple(
         Access(f"{directory.rstrip('/')}/{name}", AccessKind.LIST, access.origin, access.process)
         for directory, access in find_opened_directories(rootfs, report.observations.accesses)
