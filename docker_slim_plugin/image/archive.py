@@ -1,6 +1,6 @@
-"""One tar that is both an OCI image layout and what `docker save` writes.
+"""Write a tar that is both an OCI image layout and the format of `docker save`.
 
-Engines with the containerd image store read index.json, older ones manifest.json; both find the same blobs.
+Engines with the containerd image store read index.json, and older ones manifest.json. Both refer to the same blobs.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 def image_id(config: bytes) -> str:
-    """Return the id that the engine gives an image with this configuration."""
+    """Return the id that the engine gives to an image with this configuration."""
     return f"sha256:{hashlib.sha256(config).hexdigest()}"
 
 
 def write_archive(blobs: Sequence[LayerBlob], config: bytes, reference: str, out: BinaryIO) -> None:
-    """Write the image to `out`, named `reference` (NAME:TAG) if that is not empty; layers lowest first.
+    """Write the image to `out`, with the name `reference` (NAME:TAG) unless that is empty. Layers are lowest first.
 
-    The same input gives the same bytes. SlimError when `out` cannot be written.
+    The same input gives the same bytes. Raises SlimError if `out` cannot be written.
     """
     try:
         for name, data in _make_documents(blobs, config, reference).items():
@@ -46,7 +46,7 @@ def write_archive(blobs: Sequence[LayerBlob], config: bytes, reference: str, out
 
 
 def canonical_name(reference: str) -> str:
-    """Return NAME:TAG with the host and path that docker leaves out; containerd finds an image by nothing less."""
+    """Return NAME:TAG with the host and path that docker leaves out. containerd needs the full name."""
     host, slash, _ = reference.partition("/")
     if slash and (host == "localhost" or "." in host or ":" in host):
         return reference
@@ -54,7 +54,7 @@ def canonical_name(reference: str) -> str:
 
 
 def _make_documents(blobs: Sequence[LayerBlob], config: bytes, reference: str) -> dict[str, bytes]:
-    """Return the small files of the archive by name: what describes the image, and its configuration."""
+    """Return the small files of the archive by name: the index, the manifests, and the configuration."""
     layers = [_descriptor(_LAYER, blob.diff_id, blob.size) for blob in blobs]
     manifest = _json(
         {

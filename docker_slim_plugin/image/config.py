@@ -1,4 +1,4 @@
-"""The configuration of a slim image: the source's, field by field, and where it comes from."""
+"""Make the configuration of a slim image: that of the source, with labels for its origin."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from docker_slim_plugin.model.request import ConfigChanges
 _MAX_SHOWN = 500
 EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
 CREATED_BY = "docker slim:"
-"""How the history of our layers begins; a slim image is known by it."""
+"""Prefix of the history entries of our layers. A slim image is recognised by it."""
 BASE_CREATED_BY = "docker slim base:"
-"""The same of a base image, which is as good a source as any."""
+"""The same for a base image, which can be slimmed like any other image."""
 BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
 _CONTAINER_FIELDS = frozenset(
     {"Hostname", "Domainname", "MacAddress", "Image", "AttachStdin", "AttachStdout", "AttachStderr"}
 )
-"""Fields that the API shares with containers and that say nothing in an image."""
+"""Fields that the API also uses for containers, and that have no meaning in an image."""
 
 
 def make_base_labels(source: SourceImage) -> dict[str, str]:
-    """Return the annotations of the OCI image spec that say what an image was made from."""
+    """Return the annotations of the OCI image spec that name the image from which this one was made."""
     digests = [digest.partition("@")[2] for digest in source.digests]
     return {BASE_NAME: source.reference, BASE_DIGEST: digests[0] if digests else source.id}
 
 
 def make_slim_config(source: SourceImage) -> dict[str, Any]:
-    """Return the Config of a slim image in the engine's spelling."""
+    """Return the Config of a slim image in the engine's format."""
     return {**source.config, "Labels": {**(source.config.get("Labels") or {}), **make_base_labels(source)}}
 
 
 def apply_changes(config: Mapping[str, Any], changes: ConfigChanges) -> dict[str, Any]:
-    """Return `config` with `changes` made to it."""
+    """Return `config` with `changes` applied."""
     given: dict[str, Any] = {}
     if changes.entrypoint is not None:
         given |= {"Entrypoint": list(changes.entrypoint) or None, "Cmd": None}
@@ -59,7 +59,7 @@ def apply_changes(config: Mapping[str, Any], changes: ConfigChanges) -> dict[str
 
 
 def creation_time(source: SourceImage, environment: Mapping[str, str]) -> str:
-    """Return when the image was made: when its source was, or at SOURCE_DATE_EPOCH (reproducible-builds.org/specs)."""
+    """Return the creation time: that of the source image, or SOURCE_DATE_EPOCH (reproducible-builds.org/specs)."""
     given = environment.get(EPOCH_VARIABLE, "")
     if not given:
         return source.created
@@ -78,9 +78,9 @@ def make_image_config(
     by: str = CREATED_BY,
     base_history: Sequence[Mapping[str, Any]] = (),
 ) -> bytes:
-    """Return the image configuration as JSON (image-spec config.md); the same input gives the same bytes.
+    """Return the image configuration as JSON (image-spec config.md). The same input gives the same bytes.
 
-    `below` is the history of the base image whose layers come first in `blobs`.
+    `base_history` is the history of the base image whose layers come first in `blobs`.
     """
     ours = blobs[sum(not step.get("empty_layer") for step in base_history) :]
     document = {
@@ -102,9 +102,9 @@ def make_image_config(
 
 
 def is_slim(source: SourceImage) -> bool:
-    """Tell whether docker slim wrote an image; one that was built on a slim one is not itself slim.
+    """Return whether docker slim wrote the image. An image that was built on a slim image is not slim itself.
 
-    `docker import` lets nobody say who did it: what it made is known by its labels.
+    `docker import` does not record who ran it, so its images are recognised by their labels.
     """
     newest = source.history[0] if source.history else {}
     if str(newest.get("CreatedBy") or "").startswith(CREATED_BY):
@@ -114,18 +114,18 @@ def is_slim(source: SourceImage) -> bool:
 
 
 def is_written_by_us(source: SourceImage) -> bool:
-    """Tell whether docker slim wrote an image, be it a slim one or a base."""
+    """Return whether docker slim wrote the image, either as a slim image or as a base."""
     newest = source.history[0] if source.history else {}
-    # An import's message is its comment.
+    # docker import stores its message as the comment.
     texts = (str(newest.get(field) or "") for field in ("CreatedBy", "Comment"))
     return is_slim(source) or any(text.startswith(BASE_CREATED_BY) for text in texts)
 
 
 def compare_configs(source: Mapping[str, Any], slim: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a sentence for each field that the two Configs do not share, fields unknown to us included.
+    """Return a sentence for each field in which the two Configs differ, unknown fields included.
 
-    Our own labels are left out. Missing, null, empty, false and zero are one, as they are to docker, but for
-    StopTimeout, where zero is no time at all and missing the engine's ten seconds.
+    Our own labels are ignored. Missing, null, empty, false and zero are equal, as they are for docker. The exception is
+    StopTimeout: zero means no time at all, and missing means the engine's ten seconds.
     """
     found = []
     for field in sorted({*source, *slim} - _CONTAINER_FIELDS):
@@ -136,7 +136,7 @@ def compare_configs(source: Mapping[str, Any], slim: Mapping[str, Any]) -> tuple
 
 
 def _shorten(value: Any) -> str:
-    """Return a value as text for a sentence; an image can hold megabytes."""
+    """Return a value as text for a sentence. It may be megabytes long in an image."""
     text = repr(value)
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 

@@ -1,4 +1,4 @@
-"""A build context that a person could have written: a Dockerfile, and a tar for each layer beside it."""
+"""Write a build context: a Dockerfile, and a tar for each layer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _GROUP_COMMENTS = {
 
 
 def check_context(directory: Path) -> None:
-    """Raise SlimError when a context can already be seen not to fit there."""
+    """Raise SlimError if it is already known that a context cannot be written to the directory."""
     try:
         there = next((path for path in (directory.absolute(), *directory.absolute().parents) if path.exists()), None)
         if there is None or not there.is_dir():
@@ -42,7 +42,7 @@ def check_context(directory: Path) -> None:
         if not os.access(there, os.W_OK):
             raise SlimError(f"cannot write a context to {directory}: {there} is not writable", hint=_OTHER_DIRECTORY)
         if directory.is_dir() and _is_foreign(directory):
-            # Who owns it can change what is in it, and put a link in its place at any time.
+            # The owner can change the content at any time, and can replace it by a symlink.
             raise SlimError(f"cannot write a context to {directory}: it is another user's", hint=_OTHER_DIRECTORY)
         if directory.is_dir() and any(directory.iterdir()) and not _is_our_dockerfile(directory / _DOCKERFILE):
             raise SlimError(f"cannot write a context to {directory}: it is not empty", hint="name a new directory")
@@ -51,7 +51,7 @@ def check_context(directory: Path) -> None:
 
 
 class ContextBase(NamedTuple):
-    """What a Dockerfile starts from."""
+    """The image in the FROM line of a Dockerfile."""
 
     reference: str
     config: Mapping[str, Any]
@@ -63,18 +63,18 @@ SCRATCH = ContextBase("scratch", {})
 def write_context(
     directory: Path, layers: Sequence[tuple[str, Path]], config: Mapping[str, Any], base: ContextBase = SCRATCH
 ) -> None:
-    """Write Dockerfile, .dockerignore and GROUP.tar of each layer (lowest first) into `directory`.
+    """Write Dockerfile, .dockerignore and GROUP.tar for each layer (lowest first) into `directory`.
 
-    SlimError when it cannot be written, or holds what is not ours; an older context of ours is written anew.
+    An older context of ours is replaced. Raises SlimError if the directory cannot be written or has other files.
     """
     check_context(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        # Somebody else may have been faster.
+        # Another process may have created it in the meantime.
         check_context(directory)
         for group in {*_GROUP_COMMENTS} - {group for group, _ in layers}:
             (directory / f"{group}.tar").unlink(missing_ok=True)
-        # The Dockerfile comes first: a context that broke off half way is still known as ours.
+        # Write the Dockerfile first, so that an unfinished context is still recognised as ours.
         for name, text in _make_documents([group for group, _ in layers], config, base).items():
             _write_atomically(directory / name, text)
         for group, file in layers:
@@ -87,7 +87,7 @@ def write_context(
 def stream_context(
     out: BinaryIO, layers: Sequence[tuple[str, Path]], config: Mapping[str, Any], base: ContextBase = SCRATCH
 ) -> None:
-    """Write the same context as a tar, for `docker build -`; OSError when it cannot be written."""
+    """Write the same context as a tar, for `docker build -`. Raises OSError if it cannot be written."""
     with tarfile.open(fileobj=out, mode="w|", format=tarfile.GNU_FORMAT) as tar:
 
         def add(name: str, size: int, content: BinaryIO) -> None:
@@ -117,7 +117,7 @@ def _encode(text: str) -> bytes:
 
 
 def make_dockerfile(groups: Sequence[str], config: Mapping[str, Any], base: ContextBase = SCRATCH) -> list[str]:
-    """Return the lines of the Dockerfile; what none can say stands in comments."""
+    """Return the lines of the Dockerfile. Settings that a Dockerfile cannot express become comments."""
     lines = [_MARK, *_NOTES, f"FROM {base.reference}"]
     for group in groups:
         lines += ["", f"# {_GROUP_COMMENTS.get(group, group)}", f"ADD {group}.tar /"]
@@ -128,13 +128,13 @@ def make_dockerfile(groups: Sequence[str], config: Mapping[str, Any], base: Cont
         if instruction.is_expressible:
             lines.append(instruction.line)
         else:
-            # ascii(): the value is the image's and may hold newlines, or escapes for a terminal.
+            # ascii(): the value comes from the image and may contain newlines or terminal escapes.
             lines.append(f"# cannot be said here: {ascii(instruction.line)[:200]}")
     return lines
 
 
 def find_config_losses(config: Mapping[str, Any], base: ContextBase = SCRATCH) -> tuple[str, ...]:
-    """Return a sentence for each way in which what is built of the context has another configuration."""
+    """Return a sentence for each way in which an image built from the context has another configuration."""
     inherited = _inherited_settings(base.config, config)
     inexpressible = [one.line for one in make_instructions(config) if not one.is_expressible]
     timeout = config.get("StopTimeout")
@@ -158,7 +158,7 @@ def _join_some(lines: Sequence[str]) -> str:
 
 
 def _reset_instructions(base: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
-    """Return what takes away what the base image says and the slim one does not, as far as that can be."""
+    """Return instructions that reset settings of the base which the slim image does not have, as far as possible."""
     resets = {"Entrypoint": "ENTRYPOINT []", "Cmd": "CMD []", "User": "USER 0", "WorkingDir": "WORKDIR /"}
     resets |= {
         "Healthcheck": "HEALTHCHECK NONE",
@@ -169,13 +169,13 @@ def _reset_instructions(base: Mapping[str, Any], config: Mapping[str, Any]) -> l
 
 
 def _inherited_settings(base: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
-    """Return what the base image says and no Dockerfile can take away."""
+    """Return the settings of the base image that no Dockerfile can reset."""
     names = {str(one).partition("=")[0] for one in config.get("Env") or ()}
     found = [f"ENV {one}" for one in base.get("Env") or () if str(one).partition("=")[0] not in names]
     for field, word in (("ExposedPorts", "EXPOSE"), ("Volumes", "VOLUME"), ("Labels", "LABEL")):
         mine = config.get(field) or {}
         found += [f"{word} {one}" for one in sorted(base.get(field) or {}) if one not in mine]
-    # Whoever builds on the base has its triggers run, first of all.
+    # The triggers of the base run first in every build on it.
     found += [f"ONBUILD {one}" for one in base.get("OnBuild") or ()]
     if base.get("StopTimeout") is not None and config.get("StopTimeout") is None:
         found.append(f"StopTimeout {base['StopTimeout']}")
@@ -183,7 +183,7 @@ def _inherited_settings(base: Mapping[str, Any], config: Mapping[str, Any]) -> l
 
 
 def _write_atomically(file: Path, content: str | Path) -> None:
-    """Put a file of ours in its place whole; a link that lies there is replaced, not followed."""
+    """Write a file of ours in one step. A symlink at its path is replaced, not followed."""
     with tempfile.NamedTemporaryFile("wb", dir=file.parent, prefix=f".{file.name}.", delete=False) as new:
         try:
             if isinstance(content, str):
@@ -205,7 +205,7 @@ def _is_foreign(directory: Path) -> bool:
 
 
 def _is_our_dockerfile(file: Path) -> bool:
-    """Tell whether a Dockerfile is one that we wrote; a link is not, nor a pipe that would keep us waiting."""
+    """Return whether we wrote the Dockerfile. A symlink is not ours, nor is a FIFO, whose open would block."""
     try:
         with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as opened:
             return opened.read(len(_MARK)) == _MARK.encode()

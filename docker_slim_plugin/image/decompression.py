@@ -1,4 +1,4 @@
-"""A layer without its compression: plain, by gzip, or by zstd where Python knows that (3.14 and later)."""
+"""Decompress a layer: plain, gzip, or zstd if Python supports it (3.14 and later)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 class UnreadableArchive(Exception):
-    """What is in an archive cannot be used; the text is the reason."""
+    """An archive whose content cannot be used. The text is the reason."""
 
 
 class PlainLayer(NamedTuple):
-    """A layer's tar."""
+    """The uncompressed tar of a layer."""
 
     file: Path
     diff_id: str
@@ -29,9 +29,10 @@ class PlainLayer(NamedTuple):
 
 
 def decompress_layer(file: Path, max_bytes: int) -> PlainLayer:
-    """Return the layer in `file` as a plain tar, beside it if it is compressed; Unreadable when it is broken.
+    """Return the layer in `file` as a plain tar. A compressed layer is written beside `file`.
 
-    A tar of more than `most` bytes is none that an engine has unpacked.
+    Raises UnreadableArchive if it is broken, or if the tar has more than `max_bytes`: then the engine cannot have
+    unpacked it.
     """
     with open(file, "rb") as raw:
         magic = raw.read(4)

@@ -1,9 +1,9 @@
-"""What `docker save` gives of an image: its layers, uncompressed, and its history.
+"""Read the output of `docker save`: the layers of an image, uncompressed, and its history.
 
-Two descriptions of an image can be in such an archive: manifest.json, which names configuration and layers, and
-index.json, whose manifests may lie in further indexes, beside those of other platforms and of attestations (OCI image
-layout). Both are read, and the image that has the layers which the engine names is taken. Its layers may be compressed
-by gzip or zstd. All of it is the image's: names are only compared, never opened, and sizes are bounded.
+The archive may describe images in two ways: manifest.json names configuration and layers, and index.json has manifests
+and further indexes, also for other platforms and attestations (OCI image layout). Both are read, and the image with the
+layers that the engine reports is used. Layers may be compressed with gzip or zstd. The archive is not trusted: names in
+it are only compared, never opened, and sizes are bounded.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from docker_slim_plugin.image.decompression import PlainLayer, UnreadableArchive
 from docker_slim_plugin.model.image import LayerBlob, SourceImage
 
 GROUP = "common"
-"""What layers of a base are called."""
+"""Group name of the layers of a base image."""
 MAX_MEMBERS = 4_000
 MAX_MANIFESTS = 200
 MAX_DOCUMENT = 8 << 20
-"""Bytes of a manifest, index or configuration."""
+"""Most bytes of a manifest, index or configuration."""
 _BLOCK = 1 << 20
 _DIGEST = re.compile(r"([a-z0-9+._-]+):([a-zA-Z0-9=_-]+)")
 
@@ -37,12 +37,12 @@ class _Image(NamedTuple):
 
     config: str
     layers: tuple[str, ...]
-    """Names of files in the archive, lowest first."""
+    """Names of files in the archive, lowest layer first."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Archive:
-    """The files of an archive, each under a name of ours."""
+    """The files of an archive, each stored under a name of our own."""
 
     files: Mapping[str, Path]
     links: Mapping[str, str]
@@ -51,7 +51,7 @@ class _Archive:
         return self.files.get(self.links.get(name, name))
 
     def document(self, name: str) -> Any:
-        """Return what is in a JSON file, None when it is not there or no JSON."""
+        """Return the content of a JSON file, or None if it does not exist or is not JSON."""
         file = self.file(name)
         if file is None or file.stat().st_size > MAX_DOCUMENT:
             return None
@@ -64,13 +64,13 @@ class _Archive:
 def read_saved(
     stream: BinaryIO, directory: Path, image: SourceImage
 ) -> tuple[tuple[LayerBlob, ...], tuple[Mapping[str, Any], ...]]:
-    """Put the layers of an image that `docker save` gives into `directory`; return them, and the image's history."""
-    # What an engine has unpacked is not much smaller than its tars, but for those that are to fill a disk.
+    """Write the layers of an image from `docker save` into `directory`. Returns them, and the history of the image."""
+    # The unpacked image is not much smaller than its tars, except for tars that are made to fill a disk.
     max_bytes = 4 * image.size + (4 << 30)
     try:
         archive = _spool(stream, directory, max_bytes)
         config, files = _find_image(archive, image)
-        # One layer can be there twice.
+        # A layer may occur twice.
         plain = {file: decompress_layer(file, max_bytes) for file in dict.fromkeys(files)}
         blobs = tuple(_make_blob(plain[file], wanted) for file, wanted in zip(files, image.layers, strict=True))
     except (UnreadableArchive, tarfile.TarError, EOFError) as error:
@@ -108,7 +108,7 @@ def _spool(stream: BinaryIO, directory: Path, max_bytes: int) -> _Archive:
 
 
 def _find_image(archive: _Archive, image: SourceImage) -> tuple[Mapping[str, Any], list[Path]]:
-    """Return the configuration and the layers' files of the image that has the layers which the engine names."""
+    """Return configuration and layer files of the image whose layers the engine reports."""
     reason = "no image in it has the layers that the engine names"
     for one in (*_images_of_manifest_json(archive), *_images_of_index_json(archive)):
         config = archive.document(one.config)
@@ -128,14 +128,14 @@ def _diff_ids(config: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _images_of_manifest_json(archive: _Archive) -> Iterator[_Image]:
-    """Yield the images that manifest.json names."""
+    """Yield the images in manifest.json."""
     for one in _as_list(archive.document("manifest.json")):
         if isinstance(one, dict):
             yield _Image(str(one.get("Config")), tuple(map(str, _as_list(one.get("Layers")))))
 
 
 def _images_of_index_json(archive: _Archive) -> Iterator[_Image]:
-    """Yield the images of index.json and of the indexes in it, attestations left out."""
+    """Yield the images in index.json and in the indexes to which it refers, without attestations."""
     names = ["index.json"]
     for name in names:
         document = archive.document(name)
@@ -157,7 +157,7 @@ def _is_attestation(descriptor: Mapping[str, Any]) -> bool:
 
 
 def _blob_name(descriptor: Any) -> str:
-    """Return the name of the file that a descriptor leads to; empty when it leads nowhere."""
+    """Return the file name for a descriptor, or "" if it is not valid."""
     digest = descriptor.get("digest") if isinstance(descriptor, dict) else None
     match = _DIGEST.fullmatch(digest) if isinstance(digest, str) else None
     return f"blobs/{match[1]}/{match[2]}" if match else ""
@@ -168,7 +168,7 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _make_blob(plain: PlainLayer, wanted: str) -> LayerBlob:
-    """Return a layer; Unreadable when it is not the one that the image names."""
+    """Return a layer. Raises UnreadableArchive if it is not the expected one."""
     if plain.diff_id != wanted:
         raise UnreadableArchive(f"it holds another layer than {wanted}")
     return LayerBlob(group=GROUP, file=str(plain.file), diff_id=plain.diff_id, size=plain.size, files=0)

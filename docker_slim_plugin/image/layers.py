@@ -1,4 +1,4 @@
-"""Which entry goes into which layer: base below runtime below app below config; a base image's own in none."""
+"""Split a plan into layers: base below runtime below app below config. Entries of the base image are in none."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from docker_slim_plugin.rootfs.index import parents
 
 
 def split_layers(plan: FilePlan) -> tuple[tuple[Group, tuple[KeptEntry, ...]], ...]:
-    """Return the layers that are not empty, lowest first, entries sorted by path.
+    """Return the layers that are not empty, lowest first, with entries sorted by path.
 
-    Every layer names all parents of its files, with their exact metadata: a directory that a layer leaves out gets
-    invented metadata, and hides the lower layer's. Other directories are in the lowest layer. All names of one
-    hard-linked file are in one layer.
+    Every layer has all parent directories of its files with their exact metadata. If a layer leaves out a directory,
+    docker makes up its metadata and hides that of the lower layer. All other directories are in the lowest layer. All
+    names of a hard-linked file are in one layer.
     """
     directories = {kept.entry.path: kept for kept in plan.kept if kept.entry.kind is EntryKind.DIRECTORY}
     files: dict[Group, list[KeptEntry]] = {group: [] for group in Group}
@@ -29,7 +29,7 @@ def split_layers(plan: FilePlan) -> tuple[tuple[Group, tuple[KeptEntry, ...]], .
         groups = [Group.BASE, *groups]
     layers = []
     for group in groups:
-        # A directory that only the shell's layer needs is nothing to the others, nor one that lies below them all.
+        # Directories that only the shell's layer needs, and directories of the base image, are not in other layers.
         own = {path: kept for path, kept in directories.items() if kept.group not in (Group.SHELL, Group.COMMON)}
         named: dict[RootPath, KeptEntry] = own if group is groups[0] else {}
         for kept in files[group]:
@@ -40,12 +40,12 @@ def split_layers(plan: FilePlan) -> tuple[tuple[Group, tuple[KeptEntry, ...]], .
 
 
 def single_layer(plan: FilePlan) -> tuple[tuple[Group, tuple[KeptEntry, ...]], ...]:
-    """Return all of the plan as one layer, in the shape that `grouped` has."""
+    """Return all of the plan as one layer, in the format of `split_layers`."""
     return ((Group.BASE, tuple(sorted(plan.kept, key=lambda kept: kept.entry.path))),)
 
 
 def _lowest_of_links(kept: Iterable[KeptEntry]) -> dict[HardLinkKey, Group]:
-    """Return {inode: the lowest group of its names} of hard-linked files."""
+    """Return the lowest group among the names of each hard-linked file."""
     order = list(Group)
     lowest: dict[HardLinkKey, Group] = {}
     for one in kept:

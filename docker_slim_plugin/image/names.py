@@ -1,4 +1,4 @@
-"""Names of the images that a run writes."""
+"""Choose the names of the images that a run writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.model.image import SourceImage
 
-# distribution/reference: path components joined by slashes, an optional host in front, a tag behind
+# distribution/reference: an optional host, path components joined by slashes, an optional tag
 _REFERENCE = re.compile(
     r"(?P<name>(?:[a-zA-Z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
     r"(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*)(?::(?P<tag>\w[\w.-]{0,127}))?"
@@ -19,7 +19,7 @@ _MAX_TAG = 128
 
 @dataclass(frozen=True, slots=True)
 class ImageNames:
-    """Name:tag of each form."""
+    """NAME:TAG of each form."""
 
     layered: str
     squashed: str
@@ -29,7 +29,10 @@ class ImageNames:
 
 
 def make_names(source: SourceImage, wanted: str, suffix: str = "slim") -> ImageNames:
-    """Return the names for slim images of `source`: `wanted`, or REPO:TAG-SUFFIX; never one of the source's own."""
+    """Return the names for slim images of `source`: `wanted`, or REPO:TAG-SUFFIX.
+
+    Raises UsageError if a name is not valid or is one of the source's own.
+    """
     layered = _add_tag(wanted or _default_name(source, suffix), _SQUASHED)
     found = ImageNames(layered, f"{layered}{_SQUASHED}")
     for own in (found.layered, found.squashed):
@@ -38,14 +41,20 @@ def make_names(source: SourceImage, wanted: str, suffix: str = "slim") -> ImageN
 
 
 def make_base_name(source: SourceImage, wanted: str) -> str:
-    """Return the name for a base image of `source`: `wanted`, or REPO:TAG-base; never one of the source's own."""
+    """Return the name for a base image of `source`: `wanted`, or REPO:TAG-base.
+
+    Raises UsageError if the name is not valid or is one of the source's own.
+    """
     found = _add_tag(wanted or _default_name(source, "base"))
     _check_not_own(source, found)
     return found
 
 
 def _add_tag(reference: str, suffix: str = "") -> str:
-    """Return NAME:TAG, the tag "latest" where there is none; UsageError when that, with the suffix, is no name."""
+    """Return NAME:TAG, with the tag "latest" if there is none.
+
+    Raises UsageError if that, with the suffix, is not a valid name.
+    """
     match = _REFERENCE.fullmatch(reference)
     if match is None:
         raise UsageError(f"cannot use {reference!r} as an image's name", hint="--tag NAME[:TAG], lower case")
@@ -61,7 +70,7 @@ def _check_not_own(source: SourceImage, name: str) -> None:
 
 
 def familiar_name(name: str) -> str:
-    """Return a name as docker shows it: what stands for Docker Hub in front is left out (distribution/reference)."""
+    """Return a name as docker shows it, without the host and path of Docker Hub (distribution/reference)."""
     for host in ("docker.io/", "index.docker.io/"):
         if name.startswith(host):
             return name.removeprefix(host).removeprefix("library/")
@@ -77,6 +86,6 @@ def _default_name(source: SourceImage, suffix: str) -> str:
     if familiar_name(_with_tag(base)) not in source.tags and source.id.removeprefix("sha256:").startswith(
         base.removeprefix("sha256:")
     ):
-        # Named by its id: it may have a name all the same.
+        # The user gave an id. The image may still have a name.
         base = source.tags[0] if source.tags else f"slim:{source.id.removeprefix('sha256:')[:12]}"
     return f"{_with_tag(base)}-{suffix}"

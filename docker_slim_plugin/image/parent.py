@@ -1,7 +1,7 @@
-"""An image that others are written on top of: its tree, its layers as they are, its history.
+"""Read a base image, on top of which other images are written: its tree, its unchanged layers, and its history.
 
-The layers come from `docker save`, so that their digests stay the same and an engine or registry that has them already
-takes nothing twice.
+The layers come from `docker save`, so their digests stay the same. An engine or registry that has them stores nothing
+twice.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from docker_slim_plugin.rootfs.sandbox import Sandbox
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseImage:
-    """A base image, open to be read."""
+    """A base image that is open for reading."""
 
     image: SourceImage
     rootfs: Rootfs
     blobs: tuple[LayerBlob, ...]
     """Its layers, lowest first."""
     history: tuple[Mapping[str, Any], ...]
-    """As its configuration has it, oldest first."""
+    """History from its configuration, oldest first."""
     _hashes: dict[RootPath, str] = field(default_factory=dict)
 
     @property
@@ -40,7 +40,7 @@ class BaseImage:
         return self.image.reference
 
     def hash(self, path: RootPath) -> str:
-        """Return the sha256 of a regular file's content; each is read once."""
+        """Return the sha256 of the content of a regular file. Each file is read once."""
         if path not in self._hashes:
             self._hashes[path] = hash_file(self.rootfs, path)
         return self._hashes[path]
@@ -59,7 +59,7 @@ def hash_file(rootfs: Rootfs, path: RootPath) -> str:
 def open_base_image(
     engine: Engine, reference: str, source: SourceImage, directory: Path, sandbox: Sandbox
 ) -> Iterator[BaseImage]:
-    """Yield the local image `reference`, to write on top of it; its layers are put into `directory`."""
+    """Yield the local image `reference` as a base image. Its layers are written into `directory`."""
     image = engine.image(reference)
     if (image.os, image.architecture) != (source.os, source.architecture):
         raise SlimError(
@@ -68,7 +68,7 @@ def open_base_image(
             hint=f"docker pull --platform {source.os}/{source.architecture} {reference}",
         )
     with PristineTree(engine, image, sandbox) as tree:
-        # By its id: a name without a tag has docker save give all images of that name.
+        # Use the id: for a name without a tag, docker save returns all images of that name.
         with engine.saved(image.id) as stream:
             blobs, history = read_saved(stream, directory, image)
         rootfs, _ = tree.wait()

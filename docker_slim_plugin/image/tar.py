@@ -1,11 +1,13 @@
-"""Layers as tar archives: the same entries give the same bytes.
+"""Write layers as tar archives. The same entries give the same bytes.
 
-POSIX pax format (pax(1)), as docker writes and reads it: sorted, parents first, numeric owners only, the source's own
-times, extended attributes as SCHILY.xattr records, hard links to the first of their names. Go's archive/tar takes pax
-records as bytes and so do we: binary attribute values and names that are not UTF-8 come through as they are.
+The format is POSIX pax (pax(1)), as docker writes and reads it: entries sorted, parents first, only numeric owners, the
+times of the source, extended attributes as SCHILY.xattr records, hard links to the first of their names. Go's
+archive/tar treats pax records as bytes, and so does this module: binary attribute values and names that are not UTF-8
+are preserved.
 
-Left out is what no layer can hold: sockets, names that docker takes for whiteouts, attributes without a value or with
-"=" in their name. Times before 1970 or after 2262 are written, but docker makes them 1970 (moby, pkg/system).
+Left out is what no layer can store: sockets, names that docker interprets as whiteouts, and attributes with an empty
+value or with "=" in their name. Times before 1970 or after 2262 are written, but docker changes them to 1970 (moby,
+pkg/system).
 """
 
 from __future__ import annotations
@@ -37,25 +39,26 @@ _TYPES = {
     EntryKind.BLOCK: tarfile.BLKTYPE,
 }
 Open = Callable[[RootPath], BinaryIO]
-"""Gives a file's content, from its start."""
+"""Opens the content of a file at its start."""
 HardLinkKey = tuple[EntryKind | int, ...]
+"""Equal for all names of one hard-linked file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenLayer:
-    """A layer, and what was read while it was written."""
+    """A layer, and facts that were collected while it was written."""
 
     blob: LayerBlob
     hashes: Mapping[RootPath, str]
-    """sha256, in hex, of each regular file's content."""
+    """sha256, in hex, of the content of each regular file."""
     skipped: tuple[RootPath, ...] = ()
-    """Entries that no layer can hold."""
+    """Entries that no layer can store."""
     reduced: tuple[RootPath, ...] = ()
-    """Entries that are there, with another time, or without some of their extended attributes."""
+    """Entries that are stored with another time, or without some of their extended attributes."""
 
 
 class _HashingWriter:
-    """A file that is hashed as it is written."""
+    """A file that is hashed while it is written."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -70,12 +73,15 @@ class _HashingWriter:
 
 
 def write_layer(rootfs: Rootfs, kept: Iterable[KeptEntry], group: str, file: Path) -> WrittenLayer:
-    """Write entries, contents from the pristine tree, as one uncompressed tar to `file`; SlimError when it fails."""
+    """Write entries, with contents from the pristine tree, as an uncompressed tar to `file`, or raise SlimError."""
     return write_tar(rootfs.reader.open, kept, group, file)
 
 
 def write_tar(open_content: Open, kept: Iterable[KeptEntry], group: str, file: Path) -> WrittenLayer:
-    """Write entries as one uncompressed tar; a SlimError leaves a part of `file` to the caller to remove."""
+    """Write entries as an uncompressed tar.
+
+    After a SlimError, a part of `file` may exist, and the caller has to remove it.
+    """
     ordered = sorted(kept, key=lambda one: one.entry.path)
     storable = [one for one in ordered if is_storable(one.entry)]
     try:
@@ -102,12 +108,12 @@ def write_tar(open_content: Open, kept: Iterable[KeptEntry], group: str, file: P
 
 
 def is_storable(entry: Entry) -> bool:
-    """Tell whether a layer can hold an entry: no socket, and no name that docker reads as a whiteout (OCI layer.md)."""
+    """Return whether a layer can store an entry: not a socket, and not a name that is a whiteout (OCI layer.md)."""
     return entry.kind is not EntryKind.SOCKET and "/.wh." not in entry.path
 
 
 def has_docker_time(entry: Entry) -> bool:
-    """Tell whether docker knows a file's time: nanoseconds since 1970 in 63 bits."""
+    """Return whether docker can represent the time of a file: nanoseconds since 1970 in 63 bits."""
     return 0 <= entry.mtime_ns < 1 << 63
 
 
@@ -116,17 +122,17 @@ def _is_stored_whole(entry: Entry) -> bool:
 
 
 def storable_xattrs(entry: Entry) -> dict[str, bytes]:
-    """Return the extended attributes of an entry that a layer can hold.
+    """Return the extended attributes of an entry that a layer can store.
 
-    In pax(1) a key ends at its "=" and an empty value takes a record away. SELinux labels are the host's own.
+    In pax(1), a key ends at its "=", and an empty value deletes a record. SELinux labels belong to the host.
     """
     return {key: value for key, value in entry.xattrs if value and "=" not in key and key != "security.selinux"}
 
 
 def hard_link_key(kept: KeptEntry) -> HardLinkKey | None:
-    """Return what all names of one hard-linked file share; None for what has one name, or content of our own.
+    """Return a key that all names of a hard-linked file share. None for a file with one name or generated content.
 
-    Numbers of inodes alone are not enough: on an overlay over several file systems two files can have the same.
+    The inode number alone is not enough: an overlay over several file systems can have two files with the same number.
     """
     entry = kept.entry
     if not entry.inode or entry.links < 2 or kept.content is not None or entry.kind is EntryKind.DIRECTORY:
@@ -136,7 +142,7 @@ def hard_link_key(kept: KeptEntry) -> HardLinkKey | None:
 
 
 def _write_entries(storable: Iterable[KeptEntry], open_content: Open, out: _HashingWriter) -> dict[RootPath, str]:
-    """Write headers and contents; return the sha256 of each regular file's content."""
+    """Write headers and contents. Returns the sha256 of the content of each regular file."""
     hashes: dict[RootPath, str] = {}
     first_names: dict[HardLinkKey, RootPath] = {}
     for one in storable:
@@ -155,7 +161,7 @@ def _write_entries(storable: Iterable[KeptEntry], open_content: Open, out: _Hash
 
 
 def _write_content(one: KeptEntry, open_content: Open, out: _HashingWriter) -> str:
-    """Copy a file's content and its padding; return its sha256."""
+    """Write the content of a file and its padding. Returns its sha256."""
     entry = one.entry
     if one.content is not None:
         out.write(one.content + bytes(-len(one.content) % BLOCK))
@@ -169,7 +175,7 @@ def _write_content(one: KeptEntry, open_content: Open, out: _HashingWriter) -> s
 
 
 def _read_blocks(entry: Entry, open_content: Open) -> Iterator[bytes]:
-    """Yield exactly entry.size bytes of a file's content; SlimError when there are fewer."""
+    """Yield exactly entry.size bytes of a file's content. Raises SlimError if there are fewer."""
     hint = "the image's files changed under us: run docker slim once more"
     try:
         with open_content(entry.path) as source:
@@ -185,7 +191,7 @@ def _read_blocks(entry: Entry, open_content: Open) -> Iterator[bytes]:
 
 
 def make_header(entry: Entry, link_to: RootPath | None = None) -> bytes:
-    """Return the header blocks of an entry: a pax one with all that ustar cannot say, and the ustar one."""
+    """Return the header blocks of an entry: a pax header with all that ustar cannot represent, and the ustar header."""
     name = os.fsencode(entry.path.lstrip("/")) or b"."
     name += b"/" if entry.kind is EntryKind.DIRECTORY else b""
     link = os.fsencode(entry.target if link_to is None else link_to.lstrip("/"))
@@ -218,14 +224,14 @@ def _pax_header(name: bytes, records: Mapping[bytes, bytes]) -> bytes:
     if not records:
         return b""
     data = b"".join(_pax_record(key, records[key]) for key in sorted(records))
-    # The name of a pax header means nothing; Go's and GNU's choice is dir/PaxHeaders.0/base.
+    # The name of a pax header has no meaning. Go and GNU use dir/PaxHeaders.0/base.
     entry = Entry(path=RootPath("/"), kind=EntryKind.FILE, mode=0)
     title = b"PaxHeaders.0/" + _ascii(name)[-60:].strip(b"/")
     return _ustar_header(title, b"", b"x", entry, len(data)) + data + bytes(-len(data) % BLOCK)
 
 
 def _pax_record(key: bytes, value: bytes) -> bytes:
-    """Return one record: LENGTH, a space, KEY=VALUE, a newline, where LENGTH counts itself."""
+    """Return one record: LENGTH, a space, KEY=VALUE, a newline. LENGTH includes itself."""
     rest = len(key) + len(value) + 3
     length = rest + len(str(rest))
     length = rest + len(str(length))
@@ -237,7 +243,7 @@ def _ascii(text: bytes) -> bytes:
 
 
 def _ustar_header(name: bytes, link: bytes, kind: bytes, entry: Entry, size: int) -> bytes:
-    """Return one 512-byte block; what does not fit is cut here, and said in the pax header before it."""
+    """Return one 512-byte block. Values that do not fit are cut here, and are complete in the pax header before it."""
     seconds = entry.mtime_ns // _NS
     major, minor = entry.device
     block = b"".join(

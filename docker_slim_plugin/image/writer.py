@@ -1,6 +1,6 @@
-"""Slim images into the engine: layered by docker load, squashed by docker export and docker import.
+"""Write slim images into the engine: layered with docker load, squashed with docker export and docker import.
 
-Both get their configuration by docker load: the same plan gives the same image, id included, whenever it is written.
+Both get their configuration from docker load, so the same plan always gives the same image and image id.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from docker_slim_plugin.model.plan import FilePlan, Group
 from docker_slim_plugin.rootfs.index import Rootfs
 
 IMPORTED = "imported"
-"""Form of the temporary image that docker import makes."""
+"""Form of the temporary image from docker import."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """An image under a temporary name of the engine, until it is proved; without a name it is on disk only."""
+    """An image under a temporary name in the engine until it is verified, or without a name and only on disk."""
 
     form: str
     reference: str
@@ -45,14 +45,14 @@ class Draft:
     size: int
     blobs: tuple[LayerBlob, ...]
     hashes: Mapping[RootPath, str]
-    """sha256 of each file's content."""
+    """sha256 of the content of each file."""
     config: bytes
     skipped: tuple[RootPath, ...] = ()
-    """Kept names that no layer can hold."""
+    """Kept entries that no layer can store."""
     base_image: BaseImage | None = None
     """The base image whose layers come first in `blobs`."""
     reduced: tuple[RootPath, ...] = ()
-    """Kept names that are not all they were."""
+    """Kept entries that are stored without some of their metadata."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -68,18 +68,18 @@ class Draft:
 
     @property
     def own_layers(self) -> tuple[LayerBlob, ...]:
-        """The layers that are not the base's."""
+        """The layers that do not belong to the base."""
         return self.blobs[len(self.base_image.blobs) if self.base_image else 0 :]
 
     def image(self, reference: str) -> SlimImage:
-        """Return the image as it will be called."""
+        """Return the image with its final name."""
         return SlimImage(form=self.form, reference=reference, id=self.id, size=self.size, layers=self.blobs)
 
 
 def write_layers(
     source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path, base_image: BaseImage | None = None
 ) -> Draft:
-    """Write one layer for each group, on those of the base if the plan lies on it; the engine is not asked."""
+    """Write one layer for each group, on the layers of the base if the plan uses it. The engine is not used."""
     base_image = base_image if plan.base else None
     layers = [
         write_layer(rootfs, kept, group.value, directory / f"{group.value}.tar") for group, kept in split_layers(plan)
@@ -98,7 +98,7 @@ def write_layers(
         config=config,
         base_image=base_image,
         skipped=tuple(path for layer in layers for path in layer.skipped),
-        # A directory is in each layer that has something below it.
+        # A directory is in each layer that has entries below it.
         reduced=tuple(dict.fromkeys(path for layer in layers for path in layer.reduced)),
     )
 
@@ -111,12 +111,12 @@ def load_layered(
     directory: Path,
     base_image: BaseImage | None = None,
 ) -> Draft:
-    """Write one layer for each group, and load them."""
+    """Write one layer for each group, and load the image."""
     return load_draft(engine, write_layers(source, rootfs, plan, directory, base_image), directory)
 
 
 def load_draft(engine: Engine, draft: Draft, directory: Path) -> Draft:
-    """Load what has been written."""
+    """Load an image that was written."""
     image = _load_archive(engine, draft.form, draft.blobs, draft.config, directory)
     return replace(draft, reference=engine.temporary(draft.form), id=image.id)
 
@@ -129,7 +129,7 @@ def load_base(engine: Engine, source: SourceImage, rootfs: Rootfs, plan: FilePla
 
 
 def write_flat_tar(rootfs: Rootfs, plan: FilePlan, directory: Path, base_image: BaseImage | None = None) -> Path:
-    """Write the whole tree as one tar; the engine is not asked."""
+    """Write the whole tree as one tar. The engine is not used."""
     ((_, kept),) = single_layer(plan)
     base_paths = {one.entry.path for one in kept if one.group is Group.COMMON}
 
@@ -145,15 +145,15 @@ def load_squashed(engine: Engine, source: SourceImage, plan: FilePlan, base: Dra
 
 
 def load_exported_base(engine: Engine, source: SourceImage, image: str, plan: FilePlan, directory: Path) -> Draft:
-    """Export a container of `image`, and import what the plan names of it as a base image made of `source`."""
+    """Export a container of `image`, and import the entries of the plan as a base image made from `source`."""
     return _squash(engine, source, image, plan, directory, BASE_CREATED_BY)
 
 
 def _squash(engine: Engine, source: SourceImage, image: str, plan: FilePlan, directory: Path, by: str) -> Draft:
     with engine.plain(image, ["-"]) as container, container.export() as stream:
         one = rewrite_export(stream, plan, directory / "squashed.tar")
-    # What is imported is dated now, and has only as much of a configuration as a Dockerfile can say. Of it we take the
-    # layer, and load the exact configuration on that.
+    # The imported image has the current time, and only those parts of the configuration that a Dockerfile can
+    # express. So only its layer is used, with the exact configuration on top.
     try:
         with open(one.blob.file, "rb") as tar:
             engine.import_tar(tar, form=IMPORTED)
@@ -188,7 +188,7 @@ def _load_blobs(
 def _load_archive(
     engine: Engine, form: str, blobs: tuple[LayerBlob, ...], config: bytes, directory: Path
 ) -> SourceImage:
-    """Load an image under its temporary name; return what the engine says of it."""
+    """Load an image under its temporary name, and return the engine's description of it."""
     reference = engine.temporary(form)
     archive = directory / f"{form}-archive.tar"
     try:
@@ -202,7 +202,10 @@ def _load_archive(
 
 
 def claim_names(engine: Engine, references: Iterable[str], *, force: bool) -> None:
-    """Keep the names for this run; SlimError for one of an image that docker slim did not write, or of another run."""
+    """Reserve names for this run.
+
+    Raises SlimError for the name of an image that docker slim did not write, or that another run has reserved.
+    """
     for reference in references:
         found = None if force else engine.find(reference)
         if found and not is_written_by_us(found):

@@ -112,7 +112,7 @@ def write_and_verify(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Re
 
 
 def name_images(job: Job, report: Report, layered: Draft, rootfs: Rootfs) -> Report:
-    """Give the images their names and write the other outputs. Raises SlimError if the images are not smaller."""
+    """Give the images their names and write the other outputs. Raises SlimError if they are larger."""
     smallest = min((image.size for image in report.images), default=0)
     if smallest > report.source.size and not job.request.force:
         raise SlimError(
