@@ -105,10 +105,10 @@ class InstalledPackages:
         found: dict[str, list[tuple[str, frozenset[str], tuple[str, ...]]]] = {}
         for package in self.packages.values():
             for group in package.depends:
-                there = frozenset().union(*(self.providers.get(name, frozenset()) for name in group))
+                providers = frozenset().union(*(self.providers.get(name, frozenset()) for name in group))
                 absent = tuple(name for name in group if name not in self.packages)
-                for name in there:
-                    found.setdefault(name, []).append((package.name, there, absent))
+                for name in providers:
+                    found.setdefault(name, []).append((package.name, providers, absent))
         return {name: tuple(needs) for name, needs in found.items()}
 
     def find_broken(self, removed: Collection[str]) -> tuple[dict[str, set[str]], set[str]]:
@@ -119,10 +119,10 @@ class InstalledPackages:
         """
         hard: dict[str, set[str]] = {}
         replacements: set[str] = set()
-        gone = frozenset(removed)
-        for name in sorted(gone):
-            for dependent, there, absent in self._dependents.get(name, ()):
-                if dependent not in gone and dependent != name and there <= gone:
+        removed_names = frozenset(removed)
+        for name in sorted(removed_names):
+            for dependent, providers, absent in self._dependents.get(name, ()):
+                if dependent not in removed_names and dependent != name and providers <= removed_names:
                     if absent:
                         replacements.update(absent)
                     else:

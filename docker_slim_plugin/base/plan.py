@@ -73,10 +73,10 @@ def find_removable(rootfs: Rootfs, rules: Sequence[Rule], config: Mapping[str, A
     matcher = KindMatcher(rules)
     kinds = {path: kind for path in rootfs.entries if (kind := matcher(path)) is not None}
     files = {path for path in kinds if rootfs.entries[path].kind is not EntryKind.DIRECTORY}
-    named = [
+    kept_links = [
         path for path, entry in rootfs.entries.items() if entry.kind is EntryKind.SYMLINK and matcher.is_kept(path)
     ]
-    removed = files - _follow_links(rootfs, [*named, *find_used_zones(config)])
+    removed = files - _follow_links(rootfs, [*kept_links, *find_used_zones(config)])
     # The documents of a package may be a symlink to the directory of another one, which has the copyright file.
     links = {path for path in removed if posixpath.dirname(path) == DOCUMENTS and _is_directory(rootfs, path)}
     directories = _find_emptied(rootfs, kinds, removed - links)

@@ -31,11 +31,11 @@ def split_layers(plan: FilePlan) -> tuple[tuple[Group, tuple[KeptEntry, ...]], .
     for group in groups:
         # Directories that only the shell's layer needs, and directories of the base image, are not in other layers.
         own = {path: kept for path, kept in directories.items() if kept.group not in (Group.SHELL, Group.COMMON)}
-        named: dict[RootPath, KeptEntry] = own if group is groups[0] else {}
+        layer: dict[RootPath, KeptEntry] = own if group is groups[0] else {}
         for kept in files[group]:
-            named[kept.entry.path] = kept
-            named |= {parent: directories[parent] for parent in parents(kept.entry.path)}
-        layers.append((group, tuple(named[path] for path in sorted(named))))
+            layer[kept.entry.path] = kept
+            layer |= {parent: directories[parent] for parent in parents(kept.entry.path)}
+        layers.append((group, tuple(layer[path] for path in sorted(layer))))
     return tuple(layers)
 
 

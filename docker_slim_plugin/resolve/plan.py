@@ -96,8 +96,8 @@ def _access_needs(accesses: Iterable[Access], reason: ReasonKind) -> Iterator[Ne
     for path, root, argv0, kind, origin in distinct:
         process = argv0.rstrip("/").rpartition("/")[2] or "?"
         # The first exec of the gate starts the command that docker was asked to run.
-        who = "docker" if process == GATE_NAME else process
-        yield Need(path, Reason(reason, who, f"{kind} ({origin})"), kind in SYMLINK_ACCESSES, root)
+        program = "docker" if process == GATE_NAME else process
+        yield Need(path, Reason(reason, program, f"{kind} ({origin})"), kind in SYMLINK_ACCESSES, root)
 
 
 @dataclass(frozen=True, slots=True)

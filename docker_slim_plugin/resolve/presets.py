@@ -80,13 +80,20 @@ def gather_facts(
         or (access.path.startswith(below) and not access.path.endswith((".crt", ".pem")))
         for access in accesses
     )
-    named = any(access.path.startswith(trees) or access.path in TLS_TREES for access in accesses)
-    converted = any("/gconv/" in access.path and access.path.endswith(".so") for access in accesses)
+    tls_accessed = any(access.path.startswith(trees) or access.path in TLS_TREES for access in accesses)
+    iconv_used = any("/gconv/" in access.path and access.path.endswith(".so") for access in accesses)
     names = frozenset(directory_listings.find_listed_files(rootfs, accesses, owned))
     search = environment.get("PATH", script_interpreters.DEFAULT_PATH).split(":")[: script_interpreters.MAX_PATH]
     programs = script_commands.find_programs(rootfs, accesses, owned, search)
     return Facts(
-        rootfs, {}, environment, certificates_searched, named, converted, listed_files=names, script_programs=programs
+        rootfs,
+        {},
+        environment,
+        certificates_searched,
+        tls_accessed,
+        iconv_used,
+        listed_files=names,
+        script_programs=programs,
     )
 
 
@@ -108,8 +115,8 @@ def _nss(facts: Facts) -> Iterator[str]:
     # Without a run, any module that nsswitch.conf names may be used.
     named = MODULES & words if facts.static_topics is None else {word for word in words if "/" not in word}
     for directory in libc:
-        holds = b"\0GLIBC_2.34\0" in facts.rootfs.read(f"{directory}/libc.so.6")
-        modules = (named or BUILT_IN) - (BUILT_IN if holds else frozenset())
+        is_built_in = b"\0GLIBC_2.34\0" in facts.rootfs.read(f"{directory}/libc.so.6")
+        modules = (named or BUILT_IN) - (BUILT_IN if is_built_in else frozenset())
         yield from (f"{directory}/libnss_{module}.so.2" for module in sorted(modules))
 
 

@@ -25,21 +25,23 @@ class SymlinkAliases:
 
     def __init__(self, rootfs: Rootfs, accesses: Collection[Access]) -> None:
         self._rootfs = rootfs
-        named: set[RootPath] = set()
-        unnamed: set[RootPath] = set()
-        traced = any(access.origin is Origin.PTRACE for access in accesses)
+        named_files: set[RootPath] = set()
+        unnamed_files: set[RootPath] = set()
+        has_tracer = any(access.origin is Origin.PTRACE for access in accesses)
         for access in accesses:
-            if traced and not _is_possible_exec(access):
+            if has_tracer and not _is_possible_exec(access):
                 continue
             end = rootfs.find(access.path)
-            if end is not None and (end.is_executable or not traced):
-                (named if access.origin is Origin.PTRACE else unnamed).add(end.path)
-        self._unnamed = unnamed - named
+            if end is not None and (end.is_executable or not has_tracer):
+                (named_files if access.origin is Origin.PTRACE else unnamed_files).add(end.path)
+        self._unnamed_files = unnamed_files - named_files
 
     def find_links(self, reasons: dict[RootPath, dict[Reason, None]]) -> Iterator[tuple[RootPath, Reason]]:
         """Yield each symlink to keep. `reasons` maps the paths kept so far to their reasons."""
         ends = {
-            path for path in self._unnamed if not any(reason.kind in _NAMED_REASONS for reason in reasons.get(path, ()))
+            path
+            for path in self._unnamed_files
+            if not any(reason.kind in _NAMED_REASONS for reason in reasons.get(path, ()))
         }
         if not ends:
             return

@@ -71,7 +71,7 @@ class Replay:
             return Findings()
         rerun = self._rerun_source(progress)
         chance = find_chance_differences(rerun, results[-1], last.certain)
-        if certain := tuple(said for name, said in last.certain if name not in chance):
+        if certain := tuple(sentence for name, sentence in last.certain if name not in chance):
             return Findings(certain)
         doubtful = [name for name in last.doubtful if name not in chance]
         outputs = classify_outputs(doubtful, (self.original, rerun), results)

@@ -33,7 +33,7 @@ def attach(container: str, request: Request, progress: Progress) -> tuple[str, s
                 progress=progress,
             )
         rootfs, _ = job.tree.wait()
-        small = of_the_image(rootfs, replace(seen, warnings=(*seen.warnings, *lost_event_warnings(seen))))
-        one = Trace(source_id=job.source.id, exercise=None, observations=small)
-        named = str(found.attributes()["Config"]["Image"])
-        return dumps(replace(job.source, reference=named), (one,)), named, (one,)
+        observations = of_the_image(rootfs, replace(seen, warnings=(*seen.warnings, *lost_event_warnings(seen))))
+        one = Trace(source_id=job.source.id, exercise=None, observations=observations)
+        name = str(found.attributes()["Config"]["Image"])
+        return dumps(replace(job.source, reference=name), (one,)), name, (one,)

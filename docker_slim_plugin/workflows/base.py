@@ -187,6 +187,6 @@ def write_base(
 
 
 def _unmatched_locales(locales: Collection[str], rootfs: Rootfs) -> tuple[str, ...]:
-    there = rootfs.children.get(RootPath("/usr/share/locale"), ())
-    lacking = [locale for locale in locales if not any(name[:2] == locale[:2] for name in there)]
-    return tuple(f"--keep-locale {locale}: the image has no messages in that language" for locale in lacking)
+    languages = rootfs.children.get(RootPath("/usr/share/locale"), ())
+    unmatched = [locale for locale in locales if not any(name[:2] == locale[:2] for name in languages)]
+    return tuple(f"--keep-locale {locale}: the image has no messages in that language" for locale in unmatched)

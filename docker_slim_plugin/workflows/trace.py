@@ -19,5 +19,5 @@ def trace(request: Request, progress: Progress) -> tuple[str, tuple[Trace, ...]]
     with hiding(secrets), open_job(request, Discreet(progress, secrets)) as job:
         traces = observe_runs(job)
         rootfs, _ = job.tree.wait()
-        small = tuple(replace(one, observations=of_the_image(rootfs, one.observations)) for one in traces)
-        return dumps(job.source, small), traces
+        image_traces = tuple(replace(one, observations=of_the_image(rootfs, one.observations)) for one in traces)
+        return dumps(job.source, image_traces), traces

@@ -119,15 +119,18 @@ class StaticNeeds:
             users = [path for path in sorted(kept) if name in self.topics_of(path)]
             # The user asked for a program, so report that program, not each of its libraries.
             programs = [path for path in users if path in requested]
-            who = _join_paths(programs or users)
+            programs_text = _join_paths(programs or users)
             if users and name == PLUGINS:
                 target = warnings if programs else notes
-                target.append(f"{who} can load {topic.description} (plugins); which ones, {UNKNOWN}")
+                target.append(f"{programs_text} can load {topic.description} (plugins); which ones, {UNKNOWN}")
             elif users and (missing := _missing_data(topic, kept, presets_off)):
-                warnings.append(f"{who} can ask for {topic.description}{missing}")
+                warnings.append(f"{programs_text} can ask for {topic.description}{missing}")
             elif programs:
-                covered.setdefault(who, []).append(f"{topic.description} ({topic.preset})")
-        notes += [f"{who} can ask for {', '.join(words)}: what that takes is in" for who, words in covered.items()]
+                covered.setdefault(programs_text, []).append(f"{topic.description} ({topic.preset})")
+        notes += [
+            f"{programs_text} can ask for {', '.join(words)}: what that takes is in"
+            for programs_text, words in covered.items()
+        ]
         scripts = [path for path in sorted(requested) if path in kept and self._is_script(path)]
         warnings += [f"{_join_paths(scripts)}: what a script loads and starts, {UNKNOWN}"] if scripts else []
         return warnings, notes

@@ -67,9 +67,11 @@ def place_on_base(plan: FilePlan, rootfs: Rootfs, base_image: BaseImage, sandbox
     Entries that the base has bit for bit are taken from it, and its other entries stay. A base of another distribution
     shares nothing: the plan is returned without it, with a warning.
     """
-    ours, theirs = (sandbox.call(read_distribution, one) for one in (rootfs, base_image.rootfs))
-    if all(theirs) and ours != theirs:
-        names = " ".join(theirs), " ".join(ours).strip() or "of no known distribution"
+    image_distribution, base_distribution = (
+        sandbox.call(read_distribution, one) for one in (rootfs, base_image.rootfs)
+    )
+    if all(base_distribution) and image_distribution != base_distribution:
+        names = " ".join(base_distribution), " ".join(image_distribution).strip() or "of no known distribution"
         warning = (
             f"the base {base_image.reference} is {names[0]}, the image {names[1]}: nothing is shared, it is not used"
         )
@@ -91,11 +93,11 @@ def place_on_base(plan: FilePlan, rootfs: Rootfs, base_image: BaseImage, sandbox
             )
         else:
             result[path] = kept
-    hidden = {path for path, kept in merged.items() if not _is_directory(kept)}
-    stays = Reason(ReasonKind.BASE, base_image.reference, "stays")
+    non_directories = {path for path, kept in merged.items() if not _is_directory(kept)}
+    base_reason = Reason(ReasonKind.BASE, base_image.reference, "stays")
     for path, entry in base.items():
-        if path not in result and not any(parent in hidden for parent in parents(path)):
-            result[path] = KeptEntry(entry=entry, reasons=(stays,), group=Group.COMMON)
+        if path not in result and not any(parent in non_directories for parent in parents(path)):
+            result[path] = KeptEntry(entry=entry, reasons=(base_reason,), group=Group.COMMON)
     tree = tuple(result[path] for path in sorted(result))
     return replace(plan, kept=tree, base=base_image.reference, warnings=(*plan.warnings, *limit_texts(warnings)))
 
@@ -119,16 +121,16 @@ def _is_directory(kept: KeptEntry) -> bool:
 
 def _is_shared(kept: KeptEntry, rootfs: Rootfs, base_image: BaseImage) -> bool:
     """Return whether the base has the same entry. The times of directories are not compared."""
-    mine, theirs = kept.entry, base_image.rootfs.entries.get(kept.entry.path)
-    if theirs is None or _comparable_metadata(mine) != _comparable_metadata(theirs):
+    own_entry, base_entry = kept.entry, base_image.rootfs.entries.get(kept.entry.path)
+    if base_entry is None or _comparable_metadata(own_entry) != _comparable_metadata(base_entry):
         return False
     if kept.content is not None:
-        return hashlib.sha256(kept.content).hexdigest() == base_image.hash(mine.path)
-    if mine.kind is EntryKind.DIRECTORY:
+        return hashlib.sha256(kept.content).hexdigest() == base_image.hash(own_entry.path)
+    if own_entry.kind is EntryKind.DIRECTORY:
         return True
-    if mine.mtime_ns != theirs.mtime_ns:
+    if own_entry.mtime_ns != base_entry.mtime_ns:
         return False
-    return mine.kind is not EntryKind.FILE or hash_file(rootfs, mine.path) == base_image.hash(mine.path)
+    return own_entry.kind is not EntryKind.FILE or hash_file(rootfs, own_entry.path) == base_image.hash(own_entry.path)
 
 
 def _comparable_metadata(entry: Entry) -> tuple[object, ...]:

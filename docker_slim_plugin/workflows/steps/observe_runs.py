@@ -21,8 +21,8 @@ def observe_runs(job: Job) -> tuple[Trace, ...]:
         # There are three tracing modes, and each may start the container twice.
         with job.clock.step(name, times=6):
             seen = job.observer.observe(job.source.id, drive)
-        said = (*drive.launch.warnings, *lost_event_warnings(seen), *judge(job.source, exercise, seen))
-        seen = replace(seen, warnings=(*seen.warnings, *said))
+        warnings = (*drive.launch.warnings, *lost_event_warnings(seen), *judge(job.source, exercise, seen))
+        seen = replace(seen, warnings=(*seen.warnings, *warnings))
         traces.append(Trace(source_id=job.source.id, exercise=exercise, observations=seen))
     return tuple(traces)
 

@@ -75,16 +75,16 @@ def _find_required(gems: list[_Gem], locked_gems: Collection[str]) -> set[RootPa
 
     If some gems of one name are present, these fulfil the dependency.
     """
-    named: dict[str, list[_Gem]] = {}
+    gems_by_name: dict[str, list[_Gem]] = {}
     for gem in gems:
-        named.setdefault(gem.name, []).append(gem)
+        gems_by_name.setdefault(gem.name, []).append(gem)
     pending = [gem for gem in gems if gem.is_present or gem.full in locked_gems]
     found = {gem.path for gem in pending}
     seen: set[str] = set()
     while pending:
         for name in pending.pop().dependencies - seen:
             seen.add(name)
-            candidates = named.get(name, [])
+            candidates = gems_by_name.get(name, [])
             more = [] if any(gem.path in found for gem in candidates) else candidates
             found |= {gem.path for gem in more}
             pending += more
