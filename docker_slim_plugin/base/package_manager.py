@@ -55,7 +55,7 @@ def plan_purge(installed: InstalledPackages, names: Sequence[str], reference: st
             hint = f"--purge {' or '.join(near)}" if near else listed
             raise SlimError(f"cannot purge {name!r}: no such package is installed in {reference}", hint=hint)
         if name in MANAGERS:
-            raise SlimError(f"cannot purge {name}: the base is to be able to install packages", hint="leave it out")
+            raise SlimError(f"cannot purge {name}: a base has to be able to install packages", hint="leave it out")
         if installed.packages[name].essential:
             raise SlimError(f"cannot purge {name}: the distribution calls it essential", hint="leave it out")
     hard, replacements = installed.find_broken(requested)
@@ -64,11 +64,11 @@ def plan_purge(installed: InstalledPackages, names: Sequence[str], reference: st
         whole = installed.dependent_closure(requested)
         unremovable = installed.find_unremovable(whole)
         if unremovable:
-            text = f"cannot purge {name}: {_join_names(unremovable)} cannot do without it, and no base without them"
+            text = f"cannot purge {name}: it is needed by {_join_names(unremovable)}, which every base needs"
             raise SlimError(text, hint="leave it out")
         more = [*requested, *sorted(whole - set(requested))]
         raise SlimError(
-            f"cannot purge {name}: {_join_names(sorted(dependents))} cannot do without it",
+            f"cannot purge {name}: it is needed by {_join_names(sorted(dependents))}",
             hint=f"--purge {','.join(more)}",
         )
     return Purge(names=requested, replacements=tuple(sorted(replacements)))
@@ -86,9 +86,7 @@ def purge(engine: Engine, image: str, requested: Purge) -> tuple[str, ...]:
     """
     with start_idle_container(engine, image, needs_network=requested.needs_network) as container:
         if requested.needs_network:
-            what = (
-                f"{_join_names(requested.names)}: {' or '.join(requested.replacements)} has to come in its place, and"
-            )
+            what = f"{_join_names(requested.names)}: {' or '.join(requested.replacements)} has to replace it, and"
             run_command(container, [*_APT, "update"], f"cannot purge {what} apt-get update fails")
         failed = f"cannot purge {_join_names(requested.names)}: apt-get says"
         planned = _STEP.findall(run_command(container, [*_APT, "--simulate", *_PURGE, *requested.names], failed))
@@ -111,7 +109,8 @@ def check_packages(engine: Engine, image: str) -> None:
             status, output = container.execute([*_ENVIRONMENT, *argv])
             if status or (argv[0] == "dpkg" and output.strip()):
                 raise VerificationFailed(
-                    f"cannot vouch for the base, so it was not named: {argv[0]} says:\n    {_last_lines(output)}",
+                    f"verification of the base failed, so it was not tagged: {argv[0]} says:\n    "
+                    f"{_last_lines(output)}",
                     hint="purge less, or look at the source: docker run --rm IMAGE dpkg --audit",
                 )
 

@@ -124,7 +124,7 @@ def _add_exclusions(rootfs: Rootfs, kept: dict[RootPath, KeptEntry], text: str) 
     if directory is None:
         above = rootfs.walk(posixpath.dirname(CONFIGURATION)).end
         if above is None or rootfs.entries[above].kind is not EntryKind.DIRECTORY:
-            return (f"{CONFIGURATION} is not there: later installs bring their documentation with them",)
+            return (f"{CONFIGURATION} does not exist: later installs will include documentation",)
         directory = RootPath(f"{above}/{posixpath.basename(CONFIGURATION)}")
         made = Entry(path=directory, kind=EntryKind.DIRECTORY, mode=0o755, mtime_ns=rootfs.entries[above].mtime_ns)
         kept[directory] = KeptEntry(entry=made, reasons=(_WRITTEN,), group=Group.BASE)
@@ -133,7 +133,7 @@ def _add_exclusions(rootfs: Rootfs, kept: dict[RootPath, KeptEntry], text: str) 
     if directory_entry.kind is not EntryKind.DIRECTORY or (
         existing is not None and existing.kind is EntryKind.DIRECTORY
     ):
-        return (f"{path} cannot be written: later installs bring their documentation with them",)
+        return (f"{path} cannot be written: later installs will include documentation",)
     content = text.encode()
     entry = Entry(path=path, kind=EntryKind.FILE, mode=0o644, size=len(content), mtime_ns=directory_entry.mtime_ns)
     kept[path] = KeptEntry(entry=entry, reasons=(_WRITTEN,), group=Group.BASE, content=content)

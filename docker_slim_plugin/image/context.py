@@ -144,11 +144,13 @@ def find_config_losses(config: Mapping[str, Any], base: ContextBase = SCRATCH) -
     found = []
     if inherited:
         found.append(
-            f"the Dockerfile cannot take away what its base {base.reference} sets and the image does not: "
+            f"the Dockerfile cannot reset what its base {base.reference} sets and the image does not: "
             f"{_join_some(inherited)}; a base of docker slim layers --tag sets nothing but PATH"
         )
     if inexpressible:
-        found.append(f"no Dockerfile can say {_join_some(inexpressible)}; --output oci=FILE holds the image with it")
+        found.append(
+            f"no Dockerfile can express {_join_some(inexpressible)}; --output oci=FILE writes the image with it"
+        )
     return tuple(found)
 
 

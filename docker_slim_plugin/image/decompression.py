@@ -63,7 +63,7 @@ def _write_plain(blocks: Iterator[bytes], file: Path, max_bytes: int) -> PlainLa
         for block in blocks:
             size += len(block)
             if size > max_bytes:
-                raise UnreadableArchive("a layer in it is far larger than what the engine has made of it")
+                raise UnreadableArchive("a layer in it is far larger than the unpacked image")
             digest.update(block)
             out.write(block)
     file.unlink()
@@ -74,4 +74,6 @@ def _import_zstd() -> Any:
     try:
         return importlib.import_module("compression.zstd")
     except ImportError as error:
-        raise UnreadableArchive("a layer in it is compressed by zstd, which Python reads since 3.14") from error
+        raise UnreadableArchive(
+            "a layer in it is compressed with zstd, which only Python 3.14 and later can read"
+        ) from error

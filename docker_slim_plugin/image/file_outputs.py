@@ -91,7 +91,9 @@ def _open_output(where: str) -> Iterator[BinaryIO]:
         with output_file.opened(where) as out:
             yield out
     except BrokenPipeError as error:
-        raise SlimError("cannot write to standard output: what reads it has ended", hint="see what it said") from error
+        raise SlimError(
+            "cannot write to standard output: the process that reads it has ended", hint="look at its output"
+        ) from error
     except OSError as error:
         place = "standard output" if where == STDOUT else where
         text = f"cannot write {place}: {error.strerror or error}"

@@ -58,7 +58,8 @@ class Draft:
     def warnings(self) -> tuple[str, ...]:
         reasons = {
             "left out: no layer can hold sockets and .wh.*": self.skipped,
-            "kept with less: docker has no time before 1970 or after 2262, no attribute without value": self.reduced,
+            "stored with less metadata: docker has no times before 1970 or after 2262, "
+            "and no attributes without a value": self.reduced,
         }
         return tuple(
             f"{len(paths)} names are {what}: {', '.join(map(repr, paths[:3]))}"

@@ -44,7 +44,7 @@ class Repair:
     def sentence(self) -> str:
         """Return a sentence about the repair, for the user."""
         names = ", ".join(map(repr, self.added[:3])) + (" ..." if len(self.added) > 3 else "")
-        return f"repaired: {len(self.added)} paths added that were asked for only then ({names})"
+        return f"repaired: {len(self.added)} paths added that only the slim image asked for ({names})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

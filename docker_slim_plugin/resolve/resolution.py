@@ -34,7 +34,7 @@ _SET_ID = stat.S_ISUID | stat.S_ISGID
 
 def invalid_plan(why: object) -> SlimError:
     """Return the error for a plan that `resolve` cannot have made."""
-    return SlimError(f"cannot use what was worked out of the image: {why}")
+    return SlimError(f"cannot use the plan for the image: {why}")
 
 
 class ResolvedPath(NamedTuple):
@@ -99,9 +99,9 @@ def expand(found: Resolution, rootfs: Rootfs) -> FilePlan:
     """Return the plan with the entries of `rootfs`. Raises SlimError if it is not a valid plan for that tree."""
     reasons = dict(enumerate(found.reasons))
     if any(one.kind in LOCAL_REASONS for one in found.reasons):
-        raise invalid_plan("a reason is not one of the image's")
+        raise invalid_plan("it has a reason that only docker slim itself may give")
     if found.total_files != sum(entry.kind is not EntryKind.DIRECTORY for entry in rootfs.entries.values()):
-        raise invalid_plan("the image has another number of files")
+        raise invalid_plan("its number of files is not that of the image")
     places = find_metadata_directories(rootfs)
     try:
         kept = tuple(_expand_path(one, reasons, rootfs, places) for one in found.kept)
@@ -129,7 +129,7 @@ def _expand_path(
 ) -> KeptEntry:
     entry = rootfs.entries[RootPath(one.path)]
     if not one.reasons or one.group in (Group.COMMON, Group.SHELL):
-        raise invalid_plan(f"{one.path!r} has no reason, or is put where nothing of the image goes")
+        raise invalid_plan(f"{one.path!r} has no reason, or a group that no file of the image can have")
     if one.content is not None:
         entry = replace_content(entry, one.content, places)
     return KeptEntry(
@@ -148,9 +148,9 @@ def _check_tree(kept: Iterable[KeptEntry]) -> None:
     for one in kept:
         path = one.entry.path
         if path <= before:
-            raise invalid_plan(f"{path!r} is not in its place")
+            raise invalid_plan(f"{path!r} is not in sorted order")
         if not directories.get(next(parents(path), RootPath("/"))):
-            raise invalid_plan(f"{path!r} is in no directory that is kept")
+            raise invalid_plan(f"{path!r} has a parent directory that is not kept")
         if one.entry.kind is EntryKind.DIRECTORY:
             directories[path] = True
         before = path
@@ -172,5 +172,5 @@ def replace_content(entry: Entry, content: bytes, places: Collection[str], extra
     )
     is_plain = entry.kind is EntryKind.FILE and not entry.mode & _SET_ID
     if not is_metadata or not is_plain or len(content) > entry.size + extra + _SLACK:
-        raise invalid_plan(f"{entry.path!r} is not written anew")
+        raise invalid_plan(f"{entry.path!r} may not get new content")
     return replace(entry, size=len(content), inode=0, links=1)

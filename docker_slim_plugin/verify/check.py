@@ -134,7 +134,7 @@ def _compare_tar(
             found.add(path)
             if kept is None or (again and not member.isdir()):
                 if path not in changes:
-                    yield f"{path} is in the image{' twice' if again else ''}, but was not to be"
+                    yield f"{path} is in the image{' twice' if again else ', but not in the plan'}"
                 continue
             if member.islnk():
                 other = planned.get(member_path(member.linkname))

@@ -52,7 +52,7 @@ class Replay:
         try:
             result = self._run_container(container, progress)
         except SlimError as error:
-            return Findings((f"it does not run: {error}; its last words: {last_words(container)}",))
+            return Findings((f"it does not run: {error}; its last output: {last_words(container)}",))
         found = self.compare_results(progress, result)
         if (found.differences or found.number_differences) and not compare(self.original, result).certain:
             # Run it again: a chance difference rarely occurs twice.
@@ -60,7 +60,7 @@ class Replay:
                 progress, result, self._run_unobserved(str(container.attributes()["Image"]), progress)
             )
         if found.differences and result.exit_status not in (None, 0):
-            words = f"its last words: {result.output.strip()[-500:]}"
+            words = f"its last output: {result.output.strip()[-500:]}"
             found = replace(found, differences=(*found.differences, words))
         return found
 
@@ -91,7 +91,9 @@ class Replay:
         """Return the result of a second run of the source, which shows what differs by chance."""
         with self._lock:
             if self._rerun_result is None:
-                progress.note("an answer differs: running the source once more to see whether it always is the same")
+                progress.note(
+                    "an answer differs: running the source once more to see whether its answer is always the same"
+                )
                 try:
                     self._rerun_result = self._run_unobserved(self._source.id, progress)
                 except SlimError as error:

@@ -70,8 +70,8 @@ def make_base(request: BaseRequest, progress: Progress) -> BaseReport:
         engine = Engine.connect(request.global_options)
         source = engine.source(request.image, pull="missing", platform="")
         if is_slim(source):
-            hint = "make a base of what it was made from"
-            raise SlimError(f"cannot make a base of {request.image}: docker slim has slimmed it", hint=hint)
+            hint = "use the image that it was made from"
+            raise SlimError(f"cannot make a base of {request.image}: it is a slim image", hint=hint)
         target_name = make_base_name(source, request.tag)
         if not request.dry_run:
             engine.claim(target_name)
@@ -108,7 +108,7 @@ def _active_rules(rules: Sequence[file_kinds.Rule], rootfs: Rootfs, progress: Pr
     """Return the rules without those of kinds whose files an installed program needs."""
     wanted = file_kinds.find_needed_kinds({rule.kind.name for rule in rules}, rootfs.entries)
     for name, program in wanted.items():
-        progress.note(f"{name} stay: {program} is there, and may want them")
+        progress.note(f"{name} are kept: {program} exists and may need them")
     return tuple(rule for rule in rules if rule.kind.name not in wanted)
 
 
@@ -151,11 +151,11 @@ def read_content(engine: Engine, source: SourceImage, sandbox: Sandbox) -> Image
 
 
 _UNSUPPORTED = {
-    "dpkg": "it has no apt-get, which is to install packages in it",
+    "dpkg": "it has no apt-get to install packages with",
     "distroless": "it has packages, but no package manager",
     "apk": "its packages are apk's; only those of dpkg and apt can be handled",
     "rpm": "its packages are rpm's; only those of dpkg and apt can be handled",
-    "": "it is no distribution's, it has no package database",
+    "": "it has no package database",
 }
 
 

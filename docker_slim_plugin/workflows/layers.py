@@ -99,7 +99,7 @@ def _group_by_distribution(images: Sequence[BaseImage], sandbox: Sandbox) -> lis
 def _write_base(engine: Engine, tag: str, bases: Sequence[CommonBase], directory: Path) -> tuple[str, str]:
     if len(bases) != 1 or not bases[0].proposal.files:
         raise SlimError(
-            "cannot write a base: there is not one distribution that the images have in common"
+            "cannot write a base: the images have no single distribution in common"
             if len(bases) != 1
             else "cannot write a base: the images have no file in common",
             hint="name images of one distribution",

@@ -127,7 +127,7 @@ def check_config(rootfs: Rootfs, plan: FilePlan, target: SourceImage, sandbox: S
     user = str(config.get("User") or "").partition(":")[0]
     known = not user or user.isdigit() or (RootPath(USERS) in kept and sandbox.call(has_user, rootfs, user))
     if not known:
-        yield f"the image's user, {user!r}, is in no /etc/passwd of it: --user names another one, or a number"
+        yield f"the image's user, {user!r}, is not in its /etc/passwd: --user names another one, or a number"
 
 
 def _is_command_kept(
@@ -198,4 +198,6 @@ def require_no_differences(form: str, differences: Iterable[str]) -> None:
     found = tuple(differences)
     if found:
         what = "\n    ".join(limit_sentences(found))
-        raise VerificationFailed(f"cannot vouch for the {form}, so nothing was named:\n    {what}", hint="try again")
+        raise VerificationFailed(
+            f"verification of the {form} failed, so nothing was tagged:\n    {what}", hint="try again"
+        )

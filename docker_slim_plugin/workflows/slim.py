@@ -69,7 +69,7 @@ def raise_failed(report: Report) -> None:
     failed = next(verdict for verdict in report.verdicts if not verdict.passed)
     what = "\n    ".join(limit_sentences(failed.differences))
     raise VerificationFailed(
-        f"cannot vouch for the {failed.form} image, so it was not named:\n    {what}",
+        f"verification of the {failed.form} image failed, so it was not tagged:\n    {what}",
         hint="--keep, --exec and --http reach what the run missed"
         + (f"; all details: {report.file}" if report.file else ""),
     )

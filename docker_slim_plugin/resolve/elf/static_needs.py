@@ -21,7 +21,7 @@ from docker_slim_plugin.rootfs.index import Rootfs
 
 _BLOCK = 1 << 20
 _SHOWN = 3
-UNKNOWN = "its file does not say: docker slim run would see them"
+SEEN_BY_A_RUN = "docker slim run would see them"
 
 
 class Topic(NamedTuple):
@@ -122,17 +122,20 @@ class StaticNeeds:
             programs_text = _join_paths(programs or users)
             if users and name == PLUGINS:
                 target = warnings if programs else notes
-                target.append(f"{programs_text} can load {topic.description} (plugins); which ones, {UNKNOWN}")
+                text = f"{programs_text} can load {topic.description} (plugins), but its file does not say which"
+                target.append(f"{text}: {SEEN_BY_A_RUN}")
             elif users and (missing := _missing_data(topic, kept, presets_off)):
                 warnings.append(f"{programs_text} can ask for {topic.description}{missing}")
             elif programs:
                 covered.setdefault(programs_text, []).append(f"{topic.description} ({topic.preset})")
         notes += [
-            f"{programs_text} can ask for {', '.join(words)}: what that takes is in"
+            f"{programs_text} can ask for {', '.join(words)}: the files for that are kept"
             for programs_text, words in covered.items()
         ]
         scripts = [path for path in sorted(requested) if path in kept and self._is_script(path)]
-        warnings += [f"{_join_paths(scripts)}: what a script loads and starts, {UNKNOWN}"] if scripts else []
+        warnings += (
+            [f"{_join_paths(scripts)}: a script may load and start other files: {SEEN_BY_A_RUN}"] if scripts else []
+        )
         return warnings, notes
 
     def _static_programs(self, requested: Iterable[RootPath]) -> list[RootPath]:

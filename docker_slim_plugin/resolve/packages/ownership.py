@@ -209,10 +209,12 @@ def _read_rpm(rootfs: Rootfs, database: tuple[RootPath, ...]) -> Packages:
     owners = FileOwners(rootfs)
     place = rpm.find_database(database)
     if place is None:
-        return Packages(system="rpm", database=database, unreadable_reason="it is of an older form")
+        return Packages(system="rpm", database=database, unreadable_reason="it has an older format than sqlite")
     journal = rootfs.entries.get(RootPath(f"{place}-wal"))
     if journal is not None and journal.size:
-        return Packages(system="rpm", database=database, unreadable_reason="it has a journal that is not written back")
+        return Packages(
+            system="rpm", database=database, unreadable_reason="it has a write-ahead log that is not merged yet"
+        )
     try:
         with rpm.open_copy(rootfs.read(place, rpm.MAX_BYTES + 1)) as connection:
             for key, header in rpm.read_headers(connection):

@@ -22,7 +22,7 @@ def load_traces(request: Request, progress: Progress) -> tuple[tuple[str, Trace]
     """
     traces = tuple((name, one) for name in request.traces for one in load(name))
     if request.traces and not traces:
-        raise SlimError("cannot build from traces without a run", hint="docker slim trace --output FILE IMAGE")
+        raise SlimError("cannot build: the trace files contain no run", hint="docker slim trace --output FILE IMAGE")
     if not traces or not request.verify or request.dry_run:
         return traces
     given = {**os.environ, **dict(one.split("=", 1) for one in request.environment)}
@@ -30,7 +30,7 @@ def load_traces(request: Request, progress: Progress) -> tuple[tuple[str, Trace]
     exercises = tuple(one.exercise for _, one in traces if one.exercise)
     with hiding(secrets := secrets_of((option for one in exercises for option in one.docker_options), {})):
         for act in trace_trust.require(exercises, allowed=request.host_exec, trusted=request.trust):
-            progress.warn(f"as a trace says: {secrets.hidden_command(act)}")
+            progress.warn(f"from a trace: {secrets.hidden_command(act)}")
     return traces
 
 

@@ -72,9 +72,8 @@ def place_on_base(plan: FilePlan, rootfs: Rootfs, base_image: BaseImage, sandbox
     )
     if all(base_distribution) and image_distribution != base_distribution:
         names = " ".join(base_distribution), " ".join(image_distribution).strip() or "of no known distribution"
-        warning = (
-            f"the base {base_image.reference} is {names[0]}, the image {names[1]}: nothing is shared, it is not used"
-        )
+        warning = f"the base {base_image.reference} is {names[0]}, the image {names[1]}"
+        warning += ": nothing can be shared, so the base is not used"
         return replace(plan, warnings=(*plan.warnings, warning))
     base = base_image.rootfs.entries
     reason = Reason(ReasonKind.BASE, base_image.reference, "bit for bit")

@@ -48,7 +48,7 @@ def write_verified_images(job: Job, report: Report, rootfs: Rootfs, replays: tup
             missed, report = repair
             job.progress.note(report.repairs[-1].sentence())
         elif is_same:
-            note = f"a slim image behaved otherwise once, and did not when it was tried again: {differences[0]}"
+            note = f"a slim image behaved differently once, but not when it was tried again: {differences[0]}"
             report = replace(report, warnings=(*report.warnings, note))
         else:
             return tested
@@ -117,7 +117,7 @@ def name_images(job: Job, report: Report, layered: Draft, rootfs: Rootfs) -> Rep
     if smallest > report.source.size and not job.request.force:
         raise SlimError(
             f"cannot make {job.source.reference} smaller: it has {report.source.size:,} bytes, "
-            f"and what the app needs of it {smallest:,}",
+            f"and what the app needs has {smallest:,}",
             hint="--force writes the image all the same",
         )
     warnings = [warning for verdict in report.verdicts for warning in verdict.warnings]
@@ -148,7 +148,7 @@ def excuse_number_differences(report: Report) -> Report | None:
     """
     if any(verdict.behaviour for verdict in report.verdicts):
         return None
-    said = "{}: numbers alone, and no file that it asks for is missing"
+    said = "{}: only numbers differ, and no file that it asks for is missing"
     excused = (
         replace(
             one,

@@ -232,7 +232,7 @@ def test_what_docker_cannot_hold_is_said(tmp_path: Path) -> None:
         with untouched(name):
             answer = subprocess.run([*SLIM, "run", name], check=False, capture_output=True, text=True, timeout=100)
         assert answer.returncode == 0, answer.stderr
-        assert "2 names are kept with less" in answer.stderr
+        assert "2 names are stored with less metadata" in answer.stderr
         assert "'/new', '/old'" in answer.stderr
         for form in ("slim", "slim-squashed"):
             said = differences(name, f"{name}:latest-{form}")

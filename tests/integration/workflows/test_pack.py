@@ -251,7 +251,7 @@ def test_the_configuration_can_be_set() -> None:
 def test_a_command_that_is_not_in_the_image_is_said() -> None:
     answer = slim("pack", "--dry-run", FAT, "busybox", "--no-hint", "nss")
     assert "warning: the image's command, 'id', is not in it" in answer.stderr
-    assert "warning: the image's user, 'nobody', is in no /etc/passwd of it" in answer.stderr
+    assert "warning: the image's user, 'nobody', is not in its /etc/passwd" in answer.stderr
     assert docker("images", "-q", f"{REPOSITORY}:fat-packed") == b""
 
 
@@ -327,7 +327,7 @@ def test_an_image_on_a_base_repeats_nothing_of_it(outputs: Path, base: str, tmp_
     identity = docker("image", "inspect", "-f", "{{.Id}}", base).decode().strip()
     answer = slim("pack", "--tag", tag, "--base", identity, "--output", forms, FAT, *WORDS)
     assert answer.returncode == 0, answer.stderr
-    assert f"the Dockerfile cannot take away what its base {base} sets and the image does not: ENV OWN=1; " in answer.stderr
+    assert f"the Dockerfile cannot reset what its base {base} sets and the image does not: ENV OWN=1; " in answer.stderr
     below = layers_of(base)
     assert layers_of(tag)[: len(below)] == below
     tars = {file.name: listing(file.read_bytes()) for file in (tmp_path / "c").glob("*.tar")}
@@ -360,7 +360,7 @@ def test_an_image_on_a_base_repeats_nothing_of_it(outputs: Path, base: str, tmp_
 def test_a_base_of_another_distribution_is_not_used(outputs: Path) -> None:
     imported(f"{REPOSITORY}:other", {"etc/os-release": b"ID=other\nVERSION_ID=1\n"})
     answer = slim("pack", "--tag", f"{REPOSITORY}:apart", "--base", f"{REPOSITORY}:other", FAT, *WORDS)
-    assert "is other 1, the image debian 12: nothing is shared, it is not used" in answer.stderr
+    assert "is other 1, the image debian 12: nothing can be shared, so the base is not used" in answer.stderr
     assert layers_of(f"{REPOSITORY}:apart") == layers_of(f"{REPOSITORY}:all")
 
 
@@ -467,7 +467,7 @@ def test_standard_output_that_nobody_reads() -> None:
         process.stdout.close()
         said = process.stderr.read()
     assert process.returncode == 1
-    assert "cannot write to standard output: what reads it has ended" in said
+    assert "cannot write to standard output: the process that reads it has ended" in said
     assert left_behind() == []
 
 

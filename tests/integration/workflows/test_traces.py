@@ -131,7 +131,7 @@ def test_names_that_are_only_listed_are_there_when_the_output_shows_them() -> No
 def test_a_number_that_no_file_explains_is_said() -> None:
     report = of("layers")
     assert report.passed
-    assert [warning.endswith("numbers alone, and no file that it asks for is missing") for warning in report.warnings] == [
+    assert [warning.endswith("only numbers differ, and no file that it asks for is missing") for warning in report.warnings] == [
         True,
         True,
     ]

@@ -141,10 +141,10 @@ def test_a_purge_that_can_be(selections: InstalledPackages, names: list[str], on
         ("e2fsprog", "no such package is installed in image", "--purge e2fsprogs"),
         ("qqqqq", "no such package is installed in image", "docker run --rm --entrypoint dpkg-query image --show"),
         ("removed", "no such package is installed in image", ""),
-        ("apt", "is to be able to install packages", "leave it out"),
+        ("apt", "has to be able to install packages", "leave it out"),
         ("base-files", "calls it essential", "leave it out"),
-        ("libc6", "apt cannot do without it", "leave it out"),
-        ("perl", "libfind-perl, usrmerge cannot do without it", "--purge perl,libfind-perl,usrmerge"),
+        ("libc6", "it is needed by apt", "leave it out"),
+        ("perl", "it is needed by libfind-perl, usrmerge", "--purge perl,libfind-perl,usrmerge"),
     ],
 )
 def test_a_purge_that_cannot_be(selections: InstalledPackages, name: str, said: str, hint: str) -> None:

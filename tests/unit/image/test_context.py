@@ -113,7 +113,7 @@ def test_a_directory_that_is_a_file_is_an_error(tmp_path: Path, layers: list[tup
 def test_what_stays_of_a_base_is_said(theirs: dict[str, object], ours: dict[str, object], expected: str) -> None:
     base = ContextBase("our/base:1", theirs)
     found = find_config_losses(ours, base)
-    said = f"cannot take away what its base our/base:1 sets and the image does not: {expected}; "
+    said = f"cannot reset what its base our/base:1 sets and the image does not: {expected}; "
     assert [said in text for text in found] == ([True] if expected else [])
     staying = [line for line in make_dockerfile(["app"], ours, base) if line.startswith("# stays")]
     assert staying == ([f"# stays, from the base image: {expected!r}"] if expected else [])
@@ -121,8 +121,8 @@ def test_what_stays_of_a_base_is_said(theirs: dict[str, object], ours: dict[str,
 
 def test_what_no_dockerfile_can_say_is_said() -> None:
     (text,) = find_config_losses(CONFIG | {"StopTimeout": 0})
-    assert "no Dockerfile can say ENV LF=" in text
-    assert text.endswith(", StopTimeout 0; --output oci=FILE holds the image with it")
+    assert "no Dockerfile can express ENV LF=" in text
+    assert text.endswith(", StopTimeout 0; --output oci=FILE writes the image with it")
     assert "\n" not in text
     (many,) = find_config_losses({}, ContextBase("base", {"Env": [f"A{number}=1" for number in range(9)]}))
     assert "ENV A4=1 and 4 more; " in many

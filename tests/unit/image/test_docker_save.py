@@ -155,7 +155,7 @@ def test_zstd(tmp_path: Path) -> None:
 @pytest.mark.skipif(ZSTD, reason="Python reads zstd since 3.14")
 def test_zstd_that_python_cannot_read(tmp_path: Path) -> None:
     files = layout(*LAYERS, pack=lambda data: b"\x28\xb5\x2f\xfd" + data)
-    with pytest.raises(SlimError, match=r"compressed by zstd, which Python reads since 3.14"):
+    with pytest.raises(SlimError, match=r"compressed with zstd, which only Python 3\.14 and later can read"):
         read_saved(archive(files), tmp_path, image(*LAYERS))
 
 
@@ -226,7 +226,7 @@ def test_links_lead_to_the_archive_alone(tmp_path: Path) -> None:
 def test_a_layer_that_is_to_fill_the_disk(tmp_path: Path) -> None:
     file = tmp_path / "layer"
     file.write_bytes(packed(bytes(64 << 20)))
-    with pytest.raises(UnreadableArchive, match="far larger than what the engine has made of it"):
+    with pytest.raises(UnreadableArchive, match="far larger than the unpacked image"):
         decompress_layer(file, 10 << 20)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 16 << 20
 

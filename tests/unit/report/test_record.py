@@ -159,7 +159,7 @@ def test_what_the_app_answered_stays_out_of_the_report() -> None:
 
 
 def test_a_repair_in_words() -> None:
-    assert REPORT.repairs[0].sentence() == "repaired: 2 paths added that were asked for only then ('/x', '/y')"
+    assert REPORT.repairs[0].sentence() == "repaired: 2 paths added that only the slim image asked for ('/x', '/y')"
     many = Repair(because=(), added=tuple(f"/{number}" for number in range(9)))
     assert many.sentence().endswith("('/0', '/1', '/2' ...)")
 

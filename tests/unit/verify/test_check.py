@@ -79,7 +79,7 @@ def test_the_tree_that_was_planned() -> None:
     ("change", "sentence"),
     [
         pytest.param(lambda t: t.pop("lib"), "/lib is not in the image", id="missing"),
-        pytest.param(lambda t: t.update(x=member("extra", tarfile.DIRTYPE)), "/extra is in the image, but was not to be", id="too much"),
+        pytest.param(lambda t: t.update(x=member("extra", tarfile.DIRTYPE)), "/extra is in the image, but not in the plan", id="too much"),
         pytest.param(lambda t: setattr(t["conf"], "mode", 0o644), "/etc/conf: mode is 644, not 4644", id="setuid is lost"),
         pytest.param(lambda t: setattr(t["etc"], "uid", 0), "/etc: owner is (0, 8), not (7, 8)", id="an owner"),
         pytest.param(lambda t: setattr(t["etc"], "mtime", 6), "/etc: time is 6, not 5", id="a time"),

@@ -96,7 +96,7 @@ def test_another_distribution_shares_nothing_and_is_said() -> None:
     assert found.base == ""
     assert not any(kept.group is Group.COMMON for kept in found.kept)
     assert found.warnings[-1] == (
-        "the base common:1 is alpine 3.20, the image debian 12: nothing is shared, it is not used"
+        "the base common:1 is alpine 3.20, the image debian 12: nothing can be shared, so the base is not used"
     )
 
 
@@ -233,5 +233,5 @@ class Foreign:
 @pytest.mark.parametrize("path", ["/etc/conf", "/lib/libc", "/opt/app", "/none", "/etc"])
 def test_nothing_but_metadata_is_written_anew(path: str) -> None:
     foreign = Foreign({path: b"root::0:0::/:/bin/sh\n"})
-    with pytest.raises(SlimError, match="cannot use what was worked out of the image"):
+    with pytest.raises(SlimError, match="cannot use the plan for the image"):
         place_on_base(plan(SOURCE, keep=("/**",)), rootfs(SOURCE), base_image(BASE), foreign)

@@ -49,10 +49,8 @@ class PackageDatabase:
         if is_whole:
             return ["the package database is kept whole: the run reads it, or --keep names it"]
         if self.packages.system == "rpm":
-            reason = self.packages.unreadable_reason
-            return [
-                f"the rpm database cannot be filtered ({reason}): it is kept whole and names packages that are gone"
-            ]
+            kept_whole = "it is kept whole and lists packages that are not in the image"
+            return [f"the rpm database cannot be filtered ({self.packages.unreadable_reason}): {kept_whole}"]
         return []
 
     def _choose_dpkg(self, *, is_whole: bool) -> None:

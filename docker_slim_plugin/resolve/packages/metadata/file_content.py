@@ -41,4 +41,4 @@ class MetadataReader:
         if not self.unread:
             return ()
         more = f" and {len(self.unread) - 1} more" if len(self.unread) > 1 else ""
-        return (f"cannot read {min(self.unread)!r}{more}: such metadata of packages stays as it is",)
+        return (f"cannot read {min(self.unread)!r}{more}: this package metadata stays as it is",)

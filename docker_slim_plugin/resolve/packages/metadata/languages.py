@@ -38,8 +38,9 @@ class LanguageMetadata:
             elif not one.is_required:
                 left += self._drop(one)
         if left:
-            text = f"{len(left)} files describe packages of which nothing else is in, as the run has read them"
-            self.notes.append(f"{text}: scanners may report those ({min(left)!r} ...)")
+            text = f"{len(left)} metadata files are kept because the run has read them"
+            text += ", but nothing else of their packages is kept"
+            self.notes.append(f"{text}: scanners may report these packages ({min(left)!r} ...)")
 
     def _find_all(self) -> Iterator[PackageMetadata]:
         rootfs, packages, code = self.kept_set.rootfs, self.packages, self.code

@@ -38,7 +38,7 @@ def merge_metadata(
         try:
             content = _merge_file(path, above, below, ours, theirs)
         except rpm.ERRORS as error:
-            warnings.append(f"the package databases of image and base cannot be united ({error}): the image's is there")
+            warnings.append(f"the package databases of image and base cannot be merged ({error}): the image's is used")
             continue
         if content is not None and content != above:
             found[path] = content

@@ -67,11 +67,11 @@ def read_headers(connection: sqlite3.Connection) -> Iterator[tuple[str, Header]]
     left = MAX_BYTES
     for number, blob in connection.execute("SELECT hnum, blob FROM Packages ORDER BY hnum"):
         if not isinstance(number, int) or not isinstance(blob, bytes):
-            raise ValueError("a row of it is no package")  # noqa: TRY004  # what is wrong is the file
+            raise ValueError("it has a row that is not a package")  # noqa: TRY004  # what is wrong is the file
         # Rows may share pages in a crafted database.
         left -= len(blob)
         if left < 0:
-            raise ValueError("it holds more than it can")
+            raise ValueError("its rows are larger than the file")
         header = rpm_header.read(blob)
         yield f"{header.name.replace(':', '_')}:{number}", header
 

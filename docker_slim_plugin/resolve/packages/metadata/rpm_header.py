@@ -72,11 +72,11 @@ class Header:
 def read(blob: bytes) -> Header:
     """Return the header in `blob`. Raises ValueError if it is not a header."""
     if len(blob) < 8:
-        raise ValueError("a header is cut off")
+        raise ValueError("a header is truncated")
     entries, size = struct.unpack_from(">II", blob)
     begin = 8 + entries * _ENTRY.size
     if entries > MAX_ENTRIES or begin + size > len(blob):
-        raise ValueError("a header is cut off")
+        raise ValueError("a header is truncated")
     index: dict[int, tuple[int, int]] = {}
     for tag, _, offset, count in _ENTRY.iter_unpack(memoryview(blob)[8:begin]):
         if tag in _READ_TAGS and offset <= size:

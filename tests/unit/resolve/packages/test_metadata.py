@@ -310,5 +310,5 @@ def test_what_is_too_large_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     found = plan(SITE, "/s/site-packages/flask/app.py", hints_off=WITH)
     assert found.by_path()[RootPath("/s/site-packages/flask-3.dist-info/RECORD")].content is None
     assert found.warnings == (
-        "cannot read '/s/site-packages/flask-3.dist-info/RECORD': such metadata of packages stays as it is",
+        "cannot read '/s/site-packages/flask-3.dist-info/RECORD': this package metadata stays as it is",
     )
