@@ -218,7 +218,7 @@ def test_the_comparison_sees(image: str, tmp_path: Path) -> None:
     assert [part for part in expected if not any(part in sentence for sentence in found)] == []
 
 
-def test_what_docker_cannot_hold_is_said(tmp_path: Path) -> None:
+def test_warns_about_entries_that_no_layer_can_store(tmp_path: Path) -> None:
     """BuildKit leaves such files; here they are made in the layer on disk, where it would leave them."""
     name = "docker-slim-test/unheld"
     for file in ("old", "new", "other"):

@@ -148,7 +148,7 @@ def test_purging(image: str, lists: str) -> None:
     assert not [path for path in missed if path.startswith("/usr/share/perl/")]
 
 
-def test_a_dry_run_says_what_would_go(image: str) -> None:
+def test_a_dry_run_reports_what_would_be_dropped(image: str) -> None:
     found = report("--dry-run", "--purge", "e2fsprogs,logsave", image)
     assert found["Image"] is None
     assert found["Purged"]["Bytes"] > 1_000_000
@@ -180,7 +180,7 @@ def test_an_error(image: str, arguments: tuple[str, ...], status: int, said: str
     assert faithful.left_behind() == []
 
 
-def test_what_is_no_distribution() -> None:
+def test_unsupported_images() -> None:
     busybox = {"busybox": Path("/bin/busybox").read_bytes()}
     with built(Recipe(name="docker-slim-test/none", dockerfile="FROM scratch\nCOPY busybox /bin/\n", files=busybox)) as name:
         answer = slim(name)

@@ -222,7 +222,7 @@ def test_a_context_can_be_piped(flat: Listing, kit: str) -> None:
     docker("run", "--rm", tag)
 
 
-def test_a_program_asks_for_its_user_and_gets_it() -> None:
+def test_a_program_finds_its_user() -> None:
     identity = packed("-q", "--tag", f"{REPOSITORY}:id", FAT, "id")
     assert docker("run", "--rm", identity).startswith(b"uid=65534(nobody)")
     assert docker("run", "--rm", f"{REPOSITORY}:id", "id", "-un") == b"nobody\n"
@@ -248,7 +248,7 @@ def test_the_configuration_can_be_set() -> None:
     assert docker("run", "--rm", tag) == b"1 2\n1234\n"
 
 
-def test_a_command_that_is_not_in_the_image_is_said() -> None:
+def test_warns_about_a_command_that_is_not_kept() -> None:
     answer = slim("pack", "--dry-run", FAT, "busybox", "--no-hint", "nss")
     assert "warning: the image's command, 'id', is not in it" in answer.stderr
     assert "warning: the image's user, 'nobody', is not in its /etc/passwd" in answer.stderr
@@ -273,7 +273,7 @@ def _foreign(layer: LayerBlob) -> bytes:
     return json.dumps({"architecture": "riscv64", "os": "linux", "config": {}, "rootfs": rootfs}).encode()
 
 
-def test_a_shell_lies_in_a_layer_of_its_own(outputs: Path, tmp_path: Path, flat: Listing) -> None:
+def test_a_shell_is_a_separate_layer(outputs: Path, tmp_path: Path, flat: Listing) -> None:
     tag = f"{REPOSITORY}:shell"
     packed("--tag", tag, "--shell", "busybox", "--output", f"layered,context={tmp_path}/context", FAT, *WORDS)
     found = in_engine(tag, flat)
@@ -321,7 +321,7 @@ def layers_of(image: str) -> list[str]:
     return found
 
 
-def test_an_image_on_a_base_repeats_nothing_of_it(outputs: Path, base: str, tmp_path: Path, flat: Listing) -> None:
+def test_an_image_on_a_base_has_no_copies_of_its_files(outputs: Path, base: str, tmp_path: Path, flat: Listing) -> None:
     tag = f"{REPOSITORY}:on-base"
     forms = f"layered,context={tmp_path}/c,tar={tmp_path}/t"
     identity = docker("image", "inspect", "-f", "{{.Id}}", base).decode().strip()
@@ -400,7 +400,7 @@ def test_layers_of_several_images_and_a_base_for_them() -> None:
     assert slim("layers", *list(names.values())[:1]).returncode == 1
 
 
-def test_a_run_writes_files_alone_and_tries_them_all_the_same(tmp_path: Path) -> None:
+def test_file_outputs_of_a_run_are_verified(tmp_path: Path) -> None:
     answer = slim("run", "--shell", "busybox", "--tag", f"{REPOSITORY}:run", "--format", "json",
                   "--output", f"context={tmp_path}/c,tar={tmp_path}/t", FAT)  # fmt: skip
     report = json.loads(answer.stdout)
@@ -459,7 +459,7 @@ def test_loops_of_links_end(tmp_path: Path) -> None:
     assert {"/srv/loop-a", "/srv/loop-b", "/srv/data/in/up"} <= set(found)
 
 
-def test_standard_output_that_nobody_reads() -> None:
+def test_standard_output_without_a_reader() -> None:
     command = [*SLIM, "pack", "-q", "--output", "tar=-", FAT, "busybox"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout

@@ -128,7 +128,7 @@ def test_names_that_are_only_listed_are_there_when_the_output_shows_them() -> No
     assert output_of(report.images[0].reference, "sh", "/usr/local/bin/count.sh").split()[0] == "3"
 
 
-def test_a_number_that_no_file_explains_is_said() -> None:
+def test_warns_about_a_number_that_no_file_explains() -> None:
     report = of("layers")
     assert report.passed
     assert [warning.endswith("only numbers differ, and no file that it asks for is missing") for warning in report.warnings] == [

@@ -48,7 +48,7 @@ def test_it_shows_the_file(tmp_path: Path, machine: str) -> None:
     assert len(make_tar(machine)) < 20_000
 
 
-def test_all_is_well_here() -> None:
+def test_the_trial_passes_on_this_host() -> None:
     before = set(marked())
     begun = time.monotonic()
     checks = json.loads(subprocess.run(DOCTOR, check=True, stdout=subprocess.PIPE).stdout)
@@ -60,7 +60,7 @@ def test_all_is_well_here() -> None:
     assert {name for name, _ in set(marked()) - before} == set()
 
 
-def test_a_run_that_fails_is_told(tmp_path: Path) -> None:
+def test_a_failing_run_is_reported(tmp_path: Path) -> None:
     """Where each single thing is allowed and a run fails all the same, it is said, with the reason."""
     (tmp_path / "docker").write_text('#!/bin/sh\n[ "$1" = create ] && [ "$2" != --help ] && { echo no such luck >&2; exit 1; }\nexec docker "$@"\n')
     (tmp_path / "docker").chmod(0o755)

@@ -93,36 +93,36 @@ SIZES = {"perl": 500, "libperl5.36": 50_000_000, "usrmerge": 10, "e2fsprogs": 10
 
 
 @pytest.fixture
-def selections() -> InstalledPackages:
+def installed() -> InstalledPackages:
     stanzas = [part.encode() + b"\n\n" for part in STATUS.split("\n\n")]
     return read_installed((part.split(b"\n")[0].split()[1].decode(), part) for part in stanzas)
 
 
-def test_what_is_installed(selections: InstalledPackages) -> None:
-    assert "removed" not in selections.packages
-    assert selections.packages["perl"].depends == (("libperl5.36",), ("libc6",))
-    assert selections.packages["usrmerge"].provides == {"usrmerge", "usr-is-merged"}
-    assert selections.packages["base-files"].essential
+def test_what_is_installed(installed: InstalledPackages) -> None:
+    assert "removed" not in installed.packages
+    assert installed.packages["perl"].depends == (("libperl5.36",), ("libc6",))
+    assert installed.packages["usrmerge"].provides == {"usrmerge", "usr-is-merged"}
+    assert installed.packages["base-files"].essential
 
 
-def test_what_nothing_needs(selections: InstalledPackages) -> None:
-    found = {group.names: (group.size, group.required, group.replacements) for group in selections.find_unneeded(SIZES)}
+def test_unneeded_packages(installed: InstalledPackages) -> None:
+    found = {group.names: (group.size, group.required, group.replacements) for group in installed.find_unneeded(SIZES)}
     assert found == {
         ("usrmerge", "libfind-perl", "libperl5.36", "perl"): (50_000_510, False, ("usr-is-merged",)),
         ("e2fsprogs", "libss2", "logsave"): (1020, True, ()),
         ("dmsetup", "libdevmapper"): (30, False, ()),
     }
-    assert [group.size for group in selections.find_unneeded(SIZES)] == [50_000_510, 1020, 30]
+    assert [group.size for group in installed.find_unneeded(SIZES)] == [50_000_510, 1020, 30]
 
 
-def test_what_is_only_needed_as_one_of_several_is_told_when_it_is_worth_it(selections: InstalledPackages) -> None:
-    groups = selections.find_unneeded({"gpgv": 2_000_000})
+def test_soft_dependencies_count_if_the_gain_is_large(installed: InstalledPackages) -> None:
+    groups = installed.find_unneeded({"gpgv": 2_000_000})
     assert groups[0].names == ("gpgv",)
     assert groups[0].replacements == ("gpgv2",)
 
 
 @pytest.mark.parametrize(
-    ("names", "online"),
+    ("names", "needs_network"),
     [
         pytest.param(["e2fsprogs"], False, id="one that nothing needs"),
         pytest.param(["logsave", "e2fsprogs"], False, id="two together"),
@@ -130,9 +130,9 @@ def test_what_is_only_needed_as_one_of_several_is_told_when_it_is_worth_it(selec
         pytest.param(["mawk"], True, id="one that provides what another could"),
     ],
 )
-def test_a_purge_that_can_be(selections: InstalledPackages, names: list[str], online: bool) -> None:
-    purge = plan_purge(selections, names, "image")
-    assert (purge.names, purge.needs_network) == (tuple(names), online)
+def test_plan_purge(installed: InstalledPackages, names: list[str], needs_network: bool) -> None:
+    purge = plan_purge(installed, names, "image")
+    assert (purge.names, purge.needs_network) == (tuple(names), needs_network)
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ def test_a_purge_that_can_be(selections: InstalledPackages, names: list[str], on
         ("perl", "it is needed by libfind-perl, usrmerge", "--purge perl,libfind-perl,usrmerge"),
     ],
 )
-def test_a_purge_that_cannot_be(selections: InstalledPackages, name: str, said: str, hint: str) -> None:
+def test_refused_purges(installed: InstalledPackages, name: str, said: str, hint: str) -> None:
     with pytest.raises(SlimError) as error:
-        plan_purge(selections, [name], "image")
+        plan_purge(installed, [name], "image")
     assert said in str(error.value)
     assert hint in error.value.hint
 

@@ -56,7 +56,7 @@ def test_null_and_empty_stay_what_they_are(empty: Any) -> None:
     assert (found["Env"], found["Cmd"]) == (empty, empty)
 
 
-def test_what_is_around_the_configuration() -> None:
+def test_fields_outside_of_the_config() -> None:
     found = document()
     assert (found["os"], found["architecture"], found["variant"]) == ("linux", "arm", "v7")
     assert found["created"] == SOURCE.created
@@ -99,12 +99,12 @@ def test_the_same_input_gives_the_same_bytes() -> None:
         pytest.param({"Unheard": {"of": 1}}, {}, ["Unheard"], id="a field of a newer engine"),
     ],
 )  # fmt: skip
-def test_differences(wanted: dict[str, Any], given: dict[str, Any], fields: list[str]) -> None:
+def test_compare_configs(wanted: dict[str, Any], given: dict[str, Any], fields: list[str]) -> None:
     assert [text.split()[1] for text in compare_configs(wanted, given)] == fields
     assert [text.split()[1] for text in compare_configs(given, wanted)] == fields
 
 
-def test_a_difference_of_megabytes_is_said_shortly() -> None:
+def test_a_long_difference_is_shortened() -> None:
     (sentence,) = compare_configs({"Env": ["A=" + "x" * 10**6]}, {})
     assert len(sentence) < 1000
 
@@ -140,12 +140,12 @@ def test_is_slim(history: tuple[dict[str, Any], ...], labels: dict[str, str], sl
     ("given", "made"),
     [({}, "2024-05-06T07:08:09Z"), ({"SOURCE_DATE_EPOCH": ""}, "2024-05-06T07:08:09Z"), ({"SOURCE_DATE_EPOCH": "86400"}, "1970-01-02T00:00:00Z")],
 )
-def test_when_an_image_was_made(given: dict[str, str], made: str) -> None:
+def test_creation_time(given: dict[str, str], made: str) -> None:
     assert creation_time(replace(SOURCE, created="2024-05-06T07:08:09Z"), given) == made
 
 
 @pytest.mark.parametrize("given", ["x", "-1", "1.5", "9" * 12, " 1"])
-def test_what_is_no_time(given: str) -> None:
+def test_invalid_creation_times(given: str) -> None:
     with pytest.raises(SlimError, match="SOURCE_DATE_EPOCH"):
         creation_time(SOURCE, {"SOURCE_DATE_EPOCH": given})
 
@@ -160,5 +160,5 @@ def test_what_is_no_time(given: str) -> None:
         ({}, False),
     ],
 )
-def test_is_ours(newest: dict[str, Any], ours: bool) -> None:
+def test_is_written_by_us(newest: dict[str, Any], ours: bool) -> None:
     assert is_written_by_us(replace(SOURCE, history=(newest,), config={})) is ours

@@ -139,7 +139,7 @@ def packed(data: bytes) -> bytes:
         ),
     ],
 )
-def test_layers_come_as_they_are(tmp_path: Path, files: Files) -> None:
+def test_layers_are_unchanged(tmp_path: Path, files: Files) -> None:
     blobs, history = read_saved(archive(files), tmp_path, image(*LAYERS))
     assert [Path(blob.file).read_bytes() for blob in blobs] == LAYERS
     assert [(blob.size, blob.diff_id) for blob in blobs] == [(3, digest(layer)) for layer in LAYERS]
@@ -201,12 +201,12 @@ def cut(data: bytes) -> bytes:
         ),
     ],
 )  # fmt: skip
-def test_what_cannot_be_used(tmp_path: Path, files: Files, reason: str) -> None:
+def test_unusable_archives(tmp_path: Path, files: Files, reason: str) -> None:
     with pytest.raises(SlimError, match=f"cannot read what docker save gave of common:1: {reason}"):
         read_saved(archive(files), tmp_path, image(*LAYERS))
 
 
-def test_no_name_of_the_archive_leads_anywhere(tmp_path: Path) -> None:
+def test_names_in_the_archive_are_not_opened(tmp_path: Path) -> None:
     inside = tmp_path / "inside"
     inside.mkdir()
     names = ["../outside", "/../../outside", f"{tmp_path}/outside", "a/../../outside", "saved-0"]
@@ -216,14 +216,14 @@ def test_no_name_of_the_archive_leads_anywhere(tmp_path: Path) -> None:
     assert all(path.is_file() and not path.is_symlink() for path in inside.iterdir())
 
 
-def test_links_lead_to_the_archive_alone(tmp_path: Path) -> None:
+def test_links_stay_within_the_archive(tmp_path: Path) -> None:
     files = listed(*LAYERS)
     del files["1/layer.tar"]
     with pytest.raises(SlimError, match=r"1/layer\.tar is not in it"):
         read_saved(archive(files, {"1/layer.tar": "/etc/passwd"}), tmp_path, image(*LAYERS))
 
 
-def test_a_layer_that_is_to_fill_the_disk(tmp_path: Path) -> None:
+def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "layer"
     file.write_bytes(packed(bytes(64 << 20)))
     with pytest.raises(UnreadableArchive, match="far larger than the unpacked image"):
@@ -231,13 +231,13 @@ def test_a_layer_that_is_to_fill_the_disk(tmp_path: Path) -> None:
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 16 << 20
 
 
-def test_more_than_any_image_has(tmp_path: Path) -> None:
+def test_too_many_members_are_refused(tmp_path: Path) -> None:
     files = {f"{number}": b"" for number in range(docker_save.MAX_MEMBERS + 1)}
     with pytest.raises(SlimError, match="it is too large"):
         read_saved(archive(files), tmp_path, image(*LAYERS))
 
 
-def test_indexes_without_end(tmp_path: Path) -> None:
+def test_endless_indexes_are_bounded(tmp_path: Path) -> None:
     files: Files = {}
     index: dict[str, Any] = {"manifests": []}
     for _ in range(50):

@@ -67,7 +67,7 @@ LINKED = {"inode": 9, "links": 2}
         ),
     ],
 )  # fmt: skip
-def test_grouped(entries: tuple[KeptEntry, ...], layers: list[tuple[Group, list[str]]]) -> None:
+def test_split_layers(entries: tuple[KeptEntry, ...], layers: list[tuple[Group, list[str]]]) -> None:
     assert names(plan(*entries)) == layers
 
 
@@ -83,7 +83,7 @@ def test_the_order_of_the_plan_does_not_matter() -> None:
     assert split_layers(plan(*entries)) == split_layers(plan(*reversed(entries)))
 
 
-def test_single() -> None:
+def test_single_layer() -> None:
     entries = (*TREE, kept("/a/b/f", APP), kept("/h", CONFIG))
     ((_, layer),) = single_layer(plan(*reversed(entries)))
     assert [one.entry.path for one in layer] == ["/", "/a", "/a/b", "/a/b/f", "/empty", "/h"]

@@ -73,13 +73,13 @@ def test_the_squashed_layer_is_the_one_of_the_plan(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a/1", "a/2", "b", "a/raw\udcff", "a/"])
-def test_what_the_export_lacks_is_named(tmp_path: Path, name: str) -> None:
+def test_missing_entries_are_reported(tmp_path: Path, name: str) -> None:
     with pytest.raises(VerificationFailed) as raised:
         rewrite_export(export(leave_out=(name,)), PLAN, tmp_path / "squashed.tar")
     assert repr("/" + name.rstrip("/")) in str(raised.value)
 
 
-def test_another_size_is_named(tmp_path: Path) -> None:
+def test_other_sizes_are_reported(tmp_path: Path) -> None:
     with pytest.raises(VerificationFailed, match=r"'/a/1', '/a/2'$"):
         rewrite_export(export(sizes={"a/1": b""}), PLAN, tmp_path / "squashed.tar")
 
@@ -138,7 +138,7 @@ def test_an_export_that_breaks_off_is_an_error(tmp_path: Path, length: int) -> N
         pytest.param({"Healthcheck": {"Test": ["CMD-SHELL", "a \\"]}}, [], id="a line that would go on"),
     ],
 )  # fmt: skip
-def test_what_a_dockerfile_can_say(config: dict[str, Any], lines: list[str]) -> None:
+def test_expressible_instructions(config: dict[str, Any], lines: list[str]) -> None:
     assert [one.line for one in make_instructions(config) if one.is_expressible] == lines
 
 

@@ -162,7 +162,7 @@ def test_a_hard_linked_symlink(tmp_path: Path) -> None:
     assert (members["a"].issym(), members["b"].islnk(), members["b"].linkname) == (True, True, "a")
 
 
-def test_what_no_layer_can_hold_is_told(tmp_path: Path) -> None:
+def test_unstorable_entries_are_reported(tmp_path: Path) -> None:
     entries = [
         entry("/socket", EntryKind.SOCKET),
         entry("/.wh.gone"),
@@ -176,7 +176,7 @@ def test_what_no_layer_can_hold_is_told(tmp_path: Path) -> None:
     assert layer.blob.files == 1
 
 
-def test_content_of_our_own(tmp_path: Path) -> None:
+def test_generated_content(tmp_path: Path) -> None:
     kept = KeptEntry(entry=entry("/f", size=5), reasons=(Reason(ReasonKind.GENERATED, "test"),), content=b"hello")
     layer = write_layer(Rootfs.of([], Contents({})), [kept], "app", tmp_path / "app.tar")
     with tarfile.open(layer.blob.file) as tar:

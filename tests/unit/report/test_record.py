@@ -150,15 +150,15 @@ def test_what_is_counted() -> None:
     assert document["Verified"][0]["Differences"] == ["a", "b"]
 
 
-def test_only_what_the_image_has_was_executed() -> None:
+def test_executed_programs_exist_in_the_image() -> None:
     assert REPORT.to_json()["Observed"]["Executed"] == ["/app"]
 
 
-def test_what_the_app_answered_stays_out_of_the_report() -> None:
+def test_the_report_has_no_output_of_the_app() -> None:
     assert "secret" not in json.dumps(REPORT.to_json(files=True))
 
 
-def test_a_repair_in_words() -> None:
+def test_repair_sentence() -> None:
     assert REPORT.repairs[0].sentence() == "repaired: 2 paths added that only the slim image asked for ('/x', '/y')"
     many = Repair(because=(), added=tuple(f"/{number}" for number in range(9)))
     assert many.sentence().endswith("('/0', '/1', '/2' ...)")

@@ -63,7 +63,7 @@ def test_only_modules_that_nsswitch_names() -> None:
 
 
 @pytest.mark.parametrize(("version", "modules"), [("2.33", {"files", "dns", "compat"}), ("2.34", {"compat"})])
-def test_no_module_that_libc_holds_itself(version: str, modules: set[str]) -> None:
+def test_no_nss_module_that_glibc_contains(version: str, modules: set[str]) -> None:
     places = {module: f"/lib/x86_64-linux-gnu/libnss_{module}.so.2" for module in ("files", "dns", "compat", "hesiod")}
     switch = {"/etc/nsswitch.conf": "passwd: files compat\nhosts: files dns\nservices: hesiod\n"}
     tree = rootfs(dict.fromkeys(places.values(), "x") | switch | {GLIBC: f"x\0GLIBC_{version}\0"})
@@ -80,7 +80,7 @@ def test_each_can_be_turned_off(name: str) -> None:
     assert name not in find_preset_paths(*kept, off={name}, accessed=asked, LANG="C.UTF-8")
 
 
-def test_certificates_for_those_who_speak_tls() -> None:
+def test_certificates_for_programs_with_tls() -> None:
     assert "/etc/ssl/certs/ca-certificates.crt" in find_preset_paths("/usr/lib/libssl.so.3")["certs"]
     assert "/etc/ssl/certs/ca-certificates.crt" in find_preset_paths(accessed=(("/etc/ssl/cert.pem", AccessKind.STAT),))["certs"]
 
@@ -94,7 +94,7 @@ def test_certificates_for_those_who_speak_tls() -> None:
         ("/etc/ssl/certs/ca-certificates.crt", AccessKind.OPEN, False),
     ],
 )
-def test_single_certificates_only_when_looked_for(path: str, kind: AccessKind, *, single: bool) -> None:
+def test_single_certificates_only_when_searched(path: str, kind: AccessKind, *, single: bool) -> None:
     assert ("/etc/ssl/certs/x.crt" in find_preset_paths(accessed=((path, kind),))["certs"]) is single
 
 
@@ -124,5 +124,5 @@ def test_time_zone() -> None:
         pytest.param("/usr/local/lib/python3.11/site-packages/flask", AccessKind.OPEN, set(), id="a library"),
     ],
 )
-def test_names_that_were_listed(directory: str, kind: AccessKind, names: set[str]) -> None:
+def test_listed_files(directory: str, kind: AccessKind, names: set[str]) -> None:
     assert find_preset_paths(accessed=((directory, kind),)).get("listed", set()) == names

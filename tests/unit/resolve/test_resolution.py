@@ -32,7 +32,7 @@ def found() -> Resolution:
     return resolve_compact(TREE, NOTHING, Selection(keep=("/srv/**", "/bin/app", "/none")), SOURCE)
 
 
-def test_nothing_is_lost_on_the_way() -> None:
+def test_expand_restores_the_plan() -> None:
     one = found()
     again = typed_json.from_json(Resolution, typed_json.to_json(one))
     assert again == one
@@ -56,7 +56,7 @@ def test_nothing_is_lost_on_the_way() -> None:
         ResolvedPath("/usr/bin/app", (-1,), Group.APP, "", None),
     ],
 )
-def test_what_the_image_has_not_gets_into_no_plan(row: ResolvedPath) -> None:
+def test_paths_outside_the_image_are_refused(row: ResolvedPath) -> None:
     one = found()
     with pytest.raises(SlimError, match="cannot use the plan for the image"):
         expand(replace(one, kept=(*one.kept, row)), TREE)
@@ -66,7 +66,7 @@ def test_what_the_image_has_not_gets_into_no_plan(row: ResolvedPath) -> None:
     ("old", "new"),
     [('"app"', '"root"'), (",[1],", ',["1"],'), ('"total_files"', '"files"'), ("null", "7"), ('"kind"', '"by"')],
 )
-def test_what_is_no_plan_is_refused(old: str, new: str) -> None:
+def test_an_invalid_plan_is_refused(old: str, new: str) -> None:
     text = typed_json.to_json(found())
     assert old in text
     with pytest.raises(typed_json.Malformed):
@@ -102,7 +102,7 @@ def without(one: Resolution, path: str) -> Resolution:
         lambda one: replace(one, total_files=one.total_files + 1),
     ],
 )  # fmt: skip
-def test_what_no_plan_can_be_is_refused(change: Callable[[Resolution], Resolution]) -> None:
+def test_an_inconsistent_plan_is_refused(change: Callable[[Resolution], Resolution]) -> None:
     """Who worked it out has read hostile files."""
     one = found()
     expand(one, TREE)
@@ -111,7 +111,7 @@ def test_what_no_plan_can_be_is_refused(change: Callable[[Resolution], Resolutio
         expand(change(one), TREE)
 
 
-def test_a_file_that_gives_rights_is_not_written_anew() -> None:
+def test_a_set_id_file_gets_no_new_content() -> None:
     one = kept(found(), "/var/lib/dpkg/status", content=b"Package: a\n\n")
     assert expand(one, TREE).by_path()[RootPath("/var/lib/dpkg/status")].content == b"Package: a\n\n"
     status = replace(TREE.entries[RootPath("/var/lib/dpkg/status")], mode=0o4755)

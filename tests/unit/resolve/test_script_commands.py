@@ -31,7 +31,7 @@ NAMES = ("chown", "find", "gosu", "install", "mkdir", "openssl", "rm", "sed", "t
         pytest.param("rm \\\n  x", {"rm", "x"}, id="a long line"),
     ],
 )
-def test_words(line: str, meant: set[str]) -> None:
+def test_find_command_words(line: str, meant: set[str]) -> None:
     assert {word for word in find_command_words(line) if word.isalpha()} == meant
 
 

@@ -21,7 +21,7 @@ from tests.rootfs import rootfs
         (b"x#!/bin/sh\n", ("", "")),
     ],
 )
-def test_command(head: bytes, command: tuple[str, str]) -> None:
+def test_parse_shebang(head: bytes, command: tuple[str, str]) -> None:
     assert script_interpreters.parse_shebang(head) == command
 
 
@@ -42,7 +42,7 @@ def test_command(head: bytes, command: tuple[str, str]) -> None:
         ("", ""),
     ],
 )
-def test_env_program(argument: str, program: str) -> None:
+def test_parse_env_program(argument: str, program: str) -> None:
     assert script_interpreters.parse_env_program(argument) == program
 
 
@@ -53,5 +53,5 @@ def test_env_looks_in_path() -> None:
     assert [need.reason.detail for need in needs] == ["#!/usr/bin/env", "#!/usr/bin/env tool"]
 
 
-def test_a_relative_interpreter_is_passed_over() -> None:
+def test_a_relative_interpreter_is_ignored() -> None:
     assert list(script_interpreters.find_needs(rootfs({}), RootPath("/s"), b"#!sh\n", ())) == []

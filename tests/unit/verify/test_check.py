@@ -71,7 +71,7 @@ def found(
     return list(compare_tree(stream, PLAN, HASHES, changes or {}))
 
 
-def test_the_tree_that_was_planned() -> None:
+def test_the_planned_tree_has_no_differences() -> None:
     assert found() == []
 
 
@@ -107,7 +107,7 @@ def test_other_content() -> None:
     assert sentence.startswith("/etc/conf: content is ")
 
 
-def test_what_docker_made_itself_is_no_flaw() -> None:
+def test_changes_by_docker_are_no_differences() -> None:
     changes = {"/.dockerenv": 1, "/etc": 0}
 
     def touch(tree: dict[str, tarfile.TarInfo]) -> None:

@@ -96,7 +96,7 @@ def test_a_status_that_varies_in_the_source() -> None:
         pytest.param("id 0f3a9c21", "id 77ab01ff", "id 19c0ffee", False, False, id="identifiers"),
     ],
 )
-def test_settle(first: str, second: str, ours: str, differs: bool, varies: bool) -> None:
+def test_classify_outputs(first: str, second: str, ours: str, differs: bool, varies: bool) -> None:
     found = classify_outputs((OUTPUT,), (job(first), job(second)), (job(ours),))
     assert (bool(found.differences or found.number_differences), bool(found.unstable)) == (differs, varies)
 
@@ -112,8 +112,8 @@ def test_settle(first: str, second: str, ours: str, differs: bool, varies: bool)
     ],
 )
 def test_a_slim_image_that_is_run_twice(first: str, second: str, found: tuple[bool, bool]) -> None:
-    settled = classify_outputs((OUTPUT,), (job("pid 15 up 3"),) * 2, (job(first), job(second)))
-    assert (bool(settled.differences), bool(settled.number_differences)) == found
+    outputs = classify_outputs((OUTPUT,), (job("pid 15 up 3"),) * 2, (job(first), job(second)))
+    assert (bool(outputs.differences), bool(outputs.number_differences)) == found
 
 
 def test_a_difference_is_shown_where_it_is() -> None:

@@ -36,20 +36,20 @@ def base_image(tree: Tree) -> BaseImage:
     return BaseImage(image=IMAGE, rootfs=rootfs(tree), blobs=(), history=())
 
 
-def based(source: Tree, base: Tree, **selection: Any) -> FilePlan:
+def plan_on_base(source: Tree, base: Tree, **selection: Any) -> FilePlan:
     every = [path.rstrip("/") for path in source]
     return place_on_base(plan(source, keep=tuple(every), **selection), rootfs(source), base_image(base), DIRECTLY)
 
 
-def written(found: FilePlan) -> set[str]:
+def written_paths(found: FilePlan) -> set[str]:
     return {kept.entry.path for _, layer in split_layers(found) for kept in layer}
 
 
 def test_only_what_differs_is_written() -> None:
-    found = based(SOURCE, BASE)
+    found = plan_on_base(SOURCE, BASE)
     kept = found.by_path()
     assert found.base == "common:1"
-    assert written(found) == {"/", "/opt", "/opt/app", "/etc", "/etc/conf", "/old"}
+    assert written_paths(found) == {"/", "/opt", "/opt/app", "/etc", "/etc/conf", "/old"}
     assert kept[RootPath("/lib/libc")].group is Group.COMMON
     assert [reason.kind for reason in kept[RootPath("/lib/libc")].reasons] == [ReasonKind.BASE, ReasonKind.KEEP]
     assert kept[RootPath("/etc/more")].reasons[0].detail == "stays"
@@ -72,27 +72,27 @@ def test_metadata_counts(change: dict[str, Any], again: bool) -> None:
     entry = replace(tree.entries[RootPath("/f")], **change)
     other = Rootfs.of([tree.entries[RootPath("/")], entry], tree.reader)
     found = place_on_base(plan({"/f": "same"}, "/f"), tree, BaseImage(image=IMAGE, rootfs=other, blobs=(), history=()), DIRECTLY)
-    assert ("/f" in written(found)) is again
+    assert ("/f" in written_paths(found)) is again
 
 
-def test_a_directory_s_time_alone_is_not_worth_a_layer() -> None:
+def test_directory_times_alone_make_no_layer() -> None:
     tree: Tree = {"/d/": "", "/e/": ""}
     base = rootfs(tree)
     entries = [replace(entry, mtime_ns=5) for entry in base.entries.values()]
     entries[1] = replace(entries[1], mode=0o700)
     other = BaseImage(image=IMAGE, rootfs=Rootfs.of(entries, base.reader), blobs=(), history=())
     # With its parent, which else would get the time of the day.
-    assert written(place_on_base(plan(tree), rootfs(tree), other, DIRECTLY)) == {"/", entries[1].path}
+    assert written_paths(place_on_base(plan(tree), rootfs(tree), other, DIRECTLY)) == {"/", entries[1].path}
 
 
 def test_a_new_directory_is_written_with_its_parents() -> None:
-    found = based({"/a/b/new/": "", "/a/other/": ""}, {"/a/b/": "", "/a/other/": ""})
-    assert written(found) == {"/", "/a", "/a/b", "/a/b/new"}
+    found = plan_on_base({"/a/b/new/": "", "/a/other/": ""}, {"/a/b/": "", "/a/other/": ""})
+    assert written_paths(found) == {"/", "/a", "/a/b", "/a/b/new"}
 
 
-def test_another_distribution_shares_nothing_and_is_said() -> None:
+def test_a_base_of_another_distribution_is_not_used_with_a_warning() -> None:
     other = {**BASE, "/etc/os-release": "ID=alpine\nVERSION_ID=3.20\n"}
-    found = based(SOURCE, other)
+    found = plan_on_base(SOURCE, other)
     assert found.base == ""
     assert not any(kept.group is Group.COMMON for kept in found.kept)
     assert found.warnings[-1] == (
@@ -100,11 +100,11 @@ def test_another_distribution_shares_nothing_and_is_said() -> None:
     )
 
 
-def test_a_base_that_says_nothing_of_its_distribution_is_used() -> None:
-    assert based(SOURCE, {"/lib/libc": "libc"}).base == "common:1"
+def test_a_base_without_os_release_is_used() -> None:
+    assert plan_on_base(SOURCE, {"/lib/libc": "libc"}).base == "common:1"
 
 
-def test_the_package_database_names_the_base_s_packages_too() -> None:
+def test_the_package_database_has_the_packages_of_the_base() -> None:
     base = {**DPKG, "/etc/os-release": DEBIAN}
     status = "/var/lib/dpkg/status"
     text = str(DPKG[status])
@@ -151,23 +151,23 @@ def test_no_package_is_in_the_database_twice(version: str, *, lists: bool, expec
     ] == expected
 
 
-def test_a_database_that_the_base_has_already_is_the_base_s() -> None:
+def test_a_database_equal_to_the_base_is_not_written() -> None:
     status = "/var/lib/dpkg/status"
     base = {**DPKG, "/etc/os-release": DEBIAN, status: f"{DPKG[status]}\n"}
     found = place_on_base(plan(base, "/lib/libc.so.6", hints_off=frozenset()), rootfs(base), base_image(base), DIRECTLY)
     kept = found.by_path()[RootPath(status)]
     assert (kept.group, kept.content) == (Group.COMMON, None)
-    assert written(found) == set()
+    assert written_paths(found) == set()
 
 
-def test_a_shell_lies_over_nothing_of_the_base() -> None:
+def test_a_shell_replaces_nothing_of_the_base() -> None:
     base = {**BASE, "/bin/sh": "its own"}
     found = complete_plan(plan(SOURCE, "/opt/app"), rootfs(SOURCE), Extras(base_image(base), BUSYBOX), DIRECTLY)
     assert found.by_path()[RootPath("/bin/sh")].group is Group.COMMON
     assert found.by_path()[RootPath("/bin/ls")].group is Group.SHELL
 
 
-def test_a_dockerfile_takes_back_what_the_base_says() -> None:
+def test_a_dockerfile_resets_settings_of_the_base() -> None:
     base = ContextBase("common:1", {"Cmd": ["bash"], "User": "www", "Env": ["A=1", "B=\n"], "ExposedPorts": {"80/tcp": {}}})
     lines = make_dockerfile(["app"], {"Env": ["A=2"], "Entrypoint": ["/x"]}, base)
     assert "FROM common:1" in lines
@@ -187,15 +187,15 @@ def test_hard_links_of_the_base_are_its_own() -> None:
     assert inodes == {"/a": 3, "/b": 3}
 
 
-def on(source: Tree, base: Tree, *kept: str) -> FilePlan:
+def plan_with_metadata_on_base(source: Tree, base: Tree, *kept: str) -> FilePlan:
     return place_on_base(plan(source, *kept, hints_off=NO_HINTS - {"pkgdb"}), rootfs(source), base_image(base), DIRECTLY)
 
 
-def test_the_lists_of_a_package_in_both_name_the_files_of_both() -> None:
+def test_file_lists_of_a_package_in_both_have_the_files_of_both() -> None:
     info = "/var/lib/dpkg/info"
     base = {**DPKG, "/usr/bin/old": "x", f"{info}/bash.list": "/.\n/bin/bash\n/usr/bin/old\n", f"{info}/bash.md5sums": "0" * 32 + "  bin/bash\n"}
     mine = {**DPKG, f"{info}/bash.list": "/.\n/etc/bash.bashrc\n/bin/bash\n", f"{info}/bash.md5sums": "1" * 32 + "  bin/bash\n"}
-    found = on(mine, base, "/bin/bash", "/etc/bash.bashrc").by_path()
+    found = plan_with_metadata_on_base(mine, base, "/bin/bash", "/etc/bash.bashrc").by_path()
     assert found[RootPath(f"{info}/bash.list")].content == b"/.\n/bin/bash\n/usr/bin/old\n/etc/bash.bashrc\n"
     assert found[RootPath(f"{info}/bash.md5sums")].content is None, "as it is in the image above"
     assert found[RootPath(f"{info}/nginx.list")].group is Group.COMMON
@@ -203,24 +203,24 @@ def test_the_lists_of_a_package_in_both_name_the_files_of_both() -> None:
     assert [line for line in status.split(b"\n") if line.startswith(b"Package: ")] == [b"Package: bash", b"Package: libc6", b"Package: nginx"]
 
 
-def test_what_comes_out_as_the_base_has_it_is_not_written_again() -> None:
+def test_content_equal_to_the_base_is_not_written() -> None:
     tree = {**DPKG, "/var/lib/dpkg/status": f"{str(DPKG['/var/lib/dpkg/status']).rstrip()}\n\n"}
-    assert written(on(tree, tree, "/bin/bash")) == set()
+    assert written_paths(plan_with_metadata_on_base(tree, tree, "/bin/bash")) == set()
 
 
 @pytest.mark.parametrize("damaged", [False, True])
-def test_an_rpm_database_names_the_packages_of_both(damaged: bool) -> None:
+def test_an_rpm_database_has_the_packages_of_both(damaged: bool) -> None:
     place = "/var/lib/rpm/rpmdb.sqlite"
     base: Tree = {"/usr/bin/b": "x", place: b"no database" if damaged else rpmdb.database({"b": ["/usr/bin/b"]})}
     mine: Tree = {"/usr/bin/a": "x", "/usr/bin/c": "x", place: rpmdb.database({"a": ["/usr/bin/a"], "c": ["/usr/bin/c"]})}
-    found = on(mine, base, "/usr/bin/a")
+    found = plan_with_metadata_on_base(mine, base, "/usr/bin/a")
     content = found.by_path()[RootPath(place)].content
     assert content is not None
     assert rpmdb.rows(content)["Name"] == (["a"] if damaged else ["a", "b"])
     assert [warning[:36] for warning in found.warnings] == (["the package databases of image and b"] if damaged else [])
 
 
-class Foreign:
+class HostileSandbox:
     """A process that parses, and says what it likes of the metadata of image and base."""
 
     def __init__(self, contents: dict[str, bytes]) -> None:
@@ -231,7 +231,7 @@ class Foreign:
 
 
 @pytest.mark.parametrize("path", ["/etc/conf", "/lib/libc", "/opt/app", "/none", "/etc"])
-def test_nothing_but_metadata_is_written_anew(path: str) -> None:
-    foreign = Foreign({path: b"root::0:0::/:/bin/sh\n"})
+def test_only_metadata_gets_new_content(path: str) -> None:
+    foreign = HostileSandbox({path: b"root::0:0::/:/bin/sh\n"})
     with pytest.raises(SlimError, match="cannot use the plan for the image"):
         place_on_base(plan(SOURCE, keep=("/**",)), rootfs(SOURCE), base_image(BASE), foreign)

@@ -192,7 +192,7 @@ def test_library_path_of_the_image() -> None:
     assert paths(tree, library_path=("/a",)) == ["/a/liba.so", GLIBC]
 
 
-def test_missing_libraries_are_told() -> None:
+def test_missing_libraries_are_reported() -> None:
     assert closure({"/p": program("liba.so")}).missing == (("/p", GLIBC), ("/p", "liba.so"))
 
 
