@@ -39,35 +39,35 @@ def make_slim_config(source: SourceImage) -> dict[str, Any]:
 
 def apply_changes(config: Mapping[str, Any], changes: ConfigChanges) -> dict[str, Any]:
     """Return `config` with `changes` applied."""
-    given: dict[str, Any] = {}
+    changed: dict[str, Any] = {}
     if changes.entrypoint is not None:
-        given |= {"Entrypoint": list(changes.entrypoint) or None, "Cmd": None}
+        changed |= {"Entrypoint": list(changes.entrypoint) or None, "Cmd": None}
     if changes.cmd is not None:
-        given["Cmd"] = list(changes.cmd) or None
+        changed["Cmd"] = list(changes.cmd) or None
     if changes.expose:
-        given["ExposedPorts"] = {port: {} for port in changes.expose}
+        changed["ExposedPorts"] = {port: {} for port in changes.expose}
     if changes.user is not None:
-        given["User"] = changes.user
+        changed["User"] = changes.user
     if changes.workdir is not None:
-        given["WorkingDir"] = changes.workdir
+        changed["WorkingDir"] = changes.workdir
     if changes.env:
         new = {variable.partition("=")[0]: variable for variable in changes.env}
         old = [str(variable) for variable in config.get("Env") or ()]
         kept = [new.pop(variable.partition("=")[0], variable) for variable in old]
-        given["Env"] = [*kept, *new.values()]
-    return {**config, **given}
+        changed["Env"] = [*kept, *new.values()]
+    return {**config, **changed}
 
 
 def creation_time(source: SourceImage, environment: Mapping[str, str]) -> str:
     """Return the creation time: that of the source image, or SOURCE_DATE_EPOCH (reproducible-builds.org/specs)."""
-    given = environment.get(EPOCH_VARIABLE, "")
-    if not given:
+    epoch = environment.get(EPOCH_VARIABLE, "")
+    if not epoch:
         return source.created
-    if not re.fullmatch(r"[0-9]{1,11}", given):
+    if not re.fullmatch(r"[0-9]{1,11}", epoch):
         raise SlimError(
-            f"cannot use {EPOCH_VARIABLE}={given!r}", hint=f"{EPOCH_VARIABLE}=SECONDS since 1970, or unset it"
+            f"cannot use {EPOCH_VARIABLE}={epoch!r}", hint=f"{EPOCH_VARIABLE}=SECONDS since 1970, or unset it"
         )
-    return datetime.fromtimestamp(int(given), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(int(epoch), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def make_image_config(
@@ -82,7 +82,7 @@ def make_image_config(
 
     `base_history` is the history of the base image whose layers come first in `blobs`.
     """
-    ours = blobs[sum(not step.get("empty_layer") for step in base_history) :]
+    own_blobs = blobs[sum(not step.get("empty_layer") for step in base_history) :]
     document = {
         "architecture": source.architecture,
         "os": source.os,
@@ -94,7 +94,7 @@ def make_image_config(
             *base_history,
             *(
                 {**({"created": created} if created else {}), "created_by": f"{by} {blob.group}", "comment": form}
-                for blob in ours
+                for blob in own_blobs
             ),
         ],
     }
@@ -129,9 +129,9 @@ def compare_configs(source: Mapping[str, Any], slim: Mapping[str, Any]) -> tuple
     """
     found = []
     for field in sorted({*source, *slim} - _CONTAINER_FIELDS):
-        wanted, given = _normalize(field, source.get(field)), _normalize(field, slim.get(field))
-        if wanted != given:
-            found.append(f"configuration: {field} is {_shorten(given)}, not {_shorten(wanted)}")
+        expected, actual = _normalize(field, source.get(field)), _normalize(field, slim.get(field))
+        if expected != actual:
+            found.append(f"configuration: {field} is {_shorten(actual)}, not {_shorten(expected)}")
     return tuple(found)
 
 

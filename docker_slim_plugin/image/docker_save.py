@@ -72,7 +72,7 @@ def read_saved(
         config, files = _find_image(archive, image)
         # A layer may occur twice.
         plain = {file: decompress_layer(file, max_bytes) for file in dict.fromkeys(files)}
-        blobs = tuple(_make_blob(plain[file], wanted) for file, wanted in zip(files, image.layers, strict=True))
+        blobs = tuple(_make_blob(plain[file], expected) for file, expected in zip(files, image.layers, strict=True))
     except (UnreadableArchive, tarfile.TarError, EOFError) as error:
         raise SlimError(f"cannot read what docker save gave of {image.reference}: {error}") from error
     except OSError as error:
@@ -167,8 +167,8 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _make_blob(plain: PlainLayer, wanted: str) -> LayerBlob:
+def _make_blob(plain: PlainLayer, expected: str) -> LayerBlob:
     """Return a layer. Raises UnreadableArchive if it is not the expected one."""
-    if plain.diff_id != wanted:
-        raise UnreadableArchive(f"it holds another layer than {wanted}")
+    if plain.diff_id != expected:
+        raise UnreadableArchive(f"it holds another layer than {expected}")
     return LayerBlob(group=GROUP, file=str(plain.file), diff_id=plain.diff_id, size=plain.size, files=0)

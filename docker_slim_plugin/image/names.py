@@ -28,24 +28,24 @@ class ImageNames:
         return self.squashed if form == "squashed" else self.layered
 
 
-def make_names(source: SourceImage, wanted: str, suffix: str = "slim") -> ImageNames:
+def make_names(source: SourceImage, requested: str, suffix: str = "slim") -> ImageNames:
     """Return the names for slim images of `source`: `wanted`, or REPO:TAG-SUFFIX.
 
     Raises UsageError if a name is not valid or is one of the source's own.
     """
-    layered = _add_tag(wanted or _default_name(source, suffix), _SQUASHED)
+    layered = _add_tag(requested or _default_name(source, suffix), _SQUASHED)
     found = ImageNames(layered, f"{layered}{_SQUASHED}")
     for own in (found.layered, found.squashed):
         _check_not_own(source, own)
     return found
 
 
-def make_base_name(source: SourceImage, wanted: str) -> str:
+def make_base_name(source: SourceImage, requested: str) -> str:
     """Return the name for a base image of `source`: `wanted`, or REPO:TAG-base.
 
     Raises UsageError if the name is not valid or is one of the source's own.
     """
-    found = _add_tag(wanted or _default_name(source, "base"))
+    found = _add_tag(requested or _default_name(source, "base"))
     _check_not_own(source, found)
     return found
 

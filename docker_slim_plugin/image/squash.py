@@ -93,8 +93,10 @@ def rewrite_export(export: BinaryIO, plan: FilePlan, out: Path) -> WrittenLayer:
 def _check(plan: FilePlan, parts: Mapping[RootPath, _SpoolRange]) -> None:
     """Raise VerificationFailed with the entries that the export lacks or has with another size."""
     # docker export has no root directory. Content that we generate does not come from it.
-    theirs = [kept.entry for kept in plan.kept if all(one.kind is not ReasonKind.GENERATED for one in kept.reasons)]
-    expected = [entry for entry in theirs if is_storable(entry) and entry.path != ROOT]
+    from_export = [
+        kept.entry for kept in plan.kept if all(one.kind is not ReasonKind.GENERATED for one in kept.reasons)
+    ]
+    expected = [entry for entry in from_export if is_storable(entry) and entry.path != ROOT]
     wrong = [entry.path for entry in expected if parts.get(entry.path, _MISSING).size != entry.size]
     if wrong:
         names = ", ".join(repr(path) for path in wrong[:_MAX_SHOWN])

@@ -163,13 +163,13 @@ def _compare_member(member: tarfile.TarInfo, kept: KeptEntry, *, touched: bool) 
     if entry.kind is EntryKind.FILE:
         yield from _compare_value(path, "size", member.size, entry.size)
     capability = member.pax_headers.get(f"SCHILY.xattr.{_CAPABILITY}")
-    wanted = dict(entry.xattrs).get(_CAPABILITY)
-    yield from _compare_value(path, "capabilities", capability is not None, wanted is not None)
+    expected = dict(entry.xattrs).get(_CAPABILITY)
+    yield from _compare_value(path, "capabilities", capability is not None, expected is not None)
 
 
-def _compare_value(path: RootPath, what: str, found: object, wanted: object) -> Iterator[str]:
-    if found != wanted:
-        yield f"{path}: {what} is {found}, not {wanted}"
+def _compare_value(path: RootPath, what: str, found: object, expected: object) -> Iterator[str]:
+    if found != expected:
+        yield f"{path}: {what} is {found}, not {expected}"
 
 
 def compare_xattrs(init: int, plan: FilePlan) -> list[str]:

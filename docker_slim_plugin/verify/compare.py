@@ -65,19 +65,19 @@ def classify_outputs(doubtful: Sequence[str], originals: Sequence[RunResult], sl
     Text that is equal in all runs of the source must be equal in one run of the slim image. A number that is not equal
     in all runs of one image is chance.
     """
-    wanted = [_collect_outputs(one) for one in originals]
-    given = [_collect_outputs(one) for one in slims]
+    source_outputs = [_collect_outputs(one) for one in originals]
+    slim_outputs = [_collect_outputs(one) for one in slims]
     texts, number_differences, unstable = [], [], []
     for name in doubtful:
-        theirs = [one.get(name, "") for one in wanted]
-        ours = [one[name] for one in given if name in one]
-        same_text = [text for text in ours if mask_numbers(text) == mask_numbers(theirs[0])]
-        if len(set(map(mask_numbers, theirs))) > 1:
+        source_texts = [one.get(name, "") for one in source_outputs]
+        slim_texts = [one[name] for one in slim_outputs if name in one]
+        same_text = [text for text in slim_texts if mask_numbers(text) == mask_numbers(source_texts[0])]
+        if len(set(map(mask_numbers, source_texts))) > 1:
             unstable.append(varies_sentence(name))
         elif not same_text:
-            texts.append(_output_sentence(name, theirs[0], ours[-1]))
-        elif _has_other_numbers(theirs, same_text):
-            number_differences.append(_output_sentence(name, theirs[0], same_text[-1]))
+            texts.append(_output_sentence(name, source_texts[0], slim_texts[-1]))
+        elif _has_other_numbers(source_texts, same_text):
+            number_differences.append(_output_sentence(name, source_texts[0], same_text[-1]))
     return Findings(tuple(texts), tuple(number_differences), tuple(unstable))
 
 
@@ -85,28 +85,28 @@ def varies_sentence(name: str) -> str:
     return f"{name}: the answer varies from run to run, so it was not compared"
 
 
-def _has_other_numbers(theirs: Sequence[str], ours: Sequence[str]) -> bool:
-    """Return whether a number has one value in all of `theirs` and another value in all of `ours`."""
-    columns = zip(*map(_VOLATILE.findall, (*theirs, *ours)), strict=False)
-    halves = ((set(column[: len(theirs)]), set(column[len(theirs) :])) for column in columns)
+def _has_other_numbers(source_texts: Sequence[str], slim_texts: Sequence[str]) -> bool:
+    """Return whether a number has one value in all of `source_texts` and another value in all of `slim_texts`."""
+    columns = zip(*map(_VOLATILE.findall, (*source_texts, *slim_texts)), strict=False)
+    halves = ((set(column[: len(source_texts)]), set(column[len(source_texts) :])) for column in columns)
     return any(len(one) == len(other) == 1 and one != other for one, other in halves)
 
 
-def _output_sentence(name: str, theirs: str, ours: str) -> str:
-    return f"{name}: it is {_excerpt(ours, theirs)}, not {_excerpt(theirs, ours)}"
+def _output_sentence(name: str, source_text: str, slim_text: str) -> str:
+    return f"{name}: it is {_excerpt(slim_text, source_text)}, not {_excerpt(source_text, slim_text)}"
 
 
 def _compare_statuses(original: RunResult, slim: RunResult) -> Iterator[tuple[str, str]]:
     answers = {(probe.kind, probe.target): probe for probe in slim.probes}
-    for wanted in original.probes:
-        given = answers.get((wanted.kind, wanted.target))
-        if wanted.kind == SKIPPED or not wanted.ok:
+    for expected in original.probes:
+        actual = answers.get((expected.kind, expected.target))
+        if expected.kind == SKIPPED or not expected.ok:
             continue
-        if given is None:
-            yield _probe_name(wanted), f"{_probe_name(wanted)}: never answered, {wanted.status} before"
-        elif given.status != wanted.status:
-            detail = f": {given.detail}" if given.detail else ""
-            yield _probe_name(wanted), f"{_probe_name(wanted)}: {given.status}, not {wanted.status}{detail}"
+        if actual is None:
+            yield _probe_name(expected), f"{_probe_name(expected)}: never answered, {expected.status} before"
+        elif actual.status != expected.status:
+            detail = f": {actual.detail}" if actual.detail else ""
+            yield _probe_name(expected), f"{_probe_name(expected)}: {actual.status}, not {expected.status}{detail}"
     if slim.exit_status != original.exit_status:
         yield END, f"it {_describe_end(slim)}, where the original {_describe_end(original)}"
     elif original.stop_status is not None and slim.stop_status != original.stop_status:

@@ -128,10 +128,10 @@ def name_images(job: Job, report: Report, layered: Draft, rootfs: Rootfs) -> Rep
         warnings.append(f"the app needs all of {job.source.reference}: there is nothing to leave out")
     for image in report.images:
         job.engine.name(image.id, image.reference)
-    wanted = job.request.outputs
-    tar = file_outputs.has_tar(wanted)
+    requested_outputs = job.request.outputs
+    tar = file_outputs.has_tar(requested_outputs)
     flat = writer.write_flat_tar(rootfs, report.plan, job.directory, job.extras.base_image) if tar else None
-    outputs = file_outputs.write_outputs(wanted, layered, job.image_names.layered, flat)
+    outputs = file_outputs.write_outputs(requested_outputs, layered, job.image_names.layered, flat)
     return replace(report, outputs=outputs, warnings=(*report.warnings, *dict.fromkeys(warnings)))
 
 

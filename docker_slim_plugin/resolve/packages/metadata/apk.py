@@ -38,15 +38,19 @@ def _kept_lines(content: bytes, keep: Callable[[str], bool], changed: Callable[[
             yield line
 
 
-def merge_stanzas(ours: bytes, theirs: bytes) -> bytes:
-    """Return the base's stanza for a package of the same version, with the files of both."""
-    _, mine = _split_stanza(ours)
-    head, its = _split_stanza(theirs)
-    for directory, files in mine.items():
-        there = its.setdefault(directory, {b"": files[b""]})
+def merge_stanzas(upper: bytes, lower: bytes) -> bytes:
+    """Return the lower stanza for a package of the same version, with the files of both."""
+    _, upper_directories = _split_stanza(upper)
+    head, lower_directories = _split_stanza(lower)
+    for directory, files in upper_directories.items():
+        there = lower_directories.setdefault(directory, {b"": files[b""]})
         for name, rows in files.items():
             there.setdefault(name, rows)
-    return head + b"".join(row + b"\n" for files in its.values() for rows in files.values() for row in rows) + b"\n"
+    return (
+        head
+        + b"".join(row + b"\n" for files in lower_directories.values() for rows in files.values() for row in rows)
+        + b"\n"
+    )
 
 
 def _split_stanza(content: bytes) -> tuple[bytes, dict[bytes, dict[bytes, list[bytes]]]]:

@@ -61,26 +61,26 @@ def cut_diversions(content: bytes, keep: IsKept) -> bytes:
     return b"".join(b"\n".join(three) + b"\n" for three in triples if keep(_text(three[0])) or keep(_text(three[1])))
 
 
-def merge_lines(ours: bytes, theirs: bytes) -> bytes:
-    """Return the lines of both files, those of the base first."""
-    return b"".join(line + b"\n" for line in dict.fromkeys((*_lines(theirs), *_lines(ours))))
+def merge_lines(upper: bytes, lower: bytes) -> bytes:
+    """Return the lines of both files, those of the lower one first."""
+    return b"".join(line + b"\n" for line in dict.fromkeys((*_lines(lower), *_lines(upper))))
 
 
-def merge_md5sums(ours: bytes, theirs: bytes) -> bytes:
-    """Return the checksums of both files. If both have a file, ours counts, because our layer is above."""
-    found = {md5sums_path(line): line for line in (*_lines(theirs), *_lines(ours))}
+def merge_md5sums(upper: bytes, lower: bytes) -> bytes:
+    """Return the checksums of both files. If both have a file, the upper one counts."""
+    found = {md5sums_path(line): line for line in (*_lines(lower), *_lines(upper))}
     return b"".join(line + b"\n" for line in found.values())
 
 
-def merge_stanzas(ours: bytes, theirs: bytes) -> bytes:
-    """Return the base's stanza for a package of the same version, with the configuration files of both."""
-    mine, its = CONFFILES.search(ours), CONFFILES.search(theirs)
-    if mine is None:
-        return theirs
-    if its is None:
-        return theirs.rstrip(b"\n") + b"\n" + mine[0].rstrip(b"\n") + b"\n\n"
-    both = {**_parse_conffiles(its[1]), **_parse_conffiles(mine[1])}
-    return theirs[: its.start()] + _conffiles_block(both.values()) + theirs[its.end() :]
+def merge_stanzas(upper: bytes, lower: bytes) -> bytes:
+    """Return the lower stanza for a package of the same version, with the configuration files of both."""
+    upper_match, lower_match = CONFFILES.search(upper), CONFFILES.search(lower)
+    if upper_match is None:
+        return lower
+    if lower_match is None:
+        return lower.rstrip(b"\n") + b"\n" + upper_match[0].rstrip(b"\n") + b"\n\n"
+    both = {**_parse_conffiles(lower_match[1]), **_parse_conffiles(upper_match[1])}
+    return lower[: lower_match.start()] + _conffiles_block(both.values()) + lower[lower_match.end() :]
 
 
 def _kept_conffiles(block: bytes, keep: IsKept) -> Iterator[bytes]:
@@ -107,14 +107,14 @@ def _text(raw: bytes) -> str:
 _KINDS = re.compile(r"/var/lib/dpkg/(?:info/[^/]+(?P<kind>\.list|\.md5sums|\.conffiles)|(?P<other>diversions))")
 
 
-def merge_file(path: str, ours: bytes, theirs: bytes) -> bytes | None:
+def merge_file(path: str, upper: bytes, lower: bytes) -> bytes | None:
     """Return the merged file of both images, or None if it is not one of dpkg's files that can be merged."""
     match = _KINDS.fullmatch(path)
     if match is None:
         return None
     if match["other"]:
-        known = set(theirs.split(b"\n")[::3])
-        rows = ours.split(b"\n")
+        known = set(lower.split(b"\n")[::3])
+        rows = upper.split(b"\n")
         triples = zip(rows[::3], rows[1::3], rows[2::3], strict=False)
-        return theirs + b"".join(b"\n".join(three) + b"\n" for three in triples if three[0] not in known)
-    return merge_md5sums(ours, theirs) if match["kind"] == ".md5sums" else merge_lines(ours, theirs)
+        return lower + b"".join(b"\n".join(three) + b"\n" for three in triples if three[0] not in known)
+    return merge_md5sums(upper, lower) if match["kind"] == ".md5sums" else merge_lines(upper, lower)

@@ -25,49 +25,51 @@ def merge_metadata(
     both = [one for one in kept if _is_metadata(one) and _is_file(base, one.entry.path)]
     if not both:
         return {}, ()
-    ours, theirs = ownership.read(rootfs), ownership.read(base)
+    image_packages, base_packages = ownership.read(rootfs), ownership.read(base)
     found: dict[RootPath, bytes] = {}
-    mine, its = MetadataReader(rootfs), MetadataReader(base)
+    image_reader, base_reader = MetadataReader(rootfs), MetadataReader(base)
     warnings: list[str] = []
     for one in both:
         path = one.entry.path
-        above = one.content if one.content is not None else mine.read(path, rpm.MAX_BYTES)
-        below = its.read(path, rpm.MAX_BYTES)
-        if above is None or below is None or above == below:
+        upper = one.content if one.content is not None else image_reader.read(path, rpm.MAX_BYTES)
+        lower = base_reader.read(path, rpm.MAX_BYTES)
+        if upper is None or lower is None or upper == lower:
             continue
         try:
-            content = _merge_file(path, above, below, ours, theirs)
+            content = _merge_file(path, upper, lower, image_packages, base_packages)
         except rpm.ERRORS as error:
             warnings.append(f"the package databases of image and base cannot be merged ({error}): the image's is used")
             continue
-        if content is not None and content != above:
+        if content is not None and content != upper:
             found[path] = content
-    return found, (*warnings, *mine.warnings(), *its.warnings())
+    return found, (*warnings, *image_reader.warnings(), *base_reader.warnings())
 
 
-def _merge_file(path: RootPath, above: bytes, below: bytes, ours: Packages, theirs: Packages) -> bytes | None:
-    if path in ours.database and ours.system == theirs.system:
-        if ours.system in ("dpkg", "apk"):
-            same = dpkg.merge_stanzas if ours.system == "dpkg" else apk.merge_stanzas
-            return _merge_stanzas(theirs, above, same) if theirs.stanzas else None
-        if ours.system == "rpm" and path == rpm.find_database(ours.database):
-            return rpm.merge_databases(above, below)
-        return dpkg.merge_md5sums(above, below) if path.endswith(".md5sums") else None
+def _merge_file(
+    path: RootPath, upper: bytes, lower: bytes, image_packages: Packages, base_packages: Packages
+) -> bytes | None:
+    if path in image_packages.database and image_packages.system == base_packages.system:
+        if image_packages.system in ("dpkg", "apk"):
+            same = dpkg.merge_stanzas if image_packages.system == "dpkg" else apk.merge_stanzas
+            return _merge_stanzas(base_packages, upper, same) if base_packages.stanzas else None
+        if image_packages.system == "rpm" and path == rpm.find_database(image_packages.database):
+            return rpm.merge_databases(upper, lower)
+        return dpkg.merge_md5sums(upper, lower) if path.endswith(".md5sums") else None
     if path.endswith(f"/{python.RECORD}"):
-        return python.merge_records(above, below)
-    return dpkg.merge_file(path, above, below)
+        return python.merge_records(upper, lower)
+    return dpkg.merge_file(path, upper, lower)
 
 
-def _merge_stanzas(below: Packages, above: bytes, same: Callable[[bytes, bytes], bytes]) -> bytes:
+def _merge_stanzas(base_packages: Packages, upper: bytes, same: Callable[[bytes, bytes], bytes]) -> bytes:
     """Return the merged database: the packages of both, each once.
 
     If the versions differ, the upper stanza counts. Otherwise `same` merges the two stanzas.
     """
-    found = {_identity(stanza): stanza for _, stanza in below.stanzas}
-    for stanza in ownership.split_stanzas(above):
+    found = {_identity(stanza): stanza for _, stanza in base_packages.stanzas}
+    for stanza in ownership.split_stanzas(upper):
         key = _identity(stanza)
-        its = found.get(key)
-        found[key] = same(stanza, its) if its is not None and _version(its) == _version(stanza) else stanza
+        lower = found.get(key)
+        found[key] = same(stanza, lower) if lower is not None and _version(lower) == _version(stanza) else stanza
     return b"".join(found.values())
 
 

@@ -64,10 +64,10 @@ def list_base(path: str) -> str:
     return directory.rpartition("/")[0] if path.endswith(RECORD) else directory
 
 
-def merge_records(ours: bytes, theirs: bytes) -> bytes:
-    """Return the rows of two RECORDs. If both have a file, ours counts."""
+def merge_records(upper: bytes, lower: bytes) -> bytes:
+    """Return the rows of two RECORDs. If both have a file, the upper one counts."""
     rows = {}
-    for content in (theirs, ours):
+    for content in (lower, upper):
         for line in content.decode(errors="surrogateescape").splitlines():
             rows[parse_record_row(line)] = line
     return "".join(f"{line}\n" for line in rows.values()).encode(errors="surrogateescape")
