@@ -1,4 +1,5 @@
-"""What we write is what docker has afterwards: every kind of file, every field, both ways into the engine."""
+"""Docker has exactly the tree we wrote: every kind of file, every field, with docker load and docker import.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +62,7 @@ def source(config: Mapping[str, Any]) -> SourceImage:
 
 
 def entries() -> Iterator[tuple[Entry, Group]]:
-    """Yield every kind of file there is, in the group that it is to lie in."""
+    """Yield an entry of every kind, with its layer group."""
 
     def entry(path: str, kind: EntryKind, mode: int, **more: Any) -> Entry:
         return Entry(path=RootPath(path), kind=kind, mode=mode, **{"mtime_ns": TIME, **more})
@@ -150,7 +151,7 @@ def loaded(blobs: list[WrittenLayer], config: bytes, tag: str) -> str:
 
 @pytest.fixture
 def removed() -> Iterator[Callable[[str], str]]:
-    """Give a function that notes an image, or a container, to be removed in the end."""
+    """Return a function that registers an image or a container for removal at the end."""
     names: list[str] = []
 
     def note(name: str) -> str:
@@ -169,7 +170,7 @@ def exported(image: str, removed: Callable[[str], str]) -> io.BytesIO:
 
 
 def in_engine(image: str, removed: Callable[[str], str]) -> dict[str, Entry]:
-    """Return the tree of a running container, as lstat(2) and listxattr(2) show it from outside its mounts."""
+    """Return the tree of a running container, from lstat(2) and listxattr(2), read outside of its mounts."""
     container = removed(docker("run", "-d", "--network=none", "--user=0", "--workdir=/", image).decode().strip())
     merged = docker("inspect", "-f", "{{.GraphDriver.Data.MergedDir}}", container).decode().strip()
     found = {}
@@ -211,11 +212,11 @@ def seen(path: bytes, prefix: int) -> Entry:
 
 
 DOCKERS = {"/", "/etc", "/dev"}
-"""Directories in which docker makes something in every container."""
+"""Directories in which docker creates files in every container."""
 
 
 def same_tree(found: Mapping[str, Entry], plan: FilePlan, *, whole_seconds: bool = False, xattrs: bool = True) -> None:
-    """Compare all there is to a file; of hard links that they are the same file."""
+    """Compare all metadata of each file, and that hard links are one file."""
 
     def plain(entry: Entry, inodes: dict[int, str]) -> Entry:
         alone = entry.links < 2 or entry.kind is EntryKind.DIRECTORY

@@ -1,4 +1,4 @@
-"""Packing: every output holds the same tree, it starts what it is to start, and what cannot be is said."""
+"""Pack: all outputs have the same tree, the image starts its command, and there are warnings about what is missing."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def fat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def slim(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in this process: most of what one of its own takes is to begin."""
+    """Run the command in this process, because most of the time of a process of its own is start-up."""
     out, err = io.StringIO(), io.StringIO()
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     try:
@@ -77,7 +77,7 @@ def slim(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def packed(*arguments: str) -> str:
-    """Pack from the fat image and return what standard output says."""
+    """Pack from the fat image. Return standard output."""
     answer = slim("pack", *arguments)
     assert answer.returncode == 0, answer.stderr
     return answer.stdout.strip()
@@ -93,7 +93,7 @@ def docker(*arguments: str, data: bytes | None = None, client: str = "docker", *
 
 
 def listing(*tars: bytes) -> Listing:
-    """Return {path: type, mode, owner, whole seconds, link target or sha256}, upper layers last."""
+    """Return type, mode, owner, whole seconds, and link target or sha256 by path. Upper layers come last."""
     found: Listing = {}
     for data in tars:
         with tarfile.open(fileobj=io.BytesIO(data), encoding="utf-8", errors="surrogateescape") as tar:
@@ -111,14 +111,14 @@ def listing(*tars: bytes) -> Listing:
 
 
 def in_engine(image: str, like: Listing) -> Listing:
-    """Return the tree of an image in the engine, without what docker itself puts into a container."""
+    """Return the tree of an image in the engine, without the files that docker adds to a container."""
     container = docker("create", image, "x").decode().strip()
     try:
         found = listing(docker("export", container))
     finally:
         docker("rm", "-v", container)
     own = {path: found[path] for path in found if path in like or path not in INIT_LAYER}
-    # The mount points that docker makes leave their times on their directories; no export has the root directory.
+    # Docker's mount points change the times of their directories. An export has no root directory.
     touched = {"/", "/dev", "/etc", "/srv"} & set(own)
     return own | {path: (*own[path][:4], like[path][4], own[path][5]) for path in touched} | {"/": like["/"]}
 
@@ -131,7 +131,7 @@ def config(image: str) -> dict[str, Any]:
 
 @functools.cache
 def buildkit() -> str:
-    """Return a docker client that can build with BuildKit; "" when none here can."""
+    """Return a docker client that can build with BuildKit, or "" if there is none."""
     for client in ("docker", "/usr/bin/docker"):
         answer = subprocess.run(
             [client, "build", "-q", "-"], input=b"FROM scratch\nLABEL a=b\n", capture_output=True, check=False,
@@ -144,7 +144,7 @@ def buildkit() -> str:
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write every form of the same tree in one go."""
+    """Write every form of the same tree in one run."""
     directory = tmp_path_factory.mktemp("outputs")
     files = f"tar={directory}/tree.tar,oci={directory}/oci.tar,context={directory}/context"
     packed("--tag", f"{REPOSITORY}:all", "--output", f"layered,squashed,{files}", FAT, *WORDS)
@@ -310,7 +310,7 @@ def test_a_shell_from_an_image() -> None:
 
 @pytest.fixture(scope="module")
 def base() -> str:
-    """Pack a base of some of the same files, under a name and a configuration of its own."""
+    """Pack a base with some of the same files, with its own name and configuration."""
     tag = f"{REPOSITORY}:base"
     packed("--tag", tag, "--cmd", "nothing", "--user", "7", "-e", "OWN=1", FAT, "id", "/etc/shells", "busybox")
     return tag
@@ -337,7 +337,7 @@ def test_an_image_on_a_base_has_no_copies_of_its_files(outputs: Path, base: str,
     assert {path for path in repeated if mine[path][0] != tarfile.DIRTYPE} == set()
     assert "/usr/lib/x86_64-linux-gnu/libc.so.6" not in mine
     found = in_engine(tag, flat)
-    # The database names the packages of both, and only the time of a directory may be the base's.
+    # The database has the packages of both. Only the times of directories may be those of the base.
     differs = {path for path in flat if found[path] != flat[path] and not path.startswith("/var/lib/dpkg/")}
     assert {path for path in differs if found[path][:4] != flat[path][:4] or flat[path][0] != tarfile.DIRTYPE} == set()
     assert {path for path in found if path not in flat} == {path for path in theirs if path not in flat}
@@ -388,7 +388,7 @@ def test_layers_of_several_images_and_a_base_for_them() -> None:
     assert found["Written"]["ID"] == docker("inspect", "-f", "{{.Id}}", f"{REPOSITORY}:common").decode().strip()
     for stack in found["Images"]:
         assert stack["Size"]["Disk"] == int(docker("inspect", "-f", "{{.Size}}", stack["Reference"]))
-    # A name without a tag: docker save takes it for all of them.
+    # For a name without a tag, docker save writes all tags.
     docker("tag", f"{REPOSITORY}:common", REPOSITORY)
     for name, tag in names.items():
         packed("--tag", f"{tag}-on", "--base", REPOSITORY, "--cmd", f"busybox sha256sum /{name}",

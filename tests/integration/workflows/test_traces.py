@@ -1,4 +1,4 @@
-"""Traces as files, several runs united, outputs compared to the letter, and repair of what a run had missed."""
+"""Trace files, united runs, exact comparison of outputs, and repair of what a run has missed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doctor's whole run: its program is its assembly, it says what goes wrong, and leaves nothing."""
+"""The trial run of doctor: its machine code is that of the assembly, it reports errors, and it leaves nothing."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_trial_passes_on_this_host() -> None:
 
 
 def test_a_failing_run_is_reported(tmp_path: Path) -> None:
-    """Where each single thing is allowed and a run fails all the same, it is said, with the reason."""
+    """If each single check passes and a run still fails, that is reported with the reason."""
     (tmp_path / "docker").write_text('#!/bin/sh\n[ "$1" = create ] && [ "$2" != --help ] && { echo no such luck >&2; exit 1; }\nexec docker "$@"\n')
     (tmp_path / "docker").chmod(0o755)
     environment = {**os.environ, "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND": str(tmp_path / "docker")}

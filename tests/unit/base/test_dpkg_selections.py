@@ -1,4 +1,4 @@
-"""Who needs whom in a dpkg image: what nothing needs, and what may be purged."""
+"""Dependencies of a dpkg image: packages that nothing needs, and packages that may be purged."""
 
 from __future__ import annotations
 

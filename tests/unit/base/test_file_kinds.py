@@ -1,4 +1,4 @@
-"""Which paths of an image are dropped by which kind, what stays beside them, and what dpkg is told."""
+"""Which paths of an image each kind drops, what stays, and which patterns dpkg gets."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_dpkg_gets_the_same_patterns() -> None:
         "path-include=/usr/share/locale/de_*/*",
         "path-include=/usr/share/locale/de@*/*",
     ]
-    # An include would have dpkg bring back every link below the directory it begins with.
+    # With an include, dpkg would install every link below the first directory of the pattern.
     assert [line for line in lines if "/man" in line] == ["path-exclude=/usr/share/man/*"]
     assert not any("zoneinfo" in line or "/var/" in line for line in lines)
     assert make_dpkg_exclusions(make_rules({"caches"})) == ""

@@ -1,4 +1,4 @@
-"""One archive, two formats."""
+"""One archive in two formats."""
 
 from __future__ import annotations
 

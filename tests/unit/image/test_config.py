@@ -1,4 +1,4 @@
-"""The configuration of a slim image is its source's."""
+"""The configuration of a slim image is that of its source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A build context that a person could have written."""
+"""Build contexts: a Dockerfile and tars of layers."""
 
 from __future__ import annotations
 

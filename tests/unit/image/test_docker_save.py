@@ -1,4 +1,4 @@
-"""What docker save gives, in each form that engines have given it."""
+"""Read the output of docker save, in each format that engines have used."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def image(*layers: bytes, **more: Any) -> SourceImage:
 
 
 def described(files: Files, document: Any, **more: Any) -> dict[str, Any]:
-    """Put a blob, or a document as one, among the files; return its descriptor."""
+    """Add a blob, or a document as a blob, to the files. Return its descriptor."""
     data = document if isinstance(document, bytes) else json.dumps(document).encode()
     name = digest(data)
     files[f"blobs/sha256/{name.removeprefix('sha256:')}"] = data
@@ -65,7 +65,8 @@ def manifest(files: Files, layers: list[bytes], pack: Callable[[bytes], bytes] =
 
 
 def layout(*layers: bytes, pack: Callable[[bytes], bytes] = bytes, depth: int = 0) -> Files:
-    """Return an OCI layout: the image below so many indexes, beside others, their blobs missing, and attestations."""
+    """Return an OCI layout: the image below nested indexes, other manifests without blobs, and attestations.
+    """
     files: Files = {}
     one = manifest(files, list(layers), pack, platform={"os": "linux", "architecture": "amd64"})
     elsewhere = {"digest": digest(b"not here"), "size": 8, "platform": {"os": "linux", "architecture": "s390x"}}
@@ -78,7 +79,7 @@ def layout(*layers: bytes, pack: Callable[[bytes], bytes] = bytes, depth: int = 
 
 
 def listed(*layers: bytes, pack: Callable[[bytes], bytes] = bytes) -> Files:
-    """Return what engines before 25 write."""
+    """Return the format of engines before 25."""
     config = {"rootfs": {"diff_ids": [digest(layer) for layer in layers]}, "history": HISTORY}
     names = [f"{number}/layer.tar" for number in range(len(layers))]
     return {
@@ -89,7 +90,7 @@ def listed(*layers: bytes, pack: Callable[[bytes], bytes] = bytes) -> Files:
 
 
 def both(*layers: bytes, pack: Callable[[bytes], bytes] = bytes) -> Files:
-    """Return what the containerd image store writes: manifest.json names the blobs of the layout."""
+    """Return the format of the containerd image store: manifest.json refers to the blobs of the layout."""
     files = layout(*layers, pack=pack, depth=1)
     config = {"rootfs": {"diff_ids": [digest(layer) for layer in layers]}, "history": HISTORY}
     names = [f"blobs/{digest(pack(layer)).replace(':', '/')}" for layer in layers]

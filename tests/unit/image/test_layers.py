@@ -1,4 +1,4 @@
-"""Which entry goes into which layer."""
+"""Assignment of entries to layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what docker export gives to what docker import takes."""
+"""Conversion of the output of docker export to the input of docker import."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CONTENTS = {RootPath("/a/1"): b"one", RootPath("/a/raw\udcff"): b"hello", RootPa
 
 
 def export(leave_out: tuple[str, ...] = (), sizes: dict[str, bytes] | None = None) -> io.BytesIO:
-    """Return what docker export would give: in another order, with what docker itself put in."""
+    """Return an export as docker would write it: in another order, and with the files that docker adds."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT, errors="surrogateescape") as tar:
         for name in (".dockerenv", "etc/hosts", "c", "b", "a/", "a/raw\udcff", "a/1", "a/2", "dev/console"):
@@ -143,7 +143,7 @@ def test_expressible_instructions(config: dict[str, Any], lines: list[str]) -> N
 
 
 def test_a_health_check_that_nests() -> None:
-    """What would be read as JSON is a command line that no Dockerfile can hold, however deep it nests."""
+    """A command line that is valid JSON cannot be in a Dockerfile, at any nesting depth."""
     for text, number in (("[" * 20_000, 1), ('{"a":' * 5000, 1), ("[" * 20_000 + "]" * 20_000, 0)):
         lines = [one for one in make_instructions({"Healthcheck": {"Test": ["CMD-SHELL", text]}}) if one.is_expressible]
         assert len(lines) == number

@@ -1,4 +1,4 @@
-"""Layers as tar archives, read back with Python's own reader."""
+"""Layers as tar archives, read back with Python's tarfile."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def entry(path: str, kind: EntryKind = EntryKind.FILE, mode: int = 0o644, **more
 
 
 def write(tmp_path: Path, *entries: Entry, contents: dict[str, bytes] | None = None) -> WrittenLayer:
-    """Write entries; those without content in `contents` are to be empty."""
+    """Write entries. Entries without content in `contents` are empty."""
     reader = Contents({one.path: (contents or {}).get(one.path, b"") for one in entries})
     kept = [KeptEntry(entry=one, reasons=(Reason(ReasonKind.KEEP, "test"),)) for one in entries]
     return write_layer(Rootfs.of(entries, reader), kept, "app", tmp_path / "app.tar")

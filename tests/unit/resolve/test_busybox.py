@@ -1,4 +1,4 @@
-"""A shell on top of a plan, over nothing that is there."""
+"""A shell is added to a plan and replaces nothing."""
 
 from __future__ import annotations
 

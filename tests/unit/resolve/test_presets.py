@@ -1,4 +1,4 @@
-"""The presets: when they speak up, and what they say."""
+"""The presets: when they apply, and which paths they add."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the words of `pack` mean in an image, and what its files say they will ask for."""
+"""The words of `pack` in an image, and the static analysis of the files that they match."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_missing_path_is_an_error_with_similar_paths(word: str, where: str, hi
 
 
 def compiled(directory: Path, body: str, *options: str) -> bytes:
-    """Return a real program that calls what `body` calls."""
+    """Return a compiled program that calls the functions in `body`."""
     source = directory / "p.c"
     source.write_text(body)
     subprocess.run(["gcc", "-w", "-o", directory / "p", source, *options], check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""A plan on its way from the process that worked it out: nothing is lost, and nothing foreign is taken."""
+"""The transfer of a plan from the sandboxed process: nothing is lost, and invalid plans are refused."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def without(one: Resolution, path: str) -> Resolution:
     ],
 )  # fmt: skip
 def test_an_inconsistent_plan_is_refused(change: Callable[[Resolution], Resolution]) -> None:
-    """Who worked it out has read hostile files."""
+    """The sandboxed process has read hostile files, so its plan is not trusted."""
     one = found()
     expand(one, TREE)
     assert change(one) != one

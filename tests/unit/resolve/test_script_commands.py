@@ -1,4 +1,4 @@
-"""Which programs shell scripts mention."""
+"""Programs that shell scripts mention."""
 
 from __future__ import annotations
 

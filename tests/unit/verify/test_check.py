@@ -1,4 +1,4 @@
-"""Exported trees, made here, against the plan that they were to be."""
+"""Compare exported trees with their plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comparing runs: what must be the same, what may vary, and who tells."""
+"""Compare runs: what must be equal, what may vary, and how that is decided."""
 
 from __future__ import annotations
 

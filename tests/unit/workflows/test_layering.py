@@ -1,4 +1,4 @@
-"""A plan on a base image: what it holds bit for bit is not written again, and what it holds besides stays."""
+"""A plan on a base image: equal entries are not written again, and other entries of the base stay."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_directory_times_alone_make_no_layer() -> None:
     entries = [replace(entry, mtime_ns=5) for entry in base.entries.values()]
     entries[1] = replace(entries[1], mode=0o700)
     other = BaseImage(image=IMAGE, rootfs=Rootfs.of(entries, base.reader), blobs=(), history=())
-    # With its parent, which else would get the time of the day.
+    # Its parent is written too, because docker would give it the current time.
     assert written_paths(place_on_base(plan(tree), rootfs(tree), other, DIRECTLY)) == {"/", entries[1].path}
 
 
@@ -221,7 +221,7 @@ def test_an_rpm_database_has_the_packages_of_both(damaged: bool) -> None:
 
 
 class HostileSandbox:
-    """A process that parses, and says what it likes of the metadata of image and base."""
+    """A sandbox that returns arbitrary metadata for image and base."""
 
     def __init__(self, contents: dict[str, bytes]) -> None:
         self.contents = contents

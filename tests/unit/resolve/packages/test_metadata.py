@@ -1,4 +1,4 @@
-"""Metadata of packages in the plan: of those that are in, and cut to what of them is in."""
+"""Package metadata in the plan: only of packages that are present, and cut to their kept files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FULL = DPKG | {
 
 
 def kept_texts(tree: Tree, *kept: str | Access) -> dict[str, str]:
-    """Return what is kept, with what is in each file then."""
+    """Return the kept files with their contents."""
     found = plan(tree, *kept, hints_off=WITH)
     assert found.warnings == ()
     source = rootfs(tree)

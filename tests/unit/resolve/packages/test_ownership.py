@@ -1,4 +1,4 @@
-"""Package databases, the filtered one, units and groups."""
+"""Package databases, the filtered database, units and layer groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""rpm's database: who owns what, what is left of it, and what is not touched."""
+"""rpm's database: owners, filtered content, and what stays unchanged."""
 
 from __future__ import annotations
 
