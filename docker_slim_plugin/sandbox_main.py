@@ -24,31 +24,31 @@ from types import TracebackType
 from typing import Any
 
 from docker_slim_plugin import typed_json
-from docker_slim_plugin.base.dpkg_selections import installed
+from docker_slim_plugin.base.dpkg_selections import read_installed
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import descriptor_passing
 from docker_slim_plugin.host.confinement import confine
 from docker_slim_plugin.observe.probes.links import links
 from docker_slim_plugin.resolve.image_config import has_user
 from docker_slim_plugin.resolve.packages import ownership
-from docker_slim_plugin.resolve.packages.metadata.merge import unite
-from docker_slim_plugin.resolve.packages.os_release import distribution
+from docker_slim_plugin.resolve.packages.metadata.merge import merge_metadata
+from docker_slim_plugin.resolve.packages.os_release import read_distribution
 from docker_slim_plugin.resolve.programs import find_static_program
-from docker_slim_plugin.resolve.resolution import resolution
+from docker_slim_plugin.resolve.resolution import resolve_compact
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.index_decoding import Corrections, read_index
 from docker_slim_plugin.rootfs.reader_channel import ReaderExited, TreeChannel
 from docker_slim_plugin.rootfs.sandbox import LENGTH_PREFIX, CallResult
 
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
-    resolution,
-    distribution,
+    resolve_compact,
+    read_distribution,
     has_user,
-    installed,
+    read_installed,
     links,
     ownership.read,
     find_static_program,
-    unite,
+    merge_metadata,
 )
 """The functions that main may call."""
 FORBIDDEN = ("import", "open", "os.", "subprocess.", "socket.connect", "socket.bind", "ctypes.dlopen", "shutil.")

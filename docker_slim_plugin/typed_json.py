@@ -2,8 +2,8 @@
 
 The input comes from a file or from a process that reads foreign bytes. A value of another type raises Malformed, which
 names the place and the type that is wanted. Nothing is coerced. A dataclass is an object by its fields' names, a
-NamedTuple is an array, bytes are base64. Each type is compiled to a closure once. Decoder and encoder stand in one file,
-as each must take what the other gives.
+NamedTuple is an array, bytes are base64. Each type is compiled to a closure once. Decoder and
+encoder stand in one file, as each must take what the other gives.
 """
 
 from __future__ import annotations

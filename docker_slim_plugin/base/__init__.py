@@ -1,1 +1,1 @@
-"""A smaller base image of a distribution's: less beside the programs, and packages gone that nobody needs."""
+"""Make a smaller base image of a distribution: fewer files beside the programs, and no packages that nothing needs."""

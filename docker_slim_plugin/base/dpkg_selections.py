@@ -1,8 +1,8 @@
-"""The installed packages of a dpkg image, and who needs whom: which ones nothing needs, which ones may go.
+"""Read the installed packages of a dpkg image and their dependencies, and find packages that can be removed.
 
-Only hard dependencies count (Depends, Pre-Depends). One on "a | b" is met by whichever is there; where a is and b is
-not, the package manager may put b in the place of a: such a need is called soft here. Versions are the package
-manager's business: it has the last word before anything goes.
+Only hard dependencies count (Depends, Pre-Depends). A dependency on "a | b" is fulfilled by either package. If only a
+is installed, the package manager may install b in its place: such a dependency is called soft here. Versions are not
+checked: the package manager checks them before it removes anything.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from docker_slim_plugin.resolve.packages.ownership import plain
+from docker_slim_plugin.resolve.packages.ownership import package_name
 
 MANAGERS = frozenset({"apt", "dpkg"})
-WORTH_IT = 1_000_000
-"""Bytes from which on it is worth while to have something else in the place of packages."""
+MIN_REPLACEMENT_GAIN = 1_000_000
+"""Bytes that a removal must save if the package manager installs something in its place."""
 _WORD = re.compile(r"\s*([a-z0-9][a-z0-9+.-]*)")
 
 
@@ -29,42 +29,45 @@ class Package:
     essential: bool = False
     priority: str = ""
     provides: frozenset[str] = frozenset()
-    """Its own name included."""
+    """Names that it provides, its own included."""
     depends: tuple[tuple[str, ...], ...] = ()
-    """Each is met by any one of its names."""
+    """Its dependencies. Each one is fulfilled by any of its names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unneeded:
-    """Packages that nothing else needs, and that can go together."""
+class UnneededGroup:
+    """Packages that no other package needs, and that can be removed together."""
 
     names: tuple[str, ...]
-    """First those that nothing needs, then what only they need."""
+    """First the packages that nothing needs, then those that only they need."""
     size: int
     required: bool = False
-    """Whether the distribution gives one of them the priority "required", though not essential."""
-    instead: tuple[str, ...] = ()
-    """What the package manager would install in their place."""
+    """Whether one of them has the priority "required". None of them is essential."""
+    replacements: tuple[str, ...] = ()
+    """Packages that the package manager would install in their place."""
 
 
-def installed(stanzas: Iterable[tuple[str, bytes]]) -> Selections:
-    """Return the installed packages of dpkg's status file; packages of two architectures are one."""
+def read_installed(stanzas: Iterable[tuple[str, bytes]]) -> InstalledPackages:
+    """Return the installed packages of dpkg's status file. A package of two architectures counts once."""
     found: dict[str, Package] = {}
     for key, stanza in stanzas:
         fields = _fields(stanza)
         if fields.get("Status", "").split()[-1:] != ["installed"]:
             continue
-        name = plain(key)
+        name = package_name(key)
         other = found.get(name, Package(name=name))
         depends = ",".join(fields[word] for word in ("Pre-Depends", "Depends") if fields.get(word))
         found[name] = Package(
             name=name,
             essential=fields.get("Essential") == "yes" or other.essential,
             priority=fields.get("Priority", ""),
-            provides=frozenset({name, *_names(fields.get("Provides", "").split(","))}),
-            depends=(*other.depends, *(_names(group.split("|")) for group in depends.split(",") if group.strip())),
+            provides=frozenset({name, *_package_names(fields.get("Provides", "").split(","))}),
+            depends=(
+                *other.depends,
+                *(_package_names(group.split("|")) for group in depends.split(",") if group.strip()),
+            ),
         )
-    return Selections(found)
+    return InstalledPackages(found)
 
 
 def _fields(stanza: bytes) -> dict[str, str]:
@@ -73,19 +76,19 @@ def _fields(stanza: bytes) -> dict[str, str]:
     return {name: value.strip() for name, _, value in pairs}
 
 
-def _names(words: Iterable[str]) -> tuple[str, ...]:
+def _package_names(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(match[1] for word in words if (match := _WORD.match(word)))
 
 
 @dataclass(frozen=True)
-class Selections:
-    """What is installed, by name."""
+class InstalledPackages:
+    """The installed packages by name."""
 
     packages: Mapping[str, Package] = field(default_factory=dict)
 
     @cached_property
     def providers(self) -> Mapping[str, frozenset[str]]:
-        """The installed packages that provide a name."""
+        """The installed packages that provide each name."""
         found: dict[str, set[str]] = {}
         for package in self.packages.values():
             for name in package.provides:
@@ -93,75 +96,83 @@ class Selections:
         return {name: frozenset(names) for name, names in found.items()}
 
     @cached_property
-    def _needs(self) -> Mapping[str, tuple[tuple[str, frozenset[str], tuple[str, ...]], ...]]:
-        """For each package: who has a dependency that it meets, all that meet it, and what could, but is not there."""
+    def _dependents(self) -> Mapping[str, tuple[tuple[str, frozenset[str], tuple[str, ...]], ...]]:
+        """For each package, its dependents.
+
+        Each is a tuple of the dependent package, all installed packages that fulfil the dependency, and names that
+        could fulfil it but are not installed.
+        """
         found: dict[str, list[tuple[str, frozenset[str], tuple[str, ...]]]] = {}
         for package in self.packages.values():
             for group in package.depends:
-                there = frozenset().union(*(self.providers.get(name, frozenset()) for name in group))
+                providers = frozenset().union(*(self.providers.get(name, frozenset()) for name in group))
                 absent = tuple(name for name in group if name not in self.packages)
-                for name in there:
-                    found.setdefault(name, []).append((package.name, there, absent))
+                for name in providers:
+                    found.setdefault(name, []).append((package.name, providers, absent))
         return {name: tuple(needs) for name, needs in found.items()}
 
-    def lacking(self, removed: Collection[str]) -> tuple[dict[str, set[str]], set[str]]:
-        """Return {removed package: remaining ones that cannot do without}, and what could take the place of others."""
-        hard: dict[str, set[str]] = {}
-        instead: set[str] = set()
-        gone = frozenset(removed)
-        for name in sorted(gone):
-            for needer, there, absent in self._needs.get(name, ()):
-                if needer not in gone and needer != name and there <= gone:
-                    if absent:
-                        instead.update(absent)
-                    else:
-                        hard.setdefault(name, set()).add(needer)
-        return hard, instead
+    def find_broken(self, removed: Collection[str]) -> tuple[dict[str, set[str]], set[str]]:
+        """Return the dependencies that break if packages are removed.
 
-    def with_needers(self, names: Collection[str]) -> frozenset[str]:
-        """Return the names, and every package that cannot do without one of them."""
+        The first value maps a removed package to the remaining packages that need it. The second are packages that
+        could take the place of removed ones.
+        """
+        hard: dict[str, set[str]] = {}
+        replacements: set[str] = set()
+        removed_names = frozenset(removed)
+        for name in sorted(removed_names):
+            for dependent, providers, absent in self._dependents.get(name, ()):
+                if dependent not in removed_names and dependent != name and providers <= removed_names:
+                    if absent:
+                        replacements.update(absent)
+                    else:
+                        hard.setdefault(name, set()).add(dependent)
+        return hard, replacements
+
+    def dependent_closure(self, names: Collection[str]) -> frozenset[str]:
+        """Return the names, and every package that needs one of them, directly or not."""
         found = set(names)
         while True:
-            more = set().union(*self.lacking(found)[0].values())
+            more = set().union(*self.find_broken(found)[0].values())
             if not more:
                 return frozenset(found)
             found |= more
 
-    def kept_for_good(self, names: Iterable[str]) -> list[str]:
-        """Return those of the names that no base can do without."""
+    def find_unremovable(self, names: Iterable[str]) -> list[str]:
+        """Return those of the names that every base needs."""
         return sorted(name for name in names if name in MANAGERS or self.packages[name].essential)
 
-    def unneeded(self, sizes: Mapping[str, int]) -> tuple[Unneeded, ...]:
-        """Return what nothing needs, largest first; `sizes` are bytes by package."""
-        groups: dict[frozenset[str], Unneeded] = {}
-        needers = {name: self.with_needers([name]) for name in sorted(self.packages)}
-        for top in needers.values():
-            # Those that need each other, and that nobody else needs.
-            if top in groups or self.kept_for_good(top) or any(needers[name] != top for name in top):
+    def find_unneeded(self, sizes: Mapping[str, int]) -> tuple[UnneededGroup, ...]:
+        """Return the groups that nothing needs, largest first. `sizes` are bytes by package."""
+        groups: dict[frozenset[str], UnneededGroup] = {}
+        dependents = {name: self.dependent_closure([name]) for name in sorted(self.packages)}
+        for group in dependents.values():
+            # The packages of a group need each other, and nothing else needs them.
+            if group in groups or self.find_unremovable(group) or any(dependents[name] != group for name in group):
                 continue
-            names = [*sorted(top), *sorted(self._only_for(top))]
+            names = [*sorted(group), *sorted(self._find_orphans(group))]
             size = sum(sizes.get(name, 0) for name in names)
-            instead = tuple(sorted(self.lacking(names)[1]))
-            if not instead or size >= WORTH_IT:
-                groups[top] = Unneeded(
+            replacements = tuple(sorted(self.find_broken(names)[1]))
+            if not replacements or size >= MIN_REPLACEMENT_GAIN:
+                groups[group] = UnneededGroup(
                     names=tuple(names),
                     size=size,
                     required=any(self.packages[name].priority == "required" for name in names),
-                    instead=instead,
+                    replacements=replacements,
                 )
         return tuple(sorted(groups.values(), key=lambda group: (-group.size, group.names)))
 
-    def _only_for(self, top: Collection[str]) -> set[str]:
-        """Return what is needed only by `top`, directly or not."""
-        found = set(top)
+    def _find_orphans(self, names: Collection[str]) -> set[str]:
+        """Return the packages that only `names` need, directly or not."""
+        found = set(names)
         before = 0
         while len(found) > before:
             before = len(found)
-            _, instead = self.lacking(found)
+            _, replacements = self.find_broken(found)
             wanted = {name for one in found for group in self.packages[one].depends for name in group}
             below = {name for word in wanted for name in self.providers.get(word, ())} - found
-            for name in sorted(below - set(self.kept_for_good(below))):
-                hard, others = self.lacking({*found, name})
-                if not hard and others <= instead:
+            for name in sorted(below - set(self.find_unremovable(below))):
+                hard, others = self.find_broken({*found, name})
+                if not hard and others <= replacements:
                     found.add(name)
-        return found - set(top)
+        return found - set(names)

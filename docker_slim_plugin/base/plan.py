@@ -1,4 +1,4 @@
-"""From the tree of an image to the tree of its base: what is dropped, by kind, and what stays, as it is."""
+"""Compute the tree of a base image: what is dropped, by kind, and what stays as it is."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from docker_slim_plugin.base.file_kinds import Judge, Kind, Rule, exclusions
+from docker_slim_plugin.base.file_kinds import FileKind, KindMatcher, Rule, make_dpkg_exclusions
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.model.plan import FilePlan, Group, Kept, Reason, ReasonKind
-from docker_slim_plugin.resolve.packages.ownership import Packages, plain
+from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry, Reason, ReasonKind
+from docker_slim_plugin.resolve.packages.ownership import Packages, package_name
 from docker_slim_plugin.rootfs.index import Rootfs
 
 CONFIGURATION = RootPath("/etc/dpkg/dpkg.cfg.d")
 FILE = "docker-slim"
 MAN_SECTIONS = frozenset(f"/usr/share/man/man{number}" for number in range(1, 10))
-"""Stay, empty: there are maintainer scripts that put links of alternatives there."""
+"""These stay, even if empty: maintainer scripts put links of alternatives there."""
 DOCUMENTS = "/usr/share/doc"
 ZONES = "/usr/share/zoneinfo"
 _STAYS = Reason(ReasonKind.KEEP, "base", "the image has it")
@@ -24,72 +24,74 @@ _WRITTEN = Reason(ReasonKind.GENERATED, "base", "what later installs leave out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dropped:
-    """What goes of one kind."""
+class DroppedKind:
+    """Number and bytes of the dropped files of one kind."""
 
-    kind: Kind
+    kind: FileKind
     files: int
     size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Division:
-    """What stays of an image, and what goes."""
+class BasePlan:
+    """What stays of an image, and what is dropped."""
 
     plan: FilePlan
-    dropped: tuple[Dropped, ...]
-    """Of each kind that was asked for, empty ones included."""
+    dropped: tuple[DroppedKind, ...]
+    """One for each requested kind, also if nothing was dropped."""
 
     @property
     def size(self) -> int:
         """Bytes of the files that stay."""
-        return total(kept.entry for kept in self.plan.kept)
+        return total_size(kept.entry for kept in self.plan.kept)
 
 
-def divide(rootfs: Rootfs, rules: Sequence[Rule], config: Mapping[str, Any]) -> Division:
-    """Return what stays of the image whose configuration is `config` when the rules have been followed."""
-    gone = dispensable(rootfs, rules, config)
-    kept = {path: Kept(entry=entry, reasons=(_STAYS,), group=Group.BASE) for path, entry in rootfs.entries.items()}
-    for path in gone:
+def make_base_plan(rootfs: Rootfs, rules: Sequence[Rule], config: Mapping[str, Any]) -> BasePlan:
+    """Apply the rules to the image with the configuration `config`, and return what stays."""
+    removed = find_removable(rootfs, rules, config)
+    kept = {path: KeptEntry(entry=entry, reasons=(_STAYS,), group=Group.BASE) for path, entry in rootfs.entries.items()}
+    for path in removed:
         del kept[path]
-    warnings = _write_exclusions(rootfs, kept, exclusions(rules))
+    warnings = _add_exclusions(rootfs, kept, make_dpkg_exclusions(rules))
     files = [entry for entry in rootfs.entries.values() if entry.kind is not EntryKind.DIRECTORY]
     dropped = []
     for kind in dict.fromkeys(rule.kind for rule in rules):
-        entries = [rootfs.entries[path] for path, one in gone.items() if one is kind]
+        entries = [rootfs.entries[path] for path, one in removed.items() if one is kind]
         number = sum(entry.kind is not EntryKind.DIRECTORY for entry in entries)
-        dropped.append(Dropped(kind=kind, files=number, size=total(entries)))
+        dropped.append(DroppedKind(kind=kind, files=number, size=total_size(entries)))
     plan = FilePlan(
         kept=tuple(kept[path] for path in sorted(kept)),
         total_files=len(files),
-        total_bytes=total(files),
+        total_bytes=total_size(files),
         warnings=warnings,
     )
-    return Division(plan=plan, dropped=tuple(dropped))
+    return BasePlan(plan=plan, dropped=tuple(dropped))
 
 
-def dispensable(rootfs: Rootfs, rules: Sequence[Rule], config: Mapping[str, Any]) -> dict[RootPath, Kind]:
-    """Return every path that goes, with its kind."""
-    judge = Judge(rules)
-    judged = {path: kind for path in rootfs.entries if (kind := judge(path)) is not None}
-    files = {path for path in judged if rootfs.entries[path].kind is not EntryKind.DIRECTORY}
-    named = [path for path, entry in rootfs.entries.items() if entry.kind is EntryKind.SYMLINK and judge.kept(path)]
-    gone = files - _led_to(rootfs, [*named, *zones(config)])
-    # A package's documents may be a link to another's directory, and its copyright file is reached through it.
-    links = {path for path in gone if posixpath.dirname(path) == DOCUMENTS and _is_directory(rootfs, path)}
-    directories = _emptied(rootfs, judged, gone - links)
-    gone = {path for path in gone if path not in links or rootfs.walk(path).end in directories}
-    return {path: judged[path] for path in sorted(gone | directories)}
+def find_removable(rootfs: Rootfs, rules: Sequence[Rule], config: Mapping[str, Any]) -> dict[RootPath, FileKind]:
+    """Return every path to drop, with its kind."""
+    matcher = KindMatcher(rules)
+    kinds = {path: kind for path in rootfs.entries if (kind := matcher(path)) is not None}
+    files = {path for path in kinds if rootfs.entries[path].kind is not EntryKind.DIRECTORY}
+    kept_links = [
+        path for path, entry in rootfs.entries.items() if entry.kind is EntryKind.SYMLINK and matcher.is_kept(path)
+    ]
+    removed = files - _follow_links(rootfs, [*kept_links, *find_used_zones(config)])
+    # The documents of a package may be a symlink to the directory of another one, which has the copyright file.
+    links = {path for path in removed if posixpath.dirname(path) == DOCUMENTS and _is_directory(rootfs, path)}
+    directories = _find_emptied(rootfs, kinds, removed - links)
+    removed = {path for path in removed if path not in links or rootfs.walk(path).end in directories}
+    return {path: kinds[path] for path in sorted(removed | directories)}
 
 
-def zones(config: Mapping[str, Any]) -> list[str]:
-    """Return the paths of the time zones that the image itself uses."""
+def find_used_zones(config: Mapping[str, Any]) -> list[str]:
+    """Return the paths of the time zones that the image uses."""
     environment = dict(variable.partition("=")[::2] for variable in config.get("Env") or ())
     zone = environment.get("TZ", "").removeprefix(":")
     return ["/etc/localtime", *([posixpath.join(ZONES, zone)] if zone else [])]
 
 
-def _led_to(rootfs: Rootfs, paths: Iterable[str]) -> set[RootPath]:
+def _follow_links(rootfs: Rootfs, paths: Iterable[str]) -> set[RootPath]:
     walks = [rootfs.walk(path) for path in paths]
     return {path for walk in walks for path in (*walk.links, walk.end) if path is not None}
 
@@ -99,48 +101,54 @@ def _is_directory(rootfs: Rootfs, path: RootPath) -> bool:
     return found is not None and found.kind is EntryKind.DIRECTORY
 
 
-def _emptied(rootfs: Rootfs, judged: Mapping[RootPath, Kind], gone: Collection[RootPath]) -> set[RootPath]:
-    """Return the directories that go, as nothing is left in them."""
+def _find_emptied(rootfs: Rootfs, kinds: Mapping[RootPath, FileKind], removed: Collection[RootPath]) -> set[RootPath]:
+    """Return the directories to drop because nothing is left in them."""
     found: set[RootPath] = set()
-    for path in sorted(judged, reverse=True):
-        if rootfs.entries[path].kind is EntryKind.DIRECTORY and judged[path].whole and path not in MAN_SECTIONS:
+    for path in sorted(kinds, reverse=True):
+        if (
+            rootfs.entries[path].kind is EntryKind.DIRECTORY
+            and kinds[path].removes_directories
+            and path not in MAN_SECTIONS
+        ):
             inside = (RootPath(f"{path}/{name}") for name in rootfs.children.get(path, ()))
-            if all(one in gone or one in found for one in inside):
+            if all(one in removed or one in found for one in inside):
                 found.add(path)
     return found
 
 
-def _write_exclusions(rootfs: Rootfs, kept: dict[RootPath, Kept], text: str) -> tuple[str, ...]:
-    """Put dpkg's configuration among what is kept; return a warning where it cannot be."""
+def _add_exclusions(rootfs: Rootfs, kept: dict[RootPath, KeptEntry], text: str) -> tuple[str, ...]:
+    """Add dpkg's configuration to the kept entries. Returns a warning if that is not possible."""
     if not text:
         return ()
     directory = rootfs.walk(CONFIGURATION).end
     if directory is None:
         above = rootfs.walk(posixpath.dirname(CONFIGURATION)).end
         if above is None or rootfs.entries[above].kind is not EntryKind.DIRECTORY:
-            return (f"{CONFIGURATION} is not there: later installs bring their documentation with them",)
+            return (f"{CONFIGURATION} does not exist: later installs will include documentation",)
         directory = RootPath(f"{above}/{posixpath.basename(CONFIGURATION)}")
         made = Entry(path=directory, kind=EntryKind.DIRECTORY, mode=0o755, mtime_ns=rootfs.entries[above].mtime_ns)
-        kept[directory] = Kept(entry=made, reasons=(_WRITTEN,), group=Group.BASE)
-    path, above_it = RootPath(f"{directory}/{FILE}"), kept[directory].entry
-    there = rootfs.entries.get(path)
-    if above_it.kind is not EntryKind.DIRECTORY or (there is not None and there.kind is EntryKind.DIRECTORY):
-        return (f"{path} cannot be written: later installs bring their documentation with them",)
+        kept[directory] = KeptEntry(entry=made, reasons=(_WRITTEN,), group=Group.BASE)
+    path, directory_entry = RootPath(f"{directory}/{FILE}"), kept[directory].entry
+    existing = rootfs.entries.get(path)
+    if directory_entry.kind is not EntryKind.DIRECTORY or (
+        existing is not None and existing.kind is EntryKind.DIRECTORY
+    ):
+        return (f"{path} cannot be written: later installs will include documentation",)
     content = text.encode()
-    entry = Entry(path=path, kind=EntryKind.FILE, mode=0o644, size=len(content), mtime_ns=above_it.mtime_ns)
-    kept[path] = Kept(entry=entry, reasons=(_WRITTEN,), group=Group.BASE, content=content)
+    entry = Entry(path=path, kind=EntryKind.FILE, mode=0o644, size=len(content), mtime_ns=directory_entry.mtime_ns)
+    kept[path] = KeptEntry(entry=entry, reasons=(_WRITTEN,), group=Group.BASE, content=content)
     return ()
 
 
-def total(entries: Iterable[Entry]) -> int:
-    """Return the bytes of files, hard links once."""
+def total_size(entries: Iterable[Entry]) -> int:
+    """Return the bytes of files. Hard-linked files count once."""
     return sum({(entry.inode, "") if entry.inode else (0, entry.path): entry.size for entry in entries}.values())
 
 
-def sizes(plan: FilePlan, packages: Packages) -> dict[str, int]:
-    """Return the bytes that each package still has in the image."""
+def package_sizes(plan: FilePlan, packages: Packages) -> dict[str, int]:
+    """Return the bytes of the kept files of each package."""
     found: dict[str, int] = {}
     for kept in plan.kept:
-        owner = plain(packages.owners.get(kept.entry.path, ""))
+        owner = package_name(packages.owners.get(kept.entry.path, ""))
         found[owner] = found.get(owner, 0) + kept.entry.size
     return found

@@ -1,4 +1,4 @@
-"""What has become of a base image: what went, by kind, what that saves, and what else could go."""
+"""The report on a base image, and its JSON form."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from docker_slim_plugin import __version__
-from docker_slim_plugin.base.dpkg_selections import Unneeded
-from docker_slim_plugin.base.plan import Dropped
+from docker_slim_plugin.base.dpkg_selections import UnneededGroup
+from docker_slim_plugin.base.plan import DroppedKind
 from docker_slim_plugin.model.image import SlimImage, SourceImage
 
 SCHEMA_VERSION = 1
@@ -15,22 +15,22 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseReport:
-    """One run of `docker slim base`."""
+    """The result of one `docker slim base`."""
 
     source: SourceImage
-    dropped: tuple[Dropped, ...]
-    left: tuple[Dropped, ...]
-    """What else could be."""
+    dropped: tuple[DroppedKind, ...]
+    left: tuple[DroppedKind, ...]
+    """Files of other kinds that could be dropped too."""
     purged: tuple[str, ...]
-    """Packages that the user named."""
+    """Packages that the user asked to purge."""
     purged_size: int
-    """Bytes that are gone with them and would have stayed otherwise, less what came in their place."""
-    instead: tuple[str, ...]
-    """Packages that came in the place of others; on a dry run those that could."""
+    """Bytes that the purge saves in addition to the dropped files, less the size of replacements."""
+    replacements: tuple[str, ...]
+    """Packages that were installed in place of others. On a dry run, those that could be."""
     kept_size: int
     """Bytes of all files that stay."""
-    unneeded: tuple[Unneeded, ...]
-    """Packages that could be purged besides."""
+    unneeded: tuple[UnneededGroup, ...]
+    """Packages that could be purged too."""
     image: SlimImage | None = None
     """None on a dry run."""
     warnings: tuple[str, ...] = ()
@@ -38,11 +38,11 @@ class BaseReport:
 
     @property
     def size(self) -> int:
-        """Bytes of the base, on a dry run as far as can be told."""
+        """Bytes of the base. On a dry run, an estimate."""
         return self.image.size if self.image else self.kept_size
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as JSON's types."""
+        """Return the report as a JSON document."""
         image = self.image
         return {
             "SchemaVersion": SCHEMA_VERSION,
@@ -53,13 +53,13 @@ class BaseReport:
             "Size": self.size,
             "Dropped": [_dropped(one) for one in self.dropped],
             "Left": [_dropped(one) for one in self.left],
-            "Purged": {"Packages": list(self.purged), "Bytes": self.purged_size, "Instead": list(self.instead)},
+            "Purged": {"Packages": list(self.purged), "Bytes": self.purged_size, "Instead": list(self.replacements)},
             "Unneeded": [
                 {
                     "Packages": list(group.names),
                     "Bytes": group.size,
                     "Required": group.required,
-                    "Instead": list(group.instead),
+                    "Instead": list(group.replacements),
                 }
                 for group in self.unneeded
             ],
@@ -67,5 +67,5 @@ class BaseReport:
         }
 
 
-def _dropped(one: Dropped) -> dict[str, Any]:
+def _dropped(one: DroppedKind) -> dict[str, Any]:
     return {"Kind": one.kind.name, "Files": one.files, "Bytes": one.size}

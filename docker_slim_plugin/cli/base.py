@@ -51,10 +51,10 @@ def base(given: Given, image: Image, tag: Tag = "", dry_run: DryRun = False) -> 
 
 
 def _base(request: BaseRequest, shown: screen.Shown) -> int:
-    from docker_slim_plugin.workflows.base import make  # noqa: PLC0415 (the SDK: not for --help)
+    from docker_slim_plugin.workflows.base import make_base  # noqa: PLC0415 (the SDK: not for --help)
 
     return outcome.carry_out_small(
-        make,
+        make_base,
         request,
         shown,
         lambda report: result(report, request),
@@ -67,11 +67,17 @@ def result(report: BaseReport, request: BaseRequest) -> str:
     source, image = report.source, report.image
     rows = [("IMAGE", "ID", "SIZE"), (printable(source.reference), outcome.short(source.id), size(source.size))]
     rows += [(printable(image.reference), outcome.short(image.id), size(image.size))] if image else []
-    gone = [(one.kind.name, f"{one.files:,}", size(one.size), one.kind.what) for one in report.dropped if one.files]
+    gone = [
+        (one.kind.name, f"{one.files:,}", size(one.size), one.kind.description) for one in report.dropped if one.files
+    ]
     packages = ", ".join(report.purged)
     gone += [("packages", "", size(report.purged_size), packages)] if report.purged else []
-    gone += [("", "", "", f"{', '.join(report.instead)} in their place")] if report.instead and report.purged else []
-    left = [(one.kind.name, f"{one.files:,}", size(one.size), one.kind.what) for one in report.left if one.size]
+    gone += (
+        [("", "", "", f"{', '.join(report.replacements)} in their place")]
+        if report.replacements and report.purged
+        else []
+    )
+    left = [(one.kind.name, f"{one.files:,}", size(one.size), one.kind.description) for one in report.left if one.size]
     lines = [table(rows), "", table([("DROPPED", "FILES", "SIZE", "WHAT"), *gone]), ""]
     lines += [table([("LEFT", "FILES", "SIZE", "WHAT"), *left]), "to drop these too: --drop all", ""] if left else []
     lines += _unneeded(report)
@@ -93,7 +99,7 @@ def _unneeded(report: BaseReport) -> list[str]:
     rows = [("SIZE", "", "PACKAGES THAT NOTHING NEEDS")]
     for group in report.unneeded[:_GROUPS]:
         notes = ["required by priority"] if group.required else []
-        notes += [f"{' or '.join(group.instead)} comes in its place"] if group.instead else []
+        notes += [f"{' or '.join(group.replacements)} comes in its place"] if group.replacements else []
         rows.append((size(group.size), printable("; ".join(notes)), printable(",".join(group.names))))
     if len(report.unneeded) > _GROUPS:
         left = report.unneeded[_GROUPS:]

@@ -21,12 +21,12 @@ def doctor(given: Given, form: options.Format = "table") -> Work:
 
 
 def _doctor(global_options: Sequence[str], form: str) -> int:
-    from docker_slim_plugin.workflows.host_checks import examine  # noqa: PLC0415
+    from docker_slim_plugin.workflows.host_checks import check_host  # noqa: PLC0415
 
-    checks = examine(global_options)
+    checks = check_host(global_options)
     if all(check.ok for check in checks if check.required):
-        from docker_slim_plugin.workflows.trial import attempt  # noqa: PLC0415 (the SDK: where a run can work at all)
+        from docker_slim_plugin.workflows.trial import run_trial  # noqa: PLC0415 (the SDK: where a run can work at all)
 
-        checks = (*checks, attempt(global_options))
+        checks = (*checks, run_trial(global_options))
     print(json.dumps([asdict(check) for check in checks]) if form == "json" else screen.checks(checks))
     return 1 if any(check.required and not check.ok for check in checks) else 0

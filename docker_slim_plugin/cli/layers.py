@@ -14,7 +14,7 @@ from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.model.request import LayersRequest
 
 if TYPE_CHECKING:
-    from docker_slim_plugin.workflows.layers import Sharing
+    from docker_slim_plugin.workflows.layers import SharingResult
 
 Images = Annotated[list[str], typer.Argument(metavar="IMAGE IMAGE...", help="Images to compare.", show_default=False)]
 Tag = Annotated[str, Option("--tag", "Write the proposed base, under this name.", "NAME[:TAG]")]
@@ -50,21 +50,21 @@ def layers_of(given: Given, images: Images, tag: Tag = "", least: Least = 0) -> 
 
 
 def _layers(request: LayersRequest, shown: screen.Shown) -> int:
-    from docker_slim_plugin.workflows.layers import share  # noqa: PLC0415 (the SDK: not for --help)
+    from docker_slim_plugin.workflows.layers import measure_sharing  # noqa: PLC0415 (the SDK: not for --help)
 
     return outcome.carry_out_small(
-        share, request, shown, result, lambda found: found.written[1] if found.written else ""
+        measure_sharing, request, shown, result, lambda found: found.written[1] if found.written else ""
     )
 
 
-def result(found: Sharing) -> str:
+def result(found: SharingResult) -> str:
     """Return what standard output is to show."""
     rows: list[tuple[str, ...]] = [("IMAGE", "LAYERS", "ON DISK", "SHARED", "ON THE WIRE", "SHARED")]
-    for stack in found.stacks:
+    for stack in found.images:
         sizes = (stack.size.disk, stack.shared.disk, stack.size.wire, stack.shared.wire)
         rows.append((printable(stack.image.reference), str(len(stack.layers)), *map(size, sizes)))
-    rows.append(("apart", "", size(found.apart.disk), "", size(found.apart.wire), ""))
-    rows.append(("together", "", size(found.together.disk), "", size(found.together.wire), ""))
+    rows.append(("apart", "", size(found.separate.disk), "", size(found.separate.wire), ""))
+    rows.append(("together", "", size(found.combined.disk), "", size(found.combined.wire), ""))
     lines = [table(rows)]
     for proposal in found.proposals:
         names = ", ".join(map(printable, proposal.images))

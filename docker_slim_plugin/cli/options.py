@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from docker_slim_plugin.base.file_kinds import KINDS, NAMES, USUAL
+from docker_slim_plugin.base.file_kinds import DEFAULTS, KINDS, NAMES
 from docker_slim_plugin.cli import values
 from docker_slim_plugin.cli.declare import Given, Group, Option
 from docker_slim_plugin.cli.screen import Shown
@@ -27,7 +27,7 @@ from docker_slim_plugin.model.request import (
     Output,
     Verification,
 )
-from docker_slim_plugin.resolve.presets import HINTS
+from docker_slim_plugin.resolve.presets import PRESETS
 
 AS_DOCKER_RUN = "[OPTIONS] IMAGE [COMMAND [ARG...]]"
 DOCKERS = "All options of docker run are taken as well, before IMAGE, and mean the same: docker run --help."
@@ -156,9 +156,9 @@ KEEPING = Group(
         "drop": Option("--drop", "Leave these files out, whatever needs them (repeat).", "PATTERN"),
         "hints_off": Option(
             "--no-hint",
-            f"Do not keep what a run rarely shows (repeat): {', '.join(sorted(HINTS))}.",
+            f"Do not keep what a run rarely shows (repeat): {', '.join(sorted(PRESETS))}.",
             "NAME",
-            choices=tuple(sorted(HINTS)),
+            choices=tuple(sorted(PRESETS)),
         ),
     },
     lambda given: {**given, "hints_off": frozenset(given.get("hints_off", ()))},
@@ -282,7 +282,7 @@ CONFIG = Group(
 
 
 def _kinds(option: str) -> Any:
-    sets = {"usual": USUAL, "all": NAMES}
+    sets = {"usual": DEFAULTS, "all": NAMES}
 
     def read(given: Sequence[str]) -> tuple[str, ...]:
         words = tuple(kind for word in values.listed(given) for kind in sets.get(word, (word,)))
@@ -301,8 +301,8 @@ DROPPING = Group(
     {
         "drop": Option(
             "--drop",
-            f"Drop these kinds of files: usual (the default, all but {', '.join(sorted({*NAMES} - {*USUAL}))}); all; "
-            f"or: {'; '.join(f'{kind.name} ({kind.what})' for kind in KINDS)}.",
+            f"Drop these kinds of files: usual (the default, all but {', '.join(sorted({*NAMES} - {*DEFAULTS}))}); "
+            f"all; or: {'; '.join(f'{kind.name} ({kind.description})' for kind in KINDS)}.",
             "KIND[,KIND...]",
             read=_kinds("--drop"),
             choices=("usual", "all", *NAMES),
@@ -328,7 +328,7 @@ DROPPING = Group(
     },
     lambda given: {
         **{name: given[name] for name in ("locales", "purge") if name in given},
-        "drop": frozenset(given.get("drop") or USUAL) - frozenset(given.get("no_drop", ())),
+        "drop": frozenset(given.get("drop") or DEFAULTS) - frozenset(given.get("no_drop", ())),
     },
 )
 

@@ -55,7 +55,7 @@ def pack_image(
     docker slim pack --output tar=app.tar build:1 /usr/local/bin/app
     docker slim pack --output context=- build:1 app | docker build -t app -
     """  # noqa: D301
-    selection = replace(given[Selection], named=tuple(paths))
+    selection = replace(given[Selection], requested=tuple(paths))
     source = {"image": image, "pull": pull, "platform": platform, "force": force}
     request = given.request(PackRequest, selection=selection, **source)
     return lambda: _pack(request, given[screen.Shown])

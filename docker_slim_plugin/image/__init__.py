@@ -1,1 +1,1 @@
-"""From what is kept to images: layers, archives, contexts."""
+"""Write images from plans: layers, archives, build contexts."""

@@ -1,6 +1,6 @@
-"""One tar that is both an OCI image layout and what `docker save` writes.
+"""Write a tar that is both an OCI image layout and the format of `docker save`.
 
-Engines with the containerd image store read index.json, older ones manifest.json; both find the same blobs.
+Engines with the containerd image store read index.json, and older ones manifest.json. Both refer to the same blobs.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 def image_id(config: bytes) -> str:
-    """Return the id that the engine gives an image with this configuration."""
+    """Return the id that the engine gives to an image with this configuration."""
     return f"sha256:{hashlib.sha256(config).hexdigest()}"
 
 
 def write_archive(blobs: Sequence[LayerBlob], config: bytes, reference: str, out: BinaryIO) -> None:
-    """Write the image to `out`, named `reference` (NAME:TAG) if that is not empty; layers lowest first.
+    """Write the image to `out`, with the name `reference` (NAME:TAG) unless that is empty. Layers are lowest first.
 
-    The same input gives the same bytes. SlimError when `out` cannot be written.
+    The same input gives the same bytes. Raises SlimError if `out` cannot be written.
     """
     try:
-        for name, data in _documents(blobs, config, reference).items():
-            _add(out, name, len(data), BytesIO(data))
+        for name, data in _make_documents(blobs, config, reference).items():
+            _add_member(out, name, len(data), BytesIO(data))
         for blob in {blob.diff_id: blob for blob in blobs}.values():
             with open(blob.file, "rb") as file:
-                _add(out, _blob(blob.diff_id), blob.size, file)
+                _add_member(out, _blob_path(blob.diff_id), blob.size, file)
         out.write(bytes(2 * tarfile.BLOCKSIZE))
     except OSError as error:
         raise SlimError(
@@ -45,16 +45,16 @@ def write_archive(blobs: Sequence[LayerBlob], config: bytes, reference: str, out
         ) from error
 
 
-def canonical(reference: str) -> str:
-    """Return NAME:TAG with the host and path that docker leaves out; containerd finds an image by nothing less."""
+def canonical_name(reference: str) -> str:
+    """Return NAME:TAG with the host and path that docker leaves out. containerd needs the full name."""
     host, slash, _ = reference.partition("/")
     if slash and (host == "localhost" or "." in host or ":" in host):
         return reference
     return f"docker.io/{reference}" if slash else f"docker.io/library/{reference}"
 
 
-def _documents(blobs: Sequence[LayerBlob], config: bytes, reference: str) -> dict[str, bytes]:
-    """Return the small files of the archive by name: what describes the image, and its configuration."""
+def _make_documents(blobs: Sequence[LayerBlob], config: bytes, reference: str) -> dict[str, bytes]:
+    """Return the small files of the archive by name: the index, the manifests, and the configuration."""
     layers = [_descriptor(_LAYER, blob.diff_id, blob.size) for blob in blobs]
     manifest = _json(
         {
@@ -68,16 +68,16 @@ def _documents(blobs: Sequence[LayerBlob], config: bytes, reference: str) -> dic
     if reference:
         tag = reference.rpartition(":")[2]
         described["annotations"] = {
-            "io.containerd.image.name": canonical(reference),
+            "io.containerd.image.name": canonical_name(reference),
             "org.opencontainers.image.ref.name": tag,
         }
     index = _json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": [described]})
     saved = _json(
         [
             {
-                "Config": _blob(image_id(config)),
+                "Config": _blob_path(image_id(config)),
                 "RepoTags": [reference] if reference else None,
-                "Layers": [_blob(blob.diff_id) for blob in blobs],
+                "Layers": [_blob_path(blob.diff_id) for blob in blobs],
             }
         ]
     )
@@ -85,12 +85,12 @@ def _documents(blobs: Sequence[LayerBlob], config: bytes, reference: str) -> dic
         "oci-layout": _json({"imageLayoutVersion": "1.0.0"}),
         "index.json": index,
         "manifest.json": saved,
-        _blob(image_id(config)): config,
-        _blob(image_id(manifest)): manifest,
+        _blob_path(image_id(config)): config,
+        _blob_path(image_id(manifest)): manifest,
     }
 
 
-def _add(out: BinaryIO, name: str, size: int, content: BinaryIO) -> None:
+def _add_member(out: BinaryIO, name: str, size: int, content: BinaryIO) -> None:
     member = tarfile.TarInfo(name)
     member.size, member.mode = size, 0o644
     out.write(member.tobuf(tarfile.GNU_FORMAT))
@@ -104,7 +104,7 @@ def _add(out: BinaryIO, name: str, size: int, content: BinaryIO) -> None:
     out.write(bytes(-size % tarfile.BLOCKSIZE))
 
 
-def _blob(digest: str) -> str:
+def _blob_path(digest: str) -> str:
     return "blobs/" + digest.replace(":", "/")
 
 

@@ -1,4 +1,4 @@
-"""The configuration of a slim image: the source's, field by field, and where it comes from."""
+"""Make the configuration of a slim image: that of the source, with labels for its origin."""
 
 from __future__ import annotations
 
@@ -12,87 +12,89 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.image import LayerBlob, SourceImage
 from docker_slim_plugin.model.request import ConfigChanges
 
-_SHOWN = 500
-EPOCH = "SOURCE_DATE_EPOCH"
+_MAX_SHOWN = 500
+EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
 CREATED_BY = "docker slim:"
-"""How the history of our layers begins; a slim image is known by it."""
-BASED_BY = "docker slim base:"
-"""The same of a base image, which is as good a source as any."""
+"""Prefix of the history entries of our layers. A slim image is recognised by it."""
+BASE_CREATED_BY = "docker slim base:"
+"""The same for a base image, which can be slimmed like any other image."""
 BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
-_OF_A_CONTAINER = frozenset(
+_CONTAINER_FIELDS = frozenset(
     {"Hostname", "Domainname", "MacAddress", "Image", "AttachStdin", "AttachStdout", "AttachStderr"}
 )
-"""Fields that the API shares with containers and that say nothing in an image."""
+"""Fields that the API also uses for containers, and that have no meaning in an image."""
 
 
-def base_labels(source: SourceImage) -> dict[str, str]:
-    """Return the annotations of the OCI image spec that say what an image was made from."""
+def make_base_labels(source: SourceImage) -> dict[str, str]:
+    """Return the annotations of the OCI image spec that name the image from which this one was made."""
     digests = [digest.partition("@")[2] for digest in source.digests]
     return {BASE_NAME: source.reference, BASE_DIGEST: digests[0] if digests else source.id}
 
 
-def slim_config(source: SourceImage) -> dict[str, Any]:
-    """Return the Config of a slim image in the engine's spelling."""
-    return {**source.config, "Labels": {**(source.config.get("Labels") or {}), **base_labels(source)}}
+def make_slim_config(source: SourceImage) -> dict[str, Any]:
+    """Return the Config of a slim image in the engine's format."""
+    return {**source.config, "Labels": {**(source.config.get("Labels") or {}), **make_base_labels(source)}}
 
 
-def changed(config: Mapping[str, Any], changes: ConfigChanges) -> dict[str, Any]:
-    """Return `config` with `changes` made to it."""
-    given: dict[str, Any] = {}
+def apply_changes(config: Mapping[str, Any], changes: ConfigChanges) -> dict[str, Any]:
+    """Return `config` with `changes` applied."""
+    changed: dict[str, Any] = {}
     if changes.entrypoint is not None:
-        given |= {"Entrypoint": list(changes.entrypoint) or None, "Cmd": None}
+        changed |= {"Entrypoint": list(changes.entrypoint) or None, "Cmd": None}
     if changes.cmd is not None:
-        given["Cmd"] = list(changes.cmd) or None
+        changed["Cmd"] = list(changes.cmd) or None
     if changes.expose:
-        given["ExposedPorts"] = {port: {} for port in changes.expose}
+        changed["ExposedPorts"] = {port: {} for port in changes.expose}
     if changes.user is not None:
-        given["User"] = changes.user
+        changed["User"] = changes.user
     if changes.workdir is not None:
-        given["WorkingDir"] = changes.workdir
+        changed["WorkingDir"] = changes.workdir
     if changes.env:
         new = {variable.partition("=")[0]: variable for variable in changes.env}
         old = [str(variable) for variable in config.get("Env") or ()]
         kept = [new.pop(variable.partition("=")[0], variable) for variable in old]
-        given["Env"] = [*kept, *new.values()]
-    return {**config, **given}
+        changed["Env"] = [*kept, *new.values()]
+    return {**config, **changed}
 
 
-def creation(source: SourceImage, environment: Mapping[str, str]) -> str:
-    """Return when the image was made: when its source was, or at SOURCE_DATE_EPOCH (reproducible-builds.org/specs)."""
-    given = environment.get(EPOCH, "")
-    if not given:
+def creation_time(source: SourceImage, environment: Mapping[str, str]) -> str:
+    """Return the creation time: that of the source image, or SOURCE_DATE_EPOCH (reproducible-builds.org/specs)."""
+    epoch = environment.get(EPOCH_VARIABLE, "")
+    if not epoch:
         return source.created
-    if not re.fullmatch(r"[0-9]{1,11}", given):
-        raise SlimError(f"cannot use {EPOCH}={given!r}", hint=f"{EPOCH}=SECONDS since 1970, or unset it")
-    return datetime.fromtimestamp(int(given), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if not re.fullmatch(r"[0-9]{1,11}", epoch):
+        raise SlimError(
+            f"cannot use {EPOCH_VARIABLE}={epoch!r}", hint=f"{EPOCH_VARIABLE}=SECONDS since 1970, or unset it"
+        )
+    return datetime.fromtimestamp(int(epoch), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def image_config(
+def make_image_config(
     source: SourceImage,
     blobs: Sequence[LayerBlob],
     form: str,
     created: str,
     by: str = CREATED_BY,
-    below: Sequence[Mapping[str, Any]] = (),
+    base_history: Sequence[Mapping[str, Any]] = (),
 ) -> bytes:
-    """Return the image configuration as JSON (image-spec config.md); the same input gives the same bytes.
+    """Return the image configuration as JSON (image-spec config.md). The same input gives the same bytes.
 
-    `below` is the history of the base image whose layers come first in `blobs`.
+    `base_history` is the history of the base image whose layers come first in `blobs`.
     """
-    ours = blobs[sum(not step.get("empty_layer") for step in below) :]
+    own_blobs = blobs[sum(not step.get("empty_layer") for step in base_history) :]
     document = {
         "architecture": source.architecture,
         "os": source.os,
         **({"variant": source.variant} if source.variant else {}),
         **({"created": created} if created else {}),
-        "config": slim_config(source),
+        "config": make_slim_config(source),
         "rootfs": {"type": "layers", "diff_ids": [blob.diff_id for blob in blobs]},
         "history": [
-            *below,
+            *base_history,
             *(
                 {**({"created": created} if created else {}), "created_by": f"{by} {blob.group}", "comment": form}
-                for blob in ours
+                for blob in own_blobs
             ),
         ],
     }
@@ -100,9 +102,9 @@ def image_config(
 
 
 def is_slim(source: SourceImage) -> bool:
-    """Tell whether docker slim wrote an image; one that was built on a slim one is not itself slim.
+    """Return whether docker slim wrote the image. An image that was built on a slim image is not slim itself.
 
-    `docker import` lets nobody say who did it: what it made is known by its labels.
+    `docker import` does not record who ran it, so its images are recognised by their labels.
     """
     newest = source.history[0] if source.history else {}
     if str(newest.get("CreatedBy") or "").startswith(CREATED_BY):
@@ -111,35 +113,35 @@ def is_slim(source: SourceImage) -> bool:
     return imported and {BASE_NAME, BASE_DIGEST} <= set(source.config.get("Labels") or {})
 
 
-def is_ours(source: SourceImage) -> bool:
-    """Tell whether docker slim wrote an image, be it a slim one or a base."""
+def is_written_by_us(source: SourceImage) -> bool:
+    """Return whether docker slim wrote the image, either as a slim image or as a base."""
     newest = source.history[0] if source.history else {}
-    # An import's message is its comment.
-    said = (str(newest.get(field) or "") for field in ("CreatedBy", "Comment"))
-    return is_slim(source) or any(text.startswith(BASED_BY) for text in said)
+    # docker import stores its message as the comment.
+    texts = (str(newest.get(field) or "") for field in ("CreatedBy", "Comment"))
+    return is_slim(source) or any(text.startswith(BASE_CREATED_BY) for text in texts)
 
 
-def differences(source: Mapping[str, Any], slim: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a sentence for each field that the two Configs do not share, fields unknown to us included.
+def compare_configs(source: Mapping[str, Any], slim: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a sentence for each field in which the two Configs differ, unknown fields included.
 
-    Our own labels are left out. Missing, null, empty, false and zero are one, as they are to docker, but for
-    StopTimeout, where zero is no time at all and missing the engine's ten seconds.
+    Our own labels are ignored. Missing, null, empty, false and zero are equal, as they are for docker. The exception is
+    StopTimeout: zero means no time at all, and missing means the engine's ten seconds.
     """
     found = []
-    for field in sorted({*source, *slim} - _OF_A_CONTAINER):
-        wanted, given = _plain(field, source.get(field)), _plain(field, slim.get(field))
-        if wanted != given:
-            found.append(f"configuration: {field} is {_shown(given)}, not {_shown(wanted)}")
+    for field in sorted({*source, *slim} - _CONTAINER_FIELDS):
+        expected, actual = _normalize(field, source.get(field)), _normalize(field, slim.get(field))
+        if expected != actual:
+            found.append(f"configuration: {field} is {_shorten(actual)}, not {_shorten(expected)}")
     return tuple(found)
 
 
-def _shown(value: Any) -> str:
-    """Return a value as text for a sentence; an image can hold megabytes."""
+def _shorten(value: Any) -> str:
+    """Return a value as text for a sentence. It may be megabytes long in an image."""
     text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
-def _plain(field: str, value: Any) -> Any:
+def _normalize(field: str, value: Any) -> Any:
     if field == "StopTimeout":
         return value
     if field == "Labels":

@@ -1,9 +1,9 @@
-"""What `docker save` gives of an image: its layers, uncompressed, and its history.
+"""Read the output of `docker save`: the layers of an image, uncompressed, and its history.
 
-Two descriptions of an image can be in such an archive: manifest.json, which names configuration and layers, and
-index.json, whose manifests may lie in further indexes, beside those of other platforms and of attestations (OCI image
-layout). Both are read, and the image that has the layers which the engine names is taken. Its layers may be compressed
-by gzip or zstd. All of it is the image's: names are only compared, never opened, and sizes are bounded.
+The archive may describe images in two ways: manifest.json names configuration and layers, and index.json has manifests
+and further indexes, also for other platforms and attestations (OCI image layout). Both are read, and the image with the
+layers that the engine reports is used. Layers may be compressed with gzip or zstd. The archive is not trusted: names in
+it are only compared, never opened, and sizes are bounded.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.image.decompression import Plain, Unreadable, unpacked
+from docker_slim_plugin.image.decompression import PlainLayer, UnreadableArchive, decompress_layer
 from docker_slim_plugin.model.image import LayerBlob, SourceImage
 
 GROUP = "common"
-"""What layers of a base are called."""
-MOST_MEMBERS = 4_000
-MOST_MANIFESTS = 200
-DOCUMENT = 8 << 20
-"""Bytes of a manifest, index or configuration."""
+"""Group name of the layers of a base image."""
+MAX_MEMBERS = 4_000
+MAX_MANIFESTS = 200
+MAX_DOCUMENT = 8 << 20
+"""Most bytes of a manifest, index or configuration."""
 _BLOCK = 1 << 20
 _DIGEST = re.compile(r"([a-z0-9+._-]+):([a-zA-Z0-9=_-]+)")
 
@@ -37,12 +37,12 @@ class _Image(NamedTuple):
 
     config: str
     layers: tuple[str, ...]
-    """Names of files in the archive, lowest first."""
+    """Names of files in the archive, lowest layer first."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Archive:
-    """The files of an archive, each under a name of ours."""
+    """The files of an archive, each stored under a name of our own."""
 
     files: Mapping[str, Path]
     links: Mapping[str, str]
@@ -51,9 +51,9 @@ class _Archive:
         return self.files.get(self.links.get(name, name))
 
     def document(self, name: str) -> Any:
-        """Return what is in a JSON file, None when it is not there or no JSON."""
+        """Return the content of a JSON file, or None if it does not exist or is not JSON."""
         file = self.file(name)
-        if file is None or file.stat().st_size > DOCUMENT:
+        if file is None or file.stat().st_size > MAX_DOCUMENT:
             return None
         try:
             return json.loads(file.read_bytes())
@@ -64,37 +64,37 @@ class _Archive:
 def read_saved(
     stream: BinaryIO, directory: Path, image: SourceImage
 ) -> tuple[tuple[LayerBlob, ...], tuple[Mapping[str, Any], ...]]:
-    """Put the layers of an image that `docker save` gives into `directory`; return them, and the image's history."""
-    # What an engine has unpacked is not much smaller than its tars, but for those that are to fill a disk.
-    most = 4 * image.size + (4 << 30)
+    """Write the layers of an image from `docker save` into `directory`. Returns them, and the history of the image."""
+    # The unpacked image is not much smaller than its tars, except for tars that are made to fill a disk.
+    max_bytes = 4 * image.size + (4 << 30)
     try:
-        archive = _spooled(stream, directory, most)
-        config, files = _found(archive, image)
-        # One layer can be there twice.
-        plain = {file: unpacked(file, most) for file in dict.fromkeys(files)}
-        blobs = tuple(_blob(plain[file], wanted) for file, wanted in zip(files, image.layers, strict=True))
-    except (Unreadable, tarfile.TarError, EOFError) as error:
+        archive = _spool(stream, directory, max_bytes)
+        config, files = _find_image(archive, image)
+        # A layer may occur twice.
+        plain = {file: decompress_layer(file, max_bytes) for file in dict.fromkeys(files)}
+        blobs = tuple(_make_blob(plain[file], expected) for file, expected in zip(files, image.layers, strict=True))
+    except (UnreadableArchive, tarfile.TarError, EOFError) as error:
         raise SlimError(f"cannot read what docker save gave of {image.reference}: {error}") from error
     except OSError as error:
         text = f"cannot read what docker save gave of {image.reference}: {error.strerror or error}"
         raise SlimError(text, hint=f"free some space in {directory}, or name another place with TMPDIR=DIR") from error
-    history = tuple(step for step in _list(config.get("history")) if isinstance(step, dict))
+    history = tuple(step for step in _as_list(config.get("history")) if isinstance(step, dict))
     if sum(not step.get("empty_layer") for step in history) != len(blobs):
         history = tuple({"created_by": f"layer of {image.reference}"} for _ in blobs)
     return blobs, history
 
 
-def _spooled(stream: BinaryIO, directory: Path, most: int) -> _Archive:
+def _spool(stream: BinaryIO, directory: Path, max_bytes: int) -> _Archive:
     """Copy the files of an archive to `directory`."""
     files: dict[str, Path] = {}
     links: dict[str, str] = {}
-    left = most
+    left = max_bytes
     with tarfile.open(fileobj=stream, mode="r|") as tar:
         for number, member in enumerate(tar):
             tar.members.clear()  # type: ignore[attr-defined]
             left -= member.size
-            if number >= MOST_MEMBERS or left < 0:
-                raise Unreadable("it is too large")
+            if number >= MAX_MEMBERS or left < 0:
+                raise UnreadableArchive("it is too large")
             if member.issym() or member.islnk():
                 start = posixpath.dirname(member.name) if member.issym() else ""
                 links[member.name] = posixpath.normpath(posixpath.join(start, member.linkname))
@@ -107,10 +107,10 @@ def _spooled(stream: BinaryIO, directory: Path, most: int) -> _Archive:
     return _Archive(files, links)
 
 
-def _found(archive: _Archive, image: SourceImage) -> tuple[Mapping[str, Any], list[Path]]:
-    """Return the configuration and the layers' files of the image that has the layers which the engine names."""
+def _find_image(archive: _Archive, image: SourceImage) -> tuple[Mapping[str, Any], list[Path]]:
+    """Return configuration and layer files of the image whose layers the engine reports."""
     reason = "no image in it has the layers that the engine names"
-    for one in (*_listed(archive), *_indexed(archive)):
+    for one in (*_images_of_manifest_json(archive), *_images_of_index_json(archive)):
         config = archive.document(one.config)
         if not isinstance(config, dict) or _diff_ids(config) != image.layers or len(one.layers) != len(image.layers):
             continue
@@ -119,54 +119,56 @@ def _found(archive: _Archive, image: SourceImage) -> tuple[Mapping[str, Any], li
         if len(found) == len(files):
             return config, found
         reason = f"{one.layers[files.index(None)]} is not in it"
-    raise Unreadable(reason)
+    raise UnreadableArchive(reason)
 
 
 def _diff_ids(config: Mapping[str, Any]) -> tuple[Any, ...]:
     rootfs = config.get("rootfs")
-    return tuple(_list(rootfs.get("diff_ids"))) if isinstance(rootfs, dict) else ()
+    return tuple(_as_list(rootfs.get("diff_ids"))) if isinstance(rootfs, dict) else ()
 
 
-def _listed(archive: _Archive) -> Iterator[_Image]:
-    """Yield the images that manifest.json names."""
-    for one in _list(archive.document("manifest.json")):
+def _images_of_manifest_json(archive: _Archive) -> Iterator[_Image]:
+    """Yield the images in manifest.json."""
+    for one in _as_list(archive.document("manifest.json")):
         if isinstance(one, dict):
-            yield _Image(str(one.get("Config")), tuple(map(str, _list(one.get("Layers")))))
+            yield _Image(str(one.get("Config")), tuple(map(str, _as_list(one.get("Layers")))))
 
 
-def _indexed(archive: _Archive) -> Iterator[_Image]:
-    """Yield the images of index.json and of the indexes in it, attestations left out."""
+def _images_of_index_json(archive: _Archive) -> Iterator[_Image]:
+    """Yield the images in index.json and in the indexes to which it refers, without attestations."""
     names = ["index.json"]
     for name in names:
         document = archive.document(name)
         if not isinstance(document, dict):
             continue
-        below = [one for one in _list(document.get("manifests")) if isinstance(one, dict) and not _attests(one)]
-        more = [name for name in dict.fromkeys(map(_name, below)) if name and name not in names]
-        names += more[: max(MOST_MANIFESTS - len(names), 0)]
-        config = _name(document.get("config"))
+        below = [
+            one for one in _as_list(document.get("manifests")) if isinstance(one, dict) and not _is_attestation(one)
+        ]
+        more = [name for name in dict.fromkeys(map(_blob_name, below)) if name and name not in names]
+        names += more[: max(MAX_MANIFESTS - len(names), 0)]
+        config = _blob_name(document.get("config"))
         if config:
-            yield _Image(config, tuple(map(_name, _list(document.get("layers")))))
+            yield _Image(config, tuple(map(_blob_name, _as_list(document.get("layers")))))
 
 
-def _attests(descriptor: Mapping[str, Any]) -> bool:
+def _is_attestation(descriptor: Mapping[str, Any]) -> bool:
     annotations = descriptor.get("annotations")
     return isinstance(annotations, dict) and annotations.get("vnd.docker.reference.type") == "attestation-manifest"
 
 
-def _name(descriptor: Any) -> str:
-    """Return the name of the file that a descriptor leads to; empty when it leads nowhere."""
+def _blob_name(descriptor: Any) -> str:
+    """Return the file name for a descriptor, or "" if it is not valid."""
     digest = descriptor.get("digest") if isinstance(descriptor, dict) else None
     match = _DIGEST.fullmatch(digest) if isinstance(digest, str) else None
     return f"blobs/{match[1]}/{match[2]}" if match else ""
 
 
-def _list(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _blob(plain: Plain, wanted: str) -> LayerBlob:
-    """Return a layer; Unreadable when it is not the one that the image names."""
-    if plain.diff_id != wanted:
-        raise Unreadable(f"it holds another layer than {wanted}")
+def _make_blob(plain: PlainLayer, expected: str) -> LayerBlob:
+    """Return a layer. Raises UnreadableArchive if it is not the expected one."""
+    if plain.diff_id != expected:
+        raise UnreadableArchive(f"it holds another layer than {expected}")
     return LayerBlob(group=GROUP, file=str(plain.file), diff_id=plain.diff_id, size=plain.size, files=0)

@@ -1,4 +1,4 @@
-"""What is written beside images in the engine: tars, OCI archives, build contexts; to files or to standard output."""
+"""Write outputs other than images in the engine: tars, OCI archives, build contexts; to files or standard output."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import output_file
 from docker_slim_plugin.image import context
 from docker_slim_plugin.image.archive import write_archive
-from docker_slim_plugin.image.context import SCRATCH, Base, check_context, stream_context, write_context
+from docker_slim_plugin.image.context import SCRATCH, ContextBase, check_context, stream_context, write_context
 from docker_slim_plugin.image.writer import Draft
 
 FILES = frozenset({"tar", "oci", "context"})
-"""Forms that are files; "-" in place of a name is standard output."""
+"""Forms that are files. "-" instead of a name means standard output."""
 STDOUT = "-"
 
 
-def split(output: str) -> tuple[str, str]:
-    """Return form and place of an output; the place is empty for images in the engine."""
+def split_output(output: str) -> tuple[str, str]:
+    """Return form and path of an output. The path is empty for images in the engine."""
     form, _, where = output.partition("=")
     return form, where
 
 
-def to_stdout(outputs: Sequence[str]) -> bool:
-    return any(split(output)[1] == STDOUT for output in outputs)
+def is_to_stdout(outputs: Sequence[str]) -> bool:
+    return any(split_output(output)[1] == STDOUT for output in outputs)
 
 
-def wants_tar(outputs: Sequence[str]) -> bool:
-    return any(split(output)[0] == "tar" for output in outputs)
+def has_tar(outputs: Sequence[str]) -> bool:
+    return any(split_output(output)[0] == "tar" for output in outputs)
 
 
-def write(outputs: Sequence[str], draft: Draft, name: str, flat: Path | None) -> tuple[str, ...]:
-    """Write what was asked for, and return where; `flat` is the one tar of the whole tree, if that is wanted."""
-    layers = [(blob.group, Path(blob.file)) for blob in draft.own]
-    config, base = _configured(draft)
+def write_outputs(outputs: Sequence[str], draft: Draft, name: str, flat: Path | None) -> tuple[str, ...]:
+    """Write the requested outputs, and return their paths. `flat` is the tar of the whole tree, if requested."""
+    layers = [(blob.group, Path(blob.file)) for blob in draft.own_layers]
+    config, base = _config_and_base(draft)
     places = []
     for output in outputs:
-        form, where = split(output)
+        form, where = split_output(output)
         if form not in FILES:
             continue
         if form == "context" and where != STDOUT:
             write_context(Path(where), layers, config, base)
         else:
-            with _opened(where) as out:
+            with _open_output(where) as out:
                 if form == "context":
                     stream_context(out, layers, config, base)
                 elif form == "oci":
@@ -62,26 +62,26 @@ def write(outputs: Sequence[str], draft: Draft, name: str, flat: Path | None) ->
     return tuple(places)
 
 
-def shortcomings(outputs: Sequence[str], draft: Draft) -> tuple[str, ...]:
-    """Return a sentence for each way in which what was asked for is not all that the image is."""
-    wanted = any(split(output)[0] == "context" for output in outputs)
-    return context.shortcomings(*_configured(draft)) if wanted else ()
+def find_config_losses(outputs: Sequence[str], draft: Draft) -> tuple[str, ...]:
+    """Return a sentence for each part of the image that the requested outputs cannot express."""
+    wanted = any(split_output(output)[0] == "context" for output in outputs)
+    return context.find_config_losses(*_config_and_base(draft)) if wanted else ()
 
 
-def _configured(draft: Draft) -> tuple[Mapping[str, Any], Base]:
-    """Return the configuration of the image, and what a Dockerfile for it starts from."""
+def _config_and_base(draft: Draft) -> tuple[Mapping[str, Any], ContextBase]:
+    """Return the configuration of the image, and the base for its Dockerfile."""
     config = json.loads(draft.config)["config"]
-    if draft.common is None:
+    if draft.base_image is None:
         return config, SCRATCH
-    image = draft.common.image
-    # BuildKit takes an id for a name, and looks for it in a registry.
+    image = draft.base_image.image
+    # BuildKit treats an id as a name, and looks for it in a registry.
     by_id = image.id.removeprefix("sha256:").startswith(image.reference.removeprefix("sha256:"))
-    return config, Base(image.tags[0] if by_id and image.tags else image.reference, image.config)
+    return config, ContextBase(image.tags[0] if by_id and image.tags else image.reference, image.config)
 
 
 @contextmanager
-def _opened(where: str) -> Iterator[BinaryIO]:
-    """Yield a new file, which comes to be when it has been written to the end; or standard output."""
+def _open_output(where: str) -> Iterator[BinaryIO]:
+    """Yield standard output, or a new file that gets its name only when it is complete."""
     try:
         if where == STDOUT:
             sys.stdout.flush()
@@ -91,16 +91,18 @@ def _opened(where: str) -> Iterator[BinaryIO]:
         with output_file.open_for_writing(where) as out:
             yield out
     except BrokenPipeError as error:
-        raise SlimError("cannot write to standard output: what reads it has ended", hint="see what it said") from error
+        raise SlimError(
+            "cannot write to standard output: the process that reads it has ended", hint="look at its output"
+        ) from error
     except OSError as error:
         place = "standard output" if where == STDOUT else where
         text = f"cannot write {place}: {error.strerror or error}"
         raise SlimError(text, hint="name another file, or free some space there") from error
 
 
-def check(outputs: Sequence[str]) -> None:
-    """Raise SlimError when an output can already be seen not to be writable."""
-    places = [split(output) for output in outputs]
+def check_outputs(outputs: Sequence[str]) -> None:
+    """Raise SlimError if it is already known that an output cannot be written."""
+    places = [split_output(output) for output in outputs]
     if [where for _, where in places].count(STDOUT) > 1:
         raise SlimError("cannot write two outputs to standard output", hint="name a file for one of them")
     for form, where in places:
@@ -115,7 +117,7 @@ def check(outputs: Sequence[str]) -> None:
 
 
 def _check_file(where: str) -> None:
-    """Raise SlimError where a file exists, or none can be written; a device or a FIFO can."""
+    """Raise SlimError if a file exists or cannot be created. A device or a FIFO may exist."""
     try:
         if os.path.isdir(where) or output_file.exists(where):
             raise SlimError(f"cannot write {where}: it exists", hint="remove it, or name another file")

@@ -1,7 +1,7 @@
-"""An image that others are written on top of: its tree, its layers as they are, its history.
+"""Read a base image, on top of which other images are written: its tree, its unchanged layers, and its history.
 
-The layers come from `docker save`, so that their digests stay the same and an engine or registry that has them already
-takes nothing twice.
+The layers come from `docker save`, so their digests stay the same. An engine or registry that has them stores nothing
+twice.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from docker_slim_plugin.rootfs.sandbox import Sandbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Common:
-    """A base image, open to be read."""
+class BaseImage:
+    """A base image that is open for reading."""
 
     image: SourceImage
     rootfs: Rootfs
     blobs: tuple[LayerBlob, ...]
     """Its layers, lowest first."""
     history: tuple[Mapping[str, Any], ...]
-    """As its configuration has it, oldest first."""
+    """History from its configuration, oldest first."""
     _hashes: dict[RootPath, str] = field(default_factory=dict)
 
     @property
@@ -40,24 +40,26 @@ class Common:
         return self.image.reference
 
     def hash(self, path: RootPath) -> str:
-        """Return the sha256 of a regular file's content; each is read once."""
+        """Return the sha256 of the content of a regular file. Each file is read once."""
         if path not in self._hashes:
-            self._hashes[path] = digest(self.rootfs, path)
+            self._hashes[path] = hash_file(self.rootfs, path)
         return self._hashes[path]
 
     def hashes(self) -> dict[RootPath, str]:
         return {e.path: self.hash(e.path) for e in self.rootfs.entries.values() if e.kind is EntryKind.FILE}
 
 
-def digest(rootfs: Rootfs, path: RootPath) -> str:
+def hash_file(rootfs: Rootfs, path: RootPath) -> str:
     """Return the sha256, in hex, of the regular file at `path`."""
     with rootfs.reader.open(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 @contextmanager
-def opened(engine: Engine, reference: str, source: SourceImage, directory: Path, sandbox: Sandbox) -> Iterator[Common]:
-    """Yield the local image `reference`, to write on top of it; its layers are put into `directory`."""
+def open_base_image(
+    engine: Engine, reference: str, source: SourceImage, directory: Path, sandbox: Sandbox
+) -> Iterator[BaseImage]:
+    """Yield the local image `reference` as a base image. Its layers are written into `directory`."""
     image = engine.image(reference)
     if (image.os, image.architecture) != (source.os, source.architecture):
         raise SlimError(
@@ -66,8 +68,8 @@ def opened(engine: Engine, reference: str, source: SourceImage, directory: Path,
             hint=f"docker pull --platform {source.os}/{source.architecture} {reference}",
         )
     with PristineTree(engine, image, sandbox) as tree:
-        # By its id: a name without a tag has docker save give all images of that name.
+        # Use the id: for a name without a tag, docker save returns all images of that name.
         with engine.save_image(image.id) as stream:
             blobs, history = read_saved(stream, directory, image)
         rootfs, _ = tree.wait()
-        yield Common(image=tree.measured(), rootfs=rootfs, blobs=blobs, history=history)
+        yield BaseImage(image=tree.measured(), rootfs=rootfs, blobs=blobs, history=history)

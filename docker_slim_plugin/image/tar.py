@@ -1,11 +1,13 @@
-"""Layers as tar archives: the same entries give the same bytes.
+"""Write layers as tar archives. The same entries give the same bytes.
 
-POSIX pax format (pax(1)), as docker writes and reads it: sorted, parents first, numeric owners only, the source's own
-times, extended attributes as SCHILY.xattr records, hard links to the first of their names. Go's archive/tar takes pax
-records as bytes and so do we: binary attribute values and names that are not UTF-8 come through as they are.
+The format is POSIX pax (pax(1)), as docker writes and reads it: entries sorted, parents first, only numeric owners, the
+times of the source, extended attributes as SCHILY.xattr records, hard links to the first of their names. Go's
+archive/tar treats pax records as bytes, and so does this module: binary attribute values and names that are not UTF-8
+are preserved.
 
-Left out is what no layer can hold: sockets, names that docker takes for whiteouts, attributes without a value or with
-"=" in their name. Times before 1970 or after 2262 are written, but docker makes them 1970 (moby, pkg/system).
+Left out is what no layer can store: sockets, names that docker interprets as whiteouts, and attributes with an empty
+value or with "=" in their name. Times before 1970 or after 2262 are written, but docker changes them to 1970 (moby,
+pkg/system).
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from typing import BinaryIO
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import LayerBlob
-from docker_slim_plugin.model.plan import Kept
+from docker_slim_plugin.model.plan import KeptEntry
 from docker_slim_plugin.rootfs.index import Rootfs
 
 BLOCK = 512
@@ -37,25 +39,26 @@ _TYPES = {
     EntryKind.BLOCK: tarfile.BLKTYPE,
 }
 Open = Callable[[RootPath], BinaryIO]
-"""Gives a file's content, from its start."""
-Inode = tuple[EntryKind | int, ...]
+"""Opens the content of a file at its start."""
+HardLinkKey = tuple[EntryKind | int, ...]
+"""Equal for all names of one hard-linked file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenLayer:
-    """A layer, and what was read while it was written."""
+    """A layer, and facts that were collected while it was written."""
 
     blob: LayerBlob
     hashes: Mapping[RootPath, str]
-    """sha256, in hex, of each regular file's content."""
+    """sha256, in hex, of the content of each regular file."""
     skipped: tuple[RootPath, ...] = ()
-    """Entries that no layer can hold."""
-    lessened: tuple[RootPath, ...] = ()
-    """Entries that are there, with another time, or without some of their extended attributes."""
+    """Entries that no layer can store."""
+    reduced: tuple[RootPath, ...] = ()
+    """Entries that are stored with another time, or without some of their extended attributes."""
 
 
-class _Hashed:
-    """A file that is hashed as it is written."""
+class _HashingWriter:
+    """A file that is hashed while it is written."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -69,19 +72,22 @@ class _Hashed:
         self.size += len(data)
 
 
-def write_layer(rootfs: Rootfs, kept: Iterable[Kept], group: str, file: Path) -> WrittenLayer:
-    """Write entries, contents from the pristine tree, as one uncompressed tar to `file`; SlimError when it fails."""
+def write_layer(rootfs: Rootfs, kept: Iterable[KeptEntry], group: str, file: Path) -> WrittenLayer:
+    """Write entries, with contents from the pristine tree, as an uncompressed tar to `file`, or raise SlimError."""
     return write_tar(rootfs.reader.open, kept, group, file)
 
 
-def write_tar(open_content: Open, kept: Iterable[Kept], group: str, file: Path) -> WrittenLayer:
-    """Write entries as one uncompressed tar; a SlimError leaves a part of `file` to the caller to remove."""
+def write_tar(open_content: Open, kept: Iterable[KeptEntry], group: str, file: Path) -> WrittenLayer:
+    """Write entries as an uncompressed tar.
+
+    After a SlimError, a part of `file` may exist, and the caller has to remove it.
+    """
     ordered = sorted(kept, key=lambda one: one.entry.path)
-    held = [one for one in ordered if can_hold(one.entry)]
+    storable = [one for one in ordered if is_storable(one.entry)]
     try:
         with open(file, "wb") as raw:
-            out = _Hashed(raw)
-            hashes = _entries(held, open_content, out)
+            out = _HashingWriter(raw)
+            hashes = _write_entries(storable, open_content, out)
             out.write(bytes(2 * BLOCK))
     except OSError as error:
         raise SlimError(
@@ -93,40 +99,40 @@ def write_tar(open_content: Open, kept: Iterable[Kept], group: str, file: Path) 
         file=str(file),
         diff_id=f"sha256:{out.digest.hexdigest()}",
         size=out.size,
-        files=sum(one.entry.kind is not EntryKind.DIRECTORY for one in held),
+        files=sum(one.entry.kind is not EntryKind.DIRECTORY for one in storable),
         content=out.content,
     )
-    skipped = tuple(one.entry.path for one in ordered if not can_hold(one.entry))
-    lessened = tuple(one.entry.path for one in held if not _holds_all_of(one.entry))
-    return WrittenLayer(blob=blob, hashes=hashes, skipped=skipped, lessened=lessened)
+    skipped = tuple(one.entry.path for one in ordered if not is_storable(one.entry))
+    reduced = tuple(one.entry.path for one in storable if not _is_stored_whole(one.entry))
+    return WrittenLayer(blob=blob, hashes=hashes, skipped=skipped, reduced=reduced)
 
 
-def can_hold(entry: Entry) -> bool:
-    """Tell whether a layer can hold an entry: no socket, and no name that docker reads as a whiteout (OCI layer.md)."""
+def is_storable(entry: Entry) -> bool:
+    """Return whether a layer can store an entry: not a socket, and not a name that is a whiteout (OCI layer.md)."""
     return entry.kind is not EntryKind.SOCKET and "/.wh." not in entry.path
 
 
 def has_docker_time(entry: Entry) -> bool:
-    """Tell whether docker knows a file's time: nanoseconds since 1970 in 63 bits."""
+    """Return whether docker can represent the time of a file: nanoseconds since 1970 in 63 bits."""
     return 0 <= entry.mtime_ns < 1 << 63
 
 
-def _holds_all_of(entry: Entry) -> bool:
-    return has_docker_time(entry) and len(held_xattrs(entry)) == len(entry.xattrs)
+def _is_stored_whole(entry: Entry) -> bool:
+    return has_docker_time(entry) and len(storable_xattrs(entry)) == len(entry.xattrs)
 
 
-def held_xattrs(entry: Entry) -> dict[str, bytes]:
-    """Return the extended attributes of an entry that a layer can hold.
+def storable_xattrs(entry: Entry) -> dict[str, bytes]:
+    """Return the extended attributes of an entry that a layer can store.
 
-    In pax(1) a key ends at its "=" and an empty value takes a record away. SELinux labels are the host's own.
+    In pax(1), a key ends at its "=", and an empty value deletes a record. SELinux labels belong to the host.
     """
     return {key: value for key, value in entry.xattrs if value and "=" not in key and key != "security.selinux"}
 
 
-def inode_of(kept: Kept) -> Inode | None:
-    """Return what all names of one hard-linked file share; None for what has one name, or content of our own.
+def hard_link_key(kept: KeptEntry) -> HardLinkKey | None:
+    """Return a key that all names of a hard-linked file share. None for a file with one name or generated content.
 
-    Numbers of inodes alone are not enough: on an overlay over several file systems two files can have the same.
+    The inode number alone is not enough: an overlay over several file systems can have two files with the same number.
     """
     entry = kept.entry
     if not entry.inode or entry.links < 2 or kept.content is not None or entry.kind is EntryKind.DIRECTORY:
@@ -135,41 +141,41 @@ def inode_of(kept: Kept) -> Inode | None:
     return (entry.inode, entry.links, entry.kind, entry.size, entry.mtime_ns, *owner, *entry.device)
 
 
-def _entries(held: Iterable[Kept], open_content: Open, out: _Hashed) -> dict[RootPath, str]:
-    """Write headers and contents; return the sha256 of each regular file's content."""
+def _write_entries(storable: Iterable[KeptEntry], open_content: Open, out: _HashingWriter) -> dict[RootPath, str]:
+    """Write headers and contents. Returns the sha256 of the content of each regular file."""
     hashes: dict[RootPath, str] = {}
-    first_names: dict[Inode, RootPath] = {}
-    for one in held:
-        entry, inode = one.entry, inode_of(one)
+    first_names: dict[HardLinkKey, RootPath] = {}
+    for one in storable:
+        entry, inode = one.entry, hard_link_key(one)
         first = entry.path if inode is None else first_names.setdefault(inode, entry.path)
         if first != entry.path:
-            out.write(header(entry, link_to=first))
+            out.write(make_header(entry, link_to=first))
             if entry.kind is EntryKind.FILE:
                 hashes[entry.path] = hashes[first]
             continue
-        out.write(header(entry))
+        out.write(make_header(entry))
         out.content += entry.size or len(os.fsencode(entry.target))
         if entry.kind is EntryKind.FILE:
-            hashes[entry.path] = _content(one, open_content, out)
+            hashes[entry.path] = _write_content(one, open_content, out)
     return hashes
 
 
-def _content(one: Kept, open_content: Open, out: _Hashed) -> str:
-    """Copy a file's content and its padding; return its sha256."""
+def _write_content(one: KeptEntry, open_content: Open, out: _HashingWriter) -> str:
+    """Write the content of a file and its padding. Returns its sha256."""
     entry = one.entry
     if one.content is not None:
         out.write(one.content + bytes(-len(one.content) % BLOCK))
         return hashlib.sha256(one.content).hexdigest()
     digest = hashlib.sha256()
-    for block in _blocks(entry, open_content):
+    for block in _read_blocks(entry, open_content):
         out.write(block)
         digest.update(block)
     out.write(bytes(-entry.size % BLOCK))
     return digest.hexdigest()
 
 
-def _blocks(entry: Entry, open_content: Open) -> Iterator[bytes]:
-    """Yield exactly entry.size bytes of a file's content; SlimError when there are fewer."""
+def _read_blocks(entry: Entry, open_content: Open) -> Iterator[bytes]:
+    """Yield exactly entry.size bytes of a file's content. Raises SlimError if there are fewer."""
     hint = "the image's files changed under us: run docker slim once more"
     try:
         with open_content(entry.path) as source:
@@ -184,8 +190,8 @@ def _blocks(entry: Entry, open_content: Open) -> Iterator[bytes]:
         raise SlimError(f"cannot read {entry.path!r}: {error.strerror}", hint=hint) from error
 
 
-def header(entry: Entry, link_to: RootPath | None = None) -> bytes:
-    """Return the header blocks of an entry: a pax one with all that ustar cannot say, and the ustar one."""
+def make_header(entry: Entry, link_to: RootPath | None = None) -> bytes:
+    """Return the header blocks of an entry: a pax header with all that ustar cannot represent, and the ustar header."""
     name = os.fsencode(entry.path.lstrip("/")) or b"."
     name += b"/" if entry.kind is EntryKind.DIRECTORY else b""
     link = os.fsencode(entry.target if link_to is None else link_to.lstrip("/"))
@@ -201,31 +207,31 @@ def header(entry: Entry, link_to: RootPath | None = None) -> bytes:
             records[key] = b"%d" % value
     seconds, nanoseconds = divmod(entry.mtime_ns, _NS)
     if nanoseconds or not 0 <= seconds < _OCTAL_SIZE:
-        records[b"mtime"] = _decimal(entry.mtime_ns)
+        records[b"mtime"] = _format_seconds(entry.mtime_ns)
     if link_to is None:
-        records |= {b"SCHILY.xattr." + os.fsencode(key): value for key, value in held_xattrs(entry).items()}
+        records |= {b"SCHILY.xattr." + os.fsencode(key): value for key, value in storable_xattrs(entry).items()}
     kind = tarfile.LNKTYPE if link_to is not None else _TYPES[entry.kind]
-    return _pax(name, records) + _ustar(name, link, kind, entry, size)
+    return _pax_header(name, records) + _ustar_header(name, link, kind, entry, size)
 
 
-def _decimal(nanoseconds: int) -> bytes:
+def _format_seconds(nanoseconds: int) -> bytes:
     sign = "-" if nanoseconds < 0 else ""
     seconds, rest = divmod(abs(nanoseconds), _NS)
     return f"{sign}{seconds}.{rest:09}".rstrip("0").rstrip(".").encode()
 
 
-def _pax(name: bytes, records: Mapping[bytes, bytes]) -> bytes:
+def _pax_header(name: bytes, records: Mapping[bytes, bytes]) -> bytes:
     if not records:
         return b""
-    data = b"".join(_record(key, records[key]) for key in sorted(records))
-    # The name of a pax header means nothing; Go's and GNU's choice is dir/PaxHeaders.0/base.
+    data = b"".join(_pax_record(key, records[key]) for key in sorted(records))
+    # The name of a pax header has no meaning. Go and GNU use dir/PaxHeaders.0/base.
     entry = Entry(path=RootPath("/"), kind=EntryKind.FILE, mode=0)
     title = b"PaxHeaders.0/" + _ascii(name)[-60:].strip(b"/")
-    return _ustar(title, b"", b"x", entry, len(data)) + data + bytes(-len(data) % BLOCK)
+    return _ustar_header(title, b"", b"x", entry, len(data)) + data + bytes(-len(data) % BLOCK)
 
 
-def _record(key: bytes, value: bytes) -> bytes:
-    """Return one record: LENGTH, a space, KEY=VALUE, a newline, where LENGTH counts itself."""
+def _pax_record(key: bytes, value: bytes) -> bytes:
+    """Return one record: LENGTH, a space, KEY=VALUE, a newline. LENGTH includes itself."""
     rest = len(key) + len(value) + 3
     length = rest + len(str(rest))
     length = rest + len(str(length))
@@ -236,8 +242,8 @@ def _ascii(text: bytes) -> bytes:
     return bytes(byte if 0x20 < byte < 0x7F else 0x5F for byte in text)
 
 
-def _ustar(name: bytes, link: bytes, kind: bytes, entry: Entry, size: int) -> bytes:
-    """Return one 512-byte block; what does not fit is cut here, and said in the pax header before it."""
+def _ustar_header(name: bytes, link: bytes, kind: bytes, entry: Entry, size: int) -> bytes:
+    """Return one 512-byte block. Values that do not fit are cut here, and are complete in the pax header before it."""
     seconds = entry.mtime_ns // _NS
     major, minor = entry.device
     block = b"".join(

@@ -1,6 +1,6 @@
-"""Slim images into the engine: layered by docker load, squashed by docker export and docker import.
+"""Write slim images into the engine: layered with docker load, squashed with docker export and docker import.
 
-Both get their configuration by docker load: the same plan gives the same image, id included, whenever it is written.
+Both get their configuration from docker load, so the same plan always gives the same image and image id.
 """
 
 from __future__ import annotations
@@ -14,10 +14,16 @@ from typing import BinaryIO
 from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.archive import image_id, write_archive
-from docker_slim_plugin.image.config import BASED_BY, CREATED_BY, creation, image_config, is_ours
+from docker_slim_plugin.image.config import (
+    BASE_CREATED_BY,
+    CREATED_BY,
+    creation_time,
+    is_written_by_us,
+    make_image_config,
+)
 from docker_slim_plugin.image.docker_save import GROUP
-from docker_slim_plugin.image.layers import grouped, single
-from docker_slim_plugin.image.parent import Common
+from docker_slim_plugin.image.layers import single_layer, split_layers
+from docker_slim_plugin.image.parent import BaseImage
 from docker_slim_plugin.image.squash import rewrite_export
 from docker_slim_plugin.image.tar import write_layer, write_tar
 from docker_slim_plugin.model.entry import RootPath
@@ -26,12 +32,12 @@ from docker_slim_plugin.model.plan import FilePlan, Group
 from docker_slim_plugin.rootfs.index import Rootfs
 
 IMPORTED = "imported"
-"""Form of the temporary image that docker import makes."""
+"""Form of the temporary image from docker import."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """An image under a temporary name of the engine, until it is proved; without a name it is on disk only."""
+    """An image under a temporary name in the engine until it is verified, or without a name and only on disk."""
 
     form: str
     reference: str
@@ -39,116 +45,126 @@ class Draft:
     size: int
     blobs: tuple[LayerBlob, ...]
     hashes: Mapping[RootPath, str]
-    """sha256 of each file's content."""
+    """sha256 of the content of each file."""
     config: bytes
     skipped: tuple[RootPath, ...] = ()
-    """Kept names that no layer can hold."""
-    common: Common | None = None
+    """Kept entries that no layer can store."""
+    base_image: BaseImage | None = None
     """The base image whose layers come first in `blobs`."""
-    lessened: tuple[RootPath, ...] = ()
-    """Kept names that are not all they were."""
+    reduced: tuple[RootPath, ...] = ()
+    """Kept entries that are stored without some of their metadata."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        said = {
+        reasons = {
             "left out: no layer can hold sockets and .wh.*": self.skipped,
-            "kept with less: docker has no time before 1970 or after 2262, no attribute without value": self.lessened,
+            "stored with less metadata: docker has no times before 1970 or after 2262, "
+            "and no attributes without a value": self.reduced,
         }
         return tuple(
-            f"{len(paths)} names are {what}: {', '.join(map(repr, paths[:3]))}" for what, paths in said.items() if paths
+            f"{len(paths)} names are {what}: {', '.join(map(repr, paths[:3]))}"
+            for what, paths in reasons.items()
+            if paths
         )
 
     @property
-    def own(self) -> tuple[LayerBlob, ...]:
-        """The layers that are not the base's."""
-        return self.blobs[len(self.common.blobs) if self.common else 0 :]
+    def own_layers(self) -> tuple[LayerBlob, ...]:
+        """The layers that do not belong to the base."""
+        return self.blobs[len(self.base_image.blobs) if self.base_image else 0 :]
 
     def image(self, reference: str) -> SlimImage:
-        """Return the image as it will be called."""
+        """Return the image with its final name."""
         return SlimImage(form=self.form, reference=reference, id=self.id, size=self.size, layers=self.blobs)
 
 
-def written(
-    source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path, common: Common | None = None
+def write_layers(
+    source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path, base_image: BaseImage | None = None
 ) -> Draft:
-    """Write one layer for each group, on those of the base if the plan lies on it; the engine is not asked."""
-    common = common if plan.base else None
-    layers = [write_layer(rootfs, kept, group.value, directory / f"{group.value}.tar") for group, kept in grouped(plan)]
-    blobs = (*(common.blobs if common else ()), *(layer.blob for layer in layers))
-    below = common.history if common else ()
-    config = image_config(source, blobs, "layered", creation(source, os.environ), below=below)
+    """Write one layer for each group, on the layers of the base if the plan uses it. The engine is not used."""
+    base_image = base_image if plan.base else None
+    layers = [
+        write_layer(rootfs, kept, group.value, directory / f"{group.value}.tar") for group, kept in split_layers(plan)
+    ]
+    blobs = (*(base_image.blobs if base_image else ()), *(layer.blob for layer in layers))
+    base_history = base_image.history if base_image else ()
+    config = make_image_config(source, blobs, "layered", creation_time(source, os.environ), base_history=base_history)
     hashes = {path: digest for layer in layers for path, digest in layer.hashes.items()}
     return Draft(
         form="layered",
         reference="",
         id=image_id(config),
-        size=(common.image.size if common else 0) + sum(layer.blob.content for layer in layers),
+        size=(base_image.image.size if base_image else 0) + sum(layer.blob.content for layer in layers),
         blobs=blobs,
-        hashes=common.hashes() | hashes if common else hashes,
+        hashes=base_image.hashes() | hashes if base_image else hashes,
         config=config,
-        common=common,
+        base_image=base_image,
         skipped=tuple(path for layer in layers for path in layer.skipped),
-        # A directory is in each layer that has something below it.
-        lessened=tuple(dict.fromkeys(path for layer in layers for path in layer.lessened)),
+        # A directory is in each layer that has entries below it.
+        reduced=tuple(dict.fromkeys(path for layer in layers for path in layer.reduced)),
     )
 
 
-def layered(
-    engine: Engine, source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path, common: Common | None = None
+def load_layered(
+    engine: Engine,
+    source: SourceImage,
+    rootfs: Rootfs,
+    plan: FilePlan,
+    directory: Path,
+    base_image: BaseImage | None = None,
 ) -> Draft:
-    """Write one layer for each group, and load them."""
-    return load(engine, written(source, rootfs, plan, directory, common), directory)
+    """Write one layer for each group, and load the image."""
+    return load_draft(engine, write_layers(source, rootfs, plan, directory, base_image), directory)
 
 
-def load(engine: Engine, draft: Draft, directory: Path) -> Draft:
-    """Load what has been written."""
-    image = _into_engine(engine, draft.form, draft.blobs, draft.config, directory)
+def load_draft(engine: Engine, draft: Draft, directory: Path) -> Draft:
+    """Load an image that was written."""
+    image = _load_archive(engine, draft.form, draft.blobs, draft.config, directory)
     return replace(draft, reference=engine.temporary_name(draft.form), id=image.id)
 
 
-def based(engine: Engine, source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path) -> Draft:
+def load_base(engine: Engine, source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path) -> Draft:
     """Write the whole plan as one layer of a base image, and load it."""
-    ((_, kept),) = single(plan)
+    ((_, kept),) = single_layer(plan)
     layer = write_layer(rootfs, kept, GROUP, directory / f"{GROUP}.tar")
-    return _loaded(engine, source, "layered", (layer.blob,), layer.hashes, directory, BASED_BY)
+    return _load_blobs(engine, source, "layered", (layer.blob,), layer.hashes, directory, BASE_CREATED_BY)
 
 
-def flat(rootfs: Rootfs, plan: FilePlan, directory: Path, common: Common | None = None) -> Path:
-    """Write the whole tree as one tar; the engine is not asked."""
-    ((_, kept),) = single(plan)
-    below = {one.entry.path for one in kept if one.group is Group.COMMON}
+def write_flat_tar(rootfs: Rootfs, plan: FilePlan, directory: Path, base_image: BaseImage | None = None) -> Path:
+    """Write the whole tree as one tar. The engine is not used."""
+    ((_, kept),) = single_layer(plan)
+    base_paths = {one.entry.path for one in kept if one.group is Group.COMMON}
 
     def content(path: RootPath) -> BinaryIO:
-        return (common.rootfs if common and path in below else rootfs).reader.open(path)
+        return (base_image.rootfs if base_image and path in base_paths else rootfs).reader.open(path)
 
     return Path(write_tar(content, kept, "flat", directory / "flat.tar").blob.file)
 
 
-def squashed(engine: Engine, source: SourceImage, plan: FilePlan, base: Draft, directory: Path) -> Draft:
+def load_squashed(engine: Engine, source: SourceImage, plan: FilePlan, base: Draft, directory: Path) -> Draft:
     """Export a container of the layered image, and import it as one layer with the source's configuration."""
-    return _squashed(engine, source, base.id, plan, directory, CREATED_BY)
+    return _squash(engine, source, base.id, plan, directory, CREATED_BY)
 
 
-def exported(engine: Engine, source: SourceImage, image: str, plan: FilePlan, directory: Path) -> Draft:
-    """Export a container of `image`, and import what the plan names of it as a base image made of `source`."""
-    return _squashed(engine, source, image, plan, directory, BASED_BY)
+def load_exported_base(engine: Engine, source: SourceImage, image: str, plan: FilePlan, directory: Path) -> Draft:
+    """Export a container of `image`, and import the entries of the plan as a base image made from `source`."""
+    return _squash(engine, source, image, plan, directory, BASE_CREATED_BY)
 
 
-def _squashed(engine: Engine, source: SourceImage, image: str, plan: FilePlan, directory: Path, by: str) -> Draft:
+def _squash(engine: Engine, source: SourceImage, image: str, plan: FilePlan, directory: Path, by: str) -> Draft:
     with engine.created_container(image, ["-"]) as container, container.export() as stream:
         one = rewrite_export(stream, plan, directory / "squashed.tar")
-    # What is imported is dated now, and has only as much of a configuration as a Dockerfile can say. Of it we take the
-    # layer, and load the exact configuration on that.
+    # The imported image has the current time, and only those parts of the configuration that a Dockerfile can
+    # express. So only its layer is used, with the exact configuration on top.
     try:
         with open(one.blob.file, "rb") as tar:
             engine.import_tar(tar, form=IMPORTED)
-        draft = _loaded(engine, source, "squashed", (one.blob,), one.hashes, directory, by)
+        draft = _load_blobs(engine, source, "squashed", (one.blob,), one.hashes, directory, by)
     finally:
         engine.untag(engine.temporary_name(IMPORTED))
     return replace(draft, skipped=one.skipped)
 
 
-def _loaded(
+def _load_blobs(
     engine: Engine,
     source: SourceImage,
     form: str,
@@ -157,8 +173,8 @@ def _loaded(
     directory: Path,
     by: str = CREATED_BY,
 ) -> Draft:
-    config = image_config(source, blobs, form, creation(source, os.environ), by)
-    image = _into_engine(engine, form, blobs, config, directory)
+    config = make_image_config(source, blobs, form, creation_time(source, os.environ), by)
+    image = _load_archive(engine, form, blobs, config, directory)
     return Draft(
         form=form,
         reference=engine.temporary_name(form),
@@ -170,10 +186,10 @@ def _loaded(
     )
 
 
-def _into_engine(
+def _load_archive(
     engine: Engine, form: str, blobs: tuple[LayerBlob, ...], config: bytes, directory: Path
 ) -> SourceImage:
-    """Load an image under its temporary name; return what the engine says of it."""
+    """Load an image under its temporary name, and return the engine's description of it."""
     reference = engine.temporary_name(form)
     archive = directory / f"{form}-archive.tar"
     try:
@@ -186,11 +202,14 @@ def _into_engine(
     return engine.image(reference)
 
 
-def claim(engine: Engine, references: Iterable[str], *, force: bool) -> None:
-    """Keep the names for this run; SlimError for one of an image that docker slim did not write, or of another run."""
+def claim_names(engine: Engine, references: Iterable[str], *, force: bool) -> None:
+    """Reserve names for this run.
+
+    Raises SlimError for the name of an image that docker slim did not write, or that another run has reserved.
+    """
     for reference in references:
         found = None if force else engine.find(reference)
-        if found and not is_ours(found):
+        if found and not is_written_by_us(found):
             raise SlimError(
                 f"cannot write to {reference}: another image has that name, and docker slim did not write it",
                 hint="--tag OTHER-NAME, or --force to take the name away from it",

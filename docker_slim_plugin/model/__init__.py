@@ -1,1 +1,1 @@
-"""The frozen records that the floors exchange."""
+"""The immutable records that the other packages exchange."""

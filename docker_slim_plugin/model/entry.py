@@ -1,9 +1,9 @@
-"""A name in an image's tree.
+"""An entry of an image's file tree.
 
-A path inside an image is a `RootPath`: an absolute, normalised string ("/usr/bin/env", "/" for the root; no "." or
-"..", no doubled slashes) decoded by `os.fsdecode`, so that a name that is not UTF-8 survives as surrogate escapes. It
-is a type of its own, apart from `pathlib.Path`, which is always a path of the host. It is a string, not a
-PurePosixPath, because an image has 100,000s of them and a hostile app can name millions.
+A path inside an image is a `RootPath`: an absolute, normalised string ("/usr/bin/env", "/" for the root; without "." or
+"..", without double slashes), decoded by `os.fsdecode`, so that names that are not UTF-8 survive as surrogate escapes.
+It is a separate type because `pathlib.Path` always means a path of the host. It is a string, not a PurePosixPath,
+because an image has 100,000s of them and a hostile app can name millions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ RootPath = NewType("RootPath", str)
 
 
 class EntryKind(StrEnum):
-    """Type of a file, by its tree-dump name."""
+    """Type of a file."""
 
     FILE = "file"
     DIRECTORY = "dir"
@@ -30,26 +30,26 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One name in the image's pristine tree, as lstat(2) and llistxattr(2) show it."""
+    """One name in the image's pristine tree, with the metadata of lstat(2) and llistxattr(2)."""
 
     path: RootPath
     kind: EntryKind
     mode: int
-    """Permission bits only, setuid, setgid and sticky included (0o7777)."""
+    """Only the permission bits, with setuid, setgid and sticky (0o7777)."""
     uid: int = 0
     gid: int = 0
     size: int = 0
-    """Bytes of a regular file, 0 otherwise."""
+    """Bytes of a regular file, otherwise 0."""
     mtime_ns: int = 0
     target: str = ""
-    """Of a symlink, as it stands."""
+    """Target of a symlink, not resolved."""
     device: tuple[int, int] = (0, 0)
-    """Major and minor of a device node."""
+    """Major and minor number of a device node."""
     inode: int = 0
     """Names with the same non-zero inode and links > 1 are hard links of one file."""
     links: int = 1
     xattrs: tuple[tuple[str, bytes], ...] = ()
-    """Sorted by name; names like security.capability or user.note."""
+    """Sorted by name, e.g. security.capability or user.note."""
 
     @property
     def is_executable(self) -> bool:

@@ -1,4 +1,4 @@
-"""Images: the source as the engine describes it, a layer on disk, a slim image in the engine."""
+"""Images: the source as the engine describes it, a layer on disk, and a slim image in the engine."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceImage:
-    """The image to be slimmed, as the engine describes it."""
+    """The image to slim, as the engine describes it."""
 
     reference: str
     """As the user wrote it, e.g. "nginx" or "nginx:1.27"."""
     id: str
-    """sha256:..., as the engine names it."""
+    """sha256:... in the engine's format."""
     digests: tuple[str, ...]
     """RepoDigests."""
     tags: tuple[str, ...]
     size: int
-    """Bytes of the files in its layers, one by one and uncompressed; see engine/size.py."""
+    """Bytes of the files in its layers, each layer counted on its own and uncompressed (engine/size.py)."""
     os: str
     architecture: str
     """GOARCH, e.g. amd64."""
     variant: str
     created: str
     config: Mapping[str, Any]
-    """The image's Config as the engine's API gives it (OCI spelling: Env, Entrypoint, Cmd, ...)."""
+    """The image's Config from the engine's API (OCI names: Env, Entrypoint, Cmd, ...)."""
     layers: tuple[str, ...]
     """Diff ids, lowest first."""
     history: tuple[Mapping[str, Any], ...] = ()
-    """Newest first, as GET /images/NAME/history gives it."""
+    """Newest first, as GET /images/NAME/history returns it."""
     graph: Mapping[str, Any] = field(default_factory=dict)
-    """GraphDriver of the engine's answer."""
+    """GraphDriver in the engine's answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerBlob:
-    """One layer written as an uncompressed tar on the host."""
+    """One layer, written as an uncompressed tar on the host."""
 
     group: str
     file: str
@@ -47,9 +47,9 @@ class LayerBlob:
     size: int
     """Bytes of the tar."""
     files: int
-    """Entries that are not directories."""
+    """Number of entries that are not directories."""
     content: int = 0
-    """Bytes of its files and links: what an image's size is counted by."""
+    """Bytes of its files and symlinks. The size of an image is the sum of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class SlimImage:
     form: str
     """layered or squashed."""
     reference: str
-    """Name:tag it is to have."""
+    """NAME:TAG that it gets when it is verified."""
     id: str
     size: int
     layers: tuple[LayerBlob, ...]

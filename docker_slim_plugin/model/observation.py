@@ -1,4 +1,4 @@
-"""What one run of a container showed: the paths it named, the answers to the probes, and how it ended."""
+"""The result of one run of a container: the paths that it named, the answers to the probes, and how it ended."""
 
 from __future__ import annotations
 
@@ -16,92 +16,92 @@ class AccessKind(StrEnum):
     LIST = "list"
     CHDIR = "chdir"
     CHANGE = "change"
-    """Made, renamed, removed, linked, or had its metadata set."""
+    """Created, renamed, removed, linked, or changed in its metadata."""
     CONNECT = "connect"
     OTHER = "other"
 
 
 class Origin(StrEnum):
-    """Who saw it."""
+    """The source of an access."""
 
     PTRACE = "ptrace"
     FANOTIFY = "fanotify"
     INOTIFY = "inotify"
     PROC = "proc"
-    """Held already by a process that ran before it was followed."""
+    """From /proc: open in a process that ran before it was traced."""
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process of the traced run, as far as it could still be asked."""
+    """A process of the traced run, as far as it could be read."""
 
     pid: int
     """In the host's pid namespace; 0 when unknown."""
     argv0: str
-    """Raw: may hold terminal escapes."""
+    """Unfiltered: it may contain terminal escapes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One path that the traced run named: absolute in the container's root, symlinks in it not yet resolved."""
+    """One path that the traced run named, absolute in the container's root. Symlinks in it are not resolved yet."""
 
     path: str
     kind: AccessKind
     origin: Origin
     process: Process
     root: str = "/"
-    """The process's own root when it has been chrooted: absolute symlinks in `path` start there, ".." ends there."""
+    """Root directory of the process (chroot(2)). Absolute symlinks in `path` start there, and ".." ends there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
-    """What one probe of a running container answered."""
+    """The result of one probe of a running container."""
 
     kind: str
     """http, exec, host-exec or healthcheck."""
     target: str
     ok: bool
     status: int
-    """HTTP status, or exit status; -1 when there was no answer."""
+    """HTTP status or exit status; -1 if there was no answer."""
     output: str = ""
-    """Standard output and error of a command, or the body of an answer; bounded."""
+    """Standard output and error of a command, or the body of an HTTP answer; limited in size."""
     detail: str = ""
-    """Why it is not ok, in words."""
+    """Why it is not ok."""
     seconds: float = 0.0
-    """That an HTTP answer took, up to its last byte."""
+    """Duration of an HTTP request, up to the last byte of the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """How a container behaved from the outside; what a verification compares."""
+    """The visible behaviour of a container. A verification compares these."""
 
     probes: tuple[ProbeResult, ...] = ()
     exit_status: int | None = None
-    """None when we stopped the container ourselves."""
+    """None if we stopped the container."""
     stop_status: int | None = None
-    """Exit status after we asked it to stop; None when it ended by itself or had to be killed."""
+    """Exit status after a request to stop. None if the container ended by itself or had to be killed."""
     output: str = ""
-    """Log of a container that ended by itself, bounded."""
+    """Log of a container that ended by itself, limited in size."""
     ports: tuple[int, ...] = ()
-    """TCP ports that the app listened on when the probes began."""
+    """TCP ports on which the app listened when the probes began."""
     ready: float = 0.0
-    """Seconds until then."""
+    """Seconds until the app was ready for the probes."""
     seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observations:
-    """What one run of the container showed."""
+    """The result of one run of the container."""
 
     accesses: tuple[Access, ...]
     result: RunResult
     lost: int = 0
-    """Events the kernel dropped or we could not decode."""
+    """Number of events that the kernel dropped or that could not be decoded."""
     events: int = 0
-    """Events seen, repeated ones included."""
+    """Number of events, repeated ones included."""
     warnings: tuple[str, ...] = ()
     mode: str = "seccomp"
-    """How the tracer stopped the app: seccomp, syscall (every call) or off."""
+    """How the tracer stopped the app: seccomp, syscall (at every call) or off."""
     watch: str = "fanotify"
 
     @property

@@ -1,4 +1,4 @@
-"""What goes into a slim image, each path with its reasons and its layer group."""
+"""The plan of a slim image: its entries, each with its reasons and its layer group."""
 
 from __future__ import annotations
 
@@ -19,78 +19,78 @@ class ReasonKind(StrEnum):
     INTERPRETER = "interpreter"
     """#! line of a kept script."""
     SYMLINK = "symlink"
-    """A link that a kept path leads through."""
+    """A symlink on the way to a kept path."""
     HINT = "hint"
-    """A preset of what traces miss."""
+    """A preset for files that traces do not show."""
     KEEP = "keep"
     """The user's --keep or --keep-package."""
     CONFIG = "config"
-    """Named by the image's own configuration."""
+    """The image's own configuration requires it."""
     DIRECTORY = "directory"
-    """All directories stay."""
+    """All directories are kept."""
     REPAIR = "repair"
-    """The slim image asked for it when it was tried; the source's run had not named it."""
+    """The slim image asked for it when it was verified, and the source's run had not named it."""
     SHELL = "shell"
-    """Not the source's: what --shell adds."""
+    """Added by --shell, not from the source."""
     BASE = "base"
-    """The base image that the image is written on holds it."""
+    """The base image of the written image has it."""
     GENERATED = "generated"
-    """Written by us from the original, e.g. the filtered package database."""
+    """Its content is generated from the original, e.g. the filtered package database."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Reason:
-    """Why one path is kept."""
+    """One reason to keep a path."""
 
     kind: ReasonKind
     by: str
-    """Who needed it: a process ("nginx"), a path ("/usr/sbin/nginx"), a hint ("nss") or an option."""
+    """What needs it: a process ("nginx"), a path ("/usr/sbin/nginx"), a preset ("nss") or an option."""
     detail: str = ""
     """How: "open", "DT_NEEDED libz.so.1", "link to usr/bin" ..."""
 
 
 class Group(StrEnum):
-    """Layer group, lowest first: what changes rarely lies below what changes often."""
+    """Layer group, lowest first. Files that rarely change are below files that often change."""
 
     COMMON = "common"
-    """In the layers of the base image that this one is written on: nothing of it is written."""
+    """In the layers of the base image on which this one is written. Nothing of it is written."""
     BASE = "base"
     RUNTIME = "runtime"
     APP = "app"
     CONFIG = "config"
     SHELL = "shell"
-    """For debugging: added, not the source's, and on top, so that it can be left out."""
+    """For debugging, not from the source. It is the top layer, so that it can be left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """One entry that goes into the slim image, with every reason for it (never empty, sorted)."""
+class KeptEntry:
+    """One entry of the slim image, with all its reasons (never empty, sorted)."""
 
     entry: Entry
     reasons: tuple[Reason, ...]
     group: Group = Group.APP
     package: str = ""
-    """Owning package ("libc6"), empty when no package owns it."""
+    """Owner package ("libc6"), or empty if no package owns it."""
     content: bytes | None = None
-    """Set when the content is generated, not the image's own; entry.size is then len(content)."""
+    """Set if the content is generated. entry.size is then len(content)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePlan:
-    """What goes into the slim image: sorted by path, every parent directory included."""
+    """The entries of the slim image, sorted by path, with every parent directory."""
 
-    kept: tuple[Kept, ...]
+    kept: tuple[KeptEntry, ...]
     total_files: int
-    """Non-directories in the source image."""
+    """Entries of the source image that are not directories."""
     total_bytes: int
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    """What is good to know and nothing to worry about."""
+    """Information for the user that is not a warning."""
     base: str = ""
-    """The image whose layers lie below; its files are among `kept`, in the group COMMON."""
+    """The base image. Its entries are in `kept`, in the group COMMON."""
 
     def files(self) -> tuple[Entry, ...]:
-        """Return what is the source's, directories aside."""
+        """Return the entries that come from the source, without directories."""
         return tuple(
             kept.entry
             for kept in self.kept
@@ -99,32 +99,33 @@ class FilePlan:
             and not (kept.reasons[0].kind is ReasonKind.BASE and len(kept.reasons) == 1)
         )
 
-    def by_path(self) -> Mapping[RootPath, Kept]:
+    def by_path(self) -> Mapping[RootPath, KeptEntry]:
         return {kept.entry.path: kept for kept in self.kept}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Busybox:
-    """A static busybox that is to be added."""
+    """A static busybox to add."""
 
     content: bytes = field(repr=False)
     mtime_ns: int
     applets: tuple[str, ...]
-    """Paths that are to lead to it, where nothing else is."""
+    """Paths of the symlinks to it. Paths that exist are skipped."""
     origin: str
-    """In words."""
+    """Where it comes from, as text for the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What the user asked to keep and drop on top of what was seen."""
+    """The user's options about files to keep and drop."""
 
     keep: tuple[str, ...] = ()
-    """Glob patterns on image paths; a directory means all below it."""
+    """Glob patterns for image paths. A directory means everything below it."""
     keep_packages: tuple[str, ...] = ()
     keep_all_of: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     hints_off: frozenset[str] = frozenset()
-    """Names of hint presets that are turned off."""
-    named: tuple[str, ...] = ()
-    """What `pack` is to take: programs by name, paths, patterns. With any, nothing was run: files are asked instead."""
+    """Names of presets that are turned off."""
+    requested: tuple[str, ...] = ()
+    """What `pack` keeps: names of programs, paths, patterns. If there are any, nothing was run, and static analysis is
+    used."""

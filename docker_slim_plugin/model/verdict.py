@@ -1,4 +1,4 @@
-"""What checking one slim image against its source has shown."""
+"""The result of the verification of a slim image."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What checking one slim image has shown."""
+    """The result of the verification of one slim image."""
 
     form: str
-    flaws: tuple[str, ...]
-    """How configuration or files are not as planned: a bug, or a broken disk."""
+    mismatches: tuple[str, ...]
+    """Configuration or files that are not as planned: a bug, or a broken disk."""
     behaviour: tuple[str, ...]
-    """How it behaves otherwise than the source: something is missing in it."""
-    figures: tuple[str, ...] = ()
-    """Outputs that differ from the source's in numbers alone: something may be missing, or it is chance."""
+    """Differences in behaviour from the source: the image lacks something."""
+    number_differences: tuple[str, ...] = ()
+    """Outputs in which only numbers differ from the source: the image may lack something, or it is chance."""
     warnings: tuple[str, ...]
     files_compared: int
     seconds: float
 
     @property
     def differences(self) -> tuple[str, ...]:
-        return (*self.flaws, *self.behaviour, *self.figures)
+        return (*self.mismatches, *self.behaviour, *self.number_differences)
 
     @property
     def passed(self) -> bool:

@@ -1,1 +1,1 @@
-"""What a run saw, kept and verified, as a record and as JSON."""
+"""The report of a run, as a record and as JSON."""

@@ -1,6 +1,6 @@
-"""What a run has seen, kept and proved: the record, its JSON form, and where it is kept.
+"""The report of a run: what was observed, kept and verified. Its JSON form, and the file that it is saved to.
 
-The JSON's shape is a contract: `docs/report-schema.json`, with SCHEMA_VERSION raised when a field changes its meaning.
+The JSON form is a stable interface: docs/report-schema.json. SCHEMA_VERSION changes if a field changes its meaning.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ from docker_slim_plugin.host import output_file
 from docker_slim_plugin.host.run_registry import state_directory
 from docker_slim_plugin.model.image import SlimImage, SourceImage
 from docker_slim_plugin.model.observation import AccessKind, Observations, ProbeResult
-from docker_slim_plugin.model.plan import FilePlan, Kept, ReasonKind
+from docker_slim_plugin.model.plan import FilePlan, KeptEntry, ReasonKind
 from docker_slim_plugin.model.verdict import Verdict
 from docker_slim_plugin.progress import Progress
 
 SCHEMA_VERSION = 1
-MOST_PROGRAMS = 500
+MAX_PROGRAMS = 500
 MAX_REPORTS = 100
-"""Kept; older ones go."""
-_ENDING = re.compile(r"-(\d{8}T\d{6})-\d+\.json$")
+"""Number of reports that are kept. Older ones are removed."""
+_FILE_SUFFIX = re.compile(r"-(\d{8}T\d{6})-\d+\.json$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repair:
-    """One round in which the slim image was found to lack something."""
+    """One round in which the slim image lacked files."""
 
     because: tuple[str, ...]
-    """How it behaved otherwise than the source."""
+    """Differences in its behaviour from the source."""
     added: tuple[str, ...]
-    """Paths that it asked for, that the source has and whose run had not named."""
+    """Paths that it asked for, that the source has, and that the source's run had not named."""
 
     def sentence(self) -> str:
-        """Return what was done, for people."""
+        """Return a sentence about the repair, for the user."""
         names = ", ".join(map(repr, self.added[:3])) + (" ..." if len(self.added) > 3 else "")
-        return f"repaired: {len(self.added)} paths added that were asked for only then ({names})"
+        return f"repaired: {len(self.added)} paths added that only the slim image asked for ({names})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One run of `docker slim run`."""
+    """The result of one `docker slim run`."""
 
     source: SourceImage
     observations: Observations
@@ -61,11 +61,11 @@ class Report:
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     phases: tuple[tuple[str, float], ...] = ()
-    """Where the time went: (step, seconds), in order; steps may overlap."""
+    """Duration of each step: (step, seconds), in order. Steps may overlap."""
     outputs: tuple[str, ...] = ()
-    """Files and directories written beside the images."""
+    """Files and directories that were written beside the images."""
     file: str = ""
-    """Where the full report is kept."""
+    """Path of the full report."""
 
     @property
     def passed(self) -> bool:
@@ -75,15 +75,18 @@ class Report:
     def kept_files(self) -> int:
         return len(self.plan.files())
 
-    def discreet(self, secrets: Secrets) -> Report:
-        """Return the report as it may be shown and kept: without the values that the run was given."""
+    def redact(self, secrets: Secrets) -> Report:
+        """Return the report without secret values that the run was given, as it may be shown and saved."""
 
-        def hidden(texts: tuple[str, ...]) -> tuple[str, ...]:
+        def redact_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(map(secrets.mask_command, texts))
 
-        def proved(one: Verdict) -> Verdict:
+        def redact_verdict(one: Verdict) -> Verdict:
             return replace(
-                one, behaviour=hidden(one.behaviour), figures=hidden(one.figures), warnings=hidden(one.warnings)
+                one,
+                behaviour=redact_texts(one.behaviour),
+                number_differences=redact_texts(one.number_differences),
+                warnings=redact_texts(one.warnings),
             )
 
         result = self.observations.result
@@ -91,14 +94,14 @@ class Report:
         return replace(
             self,
             observations=replace(self.observations, result=replace(result, probes=probes)),
-            warnings=hidden(self.warnings),
-            notes=hidden(self.notes),
-            verdicts=tuple(map(proved, self.verdicts)),
-            repairs=tuple(replace(one, because=hidden(one.because)) for one in self.repairs),
+            warnings=redact_texts(self.warnings),
+            notes=redact_texts(self.notes),
+            verdicts=tuple(map(redact_verdict, self.verdicts)),
+            repairs=tuple(replace(one, because=redact_texts(one.because)) for one in self.repairs),
         )
 
     def to_json(self, *, files: bool = False) -> dict[str, Any]:
-        """Return the report as JSON's types; with `files` every kept path and its reasons too."""
+        """Return the report as a JSON document. With `files`, it has every kept path with its reasons."""
         document: dict[str, Any] = {
             "SchemaVersion": SCHEMA_VERSION,
             "Version": __version__,
@@ -120,7 +123,7 @@ class Report:
                 "Events": self.observations.events,
                 "Lost": self.observations.lost,
                 "Paths": len({access.path for access in self.observations.accesses}),
-                "Executed": _executed(self.plan)[:MOST_PROGRAMS],
+                "Executed": _executed_programs(self.plan)[:MAX_PROGRAMS],
                 "ExitStatus": self.observations.result.exit_status,
                 "StopStatus": self.observations.result.stop_status,
                 "Probes": [_probe(probe) for probe in self.observations.result.probes],
@@ -142,12 +145,12 @@ class Report:
             "Report": self.file,
         }
         if files:
-            document["Files"] = [_kept(kept) for kept in self.plan.kept]
+            document["Files"] = [_kept_entry(kept) for kept in self.plan.kept]
         return document
 
 
-def _executed(plan: FilePlan) -> list[str]:
-    """Return the image's programs that were executed: a shell also tries names that are not there."""
+def _executed_programs(plan: FilePlan) -> list[str]:
+    """Return the image's programs that were executed. A shell also tries names that do not exist."""
     return [
         kept.entry.path
         for kept in plan.kept
@@ -179,7 +182,7 @@ def _probe(probe: ProbeResult) -> dict[str, Any]:
     }
 
 
-def _kept(kept: Kept) -> dict[str, Any]:
+def _kept_entry(kept: KeptEntry) -> dict[str, Any]:
     return {
         "Path": kept.entry.path,
         "Kind": kept.entry.kind.value,
@@ -190,16 +193,19 @@ def _kept(kept: Kept) -> dict[str, Any]:
     }
 
 
-def report_file(reference: str, environment: Mapping[str, str]) -> Path:
-    """Return where the report of a run on `reference` is kept: $XDG_STATE_HOME/docker-slim/NAME-TIME.json."""
+def make_report_path(reference: str, environment: Mapping[str, str]) -> Path:
+    """Return the path for the report of a run on `reference`: $XDG_STATE_HOME/docker-slim/NAME-TIME.json."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", reference)[:100].strip(".") or "image"
     return Path(
         state_directory(environment), f"{name}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}.json"
     )
 
 
-def keep(report: Report, progress: Progress) -> Report:
-    """Save the full report; where that cannot be it is a warning, as the work is done, and names no file then."""
+def save_or_warn(report: Report, progress: Progress) -> Report:
+    """Save the full report and return it.
+
+    If that fails, warn and return the report without a file name: the work itself is done.
+    """
     try:
         save(report)
     except SlimError as error:
@@ -209,14 +215,14 @@ def keep(report: Report, progress: Progress) -> Report:
 
 
 def save(report: Report) -> None:
-    """Write the full report to `report.file`; of those beside it the newest stay."""
+    """Write the full report to `report.file`, and remove the oldest reports in its directory."""
     path = Path(report.file)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Lone surrogates (names that are not UTF-8) stay \udcXX escapes: JSON is written as ASCII.
+        # The JSON is ASCII: lone surrogates (in names that are not UTF-8) become \udcXX escapes.
         output_file.write(report.file, json.dumps(report.to_json(files=True)).encode("ascii"))
-        # The name may be anything, its end is ours: the time and a pid.
-        ours = ((match[1], one) for one in path.parent.iterdir() if (match := _ENDING.search(one.name)))
+        # The name of the image may be anything. Only the end of the file name is fixed: time and pid.
+        ours = ((match[1], one) for one in path.parent.iterdir() if (match := _FILE_SUFFIX.search(one.name)))
         for _, old in sorted(ours)[:-MAX_REPORTS]:
             old.unlink(missing_ok=True)
     except OSError as error:

@@ -1,1 +1,1 @@
-"""From what was seen to what is kept; `plan.py` is the door."""
+"""Compute which files of an image the slim image keeps. The entry point is `resolve` in plan.py."""

@@ -1,7 +1,9 @@
-"""Names that the app has listed: it may have counted, shown or chosen by them without opening a single one.
+"""Find files in directories that the app has listed.
 
-A name is only there when its file is, so the files come in: those of no package, all of a directory or none. A large
-directory is not taken whole for its names; libraries are not, as interpreters list each directory they import from.
+An app may count, show or choose files by their names and not open any of them. A name exists only if its file does, so
+the files are kept: those that no package owns, and either all files of a directory or none. Directories with more than
+MAX_BYTES of such files are left out. So are directories of libraries, because interpreters list each directory from
+which they import.
 """
 
 from __future__ import annotations
@@ -14,24 +16,25 @@ from docker_slim_plugin.model.observation import Access, AccessKind
 from docker_slim_plugin.rootfs.index import ROOT, Rootfs
 
 MAX_BYTES = 256 << 10
-"""Of what one directory has not shown otherwise."""
+"""Limit of the size of files that are kept because one directory was listed."""
 LIBRARIES = re.compile(
     r"/(?:site-packages|dist-packages|node_modules|gems)(?:/|$)|/(?:lib|lib64|share)/(?:python|ruby|perl|nodejs)"
 )
 
 
-def files(rootfs: Rootfs, accesses: Iterable[Access], owned: Collection[RootPath]) -> Iterator[RootPath]:
-    """Yield the files of no package in each directory that was opened: opening one is what a listing shows of itself.
+def find_listed_files(rootfs: Rootfs, accesses: Iterable[Access], owned: Collection[RootPath]) -> Iterator[RootPath]:
+    """Yield the files without a package in each directory that was opened.
 
-    `owned` are the files of packages: what a package's programs list of it, they open by name.
+    A directory is opened before it is listed; the listing itself leaves no other trace. `owned` are the files of
+    packages: the programs of a package open the files that they list there.
     """
-    for directory in sorted({directory for directory, _ in opened(rootfs, accesses)}):
+    for directory in sorted({directory for directory, _ in find_opened_directories(rootfs, accesses)}):
         if not LIBRARIES.search(directory):
-            yield from _small(rootfs, directory, owned)
+            yield from _small_listing(rootfs, directory, owned)
 
 
-def opened(rootfs: Rootfs, accesses: Iterable[Access]) -> Iterator[tuple[RootPath, Access]]:
-    """Yield each directory of the image that was opened, with each access that did so."""
+def find_opened_directories(rootfs: Rootfs, accesses: Iterable[Access]) -> Iterator[tuple[RootPath, Access]]:
+    """Yield each directory of the image that was opened, with each access that opened it."""
     ends: dict[tuple[str, str], RootPath | None] = {}
     for access in accesses:
         if access.kind is not AccessKind.OPEN:
@@ -44,10 +47,10 @@ def opened(rootfs: Rootfs, accesses: Iterable[Access]) -> Iterator[tuple[RootPat
             yield end, access
 
 
-def _small(rootfs: Rootfs, directory: RootPath, owned: Collection[RootPath]) -> list[RootPath]:
+def _small_listing(rootfs: Rootfs, directory: RootPath, owned: Collection[RootPath]) -> list[RootPath]:
     prefix = "" if directory == ROOT else directory
     paths = (RootPath(f"{prefix}/{name}") for name in rootfs.children.get(directory, ()))
     found = [path for path in paths if path not in owned and rootfs.entries[path].kind is not EntryKind.DIRECTORY]
-    # What a link leads to comes with it.
+    # The target of a symlink is kept with it.
     ends = (rootfs.find(path) for path in found)
     return found if sum(end.size for end in ends if end is not None) <= MAX_BYTES else []

@@ -1,4 +1,4 @@
-"""What the image's own configuration names: the environment, the working directory, the home, the volumes."""
+"""Find paths that the image's own configuration requires: working directory, home, and content of volumes."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ MAX_PASSWD = 1 << 20
 LARGE_VOLUME = 16 << 20
 
 
-def environment(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return the image's Env; the last of equal names wins."""
+def parse_environment(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the image's Env as a dictionary. If a name occurs twice, the last one wins."""
     pairs = (str(item).partition("=") for item in config.get("Env") or ())
     return {name: value for name, _, value in pairs}
 
 
-def directories(rootfs: Rootfs, source: SourceImage) -> Iterator[Need]:
-    """Yield the working directory and the home of the image's user."""
+def find_directories(rootfs: Rootfs, source: SourceImage) -> Iterator[Need]:
+    """Yield the working directory and the home directory of the image's user."""
     working = str(source.config.get("WorkingDir") or "")
     if working.startswith("/"):
         yield Need(working, Reason(ReasonKind.CONFIG, "WorkingDir", working))
-    for home in (environment(source.config).get("HOME", ""), _home(rootfs, str(source.config.get("User") or "0"))):
+    for home in (
+        parse_environment(source.config).get("HOME", ""),
+        _find_home(rootfs, str(source.config.get("User") or "0")),
+    ):
         if home.startswith("/"):
             yield Need(home, Reason(ReasonKind.CONFIG, "User", f"home {home}"))
 
 
-def _home(rootfs: Rootfs, user: str) -> str:
+def _find_home(rootfs: Rootfs, user: str) -> str:
     name = user.partition(":")[0]
     for line in rootfs.text(USERS, MAX_PASSWD).split("\n"):
         fields = line.split(":")
@@ -43,33 +46,33 @@ def _home(rootfs: Rootfs, user: str) -> str:
 
 
 def has_user(rootfs: Rootfs, name: str) -> bool:
-    """Tell whether the image's /etc/passwd has a user of that name."""
+    """Return whether the image's /etc/passwd has a user of that name."""
     return any(line.startswith(f"{name}:") for line in rootfs.text(USERS, MAX_PASSWD).split("\n"))
 
 
-def _names(ordered: list[str], top: str) -> bool:
-    """Tell whether `top`, or anything below it, is among the sorted paths."""
+def _is_any_below(ordered: list[str], top: str) -> bool:
+    """Return whether the sorted paths contain `top` or any path below it."""
     itself, below = bisect_left(ordered, top), bisect_left(ordered, f"{top}/")
     return ordered[itself : itself + 1] == [top] or any(one.startswith(f"{top}/") for one in ordered[below : below + 1])
 
 
-def volumes(
-    rootfs: Rootfs, source: SourceImage, touched: Iterable[str], kept: Iterable[RootPath]
+def find_volume_content(
+    rootfs: Rootfs, source: SourceImage, accessed: Iterable[str], kept: Iterable[RootPath]
 ) -> tuple[list[Need], list[str]]:
-    """Return what the image holds below each volume that the run touched, and warnings about large ones.
+    """Return the image's files below each volume that the run used, and warnings about large volumes.
 
-    `touched` are the paths that the run named, `kept` those that are kept: the initial content of a volume is what a
-    fresh one starts with, whichever of its files this run happened to look at.
+    `accessed` are the paths that the run named, `kept` the paths that are kept. A new volume starts with all the
+    content that the image has at its path, so the files are kept whether this run read them or not.
     """
     needs: list[Need] = []
     warnings: list[str] = []
-    named = sorted({*touched, *kept})
+    paths = sorted({*accessed, *kept})
     for volume in sorted(str(path) for path in source.config.get("Volumes") or ()):
         top = rootfs.find(volume) if volume.startswith("/") else None
         if top is None or top.kind is not EntryKind.DIRECTORY or top.path == "/":
             continue
-        spellings = {volume.rstrip("/"), top.path}
-        if not any(_names(named, spelling) for spelling in spellings):
+        names = {volume.rstrip("/"), top.path}
+        if not any(_is_any_below(paths, spelling) for spelling in names):
             continue
         entries = [entry for entry in rootfs.below(top.path) if entry.kind is not EntryKind.DIRECTORY]
         needs += [Need(entry.path, Reason(ReasonKind.CONFIG, f"VOLUME {volume}", "content")) for entry in entries]

@@ -1,8 +1,8 @@
-"""Glob patterns on image paths, as --keep, --drop and --keep-all-of take them.
+"""Match glob patterns on image paths, as --keep, --drop and --keep-all-of take them.
 
-`*`, `?` and `[...]` stay within one component, `**` crosses any number of them, a trailing slash changes nothing. A
-pattern without a leading slash matches at any depth ("*.conf" is "/**/*.conf"). Symlinked directories that a pattern
-names are followed, so "/bin/sh" finds /usr/bin/sh in a merged-/usr image; the last component never is.
+`*`, `?` and `[...]` match within one component, and `**` matches any number of components. A trailing slash has no
+effect. A pattern without a leading slash matches at any depth ("*.conf" means "/**/*.conf"). Symlinks to directories
+are followed, so "/bin/sh" finds /usr/bin/sh in a merged-/usr image. The last component is not followed.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.rootfs.index import ROOT, Rootfs
 
 MAX_PATTERN = 4096
-"""Characters, as many as a path may have; the files of an image hold patterns too."""
-MOST_OPEN = 16
+"""Longest pattern in characters, equal to PATH_MAX. Files of an image hold patterns too, so there has to be a limit."""
+MAX_UNCLOSED = 16
 WILD = re.compile(r"[*?\[]")
 
 
-def matches(rootfs: Rootfs, pattern: str) -> frozenset[RootPath]:
-    """Return the canonical paths that `pattern` names, what lies below a directory not included."""
+def find_matches(rootfs: Rootfs, pattern: str) -> frozenset[RootPath]:
+    """Return the canonical paths that match `pattern`. Paths below a matching directory are not included."""
     if len(pattern) > MAX_PATTERN:
         return frozenset()
-    # A set of places for each component, not a search of every way through: ** twice costs twice, not squared.
+    # Keep the set of matches for each component instead of backtracking: a second ** doubles the time, not squares it.
     absolute = pattern if pattern.startswith("/") else f"**/{pattern}"
-    here = {ROOT}
+    matched = {ROOT}
     for part in (part for part in absolute.split("/") if part not in ("", ".")):
-        directories = {end for path in here if (end := _directory(rootfs, path)) is not None}
-        here = set(_step(rootfs, directories, part))
-    return frozenset(here)
+        directories = {end for path in matched if (end := _directory(rootfs, path)) is not None}
+        matched = set(_match_part(rootfs, directories, part))
+    return frozenset(matched)
 
 
-def trees(rootfs: Rootfs, tops: Iterable[RootPath]) -> frozenset[RootPath]:
-    """Return `tops` and all that lies below those which are directories."""
+def expand_trees(rootfs: Rootfs, roots: Iterable[RootPath]) -> frozenset[RootPath]:
+    """Return `roots` and, for each root that is a directory, all paths below it."""
     found: set[RootPath] = set()
-    # Sorted, a directory comes before what lies below it: no tree is walked twice.
-    for top in sorted(tops):
-        if top not in found:
-            found.update(entry.path for entry in rootfs.below(top))
+    # In sorted order a directory comes before the paths below it, so no tree is walked twice.
+    for root in sorted(roots):
+        if root not in found:
+            found.update(entry.path for entry in rootfs.below(root))
     return frozenset(found)
 
 
@@ -50,26 +50,27 @@ def _directory(rootfs: Rootfs, path: RootPath) -> RootPath | None:
     return entry.path if entry is not None and entry.kind is EntryKind.DIRECTORY else None
 
 
-def _step(rootfs: Rootfs, directories: set[RootPath], part: str) -> Iterator[RootPath]:
+def _match_part(rootfs: Rootfs, directories: set[RootPath], part: str) -> Iterator[RootPath]:
     if part == "**":
-        yield from trees(rootfs, directories)
+        yield from expand_trees(rootfs, directories)
     elif part == "..":
         yield from (RootPath(directory.rpartition("/")[0] or "/") for directory in directories)
     elif WILD.search(part):
-        fits = _fitting(part)
+        is_match = _compile_part(part)
         for directory in directories:
-            yield from (_join(directory, name) for name in rootfs.children.get(directory, ()) if fits(name))
+            yield from (_join(directory, name) for name in rootfs.children.get(directory, ()) if is_match(name))
     else:
         yield from (path for directory in directories if (path := _join(directory, part)) in rootfs.entries)
 
 
-def _fitting(part: str) -> Callable[[str], object]:
-    """Return what tells whether a name fits.
+def _compile_part(part: str) -> Callable[[str], object]:
+    """Return a function that matches one component of a pattern against a name.
 
-    fnmatch looks for the end of each "[" as far as the pattern goes, so where many have none they are spelled out.
+    fnmatch searches the rest of the pattern for the end of each "[". If more than MAX_UNCLOSED have no end, they are
+    escaped first, because the time would be quadratic.
     """
     closed, bracket, rest = part.rpartition("]")
-    if rest.count("[") > MOST_OPEN:
+    if rest.count("[") > MAX_UNCLOSED:
         part = closed + bracket + rest.replace("[", "[[]")
     return re.compile(fnmatch.translate(part)).match
 

@@ -1,8 +1,9 @@
-"""The door of this floor: from what a run showed to what goes into the slim image, each path with its reasons.
+"""Compute the plan of the slim image from one or more runs: which paths are kept, and why.
 
-A fixpoint: what was seen, declared and asked for is walked into the image; each file that comes in may ask for more
-(libraries, interpreters); when nothing asks any more, the presets, volumes and whole units look at what is kept, and
-it goes round again. Rounds are sorted, so the plan does not depend on how the run was scheduled.
+This is a fixpoint. First the accesses of the run, the image's configuration and the user's options add paths. Each new
+file adds its own dependencies (libraries, interpreters). When no file adds any more, the rules that need the whole set
+are applied: presets, volumes and --keep-all-of. This repeats until nothing is new. Each round works in sorted order, so
+the plan does not depend on the scheduling of the run.
 """
 
 from __future__ import annotations
@@ -25,19 +26,19 @@ from docker_slim_plugin.resolve import (
 )
 from docker_slim_plugin.resolve.elf.elf_file import Elf
 from docker_slim_plugin.resolve.elf.loader import Loader
-from docker_slim_plugin.resolve.elf.static_needs import Asks
-from docker_slim_plugin.resolve.kept_set import Ledger, Need
+from docker_slim_plugin.resolve.elf.static_needs import StaticNeeds
+from docker_slim_plugin.resolve.kept_set import KeptSet, Need
 from docker_slim_plugin.resolve.packages import ownership
 from docker_slim_plugin.resolve.packages.ownership import Packages
-from docker_slim_plugin.resolve.packages.package_units import Units
-from docker_slim_plugin.resolve.symlink_aliases import Aliases
+from docker_slim_plugin.resolve.packages.package_units import PackageUnits
+from docker_slim_plugin.resolve.symlink_aliases import SymlinkAliases
 from docker_slim_plugin.rootfs.index import Rootfs
 
-ON_LINKS = frozenset({AccessKind.READLINK, AccessKind.CHANGE})
-"""What is done to a symlink itself, not to what it leads to."""
-_BY_THE_RUN = frozenset({ReasonKind.ACCESS, ReasonKind.REPAIR})
+SYMLINK_ACCESSES = frozenset({AccessKind.READLINK, AccessKind.CHANGE})
+"""Accesses to a symlink itself, not to its target."""
+_RUN_REASONS = frozenset({ReasonKind.ACCESS, ReasonKind.REPAIR})
 MAX_WARNINGS = 20
-"""Of one sort; the rest is counted."""
+"""Number of warnings of one sort that are listed. The others are only counted."""
 
 
 def resolve(
@@ -47,73 +48,77 @@ def resolve(
     source: SourceImage,
     missed: Iterable[Access] = (),
 ) -> FilePlan:
-    """Return what of the image goes into the slim one; `missed` is what a first slim one was found to lack."""
+    """Return the plan of the slim image.
+
+    `missed` are the accesses of an earlier slim image that did not find what it needed.
+    """
     database = ownership.read(rootfs)
-    dropped, warnings = _dropped(rootfs, selection)
-    ledger = Ledger(rootfs, dropped)
-    ledger.add(_seen(observations.accesses, ReasonKind.ACCESS))
-    ledger.add(_seen(missed, ReasonKind.REPAIR))
-    ledger.add(image_config.directories(rootfs, source))
-    asked, unknown = _asked(rootfs, selection, database)
-    ledger.add(asked)
-    chosen = requested_paths.read(rootfs, selection.named, _path(source))
-    ledger.add(chosen.needs)
-    programs = frozenset(path for path in chosen.tops if rootfs.entries[path].is_executable)
-    used = _used(rootfs, (*observations.accesses, *missed))
-    search = _Search(ledger, source, replace(used, executed=used.executed | programs))
-    asks = Asks(rootfs, search.loader) if selection.named else None
-    rounds = _Rounds(ledger, observations, selection, source, Units(rootfs, database), asks)
+    dropped, warnings = _find_dropped(rootfs, selection)
+    kept_set = KeptSet(rootfs, dropped)
+    kept_set.add(_access_needs(observations.accesses, ReasonKind.ACCESS))
+    kept_set.add(_access_needs(missed, ReasonKind.REPAIR))
+    kept_set.add(image_config.find_directories(rootfs, source))
+    option_needs, option_warnings = _option_needs(rootfs, selection, database)
+    kept_set.add(option_needs)
+    requested = requested_paths.find_requested(rootfs, selection.requested, _search_path(source))
+    kept_set.add(requested.needs)
+    programs = frozenset(path for path in requested.targets if rootfs.entries[path].is_executable)
+    used_files = _find_used_files(rootfs, (*observations.accesses, *missed))
+    closure = _DependencyClosure(kept_set, source, replace(used_files, executed=used_files.executed | programs))
+    static_needs = StaticNeeds(rootfs, closure.loader) if selection.requested else None
+    set_needs = _SetNeeds(kept_set, observations, selection, source, PackageUnits(rootfs, database), static_needs)
     while True:
-        search.settle()
-        before = len(ledger.reasons)
-        ledger.add(rounds.needs())
-        if len(ledger.reasons) == before:
+        closure.add_dependencies()
+        before = len(kept_set.reasons)
+        kept_set.add(set_needs.needs())
+        if len(kept_set.reasons) == before:
             break
-    warnings += [*unknown, *chosen.warnings, *search.warnings(), *rounds.warnings()]
+    warnings += [*option_warnings, *requested.warnings, *closure.warnings(), *set_needs.warnings()]
     notes: list[str] = []
-    if asks is not None:
-        said, notes = asks.words(ledger.reasons, chosen.tops, selection.hints_off)
-        warnings += said
-    plan = whole_tree.plan(ledger, database, selection, tuple(warnings))
+    if static_needs is not None:
+        static_warnings, notes = static_needs.describe(kept_set.reasons, requested.targets, selection.hints_off)
+        warnings += static_warnings
+    plan = whole_tree.build_plan(kept_set, database, selection, tuple(warnings))
     return replace(plan, notes=(*notes, *plan.notes))
 
 
-def _path(source: SourceImage) -> tuple[str, ...]:
+def _search_path(source: SourceImage) -> tuple[str, ...]:
     """Return the directories of the image's PATH."""
     return tuple(
-        image_config.environment(source.config)
+        image_config.parse_environment(source.config)
         .get("PATH", script_interpreters.DEFAULT_PATH)
         .split(":")[: script_interpreters.MAX_PATH]
     )
 
 
-def _seen(accesses: Iterable[Access], reason: ReasonKind) -> Iterator[Need]:
+def _access_needs(accesses: Iterable[Access], reason: ReasonKind) -> Iterator[Need]:
     distinct = {(access.path, access.root, access.process.argv0, access.kind, access.origin) for access in accesses}
     for path, root, argv0, kind, origin in distinct:
         process = argv0.rstrip("/").rpartition("/")[2] or "?"
-        # The gate's first exec is what docker was told to run.
-        who = "docker" if process == GATE_NAME else process
-        yield Need(path, Reason(reason, who, f"{kind} ({origin})"), kind in ON_LINKS, root)
+        # The first exec of the gate starts the command that docker was asked to run.
+        program = "docker" if process == GATE_NAME else process
+        yield Need(path, Reason(reason, program, f"{kind} ({origin})"), kind in SYMLINK_ACCESSES, root)
 
 
 @dataclass(frozen=True, slots=True)
-class _Used:
-    """Files that the run did more with than to look whether they are there."""
+class _UsedFiles:
+    """Files that the run executed or opened, not only looked up."""
 
     executed: frozenset[RootPath]
     opened: frozenset[RootPath]
 
-    def asks(self, path: RootPath, reasons: Iterable[Reason], *, script: bool) -> bool:
-        """Tell whether what the file needs is needed: the run used it, or something else than the run wants it.
+    def is_in_use(self, path: RootPath, reasons: Iterable[Reason], *, script: bool) -> bool:
+        """Return whether the dependencies of the file are needed.
 
-        A program that a shell only looked for never ran, and a script that was read or copied needs no interpreter.
+        They are if the run used the file, or if another reason than the run keeps it. A program that a shell only
+        looked up did not run, and a script that was read or copied needs no interpreter.
         """
-        if not all(reason.kind in _BY_THE_RUN or reason.by == "listed" for reason in reasons):
+        if not all(reason.kind in _RUN_REASONS or reason.by == "listed" for reason in reasons):
             return True
         return path in self.executed or (path in self.opened and not (script and self.executed))
 
 
-def _used(rootfs: Rootfs, accesses: Iterable[Access]) -> _Used:
+def _find_used_files(rootfs: Rootfs, accesses: Iterable[Access]) -> _UsedFiles:
     paths: dict[AccessKind, set[tuple[str, str]]] = {AccessKind.EXEC: set(), AccessKind.OPEN: set()}
     for access in accesses:
         if access.kind in paths:
@@ -122,26 +127,26 @@ def _used(rootfs: Rootfs, accesses: Iterable[Access]) -> _Used:
         frozenset(end for path, root in names if (end := rootfs.walk(path, root=root).end) is not None)
         for names in (paths[AccessKind.EXEC], paths[AccessKind.OPEN])
     )
-    return _Used(*ends)
+    return _UsedFiles(*ends)
 
 
-def _dropped(rootfs: Rootfs, selection: Selection) -> tuple[frozenset[RootPath], list[str]]:
+def _find_dropped(rootfs: Rootfs, selection: Selection) -> tuple[frozenset[RootPath], list[str]]:
     dropped: set[RootPath] = set()
     warnings: list[str] = []
     for pattern in selection.drop:
-        found = patterns.matches(rootfs, pattern) - {"/"}
-        dropped |= patterns.trees(rootfs, found)
+        found = patterns.find_matches(rootfs, pattern) - {"/"}
+        dropped |= patterns.expand_trees(rootfs, found)
         warnings += [] if found else [f"--drop {pattern!r} matches nothing in the image"]
     return frozenset(dropped), warnings
 
 
-def _asked(rootfs: Rootfs, selection: Selection, database: Packages) -> tuple[list[Need], list[str]]:
+def _option_needs(rootfs: Rootfs, selection: Selection, database: Packages) -> tuple[list[Need], list[str]]:
     needs: list[Need] = []
     warnings: list[str] = []
     for pattern in selection.keep:
-        found = patterns.matches(rootfs, pattern)
+        found = patterns.find_matches(rootfs, pattern)
         ends = {end for path in found if (end := rootfs.walk(path).end) is not None}
-        paths = found | patterns.trees(rootfs, ends)
+        paths = found | patterns.expand_trees(rootfs, ends)
         needs += [Need(path, Reason(ReasonKind.KEEP, "--keep", pattern)) for path in paths]
         warnings += [] if found else [f"--keep {pattern!r} matches nothing in the image"]
     for name in selection.keep_packages:
@@ -151,52 +156,54 @@ def _asked(rootfs: Rootfs, selection: Selection, database: Packages) -> tuple[li
     return needs, warnings
 
 
-class _Search:
-    """What kept files themselves ask for: libraries and interpreters."""
+class _DependencyClosure:
+    """Adds the dependencies of kept files: libraries and interpreters."""
 
-    def __init__(self, ledger: Ledger, source: SourceImage, used: _Used) -> None:
-        environment = image_config.environment(source.config)
+    def __init__(self, kept_set: KeptSet, source: SourceImage, used_files: _UsedFiles) -> None:
+        environment = image_config.parse_environment(source.config)
         directories = environment.get("LD_LIBRARY_PATH", "").replace(";", ":").split(":")
-        self.ledger = ledger
-        self.loader = Loader(ledger.rootfs, tuple(directory for directory in directories if directory))
-        self.used = used
-        self.path = _path(source)
+        self.kept_set = kept_set
+        self.loader = Loader(kept_set.rootfs, tuple(directory for directory in directories if directory))
+        self.used_files = used_files
+        self.path = _search_path(source)
         self.mapped: set[RootPath] = set()
         self.missing: dict[tuple[str, str], None] = {}
 
-    def settle(self) -> None:
-        """Keep what the fresh files need, and what that needs, to the end."""
+    def add_dependencies(self) -> None:
+        """Keep the dependencies of all new files, and the dependencies of those."""
         libraries: list[RootPath] = []
-        while fresh := self.ledger.fresh():
-            for path in fresh:
+        while new := self.kept_set.take_new():
+            for path in new:
                 self._examine(path, libraries)
-            # A library that some program maps has been looked up as that program's, with its RPATH; only those that
-            # no program maps (opened by name at run time) are looked up on their own, when all programs are known.
-            if not self.ledger.has_fresh:
+            # A library that a program maps was searched for with that program's RPATH. Only libraries that no program
+            # maps (opened by name at run time) are examined on their own, when all programs are known.
+            if not self.kept_set.has_new:
                 for path in sorted(set(libraries) - self.mapped):
-                    self._map(path)
+                    self._add_closure(path)
                 libraries.clear()
 
     def _examine(self, path: RootPath, libraries: list[RootPath]) -> None:
-        entry = self.ledger.rootfs.entries[path]
+        entry = self.kept_set.rootfs.entries[path]
         if entry.kind is not EntryKind.FILE or not entry.size:
             return
         found = self.loader.examine(path)
-        if not found or not self.used.asks(path, self.ledger.reasons[path], script=not isinstance(found, Elf)):
+        if not found or not self.used_files.is_in_use(
+            path, self.kept_set.reasons[path], script=not isinstance(found, Elf)
+        ):
             return
         if isinstance(found, Elf):
-            if found.interpreter or path in self.used.executed:
-                self._map(path)
+            if found.interpreter or path in self.used_files.executed:
+                self._add_closure(path)
             else:
                 libraries.append(path)
         elif entry.is_executable:
-            self.ledger.add(script_interpreters.needs(self.ledger.rootfs, path, found, self.path))
+            self.kept_set.add(script_interpreters.find_needs(self.kept_set.rootfs, path, found, self.path))
 
-    def _map(self, path: RootPath) -> None:
+    def _add_closure(self, path: RootPath) -> None:
         closure = self.loader.closure(path)
-        self.ledger.add(closure.needs)
+        self.kept_set.add(closure.needs)
         self.mapped |= closure.mapped
-        if path in self.used.executed:
+        if path in self.used_files.executed:
             self.missing.update(dict.fromkeys(closure.missing))
 
     def warnings(self) -> list[str]:
@@ -204,64 +211,64 @@ class _Search:
         broken = [
             f"cannot read {path!r} as the kernel would: {why}"
             for path, why in sorted(self.loader.malformed.items())
-            if path in self.ledger.reasons
+            if path in self.kept_set.reasons
         ]
-        return [*_bounded(missing), *_bounded(broken)]
+        return [*_limit_warnings(missing), *_limit_warnings(broken)]
 
 
-class _Rounds:
-    """What only the whole of the kept files can tell: presets, volumes, --keep-all-of."""
+class _SetNeeds:
+    """Adds what depends on the whole kept set: presets, volumes, symlink aliases, --keep-all-of."""
 
     def __init__(
         self,
-        ledger: Ledger,
+        kept_set: KeptSet,
         observations: Observations,
         selection: Selection,
         source: SourceImage,
-        units: Units,
-        asks: Asks | None,
+        units: PackageUnits,
+        static_needs: StaticNeeds | None,
     ) -> None:
-        self.asks = asks
-        self.ledger = ledger
+        self.static_needs = static_needs
+        self.kept_set = kept_set
         self.selection = selection
         self.source = source
         self.units = units
-        environment = image_config.environment(source.config)
-        self.facts = presets.facts(ledger.rootfs, observations.accesses, environment, units.packages.owners)
-        self.aliases = Aliases(ledger.rootfs, observations.accesses)
-        self.touched = {access.path for access in observations.accesses}
-        self.whole = {
-            pattern: patterns.trees(ledger.rootfs, patterns.matches(ledger.rootfs, pattern))
+        environment = image_config.parse_environment(source.config)
+        self.facts = presets.gather_facts(kept_set.rootfs, observations.accesses, environment, units.packages.owners)
+        self.aliases = SymlinkAliases(kept_set.rootfs, observations.accesses)
+        self.accessed = {access.path for access in observations.accesses}
+        self.keep_all_of = {
+            pattern: patterns.expand_trees(kept_set.rootfs, patterns.find_matches(kept_set.rootfs, pattern))
             for pattern in selection.keep_all_of
         }
-        self.idle = set(self.whole)
-        self.large: list[str] = []
+        self.unmatched = set(self.keep_all_of)
+        self.volume_warnings: list[str] = []
 
     def needs(self) -> list[Need]:
-        """Return what is to be kept besides; nothing new when called again on the same."""
-        kept = self.ledger.reasons
-        rootfs = self.ledger.rootfs
-        for link, reason in tuple(self.aliases.links(kept)):
-            self.ledger.keep(link, reason)
-        asked = self.asks.all(kept) if self.asks is not None else None
-        found = list(presets.needs(replace(self.facts, kept=kept, asked=asked), self.selection.hints_off))
-        contents, self.large = image_config.volumes(rootfs, self.source, self.touched, kept)
+        """Return further needs. A second call on the same kept set returns none that are new."""
+        kept = self.kept_set.reasons
+        rootfs = self.kept_set.rootfs
+        for link, reason in tuple(self.aliases.find_links(kept)):
+            self.kept_set.keep(link, reason)
+        topics = self.static_needs.topics_of_all(kept) if self.static_needs is not None else None
+        found = list(presets.find_needs(replace(self.facts, kept=kept, static_topics=topics), self.selection.hints_off))
+        contents, self.volume_warnings = image_config.find_volume_content(rootfs, self.source, self.accessed, kept)
         found += contents
-        for pattern, whole in self.whole.items():
-            files = {path for path in whole if path in kept and rootfs.entries[path].kind is not EntryKind.DIRECTORY}
+        for pattern, members in self.keep_all_of.items():
+            files = {path for path in members if path in kept and rootfs.entries[path].kind is not EntryKind.DIRECTORY}
             if files:
-                self.idle.discard(pattern)
+                self.unmatched.discard(pattern)
             reason = Reason(ReasonKind.KEEP, "--keep-all-of", pattern)
-            found += [Need(path, reason) for path in self.units.around(files)]
+            found += [Need(path, reason) for path in self.units.files_of_units(files)]
         return found
 
     def warnings(self) -> list[str]:
         return [
-            *self.large,
-            *(f"--keep-all-of {pattern!r} matches nothing that is kept" for pattern in sorted(self.idle)),
+            *self.volume_warnings,
+            *(f"--keep-all-of {pattern!r} matches nothing that is kept" for pattern in sorted(self.unmatched)),
         ]
 
 
-def _bounded(warnings: list[str]) -> list[str]:
+def _limit_warnings(warnings: list[str]) -> list[str]:
     more = len(warnings) - MAX_WARNINGS
     return warnings if more <= 0 else [*warnings[:MAX_WARNINGS], f"and {more} more like the last"]

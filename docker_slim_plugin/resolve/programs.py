@@ -1,4 +1,4 @@
-"""Static programs in an image, found by their name."""
+"""Find a static program in an image by its name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from docker_slim_plugin.rootfs.index import Rootfs
 
 
 def find_static_program(rootfs: Rootfs, name: str, machine: str, largest: int) -> RootPath | None:
-    """Return the first file called `name` that is a static program for the machine, of `largest` bytes at most."""
+    """Return the first file called `name` that is a static program for `machine` and has at most `largest` bytes."""
     for path, entry in rootfs.entries.items():
         if entry.kind is EntryKind.FILE and path.endswith(f"/{name}") and entry.size <= largest:
             with rootfs.reader.open(path) as file:
@@ -20,7 +20,7 @@ def find_static_program(rootfs: Rootfs, name: str, machine: str, largest: int) -
 
 
 def is_static(file: BinaryIO, machine: str) -> bool:
-    """Tell whether a file is a static program for the machine, as ELF names it: EM_X86_64."""
+    """Return whether a file is a static program for a machine, in ELF's spelling (EM_X86_64)."""
     try:
         found = elf_file.read(file)
     except elf_file.MalformedElf:

@@ -1,8 +1,8 @@
-"""What goes into a slim image, as it crosses from the process that worked it out: paths and reasons, no entries.
+"""A plan in the form in which the sandboxed process returns it: paths and reasons, without entries.
 
-The entries are looked up on this side, so that nothing gets into an image that its source has not. And a plan is one
-only if it is sorted, whole (each directory on the way is in it), and writes anew what describes packages, nothing else:
-the process that worked it out has read hostile files, and may say anything.
+The receiving side looks up the entries in its own index, so no entry can get into the slim image that the source does
+not have. It also checks that the plan is sorted, that it contains each parent directory, and that new content is given
+only for files that describe packages. The sandboxed process has read hostile files, so its answer is not trusted.
 """
 
 from __future__ import annotations
@@ -16,32 +16,33 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import Access, Observations
-from docker_slim_plugin.model.plan import FilePlan, Group, Kept, Reason, ReasonKind, Selection
+from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry, Reason, ReasonKind, Selection
 from docker_slim_plugin.resolve.packages.metadata.python import INSTALLED, RECORD
 from docker_slim_plugin.resolve.packages.ownership import APK, DPKG_STATUS, RPM
 from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.rootfs.index import Rootfs, parents
 
-OURS = frozenset({ReasonKind.SHELL, ReasonKind.BASE})
-"""Reasons that are given on this side alone; so are the groups COMMON, of which nothing is written, and SHELL."""
-MAX_SAID, MAX_LINE = 200, 2000
-"""Warnings, and notes, of one plan; and characters of each."""
+LOCAL_REASONS = frozenset({ReasonKind.SHELL, ReasonKind.BASE})
+"""Reasons that only the receiving side adds. The same holds for the groups COMMON, of which nothing is written, and
+SHELL."""
+MAX_TEXTS, MAX_LINE = 200, 2000
+"""Most warnings, and most notes, of a plan; and most characters of each."""
 _SLACK = 1 << 20
-"""Bytes by which a database that is written anew may be larger than it was."""
+"""Bytes by which a filtered database may be larger than the original."""
 _SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
-def refused(why: object) -> SlimError:
-    """Return the error about a plan that cannot have been worked out as plans are."""
-    return SlimError(f"cannot use what was worked out of the image: {why}")
+def invalid_plan(why: object) -> SlimError:
+    """Return the error for a plan that `resolve` cannot have made."""
+    return SlimError(f"cannot use the plan for the image: {why}")
 
 
 class ResolvedPath(NamedTuple):
-    """One path that is kept."""
+    """One kept path."""
 
     path: str
     reasons: tuple[int, ...]
-    """Places in Resolution.reasons."""
+    """Indexes into Resolution.reasons."""
     group: Group
     package: str
     content: bytes | None
@@ -52,7 +53,7 @@ class Resolution:
     """A FilePlan without its entries."""
 
     reasons: tuple[Reason, ...]
-    """Each once; paths name them by their place."""
+    """Each reason once. Paths refer to them by index."""
     kept: tuple[ResolvedPath, ...]
     total_files: int
     total_bytes: int
@@ -60,14 +61,14 @@ class Resolution:
     notes: tuple[str, ...]
 
 
-def resolution(
+def resolve_compact(
     rootfs: Rootfs,
     observations: Observations,
     selection: Selection,
     source: SourceImage,
     missed: Iterable[Access] = (),
 ) -> Resolution:
-    """Return what `resolve` does, fit to be sent to another process."""
+    """Return the result of `resolve` in the form that can be sent to another process."""
     return compact(resolve(rootfs, observations, selection, source, missed))
 
 
@@ -95,41 +96,43 @@ def compact(plan: FilePlan) -> Resolution:
 
 
 def expand(found: Resolution, rootfs: Rootfs) -> FilePlan:
-    """Return the plan, with entries of `rootfs`; SlimError when it is no plan of that tree."""
+    """Return the plan with the entries of `rootfs`. Raises SlimError if it is not a valid plan for that tree."""
     reasons = dict(enumerate(found.reasons))
-    if any(one.kind in OURS for one in found.reasons):
-        raise refused("a reason is not one of the image's")
+    if any(one.kind in LOCAL_REASONS for one in found.reasons):
+        raise invalid_plan("it has a reason that only docker slim itself may give")
     if found.total_files != sum(entry.kind is not EntryKind.DIRECTORY for entry in rootfs.entries.values()):
-        raise refused("the image has another number of files")
-    places = written_places(rootfs)
+        raise invalid_plan("its number of files is not that of the image")
+    places = find_metadata_directories(rootfs)
     try:
-        kept = tuple(_kept(one, reasons, rootfs, places) for one in found.kept)
+        kept = tuple(_expand_path(one, reasons, rootfs, places) for one in found.kept)
     except KeyError as error:
-        raise refused(f"it has no {error}") from error
+        raise invalid_plan(f"it has no {error}") from error
     _check_tree(kept)
     return FilePlan(
         kept=kept,
         total_files=found.total_files,
         total_bytes=found.total_bytes,
-        warnings=said(found.warnings),
-        notes=said(found.notes),
+        warnings=limit_texts(found.warnings),
+        notes=limit_texts(found.notes),
     )
 
 
-def said(texts: Collection[str]) -> tuple[str, ...]:
-    """Return texts as they may be shown: not too many, none too long."""
-    more = len(texts) - MAX_SAID
-    shown = tuple(text[:MAX_LINE] for text in tuple(texts)[:MAX_SAID])
+def limit_texts(texts: Collection[str]) -> tuple[str, ...]:
+    """Return texts for display: at most MAX_TEXTS of them, with at most MAX_LINE characters each."""
+    more = len(texts) - MAX_TEXTS
+    shown = tuple(text[:MAX_LINE] for text in tuple(texts)[:MAX_TEXTS])
     return (*shown, f"and {more} more") if more > 0 else shown
 
 
-def _kept(one: ResolvedPath, reasons: Mapping[int, Reason], rootfs: Rootfs, places: Collection[str]) -> Kept:
+def _expand_path(
+    one: ResolvedPath, reasons: Mapping[int, Reason], rootfs: Rootfs, places: Collection[str]
+) -> KeptEntry:
     entry = rootfs.entries[RootPath(one.path)]
     if not one.reasons or one.group in (Group.COMMON, Group.SHELL):
-        raise refused(f"{one.path!r} has no reason, or is put where nothing of the image goes")
+        raise invalid_plan(f"{one.path!r} has no reason, or a group that no file of the image can have")
     if one.content is not None:
-        entry = written(entry, one.content, places)
-    return Kept(
+        entry = replace_content(entry, one.content, places)
+    return KeptEntry(
         entry=entry,
         reasons=tuple(reasons[place] for place in one.reasons),
         group=one.group,
@@ -138,34 +141,36 @@ def _kept(one: ResolvedPath, reasons: Mapping[int, Reason], rootfs: Rootfs, plac
     )
 
 
-def _check_tree(kept: Iterable[Kept]) -> None:
-    """Raise SlimError where paths are not sorted, each once, or not all directories on their way are there."""
+def _check_tree(kept: Iterable[KeptEntry]) -> None:
+    """Raise SlimError unless the paths are sorted, unique, and each parent directory is among them."""
     directories = {"/": True}
     before = ""
     for one in kept:
         path = one.entry.path
         if path <= before:
-            raise refused(f"{path!r} is not in its place")
+            raise invalid_plan(f"{path!r} is not in sorted order")
         if not directories.get(next(parents(path), RootPath("/"))):
-            raise refused(f"{path!r} is in no directory that is kept")
+            raise invalid_plan(f"{path!r} has a parent directory that is not kept")
         if one.entry.kind is EntryKind.DIRECTORY:
             directories[path] = True
         before = path
 
 
-def written_places(rootfs: Rootfs) -> frozenset[str]:
-    """Return the directories below which metadata of packages may be written anew, links to them resolved."""
+def find_metadata_directories(rootfs: Rootfs) -> frozenset[str]:
+    """Return the directories below which package metadata may get new content, with symlinks resolved."""
     tops = (DPKG_STATUS.rpartition("/")[0], *(path.rpartition("/")[0] for path in APK), *RPM)
     return frozenset(end for top in tops if (end := rootfs.walk(top).end) is not None and end != "/")
 
 
-def written(entry: Entry, content: bytes, places: Collection[str], besides: int = 0) -> Entry:
-    """Return the entry of a file with new content, which may have `besides` bytes more than there were.
+def replace_content(entry: Entry, content: bytes, places: Collection[str], extra: int = 0) -> Entry:
+    """Return the entry of a file with new content, which may be `extra` bytes longer than usual.
 
-    SlimError unless the file describes packages: nothing else of an image is ever written anew.
+    Raises SlimError unless the file is package metadata. No other file of an image gets new content.
     """
-    describes = entry.path.rpartition("/")[2] in (RECORD, INSTALLED) or any(up in places for up in parents(entry.path))
-    plain = entry.kind is EntryKind.FILE and not entry.mode & _SET_ID
-    if not describes or not plain or len(content) > entry.size + besides + _SLACK:
-        raise refused(f"{entry.path!r} is not written anew")
+    is_metadata = entry.path.rpartition("/")[2] in (RECORD, INSTALLED) or any(
+        parent in places for parent in parents(entry.path)
+    )
+    is_plain = entry.kind is EntryKind.FILE and not entry.mode & _SET_ID
+    if not is_metadata or not is_plain or len(content) > entry.size + extra + _SLACK:
+        raise invalid_plan(f"{entry.path!r} may not get new content")
     return replace(entry, size=len(content), inode=0, links=1)

@@ -1,8 +1,9 @@
-"""Programs that the app's own shell scripts mention: those of branches that this run did not take.
+"""Find programs that the app's own shell scripts mention, also in branches that the run did not take.
 
-An entrypoint changes owners only when a volume was mounted with another's, and makes a certificate only when there is
-none. So whatever looks like a command in a script that no package owns is kept, if PATH leads to it. That is read by
-the line, not parsed: a word too much costs a small program, and large ones (interpreters, apps) are left to the run.
+An entrypoint script changes owners only if a volume belongs to somebody else, and makes a certificate only if there is
+none. So each word that looks like a command in a script without a package is kept if PATH has a program of that name.
+The script is scanned line by line, not parsed: a word too many costs one small program. Large programs (interpreters,
+apps) are kept only if the run shows them.
 """
 
 from __future__ import annotations
@@ -24,27 +25,30 @@ BUILTINS = frozenset((
     "trap", "true", "type", "typeset", "ulimit", "umask", "unalias", "unset", "wait", "if", "then", "else",
     "elif", "fi", "case", "esac", "for", "while", "until", "do", "done", "in", "select", "function",
 ))  # fmt: skip
-"""What a shell does itself: the programs of these names are not meant."""
+"""Commands that a shell executes itself. The programs of these names are not meant."""
 HEAD = 256
-"""What the kernel reads of a #! line."""
+"""Number of bytes that the kernel reads of a #! line."""
 MAX_SCRIPT = 256 << 10
 MAX_PROGRAM = 3 << 20
 _SINGLE = re.compile(r"'[^']*+'")
 _QUOTED = re.compile(r"'[^']*+'|\"(?:\\.|[^\"\\])*+(?:\"|(?P<open>\\?\Z))")
-"""Where a string does not end, no later `"` on its line begins one: each of them is escaped."""
-_INNER = re.compile(r"\$\(([^()]*)\)?|`([^`]*)`?")
+"""If a string does not end, no later `"` of the line starts a new one, because each of those is escaped."""
+_SUBSTITUTION = re.compile(r"\$\(([^()]*)\)?|`([^`]*)`?")
 _CODE = re.compile(r"\btrap\b|\s-c\s|\beval\b")
-"""Lines with strings that are code."""
-_SAYING = re.compile(r"(?:^|(?<=[\s;&|(]))(?:echo|printf)\s[^;&|)`]*")
+"""Matches lines whose strings are code."""
+_OUTPUT = re.compile(r"(?:^|(?<=[\s;&|(]))(?:echo|printf)\s[^;&|)`]*")
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _WORD = re.compile(r"(?<![\w./$=@%:+{-])[\w./+-]+(?![\w=/@%:])")
 
 
-def programs(
+def find_programs(
     rootfs: Rootfs, accesses: Iterable[Access], owned: Collection[RootPath], search: Sequence[str]
 ) -> frozenset[str]:
-    """Return the paths, as PATH gives them, of programs that the scripts of no package mention; `search` is PATH."""
-    pending = sorted(_run_by_shells(rootfs, accesses))
+    """Return the paths, in directories of PATH, of programs that scripts without a package mention.
+
+    `search` are the directories of PATH.
+    """
+    pending = sorted(_find_scripts(rootfs, accesses))
     read: set[RootPath] = set()
     found: set[str] = set()
     while pending:
@@ -52,14 +56,14 @@ def programs(
         if script in read or script in owned:
             continue
         read.add(script)
-        for path, entry in _named(rootfs, script, search):
+        for path, entry in _find_commands(rootfs, script, search):
             found.add(path)
             pending.append(entry.path)
     return frozenset(found)
 
 
-def _run_by_shells(rootfs: Rootfs, accesses: Iterable[Access]) -> Iterator[RootPath]:
-    """Yield what was executed, and what shells opened: the files that they read commands from are among these."""
+def _find_scripts(rootfs: Rootfs, accesses: Iterable[Access]) -> Iterator[RootPath]:
+    """Yield the files that were executed, and the files that shells opened. The scripts are among these."""
     for access in accesses:
         by_shell = posixpath.basename(access.process.argv0).lstrip("-") in SHELLS
         if access.kind is AccessKind.EXEC or (by_shell and access.kind is AccessKind.OPEN):
@@ -68,8 +72,8 @@ def _run_by_shells(rootfs: Rootfs, accesses: Iterable[Access]) -> Iterator[RootP
                 yield end
 
 
-def _named(rootfs: Rootfs, script: RootPath, search: Sequence[str]) -> Iterator[tuple[str, Entry]]:
-    for word in sorted(words(_commands(rootfs, script))):
+def _find_commands(rootfs: Rootfs, script: RootPath, search: Sequence[str]) -> Iterator[tuple[str, Entry]]:
+    for word in sorted(find_command_words(_script_text(rootfs, script))):
         places = [word] if word.startswith("/") else [posixpath.join(directory, word) for directory in search]
         for place in places if "/" not in word[1:] or word.startswith("/") else ():
             entry = rootfs.find(place) if place.startswith("/") else None
@@ -79,45 +83,45 @@ def _named(rootfs: Rootfs, script: RootPath, search: Sequence[str]) -> Iterator[
                 break
 
 
-def _commands(rootfs: Rootfs, script: RootPath) -> str:
-    """Return the text of a shell script; "" for anything else."""
+def _script_text(rootfs: Rootfs, script: RootPath) -> str:
+    """Return the text of a shell script, or "" for any other file."""
     entry = rootfs.entries[script]
     if entry.kind is not EntryKind.FILE or not 0 < entry.size <= MAX_SCRIPT:
         return ""
-    interpreter, argument = script_interpreters.command(rootfs.read(script, HEAD))
+    interpreter, argument = script_interpreters.parse_shebang(rootfs.read(script, HEAD))
     program = posixpath.basename(interpreter)
     if program == "env":
-        program = posixpath.basename(script_interpreters.env_program(argument))
+        program = posixpath.basename(script_interpreters.parse_env_program(argument))
     if program not in SHELLS and (interpreter or not script.endswith(".sh")):
         return ""
     return rootfs.text(script, MAX_SCRIPT)
 
 
-def words(text: str) -> set[str]:
+def find_command_words(text: str) -> set[str]:
     """Return the words of a shell script that may be commands."""
     found: set[str] = set()
     for line in text.replace("\\\n", " ").split("\n"):
-        code = _COMMENT.sub("", _without_strings(line, _bare if _CODE.search(line) else _inside))
-        found.update(_WORD.findall(_SAYING.sub(_inside, code)))
+        code = _COMMENT.sub("", _replace_strings(line, _unquote if _CODE.search(line) else _substitutions))
+        found.update(_WORD.findall(_OUTPUT.sub(_substitutions, code)))
     return found - BUILTINS
 
 
-def _without_strings(line: str, spoken: Callable[[re.Match[str]], str]) -> str:
-    """Return a line with each of its strings replaced by what is `spoken` in it."""
+def _replace_strings(line: str, replacement: Callable[[re.Match[str]], str]) -> str:
+    """Return a line in which `replacement` has replaced each string."""
 
-    def replaced(match: re.Match[str]) -> str:
-        return spoken(match) if match["open"] is None else f'"{_SINGLE.sub(spoken, match[0][1:])}'
+    def replace_match(match: re.Match[str]) -> str:
+        return replacement(match) if match["open"] is None else f'"{_SINGLE.sub(replacement, match[0][1:])}'
 
-    return _QUOTED.sub(replaced, line)
+    return _QUOTED.sub(replace_match, line)
 
 
-def _inside(match: re.Match[str]) -> str:
-    """Return only the commands that a string holds."""
+def _substitutions(match: re.Match[str]) -> str:
+    """Return only the command substitutions of a string."""
     text = match[0]
     if text.startswith("'"):
         return " "
-    return f" {' ; '.join(one or other for one, other in _INNER.findall(text))} "
+    return f" {' ; '.join(one or other for one, other in _SUBSTITUTION.findall(text))} "
 
 
-def _bare(match: re.Match[str]) -> str:
+def _unquote(match: re.Match[str]) -> str:
     return f" {match[0][1:-1]} "

@@ -1,6 +1,6 @@
-"""Which interpreter a script names in its #! line, `env` in it included.
+"""Find the interpreter that a script names in its #! line, including the program that `env` starts.
 
-One step of the chain: an interpreter that is itself a script is a kept file like any other, and comes by here again.
+This is one step of the chain: an interpreter that is a script itself is a kept file, and is examined in turn.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from docker_slim_plugin.resolve.kept_set import Need
 from docker_slim_plugin.rootfs.index import Rootfs
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""What the engine gives a container whose image sets no PATH."""
+"""PATH of a container whose image sets none."""
 MAX_PATH = 256
-"""Directories of PATH."""
+"""Most directories of PATH that are searched."""
 ENV_WITH_VALUE = frozenset("uCSP")
-"""Options of env(1) that take a value (GNU, busybox and BSD together)."""
+"""Options of env(1) that take a value, of GNU, busybox and BSD together."""
 
 
-def command(head: bytes) -> tuple[str, str]:
-    """Return the interpreter and its one argument, as the kernel cuts the line (execve(2)); ("", "") if none."""
+def parse_shebang(head: bytes) -> tuple[str, str]:
+    """Return interpreter and argument, split as the kernel does it (execve(2)). ("", "") if there is no #! line."""
     if not head.startswith(b"#!"):
         return "", ""
     line = os.fsdecode(head[2:].partition(b"\n")[0].partition(b"\0")[0]).strip(" \t")
@@ -32,13 +32,13 @@ def command(head: bytes) -> tuple[str, str]:
     return line[:cut], line[cut:].strip(" \t")
 
 
-def needs(rootfs: Rootfs, path: RootPath, head: bytes, search: Sequence[str]) -> Iterator[Need]:
-    """Yield what the script at `path` needs to start; `search` holds the directories of PATH."""
-    interpreter, argument = command(head)
+def find_needs(rootfs: Rootfs, path: RootPath, head: bytes, search: Sequence[str]) -> Iterator[Need]:
+    """Yield what the script at `path` needs to start. `search` are the directories of PATH."""
+    interpreter, argument = parse_shebang(head)
     if not interpreter.startswith("/"):
         return
     yield Need(interpreter, Reason(ReasonKind.INTERPRETER, path, f"#!{interpreter}"))
-    if posixpath.basename(interpreter) != "env" or not (name := env_program(argument)):
+    if posixpath.basename(interpreter) != "env" or not (name := parse_env_program(argument)):
         return
     places = [name] if "/" in name else [posixpath.join(directory, name) for directory in search]
     for place in places:
@@ -48,10 +48,10 @@ def needs(rootfs: Rootfs, path: RootPath, head: bytes, search: Sequence[str]) ->
             return
 
 
-def env_program(argument: str) -> str:
-    """Return the program that env(1) starts when it gets `argument` from a #! line; "" if none can be told."""
-    # Without -S env gets the whole rest as one word and finds no program with blanks in its name; the first word is
-    # taken all the same, since some systems' kernels do split it.
+def parse_env_program(argument: str) -> str:
+    """Return the program that env(1) starts with `argument` from a #! line, or "" if none can be found."""
+    # Without -S env gets the whole rest as one word, and no program has blanks in its name. The first word is used
+    # nevertheless, because the kernels of some systems split the line.
     try:
         words = shlex.split(argument)
     except ValueError:
@@ -64,12 +64,12 @@ def env_program(argument: str) -> str:
                 words += word.partition("=")[2].split()[::-1]
         elif word.startswith("-"):
             letters = word[1:]
-            taking = next((at for at, letter in enumerate(letters) if letter in ENV_WITH_VALUE), None)
-            if taking is None:
+            option = next((at for at, letter in enumerate(letters) if letter in ENV_WITH_VALUE), None)
+            if option is None:
                 continue
-            if letters[taking] == "S":
-                words += letters[taking + 1 :].split()[::-1]
-            elif taking == len(letters) - 1 and words:
+            if letters[option] == "S":
+                words += letters[option + 1 :].split()[::-1]
+            elif option == len(letters) - 1 and words:
                 words.pop()
         elif "=" not in word:
             return word

@@ -1,4 +1,4 @@
-"""From the kept files to the whole tree: directories, links to them, the package database, groups."""
+"""Complete the kept files to the tree of the slim image: directories, symlinks to them, package metadata, groups."""
 
 from __future__ import annotations
 
@@ -6,75 +6,80 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.model.plan import FilePlan, Group, Kept, Reason, ReasonKind, Selection
-from docker_slim_plugin.resolve.kept_set import Ledger
-from docker_slim_plugin.resolve.layer_groups import groups
+from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry, Reason, ReasonKind, Selection
+from docker_slim_plugin.resolve.kept_set import KeptSet
+from docker_slim_plugin.resolve.layer_groups import assign_groups
 from docker_slim_plugin.resolve.packages.documentation import is_documentation
-from docker_slim_plugin.resolve.packages.metadata.cut import Choice, choose, contents
-from docker_slim_plugin.resolve.packages.metadata.file_content import Texts
-from docker_slim_plugin.resolve.packages.ownership import Packages, plain
+from docker_slim_plugin.resolve.packages.metadata.cut import MetadataChoice, choose_metadata, make_contents
+from docker_slim_plugin.resolve.packages.metadata.file_content import MetadataReader
+from docker_slim_plugin.resolve.packages.ownership import Packages, package_name
 from docker_slim_plugin.rootfs.index import Rootfs, parents
 
-WRITTEN = ("/tmp", "/run", "/var", "/dev", "/proc", "/sys")  # noqa: S108
-"""Where programs expect directories without naming them in a file."""
+WRITABLE = ("/tmp", "/run", "/var", "/dev", "/proc", "/sys")  # noqa: S108
+"""Directories that programs expect or write to, without naming them in a file."""
 DIRECTORY = Reason(ReasonKind.DIRECTORY, "image", "directories stay")
 LINK = Reason(ReasonKind.SYMLINK, "image", "leads to a directory")
 
 
-def plan(ledger: Ledger, packages: Packages, selection: Selection, warnings: tuple[str, ...]) -> FilePlan:
-    """Return the plan: what the ledger holds, and what makes a tree of it."""
-    rootfs = ledger.rootfs
-    texts = Texts(rootfs)
-    choice = Choice() if "pkgdb" in selection.hints_off else choose(ledger, packages, texts)
-    _directories(ledger, choice.gone, sparse=bool(selection.named))
-    generated, said = contents(ledger, choice, texts)
-    group = groups(rootfs, ledger.reasons, packages)
+def build_plan(kept_set: KeptSet, packages: Packages, selection: Selection, warnings: tuple[str, ...]) -> FilePlan:
+    """Return the plan: the kept set, completed to a tree."""
+    rootfs = kept_set.rootfs
+    metadata_reader = MetadataReader(rootfs)
+    choice = (
+        MetadataChoice() if "pkgdb" in selection.hints_off else choose_metadata(kept_set, packages, metadata_reader)
+    )
+    _add_directories(kept_set, choice.removed_directories, is_sparse=bool(selection.requested))
+    generated, metadata_warnings = make_contents(kept_set, choice, metadata_reader)
+    group = assign_groups(rootfs, kept_set.reasons, packages)
     database = choice.database | frozenset(packages.database)
-    kept: list[Kept] = []
-    for path in sorted(ledger.reasons):
+    kept: list[KeptEntry] = []
+    for path in sorted(kept_set.reasons):
         entry, content = rootfs.entries[path], generated.get(path)
         if content is not None:
             entry = replace(entry, size=len(content), inode=0, links=1)
         kept.append(
-            Kept(
+            KeptEntry(
                 entry=entry,
-                reasons=ledger.bounded(path),
+                reasons=kept_set.capped_reasons(path),
                 group=Group.CONFIG if path in database else group[path],
-                package=plain(packages.owners.get(path, "")),
+                package=package_name(packages.owners.get(path, "")),
                 content=content,
             )
         )
-    files, size = _total(rootfs)
-    warnings = (*warnings, *choice.warnings, *said)
+    files, size = _count_files(rootfs)
+    warnings = (*warnings, *choice.warnings, *metadata_warnings)
     return FilePlan(kept=tuple(kept), total_files=files, total_bytes=size, warnings=warnings, notes=choice.notes)
 
 
-def _directories(ledger: Ledger, gone: Collection[RootPath], *, sparse: bool) -> None:
-    """Keep the directories, not those in `gone`; a `sparse` tree has those on the way, and where programs write."""
-    rootfs = ledger.rootfs
-    for path in [path for path in ledger.reasons if path != "/"]:
+def _add_directories(kept_set: KeptSet, removed: Collection[RootPath], *, is_sparse: bool) -> None:
+    """Keep the directories of the image, except those in `removed`.
+
+    A sparse tree keeps only parents of kept paths and directories below WRITABLE.
+    """
+    rootfs = kept_set.rootfs
+    for path in [path for path in kept_set.reasons if path != "/"]:
         for parent in parents(path):
-            if DIRECTORY in ledger.reasons.get(parent, ()):
+            if DIRECTORY in kept_set.reasons.get(parent, ()):
                 break
-            ledger.keep(parent, DIRECTORY)
+            kept_set.keep(parent, DIRECTORY)
     for path, entry in rootfs.entries.items():
-        if entry.kind is not EntryKind.DIRECTORY or is_documentation(path) or path in gone:
+        if entry.kind is not EntryKind.DIRECTORY or is_documentation(path) or path in removed:
             continue
-        if not sparse or path.startswith(tuple(f"{top}/" for top in WRITTEN)) or path in WRITTEN:
-            ledger.keep(path, DIRECTORY)
+        if not is_sparse or path.startswith(tuple(f"{top}/" for top in WRITABLE)) or path in WRITABLE:
+            kept_set.keep(path, DIRECTORY)
     links = [entry.path for entry in rootfs.entries.values() if entry.kind is EntryKind.SYMLINK]
     for link in links:
-        reachable = not is_documentation(link) and next(parents(link)) in ledger.reasons
+        reachable = not is_documentation(link) and next(parents(link)) in kept_set.reasons
         end = rootfs.find(link) if reachable else None
-        if end is not None and end.kind is EntryKind.DIRECTORY and end.path in ledger.reasons:
-            ledger.keep(link, LINK)
+        if end is not None and end.kind is EntryKind.DIRECTORY and end.path in kept_set.reasons:
+            kept_set.keep(link, LINK)
 
 
-def _total(rootfs: Rootfs) -> tuple[int, int]:
-    """Return the number of files in the image, and their bytes, hard links once."""
+def _count_files(rootfs: Rootfs) -> tuple[int, int]:
+    """Return number and total bytes of the image's files. Hard-linked files count once."""
     files = [entry for entry in rootfs.entries.values() if entry.kind is not EntryKind.DIRECTORY]
-    return len(files), sum({_identity(entry): entry.size for entry in files}.values())
+    return len(files), sum({_file_identity(entry): entry.size for entry in files}.values())
 
 
-def _identity(entry: Entry) -> tuple[int, str]:
+def _file_identity(entry: Entry) -> tuple[int, str]:
     return (entry.inode, "") if entry.inode and entry.links > 1 else (0, entry.path)

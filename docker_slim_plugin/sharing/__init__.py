@@ -1,1 +1,1 @@
-"""What images share, and could share: `share.py` is the door."""
+"""Compute what images share, and what they could share."""

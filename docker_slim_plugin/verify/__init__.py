@@ -1,1 +1,1 @@
-"""Run the slim image as the source was run, compare, and repair what is missing."""
+"""Run the slim image as the source was run, and compare the results."""

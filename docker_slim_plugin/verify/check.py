@@ -1,4 +1,4 @@
-"""Proof: the slim image is what the plan says, byte for byte, and behaves like its source."""
+"""Verify that a slim image has exactly the files of the plan, byte for byte, and behaves like its source."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import BinaryIO
 
 from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.engine.background import background
-from docker_slim_plugin.image.config import differences
+from docker_slim_plugin.image.config import compare_configs
 from docker_slim_plugin.image.squash import member_path
-from docker_slim_plugin.image.tar import can_hold, has_docker_time, held_xattrs
+from docker_slim_plugin.image.tar import has_docker_time, is_storable, storable_xattrs
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.image import SlimImage, SourceImage
-from docker_slim_plugin.model.plan import FilePlan, Group, Kept
+from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry
 from docker_slim_plugin.model.verdict import Verdict
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.rootfs.reader_client import TreeProcess
@@ -32,8 +32,8 @@ _TYPES = {
     EntryKind.BLOCK: tarfile.BLKTYPE,
 }
 _CAPABILITY = "security.capability"
-MOST = 20
-"""Differences listed of one kind; the rest is counted."""
+MAX_LISTED = 20
+"""Most differences of one kind that are listed. The others are only counted."""
 
 
 def verify(
@@ -45,88 +45,88 @@ def verify(
     replays: Sequence[Replay],
     progress: Progress,
 ) -> Verdict:
-    """Compare configuration and files of `image` with the source's, run it as the source was run, compare that too."""
+    """Compare configuration and files of `image` with the source's, run it like the source, and compare the results."""
     started = time.monotonic()
-    flaws = list(differences(source.config, engine.image(image.id).config))
+    mismatches = list(compare_configs(source.config, engine.image(image.id).config))
     found: list[Findings] = []
-    with background(engine) as beside:
-        files = beside.submit(compare_files, engine, image.id, plan, hashes)
+    with background(engine) as executor:
+        files = executor.submit(compare_files, engine, image.id, plan, hashes)
         for replay in replays:
             options, argv = replay.launch.run_arguments()
             with engine.container(options, image.id, argv, remove_in_background=replay.launch.shareable) as container:
-                found.append(replay.findings(container, progress))
-        flaws += files.result()
+                found.append(replay.try_container(container, progress))
+        mismatches += files.result()
     if has_xattrs(plan):
         with engine.gated_container(image.id) as container:
-            flaws += compare_xattrs(container.pid(), plan)
+            mismatches += compare_xattrs(container.pid(), plan)
     return Verdict(
         form=image.form,
-        flaws=tuple(flaws),
-        behaviour=tuple(text for one in found for text in one.differ),
-        figures=tuple(text for one in found for text in one.figures),
-        warnings=tuple(text for one in found for text in one.varies),
+        mismatches=tuple(mismatches),
+        behaviour=tuple(text for one in found for text in one.differences),
+        number_differences=tuple(text for one in found for text in one.number_differences),
+        warnings=tuple(text for one in found for text in one.unstable),
         files_compared=len(plan.kept),
         seconds=time.monotonic() - started,
     )
 
 
 def compare_files(engine: Engine, image: str, plan: FilePlan, hashes: Mapping[RootPath, str]) -> list[str]:
-    """Return a sentence for each way in which the image's files are not the plan's."""
+    """Return a sentence for each difference between the image's files and the plan."""
     with engine.created_container(image, ["-"]) as container, container.export() as stream:
         return list(compare_tree(stream, plan, hashes, container.changes()))
 
 
 def has_xattrs(plan: FilePlan) -> bool:
-    """Tell whether any file has extended attributes that an export may not show."""
+    """Return whether any file has extended attributes that docker export may leave out."""
     return any(name != _CAPABILITY for kept in plan.kept for name, _ in kept.entry.xattrs)
 
 
 def compare_tree(
     stream: BinaryIO, plan: FilePlan, hashes: Mapping[RootPath, str], changes: Mapping[str, int]
 ) -> Iterator[str]:
-    """Yield a sentence for each way in which an exported tree is not the plan's.
+    """Yield a sentence for each difference between an exported tree and the plan.
 
-    `changes` is what docker itself made in the container (docker diff): added names are its own, and directories in
-    which it made them have its times.
+    `changes` are docker's own changes in the container (docker diff). Added names are docker's, and directories that
+    docker changed have other times.
     """
     planned = plan.by_path()
     found: set[RootPath] = set()
     yield from _compare_tar(stream, planned, hashes, changes, found)
-    yield from _lacking(planned, found)
+    yield from _find_missing(planned, found)
 
 
 def compare_layers(
-    files: Iterable[Path], plan: FilePlan, hashes: Mapping[RootPath, str], besides: Collection[Group] = ()
+    files: Iterable[Path], plan: FilePlan, hashes: Mapping[RootPath, str], optional_groups: Collection[Group] = ()
 ) -> Iterator[str]:
-    """Yield a sentence for each way in which the tars of layers together are not the plan's tree.
+    """Yield a sentence for each difference between the tars of all layers together and the plan.
 
-    What is in the groups `besides` may be there, but need not.
+    Entries in `optional_groups` may be missing.
     """
     planned = plan.by_path()
     found: set[RootPath] = set()
     for file in files:
         with open(file, "rb") as stream:
             yield from _compare_tar(stream, planned, hashes, {}, found)
-    yield from _lacking({path: kept for path, kept in planned.items() if kept.group not in besides}, found)
+    yield from _find_missing({path: kept for path, kept in planned.items() if kept.group not in optional_groups}, found)
 
 
-def _lacking(planned: Mapping[RootPath, Kept], found: Collection[RootPath]) -> Iterator[str]:
+def _find_missing(planned: Mapping[RootPath, KeptEntry], found: Collection[RootPath]) -> Iterator[str]:
     for path, kept in planned.items():
-        if path not in found and can_hold(kept.entry) and path != "/":
+        if path not in found and is_storable(kept.entry) and path != "/":
             yield f"{path} is not in the image"
 
 
 def _compare_tar(
     stream: BinaryIO,
-    planned: Mapping[RootPath, Kept],
+    planned: Mapping[RootPath, KeptEntry],
     hashes: Mapping[RootPath, str],
     changes: Collection[str],
     found: set[RootPath],
 ) -> Iterator[str]:
-    """Compare each member with what is planned; its path goes into `found`. Directories may come in several layers."""
+    """Compare each member with the plan, and add its path to `found`. A directory may be in several layers."""
     with tarfile.open(fileobj=stream, mode="r|", encoding="utf-8", errors="surrogateescape") as tar:
         for member in tar:
-            # tarfile remembers every member, and an image has 100,000s.
+            # tarfile keeps every member in memory, and an image has 100,000s.
             tar.members.clear()  # type: ignore[attr-defined]
             path = member_path(member.name)
             kept = planned.get(path)
@@ -134,59 +134,62 @@ def _compare_tar(
             found.add(path)
             if kept is None or (again and not member.isdir()):
                 if path not in changes:
-                    yield f"{path} is in the image{' twice' if again else ''}, but was not to be"
+                    yield f"{path} is in the image{' twice' if again else ', but not in the plan'}"
                 continue
             if member.islnk():
                 other = planned.get(member_path(member.linkname))
-                yield from _same(path, "hard link", other and other.entry.inode, kept.entry.inode)
+                yield from _compare_value(path, "hard link", other and other.entry.inode, kept.entry.inode)
                 continue
-            yield from _compare(member, kept, touched=path in changes)
+            yield from _compare_member(member, kept, touched=path in changes)
             if member.isreg():
                 content = tar.extractfile(member)
                 assert content is not None
                 digest = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
-                yield from _same(path, "content", digest, hashes[path].removeprefix("sha256:"))
+                yield from _compare_value(path, "content", digest, hashes[path].removeprefix("sha256:"))
 
 
-def _compare(member: tarfile.TarInfo, kept: Kept, *, touched: bool) -> Iterator[str]:
+def _compare_member(member: tarfile.TarInfo, kept: KeptEntry, *, touched: bool) -> Iterator[str]:
     entry = kept.entry
     path = entry.path
-    yield from _same(path, "type", member.type, _TYPES.get(entry.kind, b""))
+    yield from _compare_value(path, "type", member.type, _TYPES.get(entry.kind, b""))
     if entry.kind is not EntryKind.SYMLINK:
-        yield from _same(path, "mode", f"{member.mode & 0o7777:o}", f"{entry.mode:o}")
-    yield from _same(path, "owner", (member.uid, member.gid), (entry.uid, entry.gid))
+        yield from _compare_value(path, "mode", f"{member.mode & 0o7777:o}", f"{entry.mode:o}")
+    yield from _compare_value(path, "owner", (member.uid, member.gid), (entry.uid, entry.gid))
     if not touched and has_docker_time(entry):
         # docker export gives whole seconds.
-        yield from _same(path, "time", int(member.mtime), entry.mtime_ns // 10**9)
+        yield from _compare_value(path, "time", int(member.mtime), entry.mtime_ns // 10**9)
     if entry.kind is EntryKind.SYMLINK:
-        yield from _same(path, "target", member.linkname, entry.target)
+        yield from _compare_value(path, "target", member.linkname, entry.target)
     if entry.kind is EntryKind.FILE:
-        yield from _same(path, "size", member.size, entry.size)
+        yield from _compare_value(path, "size", member.size, entry.size)
     capability = member.pax_headers.get(f"SCHILY.xattr.{_CAPABILITY}")
-    wanted = dict(entry.xattrs).get(_CAPABILITY)
-    yield from _same(path, "capabilities", capability is not None, wanted is not None)
+    expected = dict(entry.xattrs).get(_CAPABILITY)
+    yield from _compare_value(path, "capabilities", capability is not None, expected is not None)
 
 
-def _same(path: RootPath, what: str, found: object, wanted: object) -> Iterator[str]:
-    if found != wanted:
-        yield f"{path}: {what} is {found}, not {wanted}"
+def _compare_value(path: RootPath, what: str, found: object, expected: object) -> Iterator[str]:
+    if found != expected:
+        yield f"{path}: {what} is {found}, not {expected}"
 
 
 def compare_xattrs(init: int, plan: FilePlan) -> list[str]:
-    """Return a sentence for each file whose extended attributes differ; asks the tree itself, as exports drop some."""
+    """Return a sentence for each file whose extended attributes differ.
+
+    The attributes are read from the mounted tree of process `init`, because docker export leaves some out.
+    """
     with TreeProcess() as process:
         process.mount(init)
         found = {entry.path: entry for entry in process.entries()}
     sentences = []
     for kept in plan.kept:
         entry = found.get(kept.entry.path)
-        if entry is not None and held_xattrs(entry) != held_xattrs(kept.entry):
+        if entry is not None and storable_xattrs(entry) != storable_xattrs(kept.entry):
             sentences.append(f"{entry.path}: extended attributes differ")
     return sentences
 
 
-def shortened(sentences: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the first sentences and how many more there are."""
-    if len(sentences) <= MOST:
+def limit_sentences(sentences: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the first sentences, and the number of the others."""
+    if len(sentences) <= MAX_LISTED:
         return sentences
-    return (*sentences[:MOST], f"and {len(sentences) - MOST} more")
+    return (*sentences[:MAX_LISTED], f"and {len(sentences) - MAX_LISTED} more")

@@ -1,7 +1,7 @@
-"""Comparing how two runs of the app answered.
+"""Compare the results of two runs of the app.
 
-Exit and HTTP statuses must be the same. Outputs (of --exec, of a job that ended, HTTP bodies) that are not the same to
-the letter are doubtful: some hold times, pids or nonces. What the source answers when it is run once more settles it.
+Exit statuses and HTTP statuses must be equal. Outputs (of --exec, of a job that ended, HTTP bodies) that are not equal
+are doubtful, because some contain times, pids or nonces. The source is run once more to decide about them.
 """
 
 from __future__ import annotations
@@ -14,128 +14,129 @@ from docker_slim_plugin.model.observation import ProbeResult, RunResult
 from docker_slim_plugin.observe.probes.probe import SKIPPED
 
 COMPARED = frozenset({"exec", "http"})
-"""Kinds of probes whose output counts."""
-LOG = "its output"
+"""Kinds of probes whose outputs are compared."""
+OUTPUT = "its output"
 END = "its end"
-_SHOWN = 300
+_MAX_EXCERPT = 300
 _MASK = "\ufdd0"
-"""No character (Unicode, chapter 23.7), so no app says it: "#" in the place of a number is another text."""
+"""Not a character (Unicode, chapter 23.7), so no output contains it. With "#", a "#" in place of a number would be
+equal."""
 _VOLATILE = re.compile(r"0x[0-9a-fA-F]+|[0-9a-f]{8,}|\d+")
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How the slim image behaved otherwise."""
+    """The differences between two runs."""
 
     certain: tuple[tuple[str, str], ...] = ()
-    """Of each status that is another one: what has it, and a sentence."""
+    """For each status that differs: the name of the probe, and a sentence."""
     doubtful: tuple[str, ...] = ()
     """Names of outputs that differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What has come of trying a slim image; all are sentences."""
+    """The result of a trial of a slim image. All texts are sentences."""
 
-    differ: tuple[str, ...] = ()
-    """How it behaved otherwise."""
-    figures: tuple[str, ...] = ()
-    """Outputs that differ in numbers alone."""
-    varies: tuple[str, ...] = ()
-    """Outputs that cannot be compared."""
+    differences: tuple[str, ...] = ()
+    """Differences in behaviour."""
+    number_differences: tuple[str, ...] = ()
+    """Outputs in which only numbers differ."""
+    unstable: tuple[str, ...] = ()
+    """Outputs that cannot be compared, because they vary from run to run."""
 
 
 def compare(original: RunResult, slim: RunResult) -> Comparison:
-    """Return what differs between a run of the source and one of the slim image."""
-    before, after = _outputs(original), _outputs(slim)
+    """Return the differences between a run of the source and a run of the slim image."""
+    before, after = _collect_outputs(original), _collect_outputs(slim)
     doubtful = tuple(name for name, text in before.items() if name in after and after[name] != text)
-    return Comparison(tuple(_statuses(original, slim)), doubtful)
+    return Comparison(tuple(_compare_statuses(original, slim)), doubtful)
 
 
-def by_chance(again: RunResult, slim: RunResult, certain: Sequence[tuple[str, str]]) -> frozenset[str]:
-    """Return which of the other statuses the source has itself when it is run `again`."""
-    wrong = {name for name, _ in _statuses(again, slim)}
+def find_chance_differences(again: RunResult, slim: RunResult, certain: Sequence[tuple[str, str]]) -> frozenset[str]:
+    """Return the names of differing statuses in which the slim image equals a second run of the source."""
+    wrong = {name for name, _ in _compare_statuses(again, slim)}
     return frozenset(name for name, _ in certain if name not in wrong)
 
 
-def settle(doubtful: Sequence[str], originals: Sequence[RunResult], slims: Sequence[RunResult]) -> Findings:
-    """Return which of the doubtful outputs really differ.
+def classify_outputs(doubtful: Sequence[str], originals: Sequence[RunResult], slims: Sequence[RunResult]) -> Findings:
+    """Decide which of the doubtful outputs really differ.
 
-    What is the same in all runs of the source must be the same in a run of the slim image. A number that is not the
-    same in all of an image's own runs is chance.
+    Text that is equal in all runs of the source must be equal in one run of the slim image. A number that is not equal
+    in all runs of one image is chance.
     """
-    wanted = [_outputs(one) for one in originals]
-    given = [_outputs(one) for one in slims]
-    texts, figures, varies = [], [], []
+    source_outputs = [_collect_outputs(one) for one in originals]
+    slim_outputs = [_collect_outputs(one) for one in slims]
+    texts, number_differences, unstable = [], [], []
     for name in doubtful:
-        theirs = [one.get(name, "") for one in wanted]
-        ours = [one[name] for one in given if name in one]
-        alike = [text for text in ours if masked(text) == masked(theirs[0])]
-        if len(set(map(masked, theirs))) > 1:
-            varies.append(not_compared(name))
-        elif not alike:
-            texts.append(_sentence(name, theirs[0], ours[-1]))
-        elif _other_figures(theirs, alike):
-            figures.append(_sentence(name, theirs[0], alike[-1]))
-    return Findings(tuple(texts), tuple(figures), tuple(varies))
+        source_texts = [one.get(name, "") for one in source_outputs]
+        slim_texts = [one[name] for one in slim_outputs if name in one]
+        same_text = [text for text in slim_texts if mask_numbers(text) == mask_numbers(source_texts[0])]
+        if len(set(map(mask_numbers, source_texts))) > 1:
+            unstable.append(varies_sentence(name))
+        elif not same_text:
+            texts.append(_output_sentence(name, source_texts[0], slim_texts[-1]))
+        elif _has_other_numbers(source_texts, same_text):
+            number_differences.append(_output_sentence(name, source_texts[0], same_text[-1]))
+    return Findings(tuple(texts), tuple(number_differences), tuple(unstable))
 
 
-def not_compared(name: str) -> str:
+def varies_sentence(name: str) -> str:
     return f"{name}: the answer varies from run to run, so it was not compared"
 
 
-def _other_figures(theirs: Sequence[str], ours: Sequence[str]) -> bool:
-    """Tell whether a number is always one thing in some texts and always another in the others, which are alike."""
-    columns = zip(*map(_VOLATILE.findall, (*theirs, *ours)), strict=False)
-    halves = ((set(column[: len(theirs)]), set(column[len(theirs) :])) for column in columns)
+def _has_other_numbers(source_texts: Sequence[str], slim_texts: Sequence[str]) -> bool:
+    """Return whether a number has one value in all of `source_texts` and another value in all of `slim_texts`."""
+    columns = zip(*map(_VOLATILE.findall, (*source_texts, *slim_texts)), strict=False)
+    halves = ((set(column[: len(source_texts)]), set(column[len(source_texts) :])) for column in columns)
     return any(len(one) == len(other) == 1 and one != other for one, other in halves)
 
 
-def _sentence(name: str, theirs: str, ours: str) -> str:
-    return f"{name}: it is {_shown(ours, theirs)}, not {_shown(theirs, ours)}"
+def _output_sentence(name: str, source_text: str, slim_text: str) -> str:
+    return f"{name}: it is {_excerpt(slim_text, source_text)}, not {_excerpt(source_text, slim_text)}"
 
 
-def _statuses(original: RunResult, slim: RunResult) -> Iterator[tuple[str, str]]:
+def _compare_statuses(original: RunResult, slim: RunResult) -> Iterator[tuple[str, str]]:
     answers = {(probe.kind, probe.target): probe for probe in slim.probes}
-    for wanted in original.probes:
-        given = answers.get((wanted.kind, wanted.target))
-        if wanted.kind == SKIPPED or not wanted.ok:
+    for expected in original.probes:
+        actual = answers.get((expected.kind, expected.target))
+        if expected.kind == SKIPPED or not expected.ok:
             continue
-        if given is None:
-            yield _name(wanted), f"{_name(wanted)}: never answered, {wanted.status} before"
-        elif given.status != wanted.status:
-            detail = f": {given.detail}" if given.detail else ""
-            yield _name(wanted), f"{_name(wanted)}: {given.status}, not {wanted.status}{detail}"
+        if actual is None:
+            yield _probe_name(expected), f"{_probe_name(expected)}: never answered, {expected.status} before"
+        elif actual.status != expected.status:
+            detail = f": {actual.detail}" if actual.detail else ""
+            yield _probe_name(expected), f"{_probe_name(expected)}: {actual.status}, not {expected.status}{detail}"
     if slim.exit_status != original.exit_status:
-        yield END, f"it {_ending(slim)}, where the original {_ending(original)}"
+        yield END, f"it {_describe_end(slim)}, where the original {_describe_end(original)}"
     elif original.stop_status is not None and slim.stop_status != original.stop_status:
         yield END, f"it stops with status {slim.stop_status}, not {original.stop_status}"
 
 
-def _outputs(result: RunResult) -> dict[str, str]:
-    """Return {name: text} of all that a run has said."""
-    found = {_name(probe): probe.output for probe in result.probes if probe.ok and probe.kind in COMPARED}
+def _collect_outputs(result: RunResult) -> dict[str, str]:
+    """Return the outputs of a run by name."""
+    found = {_probe_name(probe): probe.output for probe in result.probes if probe.ok and probe.kind in COMPARED}
     if result.exit_status is not None:
-        found[LOG] = result.output
+        found[OUTPUT] = result.output
     return found
 
 
-def _name(probe: ProbeResult) -> str:
+def _probe_name(probe: ProbeResult) -> str:
     return f"{probe.kind} {probe.target}"
 
 
-def _ending(result: RunResult) -> str:
+def _describe_end(result: RunResult) -> str:
     return "went on running" if result.exit_status is None else f"ended with status {result.exit_status}"
 
 
-def _shown(text: str, other: str) -> str:
-    """Return a stretch of `text` around the first place where it is not as `other`."""
+def _excerpt(text: str, other: str) -> str:
+    """Return a part of `text` around the first place at which it differs from `other`."""
     same = next((at for at, (one, two) in enumerate(zip(text, other, strict=False)) if one != two), 0)
-    begin = max(0, min(same - _SHOWN // 4, len(text) - _SHOWN))
-    end = begin + _SHOWN
+    begin = max(0, min(same - _MAX_EXCERPT // 4, len(text) - _MAX_EXCERPT))
+    end = begin + _MAX_EXCERPT
     return f"{'...' if begin else ''}{text[begin:end]!r}{'...' if end < len(text) else ''}"
 
 
-def masked(output: str) -> str:
-    """Return text with numbers and identifiers made alike: times, pids and addresses differ from run to run."""
+def mask_numbers(output: str) -> str:
+    """Return text with all numbers and identifiers masked: times, pids and addresses differ from run to run."""
     return _VOLATILE.sub(_MASK, output)

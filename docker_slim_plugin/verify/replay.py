@@ -1,4 +1,4 @@
-"""Trying an image as its source was tried: the same start, the same probes, and what came of it compared."""
+"""Run an image as its source was run, with the same start and the same probes, and compare the results."""
 
 from __future__ import annotations
 
@@ -14,11 +14,18 @@ from docker_slim_plugin.observe.driver import RunMonitor, RunPlan, last_log_line
 from docker_slim_plugin.observe.launch import Launch
 from docker_slim_plugin.observe.probes.probe import replayable_requests
 from docker_slim_plugin.progress import Progress
-from docker_slim_plugin.verify.compare import Comparison, Findings, by_chance, compare, not_compared, settle
+from docker_slim_plugin.verify.compare import (
+    Comparison,
+    Findings,
+    classify_outputs,
+    compare,
+    find_chance_differences,
+    varies_sentence,
+)
 
 
 class Replay:
-    """One way in which the source has been run, to be gone again with each slim image."""
+    """One exercise of the source, to be repeated with each slim image."""
 
     def __init__(self, engine: Engine, source: SourceImage, drive: RunPlan, original: RunResult) -> None:
         http, foreign = replayable_requests(original.probes, ended=original.exit_status is not None)
@@ -27,72 +34,76 @@ class Replay:
             known_ports=frozenset(original.ports),
             known_ready=original.ready,
             probes=replace(drive.probes, http=http, crawl=False, follow=False, foreign=foreign),
-            # A job that ended by itself is waited for; whether it idles meanwhile does not matter any more.
+            # Wait for a job that ended by itself, even if it is idle in between.
             until="exit" if original.exit_status is not None and not original.probes else drive.until,
         )
         self.original = original
         self._engine = engine
         self._source = source
-        self._again: RunResult | None = None
+        self._rerun_result: RunResult | None = None
         self._lock = threading.Lock()
 
     @property
     def launch(self) -> Launch:
         return self.drive.launch
 
-    def findings(self, container: Container, progress: Progress) -> Findings:
-        """Start a container of a slim image and try it; return how it behaves otherwise than the source."""
+    def try_container(self, container: Container, progress: Progress) -> Findings:
+        """Start a container of a slim image, exercise it, and return its differences from the source."""
         try:
-            result = self._tried(container, progress)
+            result = self._run_container(container, progress)
         except SlimError as error:
-            return Findings((f"it does not run: {error}; its last words: {last_log_lines(container)}",))
-        found = self.compared(progress, result)
-        if (found.differ or found.figures) and not compare(self.original, result).certain:
-            # Chance seldom says the same twice.
-            found = self.compared(progress, result, self._fresh(str(container.attributes()["Image"]), progress))
-        if found.differ and result.exit_status not in (None, 0):
-            words = f"its last words: {result.output.strip()[-500:]}"
-            found = replace(found, differ=(*found.differ, words))
+            return Findings((f"it does not run: {error}; its last output: {last_log_lines(container)}",))
+        found = self.compare_results(progress, result)
+        if (found.differences or found.number_differences) and not compare(self.original, result).certain:
+            # Run it again: a chance difference rarely occurs twice.
+            found = self.compare_results(
+                progress, result, self._run_unobserved(str(container.attributes()["Image"]), progress)
+            )
+        if found.differences and result.exit_status not in (None, 0):
+            words = f"its last output: {result.output.strip()[-500:]}"
+            found = replace(found, differences=(*found.differences, words))
         return found
 
-    def compared(self, progress: Progress, *results: RunResult) -> Findings:
-        """Return what the last run of a slim image differs in from the source, and all others of it, too."""
+    def compare_results(self, progress: Progress, *results: RunResult) -> Findings:
+        """Return the differences of the last run of a slim image from the source that all its other runs have too."""
         last = compare(self.original, results[-1])
         if last == Comparison():
             return Findings()
-        again = self._original_again(progress)
-        chance = by_chance(again, results[-1], last.certain)
-        if certain := tuple(said for name, said in last.certain if name not in chance):
+        rerun = self._rerun_source(progress)
+        chance = find_chance_differences(rerun, results[-1], last.certain)
+        if certain := tuple(sentence for name, sentence in last.certain if name not in chance):
             return Findings(certain)
         doubtful = [name for name in last.doubtful if name not in chance]
-        settled = settle(doubtful, (self.original, again), results)
-        return replace(settled, varies=(*settled.varies, *map(not_compared, sorted(chance))))
+        outputs = classify_outputs(doubtful, (self.original, rerun), results)
+        return replace(outputs, unstable=(*outputs.unstable, *map(varies_sentence, sorted(chance))))
 
-    def _tried(self, container: Container, progress: Progress) -> RunResult:
+    def _run_container(self, container: Container, progress: Progress) -> RunResult:
         container.start()
         return run(container, container.pid(), self.drive, RunMonitor(), attach=None, progress=progress)
 
-    def _fresh(self, image: str, progress: Progress) -> RunResult:
-        """Run an image once, not watched."""
+    def _run_unobserved(self, image: str, progress: Progress) -> RunResult:
+        """Run an image once, without a tracer."""
         options, argv = self.drive.launch.run_arguments()
         with self._engine.container(options, image, argv) as container:
-            return self._tried(container, progress)
+            return self._run_container(container, progress)
 
-    def _original_again(self, progress: Progress) -> RunResult:
-        """Return what the source answers when it is run once more: what is its own, and what is chance."""
+    def _rerun_source(self, progress: Progress) -> RunResult:
+        """Return the result of a second run of the source, which shows what differs by chance."""
         with self._lock:
-            if self._again is None:
-                progress.note("an answer differs: running the source once more to see whether it always is the same")
+            if self._rerun_result is None:
+                progress.note(
+                    "an answer differs: running the source once more to see whether its answer is always the same"
+                )
                 try:
-                    self._again = self._fresh(self._source.id, progress)
+                    self._rerun_result = self._run_unobserved(self._source.id, progress)
                 except SlimError as error:
                     progress.note(f"the source could not be run once more: {error}")
-                    self._again = self.original
-            return self._again
+                    self._rerun_result = self.original
+            return self._rerun_result
 
 
-def shareable(replays: Sequence[Replay]) -> bool:
-    """Tell whether two images can be tried at the same time; what the user runs on the host may not bear it."""
+def is_parallel_safe(replays: Sequence[Replay]) -> bool:
+    """Return whether two images can be tried at the same time. Commands on the host may not allow that."""
     return all(
         replay.launch.shareable and not replay.drive.probes.host_exec and replay.drive.until != "enter"
         for replay in replays

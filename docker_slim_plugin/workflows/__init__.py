@@ -1,1 +1,1 @@
-"""One file for each job of the command line, each on one screen."""
+"""The commands, without their command lines: one module each."""

@@ -1,108 +1,139 @@
-"""`pack` on one screen: what is named and what that needs, out of an image, without running anything of it."""
+"""Implement `docker slim pack`: keep requested files and their dependencies, without running anything of the image."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from docker_slim_plugin.engine import Engine, is_native
 from docker_slim_plugin.errors import SlimError, VerificationFailed
 from docker_slim_plugin.host.workspace import workspace
 from docker_slim_plugin.image import file_outputs, writer
-from docker_slim_plugin.image.config import changed, is_slim
-from docker_slim_plugin.image.names import Names, names
+from docker_slim_plugin.image.config import apply_changes, is_slim
+from docker_slim_plugin.image.names import ImageNames, make_names
 from docker_slim_plugin.image.writer import Draft
 from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import Observations, RunResult
-from docker_slim_plugin.model.plan import FilePlan, Group, Kept
+from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry
 from docker_slim_plugin.model.request import PackRequest
 from docker_slim_plugin.progress import Progress
-from docker_slim_plugin.report.record import Report, keep, report_file
+from docker_slim_plugin.report.record import Report, make_report_path, save_or_warn
 from docker_slim_plugin.resolve.image_config import USERS, has_user
-from docker_slim_plugin.resolve.resolution import expand, resolution
+from docker_slim_plugin.resolve.resolution import expand, resolve_compact
 from docker_slim_plugin.resolve.script_interpreters import DEFAULT_PATH, MAX_PATH
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.pristine import PristineTree
 from docker_slim_plugin.rootfs.sandbox import Sandbox
-from docker_slim_plugin.verify.check import compare_layers, shortened, verify
+from docker_slim_plugin.verify.check import compare_layers, limit_sentences, verify
 from docker_slim_plugin.workflows.steps.clock import Clock
-from docker_slim_plugin.workflows.steps.layering import Extras, complete, extras_of
+from docker_slim_plugin.workflows.steps.layering import Extras, complete_plan, open_extras
 
-LONGEST = 4096
-"""Characters of a program's name that could be one."""
+MAX_PROGRAM_NAME = 4096
+"""Longest name, in characters, that can be that of a program."""
 ENGINE_FORMS = frozenset({"layered", "squashed"})
-NOTHING = Observations(accesses=(), result=RunResult(), mode="off", watch="off")
+NO_OBSERVATIONS = Observations(accesses=(), result=RunResult(), mode="off", watch="off")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackJob:
+    """What the steps of one `docker slim pack` share."""
+
+    engine: Engine
+    request: PackRequest
+    target: SourceImage
+    """The source with the configuration that the request asks for."""
+    rootfs: Rootfs
+    extras: Extras
+    image_names: ImageNames
+    directory: Path
+    """For the files of this run. It is removed at the end."""
+    clock: Clock
 
 
 def pack(request: PackRequest, progress: Progress) -> Report:
-    """Write what is named of `request.image` as images, tars or build contexts; compare each with the source."""
+    """Write requested files of `request.image` as images, tars or build contexts, and compare each with the source."""
     clock = Clock(progress)
     if os.geteuid() != 0:
         raise SlimError("cannot read an image's files without root", hint="sudo docker slim pack ...")
-    file_outputs.check(request.outputs)
+    file_outputs.check_outputs(request.outputs)
     with clock.step("inspect"):
         engine = Engine.connect(request.global_options)
         source = engine.source(request.image, pull=request.pull, platform=request.platform, foreign=True)
         if is_slim(source) and not request.force:
             raise SlimError(f"cannot pack {request.image}: it is slim already", hint="--force does it all the same")
-        called = names(source, request.tag, "packed")
-        writer.claim(engine, map(called.of, sorted(ENGINE_FORMS & set(request.outputs))), force=request.force)
-        wanted = replace(source, config=changed(source.config, request.changes))
+        image_names = make_names(source, request.tag, "packed")
+        writer.claim_names(
+            engine, map(image_names.of, sorted(ENGINE_FORMS & set(request.outputs))), force=request.force
+        )
+        target = replace(source, config=apply_changes(source.config, request.changes))
     with (
         engine.cleanup(),
         Sandbox() as sandbox,
         PristineTree(engine, source, sandbox) as tree,
         workspace(engine.run_id) as directory,
-        extras_of(engine, source, request, directory, sandbox) as extras,
+        open_extras(engine, source, request, directory, sandbox) as extras,
     ):
         with clock.step("read the image"):
             rootfs, notes = tree.wait()
         with clock.step("resolve"):
-            found = sandbox.call(resolution, rootfs, NOTHING, request.selection, wanted)
-            plan = complete(expand(found, rootfs), rootfs, extras, sandbox)
-        # A tar has no configuration to be fit or unfit.
-        wants_config = any(file_outputs.split(one)[0] != "tar" for one in request.outputs)
+            found = sandbox.call(resolve_compact, rootfs, NO_OBSERVATIONS, request.selection, target)
+            plan = complete_plan(expand(found, rootfs), rootfs, extras, sandbox)
+        # A tar has no configuration to check.
+        wants_config = any(file_outputs.split_output(one)[0] != "tar" for one in request.outputs)
         report = Report(
             source=tree.measured(),
-            observations=NOTHING,
+            observations=NO_OBSERVATIONS,
             plan=plan,
-            warnings=(*notes, *plan.warnings, *(unfit(rootfs, plan, wanted, sandbox) if wants_config else ())),
-            notes=(*plan.notes, *foreign(source)),
-            file=str(report_file(source.reference, os.environ)),
+            warnings=(*notes, *plan.warnings, *(check_config(rootfs, plan, target, sandbox) if wants_config else ())),
+            notes=(*plan.notes, *foreign_platform_notes(source)),
+            file=str(make_report_path(source.reference, os.environ)),
         )
         if not request.dry_run:
-            report = write_and_compare(engine, request, report, wanted, rootfs, extras, called, directory, clock)
+            job = PackJob(
+                engine=engine,
+                request=request,
+                target=target,
+                rootfs=rootfs,
+                extras=extras,
+                image_names=image_names,
+                directory=directory,
+                clock=clock,
+            )
+            report = write_and_compare(job, report)
     report = replace(report, seconds=clock.seconds(), phases=tuple(clock.phases))
-    return keep(report, progress)
+    return save_or_warn(report, progress)
 
 
-def foreign(source: SourceImage) -> tuple[str, ...]:
+def foreign_platform_notes(source: SourceImage) -> tuple[str, ...]:
+    """Return a note if this host cannot run the image's platform."""
     if is_native(source):
         return ()
     return (f"the image is for {source.os}/{source.architecture}: packed all the same, nothing of it is run",)
 
 
-def unfit(rootfs: Rootfs, plan: FilePlan, wanted: SourceImage, sandbox: Sandbox) -> Iterator[str]:
-    """Yield what the configuration names that is not in the plan: docker could not start such an image."""
+def check_config(rootfs: Rootfs, plan: FilePlan, target: SourceImage, sandbox: Sandbox) -> Iterator[str]:
+    """Yield warnings about what the configuration refers to and the plan lacks: docker could not start the image."""
     kept = plan.by_path()
-    config = wanted.config
+    config = target.config
     argv = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
     if not argv:
         yield "the image has no command: --cmd or --entrypoint gives it one"
-    elif not _is_there(rootfs, kept, argv[0], config.get("Env") or (), str(config.get("WorkingDir") or "/")):
+    elif not _is_command_kept(rootfs, kept, argv[0], config.get("Env") or (), str(config.get("WorkingDir") or "/")):
         yield f"the image's command, {argv[0]!r}, is not in it: --cmd or --entrypoint names another one"
     user = str(config.get("User") or "").partition(":")[0]
     known = not user or user.isdigit() or (RootPath(USERS) in kept and sandbox.call(has_user, rootfs, user))
     if not known:
-        yield f"the image's user, {user!r}, is in no /etc/passwd of it: --user names another one, or a number"
+        yield f"the image's user, {user!r}, is not in its /etc/passwd: --user names another one, or a number"
 
 
-def _is_there(rootfs: Rootfs, kept: Mapping[RootPath, Kept], program: str, env: Sequence[str], workdir: str) -> bool:
-    if len(program) > LONGEST:
+def _is_command_kept(
+    rootfs: Rootfs, kept: Mapping[RootPath, KeptEntry], program: str, env: Sequence[str], workdir: str
+) -> bool:
+    if len(program) > MAX_PROGRAM_NAME:
         return False
     path = next((item.partition("=")[2] for item in reversed(env) if item.startswith("PATH=")), DEFAULT_PATH)
     parts = path.split(":", MAX_PATH)[:MAX_PATH]
@@ -110,73 +141,63 @@ def _is_there(rootfs: Rootfs, kept: Mapping[RootPath, Kept], program: str, env: 
     return any(rootfs.walk(place).end in kept for place in places if place.startswith("/"))
 
 
-def write_and_compare(
-    engine: Engine,
-    request: PackRequest,
-    report: Report,
-    wanted: SourceImage,
-    rootfs: Rootfs,
-    extras: Extras,
-    called: Names,
-    directory: Path,
-    clock: Clock,
-) -> Report:
-    """Return the report with everything written; images get their names, and files are there, when all is right."""
-    plan, outputs = report.plan, request.outputs
+def write_and_compare(job: PackJob, report: Report) -> Report:
+    """Write all outputs and return the completed report.
+
+    Images get their names, and files are written, only if no comparison found a difference.
+    """
+    engine, plan, outputs, base_image = job.engine, report.plan, job.request.outputs, job.extras.base_image
     with ExitStack() as stack:
         for form in ENGINE_FORMS:
             stack.callback(engine.untag, engine.temporary_name(form))
-        with clock.step("write"):
-            draft = writer.written(wanted, rootfs, plan, directory, extras.common)
-            flat = writer.flat(rootfs, plan, directory, extras.common) if file_outputs.wants_tar(outputs) else None
-        with clock.step("compare"):
-            layers = [Path(blob.file) for blob in draft.own]
-            require("layers", compare_layers(layers, plan, draft.hashes, besides=(Group.COMMON,)))
+        with job.clock.step("write"):
+            draft = writer.write_layers(job.target, job.rootfs, plan, job.directory, base_image)
+            has_tar = file_outputs.has_tar(outputs)
+            flat = writer.write_flat_tar(job.rootfs, plan, job.directory, base_image) if has_tar else None
+        with job.clock.step("compare"):
+            layers = [Path(blob.file) for blob in draft.own_layers]
+            differences = compare_layers(layers, plan, draft.hashes, optional_groups=(Group.COMMON,))
+            require_no_differences("layers", differences)
             if flat:
-                require("tar", compare_layers([flat], plan, draft.hashes))
-        proved = []
-        for one in in_engine(engine, wanted, plan, draft, outputs, directory, clock):
-            image = one.image(called.of(one.form))
-            with clock.step(f"compare {one.form}"):
-                verdict = verify(engine, wanted, image, plan, one.hashes, (), clock.progress)
-            require(one.form, verdict.differences)
-            proved.append((image, verdict))
-        for image, _ in proved:
+                require_no_differences("tar", compare_layers([flat], plan, draft.hashes))
+        verified = []
+        for one in load_forms(job, plan, draft):
+            image = one.image(job.image_names.of(one.form))
+            with job.clock.step(f"compare {one.form}"):
+                verdict = verify(engine, job.target, image, plan, one.hashes, (), job.clock.progress)
+            require_no_differences(one.form, verdict.differences)
+            verified.append((image, verdict))
+        for image, _ in verified:
             engine.tag_image(image.id, image.reference)
         return replace(
             report,
-            images=tuple(image for image, _ in proved),
-            verdicts=tuple(verdict for _, verdict in proved),
-            outputs=file_outputs.write(outputs, draft, called.layered, flat),
-            warnings=(*report.warnings, *draft.warnings, *file_outputs.shortcomings(outputs, draft)),
+            images=tuple(image for image, _ in verified),
+            verdicts=tuple(verdict for _, verdict in verified),
+            outputs=file_outputs.write_outputs(outputs, draft, job.image_names.layered, flat),
+            warnings=(*report.warnings, *draft.warnings, *file_outputs.find_config_losses(outputs, draft)),
         )
 
 
-def in_engine(
-    engine: Engine,
-    wanted: SourceImage,
-    plan: FilePlan,
-    draft: Draft,
-    outputs: Sequence[str],
-    directory: Path,
-    clock: Clock,
-) -> Iterator[Draft]:
-    """Yield each form that is asked for, loaded into the engine."""
+def load_forms(job: PackJob, plan: FilePlan, draft: Draft) -> Iterator[Draft]:
+    """Yield each requested form of the image after it was loaded into the engine."""
+    outputs = job.request.outputs
     if not ENGINE_FORMS & set(outputs):
         return
-    with clock.step("load"):
-        layered = writer.load(engine, draft, directory)
+    with job.clock.step("load"):
+        layered = writer.load_draft(job.engine, draft, job.directory)
     if "layered" in outputs:
         yield layered
     if "squashed" in outputs:
-        with clock.step("write squashed"):
-            squashed = writer.squashed(engine, wanted, plan, layered, directory)
+        with job.clock.step("write squashed"):
+            squashed = writer.load_squashed(job.engine, job.target, plan, layered, job.directory)
         yield squashed
 
 
-def require(form: str, differences: Iterable[str]) -> None:
-    """Raise VerificationFailed when there are any."""
+def require_no_differences(form: str, differences: Iterable[str]) -> None:
+    """Raise VerificationFailed if there are any differences."""
     found = tuple(differences)
     if found:
-        what = "\n    ".join(shortened(found))
-        raise VerificationFailed(f"cannot vouch for the {form}, so nothing was named:\n    {what}", hint="try again")
+        what = "\n    ".join(limit_sentences(found))
+        raise VerificationFailed(
+            f"verification of the {form} failed, so nothing was tagged:\n    {what}", hint="try again"
+        )

@@ -1,4 +1,4 @@
-"""`run` and `build`: observe the app or load traces, resolve, write slim images, verify them, repair them."""
+"""Implement `docker slim run` and `build`: observe or load traces, resolve, write, verify and repair slim images."""
 
 from __future__ import annotations
 
@@ -11,65 +11,65 @@ from docker_slim_plugin.image import file_outputs
 from docker_slim_plugin.model.request import Request
 from docker_slim_plugin.observe.trace import Trace, merge_observations
 from docker_slim_plugin.progress import Progress
-from docker_slim_plugin.report.record import Report, keep, report_file
-from docker_slim_plugin.verify.check import shortened
+from docker_slim_plugin.report.record import Report, make_report_path, save_or_warn
+from docker_slim_plugin.verify.check import limit_sentences
 from docker_slim_plugin.verify.replay import Replay
-from docker_slim_plugin.workflows.steps.given_traces import given_options, loaded, of_this_image
-from docker_slim_plugin.workflows.steps.job import Job, drive_of, opened
-from docker_slim_plugin.workflows.steps.observe_runs import observed, unlike
-from docker_slim_plugin.workflows.steps.write_and_verify import prove
+from docker_slim_plugin.workflows.steps.given_traces import docker_options_of, load_traces, warn_of_other_image
+from docker_slim_plugin.workflows.steps.job import Job, make_run_plan, open_job
+from docker_slim_plugin.workflows.steps.observe_runs import differing_run_warnings, observe_runs
+from docker_slim_plugin.workflows.steps.write_and_verify import write_verified_images
 
 
 def slim(request: Request, progress: Progress) -> Report:
-    """Write slim images of `request.image`, try each, and return what was seen, kept and proved."""
-    file_outputs.check(request.outputs)
-    given = loaded(request, progress)
-    secrets = secrets_of(tuple(given_options(request, given)), os.environ)
-    with masked_errors(secrets), opened(request, MaskingProgress(progress, secrets)) as job:
-        traces = of_this_image(job, given) if request.traces else observed(job)
+    """Write slim images of `request.image`, verify them, and return the report."""
+    file_outputs.check_outputs(request.outputs)
+    given = load_traces(request, progress)
+    secrets = secrets_of(tuple(docker_options_of(request, given)), os.environ)
+    with masked_errors(secrets), open_job(request, MaskingProgress(progress, secrets)) as job:
+        traces = warn_of_other_image(job, given) if request.traces else observe_runs(job)
         with job.clock.step("resolve"):
             rootfs, notes = job.tree.wait()
             observations = merge_observations(traces)
-            plan = job.planned(rootfs, observations)
+            plan = job.make_plan(rootfs, observations)
         report = Report(
             source=job.tree.measured(),
             observations=observations,
             plan=plan,
-            warnings=(*observations.warnings, *unlike(job, traces), *notes, *plan.warnings),
+            warnings=(*observations.warnings, *differing_run_warnings(job, traces), *notes, *plan.warnings),
             notes=plan.notes,
-            file=str(report_file(job.source.reference, os.environ)),
+            file=str(make_report_path(job.source.reference, os.environ)),
         )
-        ways = replays(job, traces)
-        if not ways and request.verify:
+        replays = make_replays(job, traces)
+        if not replays and request.verify:
             note = "the slim images were not run: the traces are of containers that somebody else had started"
             report = replace(report, warnings=(*report.warnings, note))
         if not request.dry_run:
-            report = prove(job, report, rootfs, ways)
-        report = replace(report, seconds=job.clock.seconds(), phases=tuple(job.clock.phases)).discreet(secrets)
-    report = keep(report, progress)
+            report = write_verified_images(job, report, rootfs, replays)
+        report = replace(report, seconds=job.clock.seconds(), phases=tuple(job.clock.phases)).redact(secrets)
+    report = save_or_warn(report, progress)
     if not report.passed:
         for warning in dict.fromkeys(report.warnings):
             progress.warn(warning)
-        refuse(report)
+        raise_failed(report)
     return report
 
 
-def replays(job: Job, traces: tuple[Trace, ...]) -> tuple[Replay, ...]:
-    """Return the different ways in which the traces were made: each is to be gone again with the slim images."""
-    firsts = {repr(one.exercise): one for one in reversed(traces) if one.exercise}
+def make_replays(job: Job, traces: tuple[Trace, ...]) -> tuple[Replay, ...]:
+    """Return one replay for each distinct exercise of the traces. Each one is repeated with the slim images."""
+    first_traces = {repr(one.exercise): one for one in reversed(traces) if one.exercise}
     return tuple(
-        Replay(job.engine, job.source, drive_of(job.source, one.exercise, job.sandbox), one.observations.result)
-        for one in reversed(firsts.values())
+        Replay(job.engine, job.source, make_run_plan(job.source, one.exercise, job.sandbox), one.observations.result)
+        for one in reversed(first_traces.values())
         if one.exercise
     )
 
 
-def refuse(report: Report) -> None:
-    """Raise VerificationFailed with what differs."""
+def raise_failed(report: Report) -> None:
+    """Raise VerificationFailed with the differences of the first image that failed."""
     failed = next(verdict for verdict in report.verdicts if not verdict.passed)
-    what = "\n    ".join(shortened(failed.differences))
+    what = "\n    ".join(limit_sentences(failed.differences))
     raise VerificationFailed(
-        f"cannot vouch for the {failed.form} image, so it was not named:\n    {what}",
+        f"verification of the {failed.form} image failed, so it was not tagged:\n    {what}",
         hint="--keep, --exec and --http reach what the run missed"
         + (f"; all details: {report.file}" if report.file else ""),
     )

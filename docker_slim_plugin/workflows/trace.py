@@ -1,4 +1,4 @@
-"""`trace`: observe an image, and write nothing but the trace."""
+"""Implement `docker slim trace`: observe an image and write only the trace."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from docker_slim_plugin.engine.secrets import MaskingProgress, masked_errors, se
 from docker_slim_plugin.model.request import Request
 from docker_slim_plugin.observe.trace import Trace, dumps, restrict_to_image
 from docker_slim_plugin.progress import Progress
-from docker_slim_plugin.workflows.steps.job import opened
-from docker_slim_plugin.workflows.steps.observe_runs import observed
+from docker_slim_plugin.workflows.steps.job import open_job
+from docker_slim_plugin.workflows.steps.observe_runs import observe_runs
 
 
 def trace(request: Request, progress: Progress) -> tuple[str, tuple[Trace, ...]]:
-    """Observe `request.image`, write nothing; return the text of a trace file, and what is in it."""
+    """Observe `request.image`. Returns the text of a trace file, and the traces in it."""
     secrets = secrets_of(request.docker_options, os.environ)
-    with masked_errors(secrets), opened(request, MaskingProgress(progress, secrets)) as job:
-        traces = observed(job)
+    with masked_errors(secrets), open_job(request, MaskingProgress(progress, secrets)) as job:
+        traces = observe_runs(job)
         rootfs, _ = job.tree.wait()
-        small = tuple(replace(one, observations=restrict_to_image(rootfs, one.observations)) for one in traces)
-        return dumps(job.source, small), traces
+        image_traces = tuple(replace(one, observations=restrict_to_image(rootfs, one.observations)) for one in traces)
+        return dumps(job.source, image_traces), traces

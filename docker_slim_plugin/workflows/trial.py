@@ -1,6 +1,6 @@
-"""A whole run on an image of our own, for `docker slim doctor`: whether this host really can do it, end to end.
+"""Slim a tiny image of our own, for `docker slim doctor`: check that a whole run works on this host.
 
-The image holds one static program, which shows a file, that file, and one that nobody needs.
+The image has one static program, a file that the program shows, and a file that nothing needs.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from docker_slim_plugin.report.record import Report
 from docker_slim_plugin.workflows.host_checks import Check
 from docker_slim_plugin.workflows.slim import slim
 
-PROGRAM, MESSAGE, NEEDLESS = "show", "message", "needless"
+PROGRAM, MESSAGE, UNUSED = "show", "message", "needless"
 TEXT = b"well\n"
 TIMEOUT = 20.0
 _ADVICE = "docker -D slim run IMAGE says more; report it with that"
 
 
 @dataclass(frozen=True, slots=True)
-class Show:
-    """The program of one architecture: it writes the file /message to standard output."""
+class TrialProgram:
+    """The program of one architecture. It writes the file /message to standard output."""
 
     elf_machine: int
     assembly: str
     code: bytes
-    """What the assembly makes."""
+    """The machine code of the assembly."""
 
 
 _X86_64 = """
@@ -88,12 +88,12 @@ _start:
 path:
     .asciz "/message"
 """
-SHOWS = {
-    "x86_64": Show(62, _X86_64, bytes.fromhex(
+TRIAL_PROGRAMS = {
+    "x86_64": TrialProgram(62, _X86_64, bytes.fromhex(
         "b801010000bf9cffffff488d353500000031d20f0589c731c04883ec404889e6ba400000000f054889"
         "c2b801000000bf010000000f0531ff83f801400f9cc7b8e70000000f052f6d65737361676500"
     )),
-    "aarch64": Show(183, _AARCH64, bytes.fromhex(
+    "aarch64": TrialProgram(183, _AARCH64, bytes.fromhex(
         "600c809241020010020080d2080780d2010000d4ff0301d1e1030091020880d2e80780d2010000d4"
         "e20300aa200080d2e1030091080880d2010000d41f040071e0a79f1ac80b80d2010000d42f6d6573"
         "7361676500"
@@ -102,11 +102,11 @@ SHOWS = {
 """By `os.uname().machine`."""
 
 
-def attempt(global_options: Sequence[str]) -> Check:
-    """Make a tiny image, slim it, and return what came of it; nothing of that is left."""
+def run_trial(global_options: Sequence[str]) -> Check:
+    """Make a tiny image, slim it, and return the result as a check. Nothing of it is left."""
     begun = time.monotonic()
     try:
-        report = _slimmed(tuple(global_options))
+        report = _slim_trial_image(tuple(global_options))
     except (SlimError, OSError) as error:
         return Check(name="a whole run", ok=False, required=True, detail=f"it fails: {error}", fix=_ADVICE)
     seconds = time.monotonic() - begun
@@ -119,13 +119,13 @@ def attempt(global_options: Sequence[str]) -> Check:
     return Check(name="a whole run", ok=ok, required=True, detail=detail, fix="" if ok else _ADVICE)
 
 
-def _slimmed(global_options: tuple[str, ...]) -> Report:
+def _slim_trial_image(global_options: tuple[str, ...]) -> Report:
     engine = Engine.connect(global_options)
     source, name = engine.temporary_name("source"), engine.temporary_name("trial")
     with engine.cleanup():
         try:
-            engine.import_tar(io.BytesIO(tree(os.uname().machine)), [f'CMD ["/{PROGRAM}"]'], form="source")
-            # Forced: on a tree as small as this one nothing is gained.
+            engine.import_tar(io.BytesIO(make_tar(os.uname().machine)), [f'CMD ["/{PROGRAM}"]'], form="source")
+            # Use force, because a tree this small does not get smaller.
             request = Request(
                 image=source, tag=name, until="exit", timeout=TIMEOUT, force=True, global_options=global_options
             )
@@ -139,13 +139,13 @@ def _slimmed(global_options: tuple[str, ...]) -> Report:
                     engine.untag(one)
 
 
-def tree(machine: str) -> bytes:
+def make_tar(machine: str) -> bytes:
     """Return the image's files as a tar."""
     out = io.BytesIO()
-    show = SHOWS[machine]
+    show = TRIAL_PROGRAMS[machine]
     program = static_program(show.elf_machine, show.code)
     with tarfile.open(fileobj=out, mode="w") as tar:
-        for name, content, mode in ((PROGRAM, program, 0o755), (MESSAGE, TEXT, 0o644), (NEEDLESS, TEXT, 0o644)):
+        for name, content, mode in ((PROGRAM, program, 0o755), (MESSAGE, TEXT, 0o644), (UNUSED, TEXT, 0o644)):
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(content), mode
             tar.addfile(member, io.BytesIO(content))

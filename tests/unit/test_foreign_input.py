@@ -46,10 +46,10 @@ from docker_slim_plugin.observe.tracer import existing_processes, privilege_gain
 from docker_slim_plugin.resolve import image_config, patterns, presets, script_commands, script_interpreters
 from docker_slim_plugin.resolve.elf import elf_file
 from docker_slim_plugin.resolve.elf.loader import Loader
-from docker_slim_plugin.resolve.elf.search_paths import Directories, Mapped
+from docker_slim_plugin.resolve.elf.search_paths import MappedObject, SearchPaths
 from docker_slim_plugin.resolve.packages import ownership
-from docker_slim_plugin.resolve.packages.os_release import distribution
-from docker_slim_plugin.resolve.packages.package_units import Units
+from docker_slim_plugin.resolve.packages.os_release import read_distribution
+from docker_slim_plugin.resolve.packages.package_units import PackageUnits
 from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.verify import compare
@@ -93,7 +93,7 @@ def answer(kind: str) -> Callable[[bytes], object]:
 def read_elf(text: bytes) -> object:
     with contextlib.suppress(elf_file.MalformedElf):
         elf_file.read(io.BytesIO(text))
-    return elf_file.imports(io.BytesIO(text))
+    return elf_file.read_imports(io.BytesIO(text))
 
 
 def elf_with(text: bytes) -> object:
@@ -107,26 +107,26 @@ def records(text: bytes) -> object:
     """Read what a Python distribution says of its files."""
     top = "/usr/lib/python3/site-packages"
     tree = rootfs({f"{top}/x-1.dist-info/RECORD": text, f"{top}/x.py": "", "/usr/lib/ruby/gems/x-1.0/lib/x.rb": ""})
-    return Units(tree, ownership.Packages()).around([RootPath(f"{top}/x.py")])
+    return PackageUnits(tree, ownership.Packages()).files_of_units([RootPath(f"{top}/x.py")])
 
 
 def units(text: bytes) -> object:
     """Look for the unit of a file whose path is foreign."""
     path = "/" + os.fsdecode(text[:4000].replace(b"\0", b"")).strip("/")
-    return Units(rootfs({"/a": ""}), ownership.Packages()).around([RootPath(path)])
+    return PackageUnits(rootfs({"/a": ""}), ownership.Packages()).files_of_units([RootPath(path)])
 
 
 def script(text: bytes) -> object:
-    interpreter, argument = script_interpreters.command(text[:256])
-    return interpreter, script_interpreters.env_program(argument), script_commands.words(os.fsdecode(text[: script_commands.MAX_SCRIPT]))
+    interpreter, argument = script_interpreters.parse_shebang(text[:256])
+    return interpreter, script_interpreters.parse_env_program(argument), script_commands.find_command_words(os.fsdecode(text[: script_commands.MAX_SCRIPT]))
 
 
-def compared(text: bytes) -> object:
+def compare_results(text: bytes) -> object:
     one = os.fsdecode(text)
     probes = tuple(ProbeResult(kind="exec", target="x", ok=True, status=0, output=said) for said in (one, f"{one}7#x"))
     first, second = (RunResult(probes=(probe,)) for probe in probes)
     found = compare.compare(first, second)
-    return compare.settle(found.doubtful, (first, first), (second, second))
+    return compare.classify_outputs(found.doubtful, (first, first), (second, second))
 
 
 def started(text: bytes) -> object:
@@ -136,7 +136,7 @@ def started(text: bytes) -> object:
     tree = rootfs({"/etc/passwd": f"{word}:x:0:0::{word}:/bin/sh\n"})
     with contextlib.suppress(SlimError):
         launch(image, [f"--publish={word}"], ())
-    return list(image_config.directories(tree, image)), image_config.volumes(tree, image, [word], [])
+    return list(image_config.find_directories(tree, image)), image_config.find_volume_content(tree, image, [word], [])
 
 
 def planned(tree: Rootfs) -> object:
@@ -147,12 +147,12 @@ def planned(tree: Rootfs) -> object:
 
 def hinted(tree: Rootfs) -> object:
     said = [Access("/entry.sh", AccessKind.EXEC, Origin.PTRACE, Process(1, "sh"))]
-    return list(presets.needs(presets.facts(tree, tuple(said), {"LANG": "de_DE.UTF-8"}), frozenset()))
+    return list(presets.find_needs(presets.gather_facts(tree, tuple(said), {"LANG": "de_DE.UTF-8"}), frozenset()))
 
 
 def matched(text: bytes) -> object:
     tree = rootfs({f"/usr/{'a' * 200}/{'ab' * 100}": "", "/etc/x/y/z": ""})
-    return patterns.matches(tree, os.fsdecode(text[:SIZE]))
+    return patterns.find_matches(tree, os.fsdecode(text[:SIZE]))
 
 
 def mounted(text: bytes) -> object:
@@ -184,11 +184,11 @@ READERS: Mapping[str, Reader] = {
     "elf": Reader(read_elf, (b"\x7fELF\x02\x01\x01" + bytes(9), b"\x7fELF\x01\x02\x01" + bytes(9), b"\xff\xff\xff\xff", b"\x01\0\0\0", made("a"))),
     "elf names": Reader(elf_with, (b"$ORIGIN", b"${ORIGIN}", b"$LIB", b"$", b"{", b"}", b":", b"/", b"../", b"lib.so", b"/lib/")),
     "ld.so.conf": Reader(
-        of_files(lambda tree: (Directories(tree).conf(), Directories(tree).musl()), "/etc/ld.so.conf", "/etc/ld-musl-x86_64.path"),
+        of_files(lambda tree: (SearchPaths(tree).ld_so_conf(), SearchPaths(tree).musl_directories()), "/etc/ld.so.conf", "/etc/ld-musl-x86_64.path"),
         (b"include ", b"/", b"*", b"?", b"[", b"]", b"**/", b"/**/", b"#", b":", b",", b"/lib\n", b"include /usr/**/*\n", b"hwcap ", b"=", b"!"),
     ),
     "dpkg": Reader(
-        of_files(lambda tree: (found := ownership.read(tree), dpkg_selections.installed(found.stanzas)),
+        of_files(lambda tree: (found := ownership.read(tree), dpkg_selections.read_installed(found.stanzas)),
                  "/var/lib/dpkg/status", "/var/lib/dpkg/info/a.list"),
         (*DPKG, b"\n\n", b", ", b"| ", b"Description: x\n", b" .\n", b"/usr/share/x/y\n", b"/..", b"/usr", b":", b"Priority: required\n"),
     ),
@@ -219,14 +219,14 @@ READERS: Mapping[str, Reader] = {
     "records": Reader(records, (b"x.py,", b'"', b",", b"sha256=", b"../", b"/", b"x.py\n", b'""')),
     "units": Reader(units, (b"/gems/", b"x-1", b"-1", b"/node_modules/", b"@a/", b"/site-packages/", b"/", b"/dist-packages", b".")),
     "passwd and configuration": Reader(started, (b":", b"/", b"root", b"x:x:0:0::/root:", b"1:", b"99999-", b"/tcp", b"-", b"=", b"8000-8999")),
-    "os-release": Reader(of_files(distribution, "/etc/os-release"), (b"ID=", b"VERSION_ID=", b'"', b"'", b"=", b"#")),
+    "os-release": Reader(of_files(read_distribution, "/etc/os-release"), (b"ID=", b"VERSION_ID=", b'"', b"'", b"=", b"#")),
     "hints": Reader(
         of_files(hinted, "/etc/nsswitch.conf", "/entry.sh", "/usr/lib/locale/x"),
         (b"passwd:", b"files ", b"[", b"]", b"#", b"../", b"hosts: dns\n", b"#!/bin/sh\n", b'"\\', b"/"),
     ),
     "patterns": Reader(matched, (b"*", b"?", b"[", b"]", b"[!", b"[]", b"**", b"/**", b"/", b"*a", b"a-", b"-", b"..", b"/../", b"{", b"(")),
     "mountinfo": Reader(mounted, (b" - ", b"/", b"\\040", b",", b":", b"lowerdir=")),
-    "answers": Reader(compared, (b"0x", b"deadbee", b"deadbeef", b"#", b"1", b"\xef\xb7\x90", b"Z")),
+    "answers": Reader(compare_results, (b"0x", b"deadbee", b"deadbeef", b"#", b"1", b"\xef\xb7\x90", b"Z")),
     "apt": Reader(lambda text: package_manager._STEP.findall(os.fsdecode(text)), (b"Purg ", b"\nInst ", b":", b"a:", b"[1]")),
     "texts": Reader(lambda text: printable(os.fsdecode(text)), (b"\x1b[", b"\x9b", b"\xe2\x80\xae")),
 }  # fmt: skip
@@ -263,7 +263,7 @@ def test_what_has_once_stalled_a_run() -> None:
     for text in (b'<meta http-equiv=refresh content="' + b" " * 3000, b"<a" * 100_000, b"<a href=x" * 100_000):
         READERS["html"].read(text)
     READERS["html"].read(b"<base href='/" + b"x/" * 250_000 + b"'>" + b"<a href=y>" * 40_000)
-    script_commands.words('"\\' * (script_commands.MAX_SCRIPT // 2))
+    script_commands.find_command_words('"\\' * (script_commands.MAX_SCRIPT // 2))
     assert time.process_time() - begun < SECONDS
 
 
@@ -288,9 +288,9 @@ def test_search_paths_of_foreign_files_are_bounded() -> None:
     path = ":".join("/" * 1 for _ in range(2000))
     found = elf_file.read(io.BytesIO(made("x", rpath=path)))
     assert len(found.rpath) <= elf_file.MAX_DIRECTORIES
-    deep = Mapped("/" + "d/" * 1900 + "app", found)
-    assert len(list(Directories(rootfs({"/a": ""}), ("$ORIGIN" * 500,)).of(deep, musl=False))) <= 256
-    assert all(len(place) <= 4096 for place in Directories(rootfs({"/a": ""}), ("$ORIGIN" * 500,)).of(deep, musl=False))
+    deep = MappedObject("/" + "d/" * 1900 + "app", found)
+    assert len(list(SearchPaths(rootfs({"/a": ""}), ("$ORIGIN" * 500,)).directories_for(deep, musl=False))) <= 256
+    assert all(len(place) <= 4096 for place in SearchPaths(rootfs({"/a": ""}), ("$ORIGIN" * 500,)).directories_for(deep, musl=False))
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""ELF files: what the dynamic loader maps for a program, and what its import tables ask of the system."""
+"""ELF files: which files the dynamic loader maps for a program, and what its import tables need of the system."""

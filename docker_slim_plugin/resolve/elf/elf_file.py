@@ -1,7 +1,7 @@
-"""What one ELF file asks of the dynamic loader: PT_INTERP, DT_NEEDED, DT_RPATH, DT_RUNPATH.
+"""Read from an ELF file what the dynamic loader uses: PT_INTERP, DT_NEEDED, DT_RPATH, DT_RUNPATH.
 
-Only the program headers and the dynamic section are read, a few hundred bytes of a file of any size. The structures
-are pyelftools'; its ELFFile is not used: it trusts the counts and offsets of a file, and those come from strangers.
+Only the program headers and the dynamic section are read: a few hundred bytes of a file of any size. The structures are
+those of pyelftools. Its class ELFFile is not used, because it trusts counts and offsets, and the files are not trusted.
 """
 
 from __future__ import annotations
@@ -35,63 +35,63 @@ BYTE_ORDERS = {1: "little", 2: "big"}
 
 
 class MalformedElf(ValueError):
-    """The file starts as ELF and does not go on as such."""
+    """The file starts like an ELF file, but is not a valid one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Elf:
-    """What the dynamic loader reads of one file, in its order."""
+    """The fields of one file that the dynamic loader uses."""
 
     bits: int
     order: str
     """Byte order: little or big."""
     machine: str
-    """As pyelftools names it, e.g. EM_X86_64; a number's digits when it knows no name."""
+    """Name of the machine in pyelftools, e.g. EM_X86_64, or the digits of an unknown number."""
     interpreter: str = ""
     soname: str = ""
     needed: tuple[str, ...] = ()
     rpath: tuple[str, ...] = ()
-    """Empty when there is a RUNPATH: then ld.so ignores it."""
+    """Empty if there is a RUNPATH, because ld.so then ignores RPATH."""
     runpath: tuple[str, ...] = ()
     no_default: bool = False
     """Linked with -z nodefaultlib."""
 
     @property
     def is_static(self) -> bool:
-        """Whether it runs without a loader and without libraries."""
+        """Whether the file runs without a loader and without libraries."""
         return not self.interpreter and not self.needed
 
     @property
     def abi(self) -> tuple[int, str, str]:
-        """What two files must have in common to share a process."""
+        """The properties that files mapped into one process must share."""
         return self.bits, self.order, self.machine
 
 
 def read(file: BinaryIO) -> Elf:
-    """Return what `file` asks of the loader; MalformedElf when it is no sound ELF file."""
+    """Return the fields of `file` that the loader uses. Raises MalformedElf if it is not a valid ELF file."""
     try:
         return _read(file)
     except (ELFError, ConstructError, OSError, ValueError, OverflowError) as error:
         raise MalformedElf(str(error)) from error
 
 
-def imports(file: BinaryIO) -> frozenset[str]:
-    """Return the names that `file` wants from other files (undefined dynamic symbols); none of an unsound one."""
+def read_imports(file: BinaryIO) -> frozenset[str]:
+    """Return the names of the undefined dynamic symbols of `file`; none if the file is not valid."""
     try:
-        return _imports(file)
+        return _read_imports(file)
     except (ELFError, ConstructError, OSError, ValueError, OverflowError):
         return frozenset()
 
 
-def _imports(file: BinaryIO) -> frozenset[str]:
+def _read_imports(file: BinaryIO) -> frozenset[str]:
     bits, order, structs, header = _header(file)
     segments = _segments(file, structs, header)
     tags = _tags(file, structs, segments)
     symbols, strings = (tags.get(name, [0])[0] for name in ("DT_SYMTAB", "DT_STRTAB"))
     if not symbols or strings <= symbols:
         return frozenset()
-    # No tag says how many symbols there are. Every linker puts the strings behind them: what may lie between the two
-    # is read as symbols, too, and names nothing.
+    # No tag has the number of symbols. Every linker puts the string table after them. Anything between the two is
+    # read as symbols too, and its names match nothing.
     layout = struct.Struct(("<" if order == "little" else ">") + ("IBBHQQ" if bits == 64 else "IIIBBH"))
     section = 3 if bits == 64 else 5
     count = min((strings - symbols) // layout.size, MAX_SYMBOLS)
@@ -105,7 +105,7 @@ def _imports(file: BinaryIO) -> frozenset[str]:
 
 
 def _header(file: BinaryIO) -> tuple[int, str, Any, Any]:
-    """Return class, byte order, the structures of both, and the file's header."""
+    """Return class, byte order, the structures for both, and the file header."""
     file.seek(0)
     ident = file.read(IDENT)
     if len(ident) < IDENT or not ident.startswith(MAGIC) or ident[4] not in CLASSES or ident[5] not in BYTE_ORDERS:
@@ -137,7 +137,7 @@ def _read(file: BinaryIO) -> Elf:
 def _structures(bits: int, order: str) -> Any:
     structs = ELFStructs(little_endian=order == "little", elfclass=bits)
     structs.create_basic_structs()
-    # Without a machine only its own tags stay numbers; none of them is needed here.
+    # Without a machine, only the tags of that machine stay numbers. None of them is used here.
     structs.create_advanced_structs()
     return structs
 
@@ -146,7 +146,7 @@ def _segments(file: BinaryIO, structs: Any, header: Any) -> list[Any]:
     count, size = header["e_phnum"], header["e_phentsize"]
     if count > MAX_SEGMENTS:
         raise MalformedElf(f"{count} segments")
-    # Both sizes come from the file: entries that overlap or lie apart would parse, but ld.so refuses them.
+    # Both sizes come from the file. Entries of another size could be parsed, but ld.so refuses them.
     if count and size != structs.Elf_Phdr.sizeof():
         raise MalformedElf(f"program headers of {size} bytes")
     return [struct_parse(structs.Elf_Phdr, file, header["e_phoff"] + index * size) for index in range(count)]
@@ -161,7 +161,7 @@ def _interpreter(file: BinaryIO, segments: list[Any]) -> str:
 
 
 def _dynamic(file: BinaryIO, structs: Any, segments: list[Any]) -> tuple[dict[str, list[int]], dict[int, str]]:
-    """Return the values of each tag, and the strings that they point to by their offset."""
+    """Return the values by tag, and the strings to which they point by offset."""
     tags = _tags(file, structs, segments)
     names = ("DT_SONAME", "DT_NEEDED", "DT_RPATH", "DT_RUNPATH")
     offsets = [offset for name in names for offset in tags.get(name, [])]
@@ -175,7 +175,7 @@ def _dynamic(file: BinaryIO, structs: Any, segments: list[Any]) -> tuple[dict[st
 
 
 def _tags(file: BinaryIO, structs: Any, segments: list[Any]) -> dict[str, list[int]]:
-    """Return the values of each tag of the dynamic section; a static program has none."""
+    """Return the values by tag of the dynamic section. A static program has none."""
     dynamic = next((segment for segment in segments if segment["p_type"] == "PT_DYNAMIC"), None)
     tags: dict[str, list[int]] = {}
     if dynamic is None:

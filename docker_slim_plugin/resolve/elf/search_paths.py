@@ -1,4 +1,4 @@
-"""In which directories the dynamic loader looks for libraries, and in which order."""
+"""Compute the directories in which the dynamic loader searches for libraries, in their order."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MAX_CONF = 1 << 16
 MAX_INCLUDES = 256
 MAX_DIRECTORIES = 256
 MAX_LISTED = 4096
-"""Directories of a configuration file, repeated ones included."""
+"""Most directories of a configuration file, repeated ones included."""
 PATH_MAX = 4096
-"""The kernel opens no longer one (path_resolution(7))."""
+"""Longest path that the kernel opens (path_resolution(7))."""
 LD_SO_CONF = "/etc/ld.so.conf"
 MUSL_DEFAULT = ("/lib", "/usr/local/lib", "/usr/lib")
 GLIBC_DEFAULT = ("/lib64", "/usr/lib64", "/lib", "/usr/lib")
@@ -34,21 +34,21 @@ PLATFORMS: dict[tuple[int, str, str], tuple[str, tuple[str, ...]]] = {
     (64, "little", "EM_RISCV"): ("riscv64", ("riscv64-linux-gnu",)),
     (64, "little", "EM_LOONGARCH"): ("loongarch64", ("loongarch64-linux-gnu",)),
 }
-"""By (bits, byte order, machine): the kernel's AT_PLATFORM, and Debian's multiarch directories."""
+"""AT_PLATFORM of the kernel and multiarch directories of Debian, by (bits, byte order, machine)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mapped:
-    """One object of a process, as the loader came to it."""
+class MappedObject:
+    """One object of a process, and the object that loaded it."""
 
     path: str
-    """As the loader opened it: $ORIGIN is the directory of this path, not of what its symlinks lead to."""
+    """The path that the loader opened. $ORIGIN is the directory of this path, not of the target of its symlinks."""
     elf: Elf
-    parent: Mapped | None = None
+    parent: MappedObject | None = None
 
 
-class Directories:
-    """The search path of one image's loaders; what it reads of the image, it reads once."""
+class SearchPaths:
+    """The search paths of the loaders in one image. Each file of the image is read once."""
 
     def __init__(self, rootfs: Rootfs, library_path: Iterable[str] = ()) -> None:
         self.rootfs = rootfs
@@ -57,29 +57,29 @@ class Directories:
         self._conf: tuple[str, ...] | None = None
         self._musl: tuple[str, ...] | None = None
 
-    def of(self, needing: Mapped, *, musl: bool) -> Iterator[str]:
-        """Yield where a library that `needing` names is looked for, first to last, MAX_DIRECTORIES at most."""
+    def directories_for(self, needing: MappedObject, *, musl: bool) -> Iterator[str]:
+        """Yield the directories in which a library for `needing` is searched, in order, at most MAX_DIRECTORIES."""
         return islice(self._search(needing, musl=musl), MAX_DIRECTORIES)
 
-    def _search(self, needing: Mapped, *, musl: bool) -> Iterator[str]:
+    def _search(self, needing: MappedObject, *, musl: bool) -> Iterator[str]:
         if musl:
             yield from self.library_path
-            for mapped in _chain(needing):
-                yield from _expanded((*mapped.elf.rpath, *mapped.elf.runpath), mapped)
-            yield from self.musl()
+            for mapped in _loading_chain(needing):
+                yield from _expand_tokens((*mapped.elf.rpath, *mapped.elf.runpath), mapped)
+            yield from self.musl_directories()
             return
         if not needing.elf.runpath:
-            # DT_RPATH is inherited by everything that the object loads, unless the needing object has a DT_RUNPATH.
-            for mapped in _chain(needing):
-                yield from _expanded(mapped.elf.rpath, mapped)
-        yield from _expanded(self.library_path, needing)
-        yield from _expanded(needing.elf.runpath, needing)
+            # DT_RPATH applies to everything that the object loads, unless the needing object has a DT_RUNPATH.
+            for mapped in _loading_chain(needing):
+                yield from _expand_tokens(mapped.elf.rpath, mapped)
+        yield from _expand_tokens(self.library_path, needing)
+        yield from _expand_tokens(needing.elf.runpath, needing)
         if not needing.elf.no_default:
-            yield from self.conf()
-            yield from _defaults(needing.elf)
+            yield from self.ld_so_conf()
+            yield from _default_directories(needing.elf)
 
     def hwcaps(self, directory: str) -> tuple[str, ...]:
-        """Return the glibc-hwcaps subdirectories of `directory`: which of them is used, the processor decides."""
+        """Return the glibc-hwcaps subdirectories of `directory`. The processor decides which one is used."""
         if directory not in self._hwcaps:
             top = f"{directory}/glibc-hwcaps"
             entry = self.rootfs.find(top)
@@ -87,13 +87,13 @@ class Directories:
             self._hwcaps[directory] = tuple(f"{top}/{name}" for name in names)
         return self._hwcaps[directory]
 
-    def conf(self) -> tuple[str, ...]:
-        """Return the directories of /etc/ld.so.conf, which ldconfig(8) puts into the loader's cache."""
+    def ld_so_conf(self) -> tuple[str, ...]:
+        """Return the directories of /etc/ld.so.conf, which ldconfig(8) writes into the loader's cache."""
         if self._conf is None:
-            self._conf = tuple(dict.fromkeys(islice(self._conf_file(LD_SO_CONF), MAX_LISTED)))
+            self._conf = tuple(dict.fromkeys(islice(self._read_conf(LD_SO_CONF), MAX_LISTED)))
         return self._conf
 
-    def _conf_file(self, top: str) -> Iterator[str]:
+    def _read_conf(self, top: str) -> Iterator[str]:
         pending, files, globs = [top], 0, 0
         while pending and files < MAX_INCLUDES:
             path = pending.pop()
@@ -104,56 +104,58 @@ class Directories:
                 if not words or words[0] == "hwcap":
                     continue
                 if words[0] != "include":
-                    # The old "directory=libtype" form is still read.
-                    yield from (word.partition("=")[0] for word in _colons(words) if word.startswith("/"))
+                    # The old form "directory=libtype" is still read.
+                    yield from (word.partition("=")[0] for word in _split_colons(words) if word.startswith("/"))
                     continue
                 for pattern in words[1 : 1 + MAX_INCLUDES - globs]:
                     globs += 1
-                    included += sorted(patterns.matches(self.rootfs, posixpath.join(posixpath.dirname(path), pattern)))
+                    included += sorted(
+                        patterns.find_matches(self.rootfs, posixpath.join(posixpath.dirname(path), pattern))
+                    )
             pending += included[:MAX_INCLUDES][::-1]
 
-    def musl(self) -> tuple[str, ...]:
-        """Return musl's directories: those of /etc/ld-musl-ARCH.path, or its defaults."""
+    def musl_directories(self) -> tuple[str, ...]:
+        """Return musl's directories: those of /etc/ld-musl-ARCH.path, or the defaults."""
         if self._musl is None:
-            files = sorted(patterns.matches(self.rootfs, "/etc/ld-musl-*.path"))[:MAX_INCLUDES]
+            files = sorted(patterns.find_matches(self.rootfs, "/etc/ld-musl-*.path"))[:MAX_INCLUDES]
             text = "\n".join(self.rootfs.text(path, MAX_CONF) for path in files)
-            self._musl = tuple(islice(_colons(text.split("\n")), MAX_LISTED)) if files else MUSL_DEFAULT
+            self._musl = tuple(islice(_split_colons(text.split("\n")), MAX_LISTED)) if files else MUSL_DEFAULT
         return self._musl
 
 
 def is_musl(elf: Elf) -> bool:
-    """Return whether musl's loader, not glibc's, serves this file."""
+    """Return whether the file needs the loader of musl, not that of glibc."""
     return "/ld-musl-" in elf.interpreter or any(
         name == "libc.so" or name.startswith("libc.musl-") for name in elf.needed
     )
 
 
-def _chain(mapped: Mapped) -> Iterator[Mapped]:
-    here: Mapped | None = mapped
+def _loading_chain(mapped: MappedObject) -> Iterator[MappedObject]:
+    here: MappedObject | None = mapped
     while here is not None:
         yield here
         here = here.parent
 
 
-def _colons(words: Iterable[str]) -> Iterator[str]:
+def _split_colons(words: Iterable[str]) -> Iterator[str]:
     return (part for word in words for part in word.replace(",", ":").split(":") if part)
 
 
-def _defaults(elf: Elf) -> Iterator[str]:
+def _default_directories(elf: Elf) -> Iterator[str]:
     for triplet in PLATFORMS.get(elf.abi, ("", ()))[1]:
         yield f"/lib/{triplet}"
         yield f"/usr/lib/{triplet}"
     yield from GLIBC_DEFAULT if elf.bits == 64 else GLIBC_DEFAULT_32
 
 
-def _expanded(directories: Iterable[str], mapped: Mapped) -> Iterator[str]:
-    """Yield the absolute directories that an RPATH or the like means for this object."""
+def _expand_tokens(directories: Iterable[str], mapped: MappedObject) -> Iterator[str]:
+    """Yield the absolute directories for entries of RPATH and the like, with the tokens of ld.so(8) expanded."""
     platform, triplets = PLATFORMS.get(mapped.elf.abi, ("", ()))
     origin = posixpath.dirname(mapped.path).rstrip("/")
     for directory in directories:
         if len(directory) + directory.count("$") * max(len(origin), len(platform), 5) > PATH_MAX:
             continue
-        # $LIB is a matter of how the distribution built its glibc: all of its usual values are tried.
+        # The value of $LIB depends on the distribution's build of glibc, so all usual values are tried.
         for lib in ("lib64", *(f"lib/{triplet}" for triplet in triplets), "lib") if "LIB" in directory else ("",):
             place = directory
             for token, value in (
@@ -163,6 +165,6 @@ def _expanded(directories: Iterable[str], mapped: Mapped) -> Iterator[str]:
             ):
                 place = place.replace(f"${{{token}}}", value).replace(f"${token}", value)
             place = place or "/"
-            # A relative one would start from a working directory that we do not know.
+            # A relative directory depends on the working directory, which is not known.
             if place.startswith("/"):
                 yield place

@@ -1,1 +1,1 @@
-"""Packages: which file belongs to which package, and the metadata of those that are kept."""
+"""Packages: the owner of each file, and the metadata of the packages that are kept."""

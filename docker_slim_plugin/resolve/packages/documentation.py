@@ -1,4 +1,4 @@
-"""What is documentation or translations, by its place."""
+"""Recognise documentation and translations by their path."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ DOCUMENTATION = tuple(
 
 
 def is_documentation(path: str) -> bool:
-    """Return whether `path` is or lies below a tree of documentation or translations."""
+    """Return whether `path` is a directory of documentation or translations, or is below one."""
     return path.startswith("/usr/") and any(path == top or path.startswith(f"{top}/") for top in DOCUMENTATION)

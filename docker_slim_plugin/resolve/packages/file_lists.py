@@ -1,35 +1,35 @@
-"""Which package owns each file, by the lists of all packages."""
+"""Collect the owner of each file from the file lists of all packages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from docker_slim_plugin.model.entry import RootPath
-from docker_slim_plugin.resolve.packages.path_spelling import Spelling
+from docker_slim_plugin.resolve.packages.path_spelling import PathSpelling
 from docker_slim_plugin.rootfs.index import Rootfs
 
 MAX_OWNERS = 64
-"""Of one file."""
+"""Most owners of one file."""
 
 
-class Owners:
-    """Takes one list after the other."""
+class FileOwners:
+    """Owners by file, built from one file list after the other."""
 
     def __init__(self, rootfs: Rootfs) -> None:
-        self.spelling = Spelling(rootfs)
+        self.spelling = PathSpelling(rootfs)
         self.owners: dict[RootPath, str] = {}
-        self.also: dict[RootPath, tuple[str, ...]] = {}
+        self.co_owners: dict[RootPath, tuple[str, ...]] = {}
 
-    def own(self, key: str, paths: Iterable[str]) -> None:
-        """Note that the package owns what these paths name."""
-        self.have(key, map(self.spelling.file, paths))
+    def add_paths(self, key: str, paths: Iterable[str]) -> None:
+        """Record the package `key` as an owner of these paths, spelled as in a file list."""
+        self.add_files(key, map(self.spelling.file, paths))
 
-    def have(self, key: str, files: Iterable[RootPath | None]) -> None:
-        """Note that the package owns these files."""
+    def add_files(self, key: str, files: Iterable[RootPath | None]) -> None:
+        """Record the package `key` as an owner of these files."""
         for path in files:
             if path is None:
                 continue
             before = self.owners.get(path, key)
             if before != key:
-                self.also[path] = tuple({before: None, **dict.fromkeys(self.also.get(path, ()))})[:MAX_OWNERS]
+                self.co_owners[path] = tuple({before: None, **dict.fromkeys(self.co_owners.get(path, ()))})[:MAX_OWNERS]
             self.owners[path] = key

@@ -1,6 +1,6 @@
-"""Which package each file of the image belongs to: dpkg, distroless, apk, rpm.
+"""Read which package owns each file of the image: dpkg, distroless, apk, rpm.
 
-Databases are read in one pass, as bytes or lines: an image has 100,000s of lines in them, and they come from strangers.
+Databases are read in one pass, as bytes or lines. An image has 100,000s of lines in them, and they are not trusted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.packages.file_lists import Owners
+from docker_slim_plugin.resolve.packages.file_lists import FileOwners
 from docker_slim_plugin.resolve.packages.metadata import rpm
 from docker_slim_plugin.rootfs.index import Rootfs
 
@@ -27,54 +27,54 @@ BASE_FIELD = re.compile(rb"^(?:Essential: yes|Priority: (?:required|important))$
 CONFFILES = re.compile(rb"^Conffiles:\n((?: .*\n?)+)", re.MULTILINE)
 LONG = re.compile(rb"^(Description:.*\n)(?: .*\n)+", re.MULTILINE)
 CONFFILE_END = re.compile(r" [0-9a-f]{32}( obsolete| remove-on-upgrade)*$")
-"""Behind the path, which may itself hold blanks."""
+"""The end of a line in Conffiles, after the path. The path may contain blanks."""
 DEPENDS = re.compile(rb"^(?:Pre-)?Depends: (.*)$", re.MULTILINE)
 WORD = re.compile(rb"(?:^|[,|]) *([a-z0-9][a-z0-9+.-]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packages:
-    """The image's package database; packages go by key: "libc6:amd64" where several architectures may be installed."""
+    """The image's package database. A key is a name, or "libc6:amd64" if several architectures may be installed."""
 
     system: str = ""
-    """dpkg, distroless, apk, rpm, or empty when the image has none."""
+    """dpkg, distroless, apk or rpm. Empty if the image has no package database."""
     owners: Mapping[RootPath, str] = field(default_factory=dict)
     """Package of each file that is not a directory."""
-    also: Mapping[RootPath, tuple[str, ...]] = field(default_factory=dict)
-    """Further packages of files that several own."""
+    co_owners: Mapping[RootPath, tuple[str, ...]] = field(default_factory=dict)
+    """Further packages of files that have several owners."""
     diverted: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Where a path of a list really is, and the package for which it is not so (dpkg-divert(1))."""
+    """For each diverted path, its real path and the package that keeps the original path (dpkg-divert(1))."""
     base: frozenset[str] = frozenset()
-    """Packages of the distribution's own base set."""
+    """Packages of the distribution's base set."""
     conffiles: frozenset[RootPath] = frozenset()
     database: tuple[RootPath, ...] = ()
-    """The file that `stanzas` came from; several for rpm and distroless."""
+    """The file from which `stanzas` were read. Several files for rpm and distroless."""
     stanzas: tuple[tuple[str, bytes], ...] = ()
-    """Each package's entry in that file, verbatim, in its order."""
-    unread: str = ""
-    """Why an rpm database does not say who owns what."""
+    """The stanza of each package, verbatim, in the order of the file."""
+    unreadable_reason: str = ""
+    """Why the owners cannot be read from an rpm database."""
 
-    def of(self, path: RootPath) -> tuple[str, ...]:
+    def owners_of(self, path: RootPath) -> tuple[str, ...]:
         """Return the packages that own a file."""
         owner = self.owners.get(path)
-        return () if owner is None else (owner, *self.also.get(path, ()))
+        return () if owner is None else (owner, *self.co_owners.get(path, ()))
 
     def files(self, name: str) -> list[RootPath]:
-        """Return what the package owns; [] when it owns nothing or is not installed."""
-        return sorted(path for path, key in self.owners.items() if name in (key, plain(key)))
+        """Return the files of the package; [] if it owns none or is not installed."""
+        return sorted(path for path, key in self.owners.items() if name in (key, package_name(key)))
 
 
-def shortened(stanza: bytes) -> bytes:
-    """Return a dpkg entry with the synopsis alone of its description.
+def shorten_description(stanza: bytes) -> bytes:
+    """Return a dpkg stanza in which the description has only the synopsis.
 
-    The long ones are a third of the file. Queries and scanners need none of them (deb-control(5): a description may be
-    a synopsis alone).
+    Long descriptions are a third of the file. Queries and scanners do not need them, and a description may consist of
+    the synopsis alone (deb-control(5)).
     """
     return LONG.sub(rb"\1", stanza)
 
 
-def plain(key: str) -> str:
-    """Return the package's name without its architecture."""
+def package_name(key: str) -> str:
+    """Return the name of the package without its architecture."""
     return key.partition(":")[0]
 
 
@@ -82,64 +82,64 @@ def read(rootfs: Rootfs) -> Packages:
     """Return the package database of the image."""
     lists = [name for name in rootfs.children.get(DPKG_INFO, ()) if name.endswith(".list")]
     if rootfs.children.get(DISTROLESS) and not lists:
-        return _distroless(rootfs)
+        return _read_distroless(rootfs)
     status = rootfs.walk(DPKG_STATUS).end
     if status is not None:
-        return _dpkg(rootfs, status, [name[: -len(".list")] for name in lists])
+        return _read_dpkg(rootfs, status, [name[: -len(".list")] for name in lists])
     for place in APK:
         installed = rootfs.walk(place).end
         if installed is not None:
-            return _apk(rootfs, installed)
+            return _read_apk(rootfs, installed)
     kinds = (EntryKind.FILE, EntryKind.SYMLINK)
     found = tuple(entry.path for top in RPM for entry in rootfs.below(RootPath(top)) if entry.kind in kinds)
-    return _rpm(rootfs, found) if found else Packages()
+    return _read_rpm(rootfs, found) if found else Packages()
 
 
-def _dpkg(rootfs: Rootfs, status: RootPath, listed: list[str]) -> Packages:
-    owners = Owners(rootfs)
-    diverted = _diversions(rootfs)
+def _read_dpkg(rootfs: Rootfs, status: RootPath, listed: list[str]) -> Packages:
+    owners = FileOwners(rootfs)
+    diverted = _read_diversions(rootfs)
     for key in listed:
         paths = rootfs.text(f"{DPKG_INFO}/{key}.list", MAX_LIST).split("\n")
-        owners.own(key, (undiverted(path, key, diverted) for path in paths))
+        owners.add_paths(key, (resolve_diversion(path, key, diverted) for path in paths))
     known = set(listed)
     stanzas: list[tuple[str, bytes]] = []
     base: list[str] = []
     conffiles: set[RootPath] = set()
-    for stanza in stanzas_of(rootfs.read(status, MAX_LIST)):
-        name = field_of(stanza, b"Package")
-        key = name if name in known else f"{name}:{field_of(stanza, b'Architecture')}"
+    for stanza in split_stanzas(rootfs.read(status, MAX_LIST)):
+        name = read_field(stanza, b"Package")
+        key = name if name in known else f"{name}:{read_field(stanza, b'Architecture')}"
         stanzas.append((key, stanza))
         if BASE_FIELD.search(stanza):
             base.append(name)
         for block in CONFFILES.findall(stanza):
             lines = (CONFFILE_END.sub("", line[1:]) for line in _lines(block))
             conffiles.update(path for line in lines if (path := owners.spelling.file(line)) is not None)
-    chosen = _closure(base, {plain(key): stanza for key, stanza in stanzas})
+    chosen = _dependency_closure(base, {package_name(key): stanza for key, stanza in stanzas})
     return Packages(
         system="dpkg",
         owners=owners.owners,
-        also=owners.also,
+        co_owners=owners.co_owners,
         diverted=diverted,
-        base=frozenset(key for key, _ in stanzas if plain(key) in chosen),
+        base=frozenset(key for key, _ in stanzas if package_name(key) in chosen),
         conffiles=frozenset(conffiles),
         database=(status,),
         stanzas=tuple(stanzas),
     )
 
 
-def _diversions(rootfs: Rootfs) -> dict[str, tuple[str, str]]:
+def _read_diversions(rootfs: Rootfs) -> dict[str, tuple[str, str]]:
     lines = rootfs.text(DIVERSIONS, MAX_LIST).split("\n")
     return {path: (other, package) for path, other, package in zip(lines[::3], lines[1::3], lines[2::3], strict=False)}
 
 
-def undiverted(path: str, key: str, diverted: Mapping[str, tuple[str, str]]) -> str:
-    """Return where the file really is that the list of the package `key` calls so."""
+def resolve_diversion(path: str, key: str, diverted: Mapping[str, tuple[str, str]]) -> str:
+    """Return the real path of a file that the file list of package `key` calls `path`."""
     other, package = diverted.get(path, (path, ""))
-    return path if package == plain(key) else other
+    return path if package == package_name(key) else other
 
 
-def _closure(base: list[str], installed: Mapping[str, bytes]) -> set[str]:
-    """Return `base` and all that it depends on: libc6 is of no priority itself, and yet nothing is more basic."""
+def _dependency_closure(base: list[str], installed: Mapping[str, bytes]) -> set[str]:
+    """Return `base` and all its dependencies. libc6 has no such priority itself, although everything needs it."""
     chosen: set[str] = set()
     pending = list(base)
     while pending:
@@ -150,26 +150,28 @@ def _closure(base: list[str], installed: Mapping[str, bytes]) -> set[str]:
     return chosen
 
 
-def _distroless(rootfs: Rootfs) -> Packages:
-    """Return what /var/lib/dpkg/status.d says: a control file for each package, and its md5sums beside it."""
-    owners = Owners(rootfs)
+def _read_distroless(rootfs: Rootfs) -> Packages:
+    """Return what /var/lib/dpkg/status.d contains: a control file and md5sums for each package."""
+    owners = FileOwners(rootfs)
     base: set[str] = set()
     names = [name for name in rootfs.children[DISTROLESS] if not name.endswith(".md5sums")]
     for key in names:
         lines = _lines(rootfs.read(f"{DISTROLESS}/{key}.md5sums", MAX_LIST))
-        owners.own(key, ("/" + line.partition("  ")[2].removeprefix("./") for line in lines))
+        owners.add_paths(key, ("/" + line.partition("  ")[2].removeprefix("./") for line in lines))
         if BASE_FIELD.search(rootfs.read(f"{DISTROLESS}/{key}", MAX_LIST)):
             base.add(key)
     files = tuple(entry.path for entry in rootfs.below(DISTROLESS) if entry.kind is EntryKind.FILE)
-    return Packages(system="distroless", owners=owners.owners, also=owners.also, base=frozenset(base), database=files)
+    return Packages(
+        system="distroless", owners=owners.owners, co_owners=owners.co_owners, base=frozenset(base), database=files
+    )
 
 
-def _apk(rootfs: Rootfs, installed: RootPath) -> Packages:
-    owners = Owners(rootfs)
+def _read_apk(rootfs: Rootfs, installed: RootPath) -> Packages:
+    owners = FileOwners(rootfs)
     stanzas: list[tuple[str, bytes]] = []
-    provided: dict[str, str] = {}
-    wanted: dict[str, list[str]] = {}
-    for stanza in stanzas_of(rootfs.read(installed, MAX_LIST)):
+    providers: dict[str, str] = {}
+    depends: dict[str, list[str]] = {}
+    for stanza in split_stanzas(rootfs.read(installed, MAX_LIST)):
         key, directory, paths = "", "", []
         for line in _lines(stanza):
             tag, value = line[:2], line[2:]
@@ -180,61 +182,63 @@ def _apk(rootfs: Rootfs, installed: RootPath) -> Packages:
             elif tag == "R:":
                 paths.append(f"/{directory}/{value}" if directory else f"/{value}")
             elif tag == "p:":
-                provided |= dict.fromkeys((_apk_name(word) for word in value.split()), key)
+                providers |= dict.fromkeys((_strip_apk_version(word) for word in value.split()), key)
             elif tag == "D:":
-                wanted[key] = [_apk_name(word) for word in value.split() if not word.startswith("!")]
-        owners.own(key, paths)
-        provided[key] = key
+                depends[key] = [_strip_apk_version(word) for word in value.split() if not word.startswith("!")]
+        owners.add_paths(key, paths)
+        providers[key] = key
         stanzas.append((key, stanza))
     base: set[str] = set()
-    pending = [name for name in APK_BASE if name in provided]
+    pending = [name for name in APK_BASE if name in providers]
     while pending:
-        key = provided.get(pending.pop(), "")
+        key = providers.get(pending.pop(), "")
         if key and key not in base:
             base.add(key)
-            pending += wanted.get(key, [])
+            pending += depends.get(key, [])
     return Packages(
         system="apk",
         owners=owners.owners,
-        also=owners.also,
+        co_owners=owners.co_owners,
         base=frozenset(base),
         database=(installed,),
         stanzas=tuple(stanzas),
     )
 
 
-def _rpm(rootfs: Rootfs, database: tuple[RootPath, ...]) -> Packages:
-    owners = Owners(rootfs)
-    place = rpm.place(database)
+def _read_rpm(rootfs: Rootfs, database: tuple[RootPath, ...]) -> Packages:
+    owners = FileOwners(rootfs)
+    place = rpm.find_database(database)
     if place is None:
-        return Packages(system="rpm", database=database, unread="it is of an older form")
+        return Packages(system="rpm", database=database, unreadable_reason="it has an older format than sqlite")
     journal = rootfs.entries.get(RootPath(f"{place}-wal"))
     if journal is not None and journal.size:
-        return Packages(system="rpm", database=database, unread="it has a journal that is not written back")
+        return Packages(
+            system="rpm", database=database, unreadable_reason="it has a write-ahead log that is not merged yet"
+        )
     try:
-        with rpm.opened(rootfs.read(place, rpm.MAX_BYTES + 1)) as connection:
-            for key, header in rpm.headers(connection):
+        with rpm.open_copy(rootfs.read(place, rpm.MAX_BYTES + 1)) as connection:
+            for key, header in rpm.read_headers(connection):
                 files = (owners.spelling.file_in(directory, name) for directory, name in header.files())
-                owners.have(key, files)
+                owners.add_files(key, files)
     except rpm.ERRORS as error:
-        return Packages(system="rpm", database=database, unread=str(error))
-    return Packages(system="rpm", owners=owners.owners, also=owners.also, database=database)
+        return Packages(system="rpm", database=database, unreadable_reason=str(error))
+    return Packages(system="rpm", owners=owners.owners, co_owners=owners.co_owners, database=database)
 
 
-def _apk_name(word: str) -> str:
+def _strip_apk_version(word: str) -> str:
     return re.split(r"[<>=~]", word, maxsplit=1)[0]
 
 
-def stanzas_of(raw: bytes) -> Iterator[bytes]:
-    """Yield the entries of dpkg's or apk's database, each with the empty line behind it."""
+def split_stanzas(raw: bytes) -> Iterator[bytes]:
+    """Yield the stanzas of a dpkg or apk database, each with the empty line after it."""
     for part in raw.split(b"\n\n"):
         text = part.strip(b"\n")
         if text:
             yield text + b"\n\n"
 
 
-def field_of(stanza: bytes, name: bytes) -> str:
-    """Return the field's value, "" without one; `name` is a pattern."""
+def read_field(stanza: bytes, name: bytes) -> str:
+    """Return the value of a field, or "" if there is none. `name` is a regular expression."""
     match = re.search(rb"^" + name + rb": *(.*)$", stanza, re.MULTILINE)
     return os.fsdecode(match[1]) if match else ""
 

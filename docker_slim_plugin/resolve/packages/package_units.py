@@ -1,4 +1,4 @@
-"""The unit that a file belongs to, for --keep-all-of: distro package, Python distribution, node module, ruby gem."""
+"""Find the unit that a file belongs to, for --keep-all-of: package, Python distribution, node module, ruby gem."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ NODE = re.compile(r".*/node_modules/(?:@[^/]+/)?[^/]+|/usr/share/nodejs/(?:@[^/]
 GEM = re.compile(r"(?P<home>.*)/gems/(?P<name>[^/]+-[0-9][^/]*)(?=/)")
 
 
-class Units:
-    """Finds units in one image; reads each site-packages directory once."""
+class PackageUnits:
+    """Finds units in one image. Each site-packages directory is read once."""
 
     def __init__(self, rootfs: Rootfs, packages: Packages) -> None:
         self.rootfs = rootfs
@@ -26,8 +26,8 @@ class Units:
         self._sites: dict[str, dict[RootPath, str]] = {}
         self._records: dict[str, frozenset[RootPath]] = {}
 
-    def around(self, paths: Iterable[RootPath]) -> frozenset[RootPath]:
-        """Return every file of every unit that one of `paths` belongs to."""
+    def files_of_units(self, paths: Iterable[RootPath]) -> frozenset[RootPath]:
+        """Return every file of every unit to which one of `paths` belongs."""
         owners = {key for path in paths if (key := self.packages.owners.get(path))}
         found = {path for path, key in self.packages.owners.items() if key in owners}
         for path in paths:
@@ -44,10 +44,10 @@ class Units:
         return self._records[record] if record else self._files(top)
 
     def _site(self, site: str) -> dict[RootPath, str]:
-        """Return which RECORD lists each file, for the distributions installed in one site-packages directory."""
+        """Return, by file, the RECORD that lists it, for the distributions in one site-packages directory."""
         if site not in self._sites:
             owners: dict[RootPath, str] = {}
-            for record in sorted(patterns.matches(self.rootfs, f"{_literal(site)}/*.dist-info/RECORD")):
+            for record in sorted(patterns.find_matches(self.rootfs, f"{_literal(site)}/*.dist-info/RECORD")):
                 rows = csv.reader(self.rootfs.text(record, MAX_RECORD).replace("\0", "").split("\n"))
                 names = _first_columns(rows)
                 ends = (self.rootfs.walk(f"{site}/{name}", follow=False).end for name in names)
@@ -64,7 +64,7 @@ class Units:
         home, name = _literal(match["home"]), _literal(match["name"])
         tops = {RootPath(match[0])}
         for pattern in (f"{home}/specifications/{name}.gemspec", f"{home}/extensions/*/*/{name}"):
-            tops |= patterns.matches(self.rootfs, pattern)
+            tops |= patterns.find_matches(self.rootfs, pattern)
         return frozenset(found for top in tops for found in self._files(top))
 
     def _node(self, path: RootPath) -> frozenset[RootPath]:

@@ -1,4 +1,4 @@
-"""Paths as package lists write them, in the image's own spelling: /bin/sh where /bin is a link to usr/bin."""
+"""Convert paths of file lists to canonical paths of the image: /bin/sh is /usr/bin/sh if /bin is a link to usr/bin."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.rootfs.index import Rootfs
 
 MAX_KNOWN = 200_000
-"""Directories remembered: lists may name any number that are not there."""
+"""Most directories that are cached. File lists may name any number that do not exist."""
 
 
-class Spelling:
-    """Finds the entries that lists name; walks to each directory once."""
+class PathSpelling:
+    """Finds the entries that file lists name. Each directory is resolved once."""
 
     def __init__(self, rootfs: Rootfs) -> None:
         self._rootfs = rootfs
         self._directories: dict[str, RootPath | None] = {}
 
     def canonical(self, path: str) -> RootPath | None:
-        """Return the entry that `path` names, which may itself be a link; None for what the image does not have."""
+        """Return the entry at `path`, which may be a symlink itself. None if the image does not have it."""
         found = RootPath(path)
         if found in self._rootfs.entries:
             return found
@@ -29,7 +29,7 @@ class Spelling:
         return self.child(parent or "/", name) if path.startswith("/") else None
 
     def child(self, directory: str, name: str) -> RootPath | None:
-        """Return the entry with this name in a directory."""
+        """Return the entry with this name in a directory, or None."""
         if directory not in self._directories:
             if len(self._directories) >= MAX_KNOWN:
                 self._directories.clear()
@@ -40,15 +40,15 @@ class Spelling:
         return None if above is None or found not in self._rootfs.entries else found
 
     def file(self, path: str) -> RootPath | None:
-        """Return the entry that `path` names unless it is a directory."""
+        """Return the entry at `path`, or None if there is none or if it is a directory."""
         return self._no_directory(self.canonical(path))
 
     def file_in(self, directory: str, name: str) -> RootPath | None:
-        """Return the entry with this name in a directory unless it is a directory itself."""
+        """Return the entry with this name in a directory, or None if there is none or if it is a directory."""
         return self._no_directory(self.child(directory, name))
 
     def below(self, directory: str, name: str) -> RootPath | None:
-        """Return the file that a relative path names from a directory; ".." goes by the text."""
+        """Return the file at a path relative to a directory. ".." is resolved in the text."""
         return self.file(posixpath.normpath(f"{directory}/{name}"))
 
     def _no_directory(self, path: RootPath | None) -> RootPath | None:

@@ -1,1 +1,1 @@
-"""What several workflows share: the job under way, its clock, what a plan lies on."""
+"""Steps that several workflows share."""

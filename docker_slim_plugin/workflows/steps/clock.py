@@ -1,4 +1,4 @@
-"""The time that each step of a workflow takes, and the limit that ends a step."""
+"""Measure the time of each step of a workflow, and end steps that take too long."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from docker_slim_plugin.cancel import watchdog
 from docker_slim_plugin.progress import Progress
 
 SLACK = 60.0
-"""Seconds beside the app's own in a run of it: to start and stop its container, to compare."""
+"""Seconds that a run of the app may take beside the app's own time: to start and stop its container, and to compare."""
 BYTES_A_SECOND = 10_000_000.0
 
 
 @dataclass(slots=True)
 class Clock:
-    """Where the time goes."""
+    """The duration of each step so far."""
 
     progress: Progress
     started: float = field(default_factory=time.monotonic)
@@ -28,10 +28,10 @@ class Clock:
 
     @contextmanager
     def step(self, name: str, *, times: int = 1, size: int = 0) -> Iterator[None]:
-        """Enter a step; Overdue when it takes too long.
+        """Run a step. Raises Overdue if it takes too long.
 
-        `times` is how often the app may be run in it, each run bounded by its own deadline; a step that writes `size`
-        bytes may take a second more for every 10 MB.
+        `times` is how often the step may run the app, each run with its own deadline. A step that writes `size` bytes
+        may take one more second for every 10 MB.
         """
         begun = time.monotonic()
         limit = (self.limit + (SLACK if times > 1 else 0.0)) * times + size / BYTES_A_SECOND

@@ -1,6 +1,6 @@
-"""One piece of work under way: the engine, the source and its pristine tree, a place for files, and the clock.
+"""The state that the steps of one run share: engine, source, pristine tree, work directory, clock.
 
-A job is a resource: whatever happens in it, nothing of it is left behind.
+A job is a resource: at its end, nothing of it is left behind.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host.workspace import workspace
 from docker_slim_plugin.image import writer
 from docker_slim_plugin.image.config import is_slim
-from docker_slim_plugin.image.names import Names, names
+from docker_slim_plugin.image.names import ImageNames, make_names
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import Access, Observations
 from docker_slim_plugin.model.plan import FilePlan
@@ -28,33 +28,33 @@ from docker_slim_plugin.observe.probes.links import links
 from docker_slim_plugin.observe.probes.probe import ProbePlan
 from docker_slim_plugin.observe.session import Observer
 from docker_slim_plugin.progress import Progress
-from docker_slim_plugin.resolve.resolution import expand, resolution
+from docker_slim_plugin.resolve.resolution import expand, resolve_compact
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.pristine import PristineTree
 from docker_slim_plugin.rootfs.sandbox import Caller, Sandbox
 from docker_slim_plugin.workflows.steps.clock import Clock
-from docker_slim_plugin.workflows.steps.layering import Extras, complete, extras_of
+from docker_slim_plugin.workflows.steps.layering import Extras, complete_plan, open_extras
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What the steps of the pipeline share."""
+    """The state that the steps of one run share."""
 
     request: Request
     engine: Engine
     source: SourceImage
-    called: Names
+    image_names: ImageNames
     tree: PristineTree
     directory: Path
-    """For files of this job alone; gone afterwards."""
+    """For the files of this job. It is removed at the end."""
     clock: Clock
     extras: Extras
     sandbox: Sandbox
 
-    def planned(self, rootfs: Rootfs, observations: Observations, missed: tuple[Access, ...] = ()) -> FilePlan:
-        """Return the whole tree of the slim image."""
-        found = self.sandbox.call(resolution, rootfs, observations, self.request.selection, self.source, missed)
-        return complete(expand(found, rootfs), rootfs, self.extras, self.sandbox)
+    def make_plan(self, rootfs: Rootfs, observations: Observations, missed: tuple[Access, ...] = ()) -> FilePlan:
+        """Return the plan of the slim image."""
+        found = self.sandbox.call(resolve_compact, rootfs, observations, self.request.selection, self.source, missed)
+        return complete_plan(expand(found, rootfs), rootfs, self.extras, self.sandbox)
 
     @property
     def progress(self) -> Progress:
@@ -69,30 +69,30 @@ class Job:
 
 
 @contextmanager
-def opened(request: Request, progress: Progress) -> Iterator[Job]:
-    """Yield the job that the request asks for; nothing has been started yet but the reading of the image."""
+def open_job(request: Request, progress: Progress) -> Iterator[Job]:
+    """Yield the job for a request. Nothing is started yet, except that the image is being read."""
     clock = Clock(progress)
     if os.geteuid() != 0:
         raise SlimError("cannot trace an app without root", hint="sudo docker slim ...")
     with clock.step("inspect"):
         engine = Engine.connect(request.global_options)
         source = find_source(engine, request)
-        called = names(source, request.tag)
-        writer.claim(engine, (called.of(form) for form in request.forms()), force=request.force)
-    # Not before: how long a pull takes is the registry's business.
+        image_names = make_names(source, request.tag)
+        writer.claim_names(engine, (image_names.of(form) for form in request.forms()), force=request.force)
+    # The limit does not apply to the pull, because its time depends on the registry.
     clock.limit = request.timeout
     with (
         engine.cleanup(),
         Sandbox(request.timeout) as sandbox,
         PristineTree(engine, source, sandbox) as tree,
         workspace(engine.run_id) as directory,
-        extras_of(engine, source, request, directory, sandbox) as extras,
+        open_extras(engine, source, request, directory, sandbox) as extras,
     ):
         yield Job(
             request=request,
             engine=engine,
             source=source,
-            called=called,
+            image_names=image_names,
             tree=tree,
             directory=directory,
             clock=clock,
@@ -102,7 +102,7 @@ def opened(request: Request, progress: Progress) -> Iterator[Job]:
 
 
 def find_source(engine: Engine, request: Request) -> SourceImage:
-    """Return the image that is to be slimmed, pulled where docker run would pull it."""
+    """Return the image to slim. It is pulled if docker run would pull it."""
     options = dict(option_pairs(request.docker_options))
     source = engine.source(
         request.image, pull=options.get("--pull") or "missing", platform=options.get("--platform") or ""
@@ -112,8 +112,8 @@ def find_source(engine: Engine, request: Request) -> SourceImage:
     return source
 
 
-def drive_of(source: SourceImage, exercise: Exercise, sandbox: Caller) -> RunPlan:
-    """Return how the app is started and what is done to it; pages that it serves are parsed in the sandbox."""
+def make_run_plan(source: SourceImage, exercise: Exercise, sandbox: Caller) -> RunPlan:
+    """Return how the app is started and exercised. Pages that it serves are parsed in the sandbox."""
     requests = tuple(parse_http_probe(text) for text in exercise.http)
     asked = {request.port for request in requests if request.port is not None}
     start = launch(source, exercise.docker_options, exercise.command, asked)

@@ -1,4 +1,4 @@
-"""What a plan is laid on, and what is laid on it: a base image below, a shell on top."""
+"""Place a plan on a base image, and add a shell to it."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import Protocol
 
 from docker_slim_plugin.engine import Engine
-from docker_slim_plugin.image.parent import Common, digest, opened
-from docker_slim_plugin.image.tar import held_xattrs
+from docker_slim_plugin.image.parent import BaseImage, hash_file, open_base_image
+from docker_slim_plugin.image.tar import storable_xattrs
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import SourceImage
-from docker_slim_plugin.model.plan import Busybox, FilePlan, Group, Kept, Reason, ReasonKind
-from docker_slim_plugin.resolve.busybox import with_shell
-from docker_slim_plugin.resolve.packages.metadata.merge import unite
-from docker_slim_plugin.resolve.packages.os_release import distribution
-from docker_slim_plugin.resolve.resolution import refused, said, written, written_places
+from docker_slim_plugin.model.plan import Busybox, FilePlan, Group, KeptEntry, Reason, ReasonKind
+from docker_slim_plugin.resolve.busybox import add_shell
+from docker_slim_plugin.resolve.packages.metadata.merge import merge_metadata
+from docker_slim_plugin.resolve.packages.os_release import read_distribution
+from docker_slim_plugin.resolve.resolution import find_metadata_directories, invalid_plan, limit_texts, replace_content
 from docker_slim_plugin.rootfs.index import Rootfs, parents
 from docker_slim_plugin.rootfs.sandbox import Caller, Sandbox
 from docker_slim_plugin.workflows.steps import shell
 
 
-class Wishes(Protocol):
-    """What a request says about it."""
+class LayeringOptions(Protocol):
+    """The fields of a request that apply here."""
 
     @property
     def shell(self) -> str: ...
@@ -35,96 +35,103 @@ class Wishes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """The base and the shell that are asked for."""
+    """The requested base and shell."""
 
-    common: Common | None = None
+    base_image: BaseImage | None = None
     shell: Busybox | None = None
 
 
 @contextmanager
-def extras_of(
-    engine: Engine, source: SourceImage, wishes: Wishes, directory: Path, sandbox: Sandbox
+def open_extras(
+    engine: Engine, source: SourceImage, options: LayeringOptions, directory: Path, sandbox: Sandbox
 ) -> Iterator[Extras]:
-    """Yield what the request wants below and above its files; the base can be read meanwhile."""
-    busybox = shell.find(engine, source, wishes.shell, sandbox) if wishes.shell else None
-    if not wishes.base:
+    """Yield the requested base and shell. The base can be read until the context ends."""
+    busybox = shell.find_busybox(engine, source, options.shell, sandbox) if options.shell else None
+    if not options.base:
         yield Extras(None, busybox)
         return
-    with opened(engine, wishes.base, source, directory, sandbox) as common:
-        yield Extras(common, busybox)
+    with open_base_image(engine, options.base, source, directory, sandbox) as base_image:
+        yield Extras(base_image, busybox)
 
 
-def complete(plan: FilePlan, rootfs: Rootfs, extras: Extras, sandbox: Caller) -> FilePlan:
-    """Return the whole tree of the image: what is needed of the source, on the base, below the shell."""
-    return with_shell(on_base(plan, rootfs, extras.common, sandbox) if extras.common else plan, extras.shell)
+def complete_plan(plan: FilePlan, rootfs: Rootfs, extras: Extras, sandbox: Caller) -> FilePlan:
+    """Return the whole plan: the kept files on the base, with the shell on top."""
+    return add_shell(
+        place_on_base(plan, rootfs, extras.base_image, sandbox) if extras.base_image else plan, extras.shell
+    )
 
 
-def on_base(plan: FilePlan, rootfs: Rootfs, common: Common, sandbox: Caller) -> FilePlan:
-    """Return the plan's tree on that of the base.
+def place_on_base(plan: FilePlan, rootfs: Rootfs, base_image: BaseImage, sandbox: Caller) -> FilePlan:
+    """Return the plan on the tree of the base.
 
-    What the base holds bit for bit is taken from there, and what it holds besides stays. A base of another
-    distribution holds nothing of use: then the plan stands alone, with a warning.
+    Entries that the base has bit for bit are taken from it, and its other entries stay. A base of another distribution
+    shares nothing: the plan is returned without it, with a warning.
     """
-    ours, theirs = (sandbox.call(distribution, one) for one in (rootfs, common.rootfs))
-    if all(theirs) and ours != theirs:
-        names = " ".join(theirs), " ".join(ours).strip() or "of no known distribution"
-        warning = f"the base {common.reference} is {names[0]}, the image {names[1]}: nothing is shared, it is not used"
+    image_distribution, base_distribution = (
+        sandbox.call(read_distribution, one) for one in (rootfs, base_image.rootfs)
+    )
+    if all(base_distribution) and image_distribution != base_distribution:
+        names = " ".join(base_distribution), " ".join(image_distribution).strip() or "of no known distribution"
+        warning = f"the base {base_image.reference} is {names[0]}, the image {names[1]}"
+        warning += ": nothing can be shared, so the base is not used"
         return replace(plan, warnings=(*plan.warnings, warning))
-    base = common.rootfs.entries
-    reason = Reason(ReasonKind.BASE, common.reference, "bit for bit")
+    base = base_image.rootfs.entries
+    reason = Reason(ReasonKind.BASE, base_image.reference, "bit for bit")
     planned = plan.by_path()
-    contents, warnings = sandbox.call(unite, plan.kept, rootfs, common.rootfs)
-    merged = {**planned, **dict(_written(contents, planned, common.rootfs))}
-    shared = {path for path, kept in merged.items() if _is_shared(kept, rootfs, common)}
+    contents, warnings = sandbox.call(merge_metadata, plan.kept, rootfs, base_image.rootfs)
+    merged = {**planned, **dict(_replace_contents(contents, planned, base_image.rootfs))}
+    shared = {path for path, kept in merged.items() if _is_shared(kept, rootfs, base_image)}
     needed = {parent for path in planned if path not in shared for parent in parents(path)}
-    result: dict[RootPath, Kept] = {}
+    result: dict[RootPath, KeptEntry] = {}
     for path, kept in merged.items():
-        # A directory that some layer of ours has to name anyway is named as the source has it.
-        common_one = path in shared and path not in needed
-        if common_one:
-            result[path] = Kept(entry=base[path], group=Group.COMMON, reasons=tuple(sorted((*kept.reasons, reason))))
+        # A directory that one of our layers contains anyway has the metadata of the source.
+        is_shared = path in shared and path not in needed
+        if is_shared:
+            result[path] = KeptEntry(
+                entry=base[path], group=Group.COMMON, reasons=tuple(sorted((*kept.reasons, reason)))
+            )
         else:
             result[path] = kept
-    hidden = {path for path, kept in merged.items() if not _is_directory(kept)}
-    stays = Reason(ReasonKind.BASE, common.reference, "stays")
+    non_directories = {path for path, kept in merged.items() if not _is_directory(kept)}
+    base_reason = Reason(ReasonKind.BASE, base_image.reference, "stays")
     for path, entry in base.items():
-        if path not in result and not any(parent in hidden for parent in parents(path)):
-            result[path] = Kept(entry=entry, reasons=(stays,), group=Group.COMMON)
+        if path not in result and not any(parent in non_directories for parent in parents(path)):
+            result[path] = KeptEntry(entry=entry, reasons=(base_reason,), group=Group.COMMON)
     tree = tuple(result[path] for path in sorted(result))
-    return replace(plan, kept=tree, base=common.reference, warnings=(*plan.warnings, *said(warnings)))
+    return replace(plan, kept=tree, base=base_image.reference, warnings=(*plan.warnings, *limit_texts(warnings)))
 
 
-def _written(
-    contents: Mapping[RootPath, bytes], planned: Mapping[RootPath, Kept], base: Rootfs
-) -> Iterator[tuple[RootPath, Kept]]:
-    """Yield what is kept with its new content; SlimError when that is content of anything else."""
-    places = written_places(base)
+def _replace_contents(
+    contents: Mapping[RootPath, bytes], planned: Mapping[RootPath, KeptEntry], base: Rootfs
+) -> Iterator[tuple[RootPath, KeptEntry]]:
+    """Yield the kept entries that get new content. Raises SlimError if that is not package metadata."""
+    places = find_metadata_directories(base)
     for path, content in contents.items():
         kept, below = planned.get(path), base.entries.get(path)
         if kept is None or below is None:
-            raise refused(f"{path!r} is not in both")
-        entry = written(kept.entry, content, places, below.size)
+            raise invalid_plan(f"{path!r} is not in both")
+        entry = replace_content(kept.entry, content, places, below.size)
         yield path, replace(kept, content=content, entry=entry)
 
 
-def _is_directory(kept: Kept) -> bool:
+def _is_directory(kept: KeptEntry) -> bool:
     return kept.entry.kind is EntryKind.DIRECTORY
 
 
-def _is_shared(kept: Kept, rootfs: Rootfs, common: Common) -> bool:
-    """Tell whether the base holds an entry as it is; of directories, their times are nothing to repeat them for."""
-    mine, theirs = kept.entry, common.rootfs.entries.get(kept.entry.path)
-    if theirs is None or _metadata(mine) != _metadata(theirs):
+def _is_shared(kept: KeptEntry, rootfs: Rootfs, base_image: BaseImage) -> bool:
+    """Return whether the base has the same entry. The times of directories are not compared."""
+    own_entry, base_entry = kept.entry, base_image.rootfs.entries.get(kept.entry.path)
+    if base_entry is None or _comparable_metadata(own_entry) != _comparable_metadata(base_entry):
         return False
     if kept.content is not None:
-        return hashlib.sha256(kept.content).hexdigest() == common.hash(mine.path)
-    if mine.kind is EntryKind.DIRECTORY:
+        return hashlib.sha256(kept.content).hexdigest() == base_image.hash(own_entry.path)
+    if own_entry.kind is EntryKind.DIRECTORY:
         return True
-    if mine.mtime_ns != theirs.mtime_ns:
+    if own_entry.mtime_ns != base_entry.mtime_ns:
         return False
-    return mine.kind is not EntryKind.FILE or digest(rootfs, mine.path) == common.hash(mine.path)
+    return own_entry.kind is not EntryKind.FILE or hash_file(rootfs, own_entry.path) == base_image.hash(own_entry.path)
 
 
-def _metadata(entry: Entry) -> tuple[object, ...]:
+def _comparable_metadata(entry: Entry) -> tuple[object, ...]:
     size = entry.size if entry.kind is EntryKind.FILE else 0
-    return (entry.kind, entry.mode, entry.uid, entry.gid, size, entry.target, entry.device, held_xattrs(entry))
+    return (entry.kind, entry.mode, entry.uid, entry.gid, size, entry.target, entry.device, storable_xattrs(entry))

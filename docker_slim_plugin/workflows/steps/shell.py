@@ -1,4 +1,4 @@
-"""Where `--shell busybox` comes from: a local image of that name, else the static program of the host."""
+"""Find the busybox for `--shell`: in a local image of that name, else the host's static program."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ MACHINES = {
     "riscv64": "EM_RISCV",
     "s390x": "EM_S390",
 }
-"""Machines of ELF by GOARCH."""
+"""ELF machines by GOARCH."""
 HOST = ("/bin/busybox", "/usr/bin/busybox")
 NAME = "busybox"
 _LARGEST = 64 << 20
 _NS = 10**9
 
 
-def find(engine: Engine, source: SourceImage, shell: str, sandbox: Sandbox) -> Busybox:
-    """Return a static busybox for the machine of `source`: an image's, if there is one of the name `shell`."""
+def find_busybox(engine: Engine, source: SourceImage, shell: str, sandbox: Sandbox) -> Busybox:
+    """Return a static busybox for the machine of `source`: that of the image `shell` if it exists, else the host's."""
     machine = MACHINES.get(source.architecture, "")
     image = engine.find(shell)
     if image:
@@ -91,7 +91,7 @@ def _on_host(machine: str) -> Busybox | None:
                 content = file.read(_LARGEST)
         except OSError:
             continue
-        # It is asked for its applets, so it must be the administrator's own.
+        # It is executed to list its applets, so it must belong to root and be writable by nobody else.
         is_own = status.st_uid == 0 and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
         if not is_own or not is_static(io.BytesIO(content), machine):
             continue

@@ -1,4 +1,4 @@
-"""From a plan to images that are proved: written, tried, and repaired where the run had missed something."""
+"""Write the images of a plan, verify them, and repair the plan if the run had missed something."""
 
 from __future__ import annotations
 
@@ -13,73 +13,76 @@ from docker_slim_plugin.model.image import SlimImage
 from docker_slim_plugin.model.observation import Access, AccessKind
 from docker_slim_plugin.model.verdict import Verdict
 from docker_slim_plugin.report.record import Repair, Report
-from docker_slim_plugin.resolve.directory_listings import opened
+from docker_slim_plugin.resolve.directory_listings import find_opened_directories
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.verify.check import verify
-from docker_slim_plugin.verify.replay import Replay, shareable
+from docker_slim_plugin.verify.replay import Replay, is_parallel_safe
 from docker_slim_plugin.workflows.steps.job import Job
 
 ROUNDS = 3
-"""Repairs tried at most."""
+"""Most repairs that are tried."""
 
 
-def prove(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Replay, ...]) -> Report:
-    """Return the report with images written and proved; they get their names only when all of them passed."""
+def write_verified_images(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Replay, ...]) -> Report:
+    """Return the report with verified images. They get their names only if all of them passed."""
     missed: tuple[Access, ...] = ()
     for round_ in range(ROUNDS + 1):
         with ExitStack() as stack:
             stack.callback(job.engine.untag, job.engine.temporary_name("layered"))
             stack.callback(job.engine.untag, job.engine.temporary_name("squashed"))
-            layered, tried = write_and_verify(job, report, rootfs, replays)
-            if tried.passed:
-                return named(job, tried, layered, rootfs)
-            if not repairable(job, tried) or round_ == ROUNDS:
-                return tried
+            layered, tested = write_and_verify(job, report, rootfs, replays)
+            if tested.passed:
+                return name_images(job, tested, layered, rootfs)
+            if not is_repairable(job, tested) or round_ == ROUNDS:
+                return tested
             with job.clock.step("repair", times=6 * (1 + len(replays))):
-                asked, sound = asked_for(job, layered, replays)
-                if round_ == 0 and not sound:
-                    asked += shown_again(job, replays)
-            because = tuple(text for one in tried.verdicts for text in one.differences)
-            remedies = (asked,) if sound else (asked, listed(rootfs, report))
-            repair = mended(job, report, rootfs, because, remedies, missed)
-            if repair is None and not sound and (excused := excusable(tried)):
-                return named(job, excused, layered, rootfs)
+                accesses, is_same = observe_slim_image(job, layered, replays)
+                if round_ == 0 and not is_same:
+                    accesses += observe_source_again(job, replays)
+            differences = tuple(text for one in tested.verdicts for text in one.differences)
+            candidates = (accesses,) if is_same else (accesses, list_opened_directories(rootfs, report))
+            repair = plan_repair(job, report, rootfs, differences, candidates, missed)
+            if repair is None and not is_same and (excused := excuse_number_differences(tested)):
+                return name_images(job, excused, layered, rootfs)
         if repair is not None:
             missed, report = repair
             job.progress.note(report.repairs[-1].sentence())
-        elif sound:
-            note = f"a slim image behaved otherwise once, and did not when it was tried again: {because[0]}"
+        elif is_same:
+            note = f"a slim image behaved differently once, but not when it was tried again: {differences[0]}"
             report = replace(report, warnings=(*report.warnings, note))
         else:
-            return tried
+            return tested
     raise AssertionError
 
 
-def mended(
+def plan_repair(
     job: Job,
     report: Report,
     rootfs: Rootfs,
-    because: tuple[str, ...],
-    remedies: tuple[tuple[Access, ...], ...],
+    differences: tuple[str, ...],
+    candidates: tuple[tuple[Access, ...], ...],
     missed: tuple[Access, ...],
 ) -> tuple[tuple[Access, ...], Report] | None:
-    """Return all that was missed so far and the report with a plan that has it, by the first remedy that adds any."""
-    for more in remedies:
-        plan = job.planned(rootfs, report.observations, (*missed, *more))
+    """Return all missed accesses so far, and the report with a plan that has the missing files.
+
+    The first of `candidates` that adds any file is used. None if none of them does.
+    """
+    for more in candidates:
+        plan = job.make_plan(rootfs, report.observations, (*missed, *more))
         added = tuple(sorted(set(plan.by_path()) - set(report.plan.by_path())))
         if added:
-            repair = Repair(because=because, added=added)
+            repair = Repair(because=differences, added=added)
             return (*missed, *more), replace(report, plan=plan, repairs=(*report.repairs, repair))
     return None
 
 
 def write_and_verify(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Replay, ...]) -> tuple[Draft, Report]:
-    """Write both forms under temporary names and try them; return the layered one, and the report on both."""
+    """Write both forms under temporary names and verify them. Returns the layered image, and the report on both."""
     engine, source, plan, request = job.engine, job.source, report.plan, job.request
     size = sum(entry.size for entry in plan.files())
 
-    def tried(draft: Draft) -> tuple[SlimImage, tuple[Verdict, ...]]:
-        image = draft.image(job.called.of(draft.form))
+    def verify_draft(draft: Draft) -> tuple[SlimImage, tuple[Verdict, ...]]:
+        image = draft.image(job.image_names.of(draft.form))
         if not request.verify:
             return image, ()
         with job.clock.step(f"verify {draft.form}", times=4 * (1 + len(replays)), size=size):
@@ -87,18 +90,20 @@ def write_and_verify(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Re
 
     def squash() -> Draft:
         with job.clock.step("write squashed", size=size):
-            return writer.squashed(engine, source, plan, layered, job.directory)
+            return writer.load_squashed(engine, source, plan, layered, job.directory)
 
     with job.clock.step("write layered", size=size):
-        layered = writer.layered(engine, source, rootfs, plan, job.directory, job.extras.common)
-    # The squashed image is written while the layered one is tried, and tried beside it where nothing forbids that.
-    with background(engine) as beside:
-        squashed = beside.submit(squash) if "squashed" in request.outputs else None
-        also = beside.submit(lambda: tried(squashed.result())) if squashed and shareable(replays) else None
-        # Files hold what the layered image does: it is tried for them, too.
-        found = [tried(layered)] if set(request.outputs) != {"squashed"} else []
+        layered = writer.load_layered(engine, source, rootfs, plan, job.directory, job.extras.base_image)
+    # The squashed image is written while the layered one is verified. If possible, both are verified in parallel.
+    with background(engine) as executor:
+        squashed = executor.submit(squash) if "squashed" in request.outputs else None
+        parallel_test = (
+            executor.submit(lambda: verify_draft(squashed.result())) if squashed and is_parallel_safe(replays) else None
+        )
+        # Output files have the content of the layered image, so it is verified for them too.
+        found = [verify_draft(layered)] if set(request.outputs) != {"squashed"} else []
         if squashed:
-            found.append(also.result() if also else tried(squashed.result()))
+            found.append(parallel_test.result() if parallel_test else verify_draft(squashed.result()))
     return layered, replace(
         report,
         images=tuple(image for image, _ in found if image.form in request.outputs),
@@ -106,72 +111,77 @@ def write_and_verify(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Re
     )
 
 
-def named(job: Job, report: Report, layered: Draft, rootfs: Rootfs) -> Report:
-    """Give the images their names, and write what else was asked for; SlimError when nothing is gained by it all."""
+def name_images(job: Job, report: Report, layered: Draft, rootfs: Rootfs) -> Report:
+    """Give the images their names and write the other outputs. Raises SlimError if they are larger."""
     smallest = min((image.size for image in report.images), default=0)
     if smallest > report.source.size and not job.request.force:
         raise SlimError(
             f"cannot make {job.source.reference} smaller: it has {report.source.size:,} bytes, "
-            f"and what the app needs of it {smallest:,}",
+            f"and what the app needs has {smallest:,}",
             hint="--force writes the image all the same",
         )
     warnings = [warning for verdict in report.verdicts for warning in verdict.warnings]
     warnings += layered.warnings
-    warnings += file_outputs.shortcomings(job.request.outputs, layered)
+    warnings += file_outputs.find_config_losses(job.request.outputs, layered)
     warnings += [repair.sentence() for repair in report.repairs]
     if smallest == report.source.size:
         warnings.append(f"the app needs all of {job.source.reference}: there is nothing to leave out")
     for image in report.images:
         job.engine.tag_image(image.id, image.reference)
-    wanted = job.request.outputs
-    tar = file_outputs.wants_tar(wanted)
-    flat = writer.flat(rootfs, report.plan, job.directory, job.extras.common) if tar else None
-    outputs = file_outputs.write(wanted, layered, job.called.layered, flat)
+    requested_outputs = job.request.outputs
+    tar = file_outputs.has_tar(requested_outputs)
+    flat = writer.write_flat_tar(rootfs, report.plan, job.directory, job.extras.base_image) if tar else None
+    outputs = file_outputs.write_outputs(requested_outputs, layered, job.image_names.layered, flat)
     return replace(report, outputs=outputs, warnings=(*report.warnings, *dict.fromkeys(warnings)))
 
 
-def repairable(job: Job, report: Report) -> bool:
-    """Tell whether the images only lack something: files that are not as planned are no matter of more files."""
-    return job.request.repair and not any(verdict.flaws for verdict in report.verdicts)
+def is_repairable(job: Job, report: Report) -> bool:
+    """Return whether more files could repair the images. Mismatches with the plan cannot be repaired that way."""
+    return job.request.repair and not any(verdict.mismatches for verdict in report.verdicts)
 
 
-def excusable(report: Report) -> Report | None:
-    """Return the report with numbers that differ as warnings, where nothing else does.
+def excuse_number_differences(report: Report) -> Report | None:
+    """Return the report with differences in numbers as warnings, or None if there are other differences.
 
-    That is for an image that lacks nothing that it asks for, nor anything in a directory that the app opened.
+    Use this only for an image that has every file that it asks for, and all files in the directories that the app
+    opened.
     """
     if any(verdict.behaviour for verdict in report.verdicts):
         return None
-    said = "{}: numbers alone, and no file that it asks for is missing"
+    said = "{}: only numbers differ, and no file that it asks for is missing"
     excused = (
-        replace(one, figures=(), warnings=(*one.warnings, *(said.format(text) for text in one.figures)))
+        replace(
+            one,
+            number_differences=(),
+            warnings=(*one.warnings, *(said.format(text) for text in one.number_differences)),
+        )
         for one in report.verdicts
     )
     return replace(report, verdicts=tuple(excused))
 
 
-def asked_for(job: Job, draft: Draft, replays: tuple[Replay, ...]) -> tuple[tuple[Access, ...], bool]:
-    """Run the slim image as it was tried, watched; return what it asks for, and whether it behaved this time."""
+def observe_slim_image(job: Job, draft: Draft, replays: tuple[Replay, ...]) -> tuple[tuple[Access, ...], bool]:
+    """Run the slim image under observation. Returns its accesses, and whether it behaved like the source this time."""
     found: list[Access] = []
-    sound = True
+    is_same = True
     for replay in replays:
         seen = job.observer.observe(draft.reference, replay.drive, allow_failure=True)
         found += seen.accesses
-        behaved = replay.compared(job.progress, seen.result)
-        sound = sound and not (behaved.differ or behaved.figures)
-    return tuple(found), sound
+        findings = replay.compare_results(job.progress, seen.result)
+        is_same = is_same and not (findings.differences or findings.number_differences)
+    return tuple(found), is_same
 
 
-def shown_again(job: Job, replays: tuple[Replay, ...]) -> tuple[Access, ...]:
-    """Watch the source once more: with what its first run has left in a volume, it may go another way."""
+def observe_source_again(job: Job, replays: tuple[Replay, ...]) -> tuple[Access, ...]:
+    """Observe the source once more: with data that its first run left in a volume, it may behave differently."""
     seen = (job.observer.observe(job.source.id, replay.drive, allow_failure=True) for replay in replays)
     return tuple(access for one in seen for access in one.accesses)
 
 
-def listed(rootfs: Rootfs, report: Report) -> tuple[Access, ...]:
-    """Return the names in the directories that the source's run opened: an app may only count or show them."""
+def list_opened_directories(rootfs: Rootfs, report: Report) -> tuple[Access, ...]:
+    """Return the names in the directories that the source's run opened. An app may only count or show them."""
     return tuple(
         Access(f"{directory.rstrip('/')}/{name}", AccessKind.LIST, access.origin, access.process)
-        for directory, access in opened(rootfs, report.observations.accesses)
+        for directory, access in find_opened_directories(rootfs, report.observations.accesses)
         for name in rootfs.children.get(directory, ())
     )

@@ -1,4 +1,4 @@
-"""A slim image is its source with fewer files: whatever the tree holds, and whatever the app does to it meanwhile."""
+"""A slim image equals its source with fewer files, for every kind of entry and whatever the app does with them."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ ENTRYPOINT ["app"]
 
 
 def odd_tree(file: Path) -> None:
-    """Write a tar of all that a tree can hold."""
+    """Write a tar with every kind of entry and metadata that a tree can have."""
     with tarfile.open(file, "w", format=tarfile.PAX_FORMAT, errors="surrogateescape") as tar:
         for name, mode in (("odd", 0o755), ("odd/locked", 0), ("odd/empty", 0o700), ("odd/sticky", 0o1777),
                            ("odd/setgid", 0o2750), ("odd/none", 0o111), ("data", 0o750), ("odd/volume", 0o3770)):  # fmt: skip
@@ -126,7 +126,8 @@ def odd_tree(file: Path) -> None:
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Build the image: of a loaded layer, as what RUN and ADD make has whole seconds and no attributes."""
+    """Build the image from a loaded layer: layers of RUN and ADD have whole seconds and no extended attributes.
+    """
     directory = tmp_path_factory.mktemp("fidelity")
     odd_tree(directory / "odd.tar")
     reload("debian:bookworm", ODD, directory, layer=directory / "odd.tar")
@@ -139,7 +140,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def slim(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Slim it, the source untouched; return the directory with what was written beside the images."""
+    """Slim the image and check that the source is unchanged. Return the directory with the file outputs."""
     directory = tmp_path_factory.mktemp("outputs")
     outputs = f"layered,squashed,oci={directory}/archive.tar,context={directory}/context"
     ours = f"{image}:latest-slim", f"{image}:latest-slim-squashed"
@@ -149,7 +150,7 @@ def slim(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
                 [*SLIM, "run", "--output", outputs, image], check=False, capture_output=True, text=True, timeout=100
             )
         assert answer.returncode == 0, answer.stderr
-        # The port is there for the configuration's sake.
+        # The port is only needed for the configuration.
         assert "warning" not in answer.stderr.replace("warning: port 53/udp", "")
         yield directory
     finally:
@@ -192,7 +193,7 @@ def test_the_context(image: str, slim: Path) -> None:
 
 
 def test_the_comparison_sees(image: str, tmp_path: Path) -> None:
-    """Each line changes one thing, and that is found; else the tests above would say nothing."""
+    """Each case changes one property, and the comparison finds it. Otherwise the tests above would prove nothing."""
     changes = {
         "chmod 4711 /odd/plain": "'/odd/plain': mode",
         "chown 3:4 /odd/moved": "'/odd/moved': owner",
@@ -218,8 +219,8 @@ def test_the_comparison_sees(image: str, tmp_path: Path) -> None:
     assert [part for part in expected if not any(part in sentence for sentence in found)] == []
 
 
-def test_what_docker_cannot_hold_is_said(tmp_path: Path) -> None:
-    """BuildKit leaves such files; here they are made in the layer on disk, where it would leave them."""
+def test_warns_about_entries_that_no_layer_can_store(tmp_path: Path) -> None:
+    """BuildKit leaves such files in its layers. Here the test adds them to the layer on disk, where BuildKit would."""
     name = "docker-slim-test/unheld"
     for file in ("old", "new", "other"):
         (tmp_path / file).write_text(file, encoding="ascii")
@@ -232,7 +233,7 @@ def test_what_docker_cannot_hold_is_said(tmp_path: Path) -> None:
         with untouched(name):
             answer = subprocess.run([*SLIM, "run", name], check=False, capture_output=True, text=True, timeout=100)
         assert answer.returncode == 0, answer.stderr
-        assert "2 names are kept with less" in answer.stderr
+        assert "2 names are stored with less metadata" in answer.stderr
         assert "'/new', '/old'" in answer.stderr
         for form in ("slim", "slim-squashed"):
             said = differences(name, f"{name}:latest-{form}")

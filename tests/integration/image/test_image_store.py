@@ -1,4 +1,4 @@
-"""Images of any store: one size, the same id from run to run; archives and images of the containerd store are read."""
+"""Images of any image store: one size and the same id in each run. Archives of the containerd store can be read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def slim(*arguments: str) -> dict[str, Any]:
 
 
 def layer() -> bytes:
-    """Return a tar of a program, a name more for it, files and links."""
+    """Return a tar with a program, a second name of it, files and links."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for directory in ("bin", "srv"):
@@ -67,7 +67,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def nested(plain: bytes) -> bytes:
-    """Return an image as registries give it: compressed, below an index that names an attestation, too."""
+    """Return an image as registries store it: compressed, below an index that also has an attestation."""
     files: dict[str, bytes] = {}
 
     def blob(data: bytes, kind: str, **more: Any) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""What we write is what docker has afterwards: every kind of file, every field, both ways into the engine."""
+"""Docker has exactly the tree we wrote: every kind of file, every field, with docker load and docker import.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +19,14 @@ from docker import DockerClient
 
 from docker_slim_plugin.errors import VerificationFailed
 from docker_slim_plugin.image.archive import image_id, write_archive
-from docker_slim_plugin.image.config import differences, image_config
+from docker_slim_plugin.image.config import compare_configs, make_image_config
 from docker_slim_plugin.image.context import write_context
-from docker_slim_plugin.image.layers import grouped, single
+from docker_slim_plugin.image.layers import single_layer, split_layers
 from docker_slim_plugin.image.squash import rewrite_export
 from docker_slim_plugin.image.tar import WrittenLayer, write_layer
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import SourceImage
-from docker_slim_plugin.model.plan import FilePlan, Group, Kept, Reason, ReasonKind
+from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry, Reason, ReasonKind
 from docker_slim_plugin.rootfs.index import Rootfs
 from tests.rootfs import Contents
 
@@ -61,7 +62,7 @@ def source(config: Mapping[str, Any]) -> SourceImage:
 
 
 def entries() -> Iterator[tuple[Entry, Group]]:
-    """Yield every kind of file there is, in the group that it is to lie in."""
+    """Yield an entry of every kind, with its layer group."""
 
     def entry(path: str, kind: EntryKind, mode: int, **more: Any) -> Entry:
         return Entry(path=RootPath(path), kind=kind, mode=mode, **{"mtime_ns": TIME, **more})
@@ -111,7 +112,7 @@ def content(path: str) -> bytes:
 @pytest.fixture(scope="module")
 def tree() -> tuple[Rootfs, FilePlan]:
     reasons = (Reason(ReasonKind.KEEP, "test"),)
-    kept = [Kept(entry=entry, reasons=reasons, group=group) for entry, group in entries()]
+    kept = [KeptEntry(entry=entry, reasons=reasons, group=group) for entry, group in entries()]
     kept.sort(key=lambda one: one.entry.path)
     files = {one.entry.path: content(one.entry.path) for one in kept if one.entry.kind is EntryKind.FILE}
     rootfs = Rootfs.of((one.entry for one in kept), Contents(files))
@@ -120,7 +121,7 @@ def tree() -> tuple[Rootfs, FilePlan]:
 
 def written(tree: tuple[Rootfs, FilePlan], directory: Path) -> list[WrittenLayer]:
     rootfs, plan = tree
-    return [write_layer(rootfs, kept, group.value, directory / f"{group.value}.tar") for group, kept in grouped(plan)]
+    return [write_layer(rootfs, kept, group.value, directory / f"{group.value}.tar") for group, kept in split_layers(plan)]
 
 
 def docker(*arguments: str, data: bytes = b"") -> bytes:
@@ -150,7 +151,7 @@ def loaded(blobs: list[WrittenLayer], config: bytes, tag: str) -> str:
 
 @pytest.fixture
 def removed() -> Iterator[Callable[[str], str]]:
-    """Give a function that notes an image, or a container, to be removed in the end."""
+    """Return a function that registers an image or a container for removal at the end."""
     names: list[str] = []
 
     def note(name: str) -> str:
@@ -169,7 +170,7 @@ def exported(image: str, removed: Callable[[str], str]) -> io.BytesIO:
 
 
 def in_engine(image: str, removed: Callable[[str], str]) -> dict[str, Entry]:
-    """Return the tree of a running container, as lstat(2) and listxattr(2) show it from outside its mounts."""
+    """Return the tree of a running container, from lstat(2) and listxattr(2), read outside of its mounts."""
     container = removed(docker("run", "-d", "--network=none", "--user=0", "--workdir=/", image).decode().strip())
     merged = docker("inspect", "-f", "{{.GraphDriver.Data.MergedDir}}", container).decode().strip()
     found = {}
@@ -211,11 +212,11 @@ def seen(path: bytes, prefix: int) -> Entry:
 
 
 DOCKERS = {"/", "/etc", "/dev"}
-"""Directories in which docker makes something in every container."""
+"""Directories in which docker creates files in every container."""
 
 
 def same_tree(found: Mapping[str, Entry], plan: FilePlan, *, whole_seconds: bool = False, xattrs: bool = True) -> None:
-    """Compare all there is to a file; of hard links that they are the same file."""
+    """Compare all metadata of each file, and that hard links are one file."""
 
     def plain(entry: Entry, inodes: dict[int, str]) -> Entry:
         alone = entry.links < 2 or entry.kind is EntryKind.DIRECTORY
@@ -250,12 +251,12 @@ def test_loaded_layers_are_the_tree(
     layers = written(tree, tmp_path)
     assert [layer.blob.group for layer in layers] == ["base", "runtime", "app", "config"]
     blobs = [layer.blob for layer in layers]
-    config = image_config(source(EXACT), blobs, "layered", source(EXACT).created)
+    config = make_image_config(source(EXACT), blobs, "layered", source(EXACT).created)
     image = removed(loaded(layers, config, "layered"))
     found = inspected(image)
     assert found["Id"] == image_id(config) == f"sha256:{hashlib.sha256(config).hexdigest()}"
     assert found["RootFS"]["Layers"] == [layer.blob.diff_id for layer in layers]
-    assert differences(EXACT, found["Config"]) == ()
+    assert compare_configs(EXACT, found["Config"]) == ()
     assert found["Config"]["Labels"]["org.opencontainers.image.base.name"] == "source:1"
     assert found["Created"] == source(EXACT).created
     hashes = {path: digest for layer in layers for path, digest in layer.hashes.items()}
@@ -264,9 +265,9 @@ def test_loaded_layers_are_the_tree(
 
 
 def test_one_layer_is_the_tree(tree: tuple[Rootfs, FilePlan], tmp_path: Path, removed: Callable[[str], str]) -> None:
-    ((group, kept),) = single(tree[1])
+    ((group, kept),) = single_layer(tree[1])
     layer = write_layer(tree[0], kept, group.value, tmp_path / "one.tar")
-    config = image_config(source(EXACT), [layer.blob], "squashed", "")
+    config = make_image_config(source(EXACT), [layer.blob], "squashed", "")
     image = removed(loaded([layer], config, "single"))
     assert inspected(image)["Id"] == image_id(config)
     same_tree(in_engine(image, removed), tree[1])
@@ -280,7 +281,7 @@ def test_the_same_tree_gives_the_same_bytes(tree: tuple[Rootfs, FilePlan], tmp_p
         layers = written(tree, directory)
         archive = io.BytesIO()
         blobs = [layer.blob for layer in layers]
-        write_archive(blobs, image_config(source(EXACT), blobs, "layered", ""), f"{NAME}:x", archive)
+        write_archive(blobs, make_image_config(source(EXACT), blobs, "layered", ""), f"{NAME}:x", archive)
         archives.append(hashlib.sha256(archive.getvalue()).hexdigest())
     assert archives[0] == archives[1]
 
@@ -289,10 +290,10 @@ def test_imported_export_is_the_tree(
     tree: tuple[Rootfs, FilePlan], tmp_path: Path, removed: Callable[[str], str]
 ) -> None:
     layers = written(tree, tmp_path)
-    config = image_config(source(EXACT), [layer.blob for layer in layers], "layered", "")
+    config = make_image_config(source(EXACT), [layer.blob for layer in layers], "layered", "")
     image = removed(loaded(layers, config, "exported"))
     squashed = rewrite_export(exported(image, removed), tree[1], tmp_path / "squashed.tar")
-    ((group, kept),) = single(tree[1])
+    ((group, kept),) = single_layer(tree[1])
     assert squashed.blob.diff_id == write_layer(tree[0], kept, group.value, tmp_path / "one.tar").blob.diff_id
     command = '--change=CMD ["/bin/busybox","sleep","1000"]'
     docker("import", command, "-", removed(f"{NAME}:imported"), data=Path(squashed.blob.file).read_bytes())
@@ -305,7 +306,7 @@ def test_an_export_that_lacks_a_file_is_refused(
     tree: tuple[Rootfs, FilePlan], tmp_path: Path, removed: Callable[[str], str]
 ) -> None:
     layers = written(tree, tmp_path)
-    config = image_config(source(CONFIG), [layer.blob for layer in layers], "layered", "")
+    config = make_image_config(source(CONFIG), [layer.blob for layer in layers], "layered", "")
     image = removed(loaded(layers, config, "lacking"))
     more = replace(tree[1].kept[-1], entry=replace(tree[1].kept[-1].entry, path=RootPath("/tmp/not-there")))
     plan = replace(tree[1], kept=(*tree[1].kept, more))
@@ -320,6 +321,6 @@ def test_the_context_builds_the_tree(
     context = tmp_path / "context"
     write_context(context, [(layer.blob.group, Path(layer.blob.file)) for layer in layers], EXACT)
     docker("build", "-q", "-t", removed(f"{NAME}:built"), str(context))
-    said = [text.split()[1] for text in differences(EXACT, inspected(f"{NAME}:built")["Config"])]
+    said = [text.split()[1] for text in compare_configs(EXACT, inspected(f"{NAME}:built")["Config"])]
     assert said == ["ArgsEscaped"]
     same_tree(in_engine(f"{NAME}:built", removed), tree[1], whole_seconds=True, xattrs=False)

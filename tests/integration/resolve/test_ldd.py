@@ -1,4 +1,4 @@
-"""The closure against the judge: what the image's own dynamic loader says it would map."""
+"""Compare the dependency closure with what the image's own dynamic loader reports."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ KINDS = {tarfile.DIRTYPE: EntryKind.DIRECTORY, tarfile.SYMTYPE: EntryKind.SYMLIN
 
 
 class Disk:
-    """A Reader over files that this test made on the host."""
+    """A Reader for files of the host that this test has made."""
 
     def open(self, path: RootPath) -> BinaryIO:
         return open(path, "rb")
 
 
 class Exported:
-    """A Reader over the tar of `docker export`."""
+    """A Reader for the tar of `docker export`."""
 
     def __init__(self, tar: tarfile.TarFile) -> None:
         self.tar = tar
@@ -70,7 +70,7 @@ def exported(image: str, folder: Path) -> Iterator[Rootfs]:
 
 
 def verdicts(image: str, paths: list[RootPath]) -> dict[str, set[str] | None]:
-    """Return what the loader maps for each path besides itself; None where it cannot."""
+    """Return the objects that the loader maps for each path, or None if it cannot."""
     run = ["docker", "run", "--rm", "-i", "--user", "0", "--network", "none", "--entrypoint", "/bin/sh", image]
     output = subprocess.run(
         [*run, "-c", LISTING], input="\n".join(paths) + "\n", capture_output=True, check=True, text=True, timeout=120
@@ -89,7 +89,7 @@ def test_the_closure_is_what_the_loader_maps(image: str, tmp_path: Path) -> None
         loader = Loader(rootfs)
         paths: list[RootPath] = []
         for path, entry in sorted(rootfs.entries.items()):
-            # gconv and perl modules are many and alike: libc and themselves.
+            # gconv and perl modules are many, and all need only libc.
             if entry.kind is EntryKind.FILE and "/gconv/" not in path and "\n" not in path:
                 found = loader.examine(path)
                 if isinstance(found, Elf) and found.needed and not path.endswith(LOADER.rpartition("/")[2]):
@@ -103,7 +103,7 @@ def test_the_closure_is_what_the_loader_maps(image: str, tmp_path: Path) -> None
                 continue
             mapped = closure.mapped - {path}
             expected = {rootfs.walk(place).end for place in oracle} - {path}
-            # The loader itself is in its list as what runs the listing, also when nothing names it.
+            # The loader lists itself because it runs the listing, even if no object needs it.
             own = {rootfs.walk(LOADER).end}
             if mapped - own != expected - own or (mapped and closure.missing):
                 wrong[path] = (sorted(mapped), sorted(str(end) for end in expected), closure.missing)
@@ -136,7 +136,7 @@ def test_search_paths(program_tags: str, library_tags: str, tmp_path: Path) -> N
     cc(program, "-Wl,-e,f", program_tags, "-Wl,-rpath,$ORIGIN/links", "-Llibraries", "-louter",
        "-Wl,-rpath-link,libraries", "-Wl,--unresolved-symbols=ignore-all")  # fmt: skip
 
-    # As ldd(1) does: unlike --list it goes on when a library is missing.
+    # Like ldd(1). Unlike --list, this continues after a missing library.
     output = subprocess.run(
         [program], env={"LD_TRACE_LOADED_OBJECTS": "1"}, capture_output=True, text=True, check=True
     ).stdout
@@ -150,7 +150,7 @@ def test_search_paths(program_tags: str, library_tags: str, tmp_path: Path) -> N
 
 
 def host(top: Path) -> Rootfs:
-    """Return a tree of what lies below `top`, by its paths on the host, and nothing else."""
+    """Return a tree with only the files below `top`, with their host paths."""
     paths = [*reversed(top.parents), top, *top.rglob("*")]
     return Rootfs.of((host_entry(path) for path in paths), Disk())
 

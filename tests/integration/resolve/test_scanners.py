@@ -1,4 +1,4 @@
-"""What a scanner finds in a slim image: the packages of which code is in, and no others; and package managers agree."""
+"""A scanner finds exactly the packages with code in the slim image, and package managers agree with the image."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def write(root: Path, path: str, text: str) -> None:
 
 
 def languages(root: Path) -> list[str]:
-    """Write packages of Python, npm and Ruby; return what an app reads of some of them."""
+    """Write packages of Python, npm and Ruby. Return what an app reads of some of them."""
     for name in NAMES:
         for file in ("__init__.py", "more.py"):
             write(root, f"opt/site-packages/{name}/{file}", name)
@@ -59,14 +59,14 @@ def languages(root: Path) -> list[str]:
         write(root, f"app/node_modules/{name}/index.js", name)
         write(root, f"var/lib/gems/3.1.0/specifications/{name}-1.0.gemspec", GEMSPEC.format(name=name))
         write(root, f"var/lib/gems/3.1.0/gems/{name}-1.0/lib/{name}.rb", name)
-    # As RubyGems does at every start.
+    # RubyGems does that at every start.
     gemspecs = [f"/var/lib/gems/3.1.0/specifications/{name}-1.0.gemspec" for name in NAMES]
     code = ["/opt/site-packages/alpha/__init__.py", "/app/node_modules/beta/index.js", "/var/lib/gems/3.1.0/gems/gamma-1.0/lib/gamma.rb"]
     return [*code, *gemspecs]
 
 
 def rpms(root: Path, work: Path) -> None:
-    """Install packages into `root` by rpm itself."""
+    """Install packages into `root` with rpm."""
     for name in NAMES:
         write(work, f"{name}.spec", SPEC.format(name=name))
         subprocess.run(["rpmbuild", "--quiet", "-bb", f"--define=_topdir {work}", f"{work}/{name}.spec"], check=True, capture_output=True)
@@ -82,7 +82,7 @@ def apks(root: Path) -> None:
 
 
 def tree(image: str, directory: Path) -> Path:
-    """Return the image's files, on disk."""
+    """Return the files of the image, on disk."""
     made = subprocess.run(["docker", "create", image, "-"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     try:
         directory.mkdir()
@@ -94,7 +94,7 @@ def tree(image: str, directory: Path) -> Path:
 
 
 def scanned(directory: Path) -> list[Artifact]:
-    """Return what syft finds; what it looks for in an image."""
+    """Return the packages that syft finds, with its settings for images."""
     command = ["syft", "--quiet", f"dir:{directory}", "--override-default-catalogers", "image", "--output", "syft-json"]
     path = f"{Path(os.sys.executable).parent}:{os.environ['PATH']}"  # type: ignore[attr-defined]
     environment = {**os.environ, "PATH": path, "SYFT_CHECK_FOR_APP_UPDATE": "false"}
@@ -108,7 +108,7 @@ def named(artifacts: list[Artifact]) -> Found:
 
 
 def inside(artifact: Artifact, slim: Path) -> bool:
-    """Tell by what the scanner says of a package in the fat image whether any file of it is in the slim one."""
+    """Return whether any file of a package of the fat image is in the slim image, from the scanner's data about it."""
     metadata, place = artifact["metadata"], artifact["locations"][0]["path"]
     if artifact["type"] in ("deb", "rpm", "apk"):
         files = [file["path"] for file in metadata.get("files") or []]
@@ -125,7 +125,7 @@ def inside(artifact: Artifact, slim: Path) -> bool:
 
 @pytest.fixture(params=["debian", "rpm", "apk"])
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Path, Path]]:
-    """Yield the kind, and the trees of a fat image and of what is made of it."""
+    """Yield the kind, and the trees of a fat image and of the slim image."""
     kind = request.param
     context, image = tmp_path / "context", f"{REPOSITORY}:{kind}"
     read = languages(context / "root")
@@ -138,7 +138,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, 
         apks(context / "root")
     read += ["/usr/bin/env", "/etc/debian_version"] if kind == "debian" else ["/usr/bin/alpha"]
     base = "debian:bookworm" if kind == "debian" else "scratch"
-    # What is not there any more, it passes over.
+    # Files that do not exist are ignored.
     script = f"for file in {' '.join(read)}; do read -r line <$file; done 2>/dev/null; true"
     write(context, "Dockerfile", f"FROM {base}\nCOPY root /\nCMD {json.dumps(['/opt/busybox', 'sh', '-c', script])}\n")
     subprocess.run(["docker", "build", "-q", "-t", image, str(context)], check=True, stdout=subprocess.DEVNULL)

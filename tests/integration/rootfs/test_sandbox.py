@@ -16,12 +16,12 @@ from typing import Any, cast
 
 import pytest
 
-from docker_slim_plugin.base.dpkg_selections import Selections, installed
+from docker_slim_plugin.base.dpkg_selections import InstalledPackages, read_installed
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import child_process, descriptor_passing
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.resolve.packages.os_release import OS_RELEASE, distribution
-from docker_slim_plugin.resolve.requested_paths import is_program
+from docker_slim_plugin.resolve.packages.os_release import OS_RELEASE, read_distribution
+from docker_slim_plugin.resolve.requested_paths import is_program_name
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.index_decoding import Corrections
 from docker_slim_plugin.rootfs.index_format import Record, pack
@@ -33,11 +33,11 @@ pytestmark = pytest.mark.integration
 DRIVER = """
 import os, signal, socket, sys
 from docker_slim_plugin import sandbox_main
-def is_program(name):
+def is_program_name(name):
     {code}
     return True
-is_program.__module__ = "docker_slim_plugin.resolve.requested_paths"
-sandbox_main.FUNCTIONS = (is_program,)
+is_program_name.__module__ = "docker_slim_plugin.resolve.requested_paths"
+sandbox_main.FUNCTIONS = (is_program_name,)
 sandbox_main.main()
 """
 FORBIDDEN = {
@@ -104,13 +104,13 @@ def _mode(entry: Entry) -> int:
 def test_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch, deed: str) -> None:
     started(monkeypatch, FORBIDDEN[deed])
     with Sandbox(20) as sandbox, pytest.raises((SlimError, SandboxFailed)) as caught:
-        sandbox.call(is_program, "x")
+        sandbox.call(is_program_name, "x")
     assert re.search("Operation not permitted|refused: |PermissionError|can't start|AssertionError", str(caught.value))
 
 
 def test_what_it_is() -> None:
     with Sandbox() as sandbox:
-        assert sandbox.call(installed, ()) == Selections()
+        assert sandbox.call(read_installed, ()) == InstalledPackages()
         status = Path(f"/proc/{sandbox._process.pid}/status").read_text()
         fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
         assert {fields[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
@@ -130,11 +130,11 @@ def test_a_file_that_never_comes(shop: Shop) -> None:
         rootfs = known(sandbox, shop)
         begun = time.monotonic()
         with pytest.raises(SlimError, match="takes more than 1 s") as caught:
-            sandbox.call(distribution, rootfs)
+            sandbox.call(read_distribution, rootfs)
         assert time.monotonic() - begun < 5
         assert "--timeout" in caught.value.hint
         with pytest.raises(SlimError, match="was killed by signal 9"):
-            sandbox.call(distribution, rootfs)
+            sandbox.call(read_distribution, rootfs)
 
 
 def test_the_reader_process_has_exited(shop: Shop) -> None:
@@ -143,7 +143,7 @@ def test_the_reader_process_has_exited(shop: Shop) -> None:
         shop.theirs.close()
         shop.files.close()
         with pytest.raises(SlimError, match="the process that reads them has ended"):
-            sandbox.call(distribution, rootfs)
+            sandbox.call(read_distribution, rootfs)
 
 
 def test_a_file_that_comes(shop: Shop, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_file_that_comes(shop: Shop, tmp_path: Path) -> None:
     with Sandbox() as sandbox, open(tmp_path / "file") as file:
         rootfs = known(sandbox, shop)
         descriptor_passing.send(shop.theirs, b"ok", file.fileno())
-        assert sandbox.call(distribution, rootfs) == ("x", "1")
+        assert sandbox.call(read_distribution, rootfs) == ("x", "1")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
@@ -160,7 +160,7 @@ def test_it_is_killed(number: signal.Signals) -> None:
         time.sleep(0.2)
         sandbox._process.send_signal(number)
         with pytest.raises(SlimError, match=f"was killed by signal {number.value}"):
-            sandbox.call(is_program, "x")
+            sandbox.call(is_program_name, "x")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_it_fails(monkeypatch: pytest.MonkeyPatch, code: str, said: str) -> None
     started(monkeypatch, code)
     begun = time.monotonic()
     with Sandbox(1) as sandbox, pytest.raises((SlimError, SandboxFailed), match=said):
-        sandbox.call(is_program, "x")
+        sandbox.call(is_program_name, "x")
     assert time.monotonic() - begun < 10
 
 
@@ -196,16 +196,16 @@ def test_whatever_it_says_is_checked(monkeypatch: pytest.MonkeyPatch, answer: by
     started(monkeypatch, code)
     with Sandbox(5) as sandbox:
         if answer == b'[true,"","",""]':
-            assert sandbox.call(is_program, "x") is True
+            assert sandbox.call(is_program_name, "x") is True
         else:
             with pytest.raises(SlimError, match="cannot use the result of the process that parses the image"):
-                sandbox.call(is_program, "x")
+                sandbox.call(is_program_name, "x")
 
 
 def test_the_answer_of_a_million_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     started(monkeypatch, "raise sandbox_main.SlimError('x' * 3_000_000)")
     with Sandbox() as sandbox, pytest.raises(SlimError) as caught:
-        sandbox.call(is_program, "x")
+        sandbox.call(is_program_name, "x")
     assert str(caught.value) == "x" * MAX_TEXT
 
 
@@ -216,7 +216,7 @@ def test_a_process_that_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         sandbox.seconds = 0.5
         for _ in range(2):
             with pytest.raises(SlimError, match=r"takes more than|was killed by signal 9"):
-                sandbox.call(is_program, "x" * 5_000_000)
+                sandbox.call(is_program_name, "x" * 5_000_000)
     assert time.monotonic() - begun < 10
 
 
@@ -226,7 +226,7 @@ def test_a_result_with_too_many_values(monkeypatch: pytest.MonkeyPatch, text: st
     code = f"data = {text}; os.write(int(sys.argv[1]), len(data).to_bytes(8, 'little')); view = memoryview(data)\n"
     started(monkeypatch, code + "    while view: view = view[os.write(int(sys.argv[1]), view):]")
     with Sandbox(20) as sandbox, pytest.raises(SlimError, match="it has too many values"):
-        sandbox.call(is_program, "x")
+        sandbox.call(is_program_name, "x")
 
 
 @pytest.mark.parametrize("kind", ["cannot", "bug"])
@@ -234,7 +234,7 @@ def test_errors_contain_no_control_characters(monkeypatch: pytest.MonkeyPatch, k
     data = json.dumps([None, kind, "a\x1b]0;b\x07\nc\u202e", "\x1b[2J"]).encode()
     started(monkeypatch, f"data = {data!r}; os.write(int(sys.argv[1]), len(data).to_bytes(8, 'little') + data)")
     with Sandbox(20) as sandbox, pytest.raises((SlimError, SandboxFailed)) as caught:
-        sandbox.call(is_program, "x")
+        sandbox.call(is_program_name, "x")
     line = "\n" if kind == "bug" else "\\n"
     assert str(caught.value) == f"a\\x1b]0;b\\x07{line}c\\u202e"
     assert getattr(caught.value, "hint", "").isprintable()
@@ -243,7 +243,7 @@ def test_errors_contain_no_control_characters(monkeypatch: pytest.MonkeyPatch, k
 def test_a_length_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     started(monkeypatch, "os.write(int(sys.argv[1]), b'\\xff' * 8)")
     with Sandbox(5) as sandbox, pytest.raises(SlimError, match="it is too long"):
-        sandbox.call(is_program, "x")
+        sandbox.call(is_program_name, "x")
 
 
 def test_it_ends_with_us() -> None:

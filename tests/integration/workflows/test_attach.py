@@ -1,4 +1,4 @@
-"""Watching a container that somebody else has started: it is learned from, and does not notice."""
+"""Attach to a container that somebody else started: it is observed without being disturbed."""
 
 from __future__ import annotations
 

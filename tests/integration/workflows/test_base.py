@@ -1,4 +1,4 @@
-"""A base image of a real distribution: smaller, otherwise the same, and its package manager works."""
+"""A base image of a real distribution is smaller, otherwise unchanged, and its package manager works."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from docker_slim_plugin.image.config import BASED_BY
+from docker_slim_plugin.image.config import BASE_CREATED_BY
 from tests import faithful
 from tests.cases.harness import SLIM, Recipe, built, docker, forget
 
@@ -52,7 +52,7 @@ sed -n 's/^[^/]*//p' /tmp/verified
 """
 
 
-# Of EBCDIC: a blank and a digit are not what they are in ASCII.
+# Recognise EBCDIC: a blank and a digit have other codes than in ASCII.
 MAINFRAMES = r"""
 cd /usr/lib/*/gconv && for name in *.so; do
     case $(printf 'A 1' | iconv -f ASCII -t ${name%.so}// 2>/dev/null | od -An -tx1) in *'c1 40 f1'*) echo $name;; esac
@@ -69,7 +69,7 @@ def image() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def lists() -> Iterator[str]:
-    """Yield a volume for apt's lists, so that they are fetched once."""
+    """Yield a volume for apt's lists, so that they are downloaded once."""
     name = docker("volume", "create", "docker-slim-test-lists")
     yield name
     docker("volume", "rm", "-f", name)
@@ -88,7 +88,7 @@ def report(*arguments: str) -> dict[str, Any]:
 
 
 def working(base: str, volume: str) -> set[str]:
-    """Assert that packages can be installed in the base and run; return what dpkg missed in it before."""
+    """Assert that packages can be installed in the base and run. Return what dpkg reported as missing before."""
     options = ("--rm", "--user=0", "--entrypoint=sh", f"--volume={volume}:/var/lib/apt/lists")
     answer, *missed = docker("run", *options, base, "-c", INSTALL).splitlines()
     assert answer.strip().endswith("200 OK")
@@ -102,10 +102,10 @@ def test_dropping(image: str, lists: str, tmp_path: Path) -> None:
     assert found["Image"]["Size"] <= 0.68 * found["Source"]["Size"]
     dropped = {one["Kind"]: one["Bytes"] for one in found["Dropped"]}
     assert dropped["locales"] > 30_000_000
-    # Not to the byte: the engine counts hard links twice.
+    # Not exact to the byte, because the engine counts hard links twice.
     assert abs(found["Source"]["Size"] - sum(dropped.values()) - found["Image"]["Size"]) < 100_000
     assert faithful.differences(image, DROPPED) == [f"{FILE!r} is not in the source"]
-    assert docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", DROPPED) == f"{BASED_BY} squashed"
+    assert docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", DROPPED) == f"{BASE_CREATED_BY} squashed"
 
     theirs, ours = (set(faithful.tree(one, hashed=())) for one in (image, DROPPED))
     assert {"/usr/share/zoneinfo/Asia/Tokyo", "/usr/share/zoneinfo/UTC", "/var/lib/apt/lists"} <= ours
@@ -143,12 +143,12 @@ def test_purging(image: str, lists: str) -> None:
     theirs, ours = (set(faithful.tree(one, hashed=())) for one in (image, PURGED))
     assert not [path for path in ours if path.startswith(("/var/lib/apt/lists/deb", "/var/log/apt/"))]
     missed = working(PURGED, lists)
-    # The one that came in the place of another is in neither tree: its documentation was dropped, too.
+    # The replacement package is in neither tree: its documentation was dropped too.
     assert {path for path in missed if "usr-is-merged" not in path} <= theirs - ours
     assert not [path for path in missed if path.startswith("/usr/share/perl/")]
 
 
-def test_a_dry_run_says_what_would_go(image: str) -> None:
+def test_a_dry_run_reports_what_would_be_dropped(image: str) -> None:
     found = report("--dry-run", "--purge", "e2fsprogs,logsave", image)
     assert found["Image"] is None
     assert found["Purged"]["Bytes"] > 1_000_000
@@ -180,7 +180,7 @@ def test_an_error(image: str, arguments: tuple[str, ...], status: int, said: str
     assert faithful.left_behind() == []
 
 
-def test_what_is_no_distribution() -> None:
+def test_unsupported_images() -> None:
     busybox = {"busybox": Path("/bin/busybox").read_bytes()}
     with built(Recipe(name="docker-slim-test/none", dockerfile="FROM scratch\nCOPY busybox /bin/\n", files=busybox)) as name:
         answer = slim(name)
@@ -190,7 +190,8 @@ def test_what_is_no_distribution() -> None:
 
 
 def prune_all() -> None:
-    """Prune until nothing is left for some seconds: the engine may still be at what it was asked for last."""
+    """Run prune until nothing is found for some seconds: the engine may still be busy with an earlier request.
+    """
     deadline, clean = time.monotonic() + 60, 0
     while clean < 4 and time.monotonic() < deadline:
         time.sleep(1)
@@ -207,7 +208,7 @@ def prune_all() -> None:
     ],
 )
 def test_a_base_that_is_stopped(image: str, stage: str, delay: float, number: signal.Signals) -> None:
-    # What the one before may have left.
+    # Remove what an earlier run may have left.
     forget(f"{IMAGE}:stopped")
     argv = [*SLIM, "base", "--purge", "e2fsprogs", "--tag", f"{IMAGE}:stopped", image]
     with subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:

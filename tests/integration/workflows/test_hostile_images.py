@@ -1,4 +1,4 @@
-"""A hostile image gets nothing: not a file of the host's, not the terminal, not our time."""
+"""A hostile image cannot read files of the host, control the terminal, or use up time."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def secret(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def hostile_tree(file: Path, secret: Path) -> None:
-    """Write a tar whose every link, list and header leads to the host's `secret`."""
+    """Write a tar in which every link, list and header points to the host's `secret`."""
     out = "../" * 12 + str(secret).lstrip("/")
     with tarfile.open(file, "w", format=tarfile.PAX_FORMAT, errors="surrogateescape") as tar:
 
@@ -96,7 +96,7 @@ def hostile_tree(file: Path, secret: Path) -> None:
         status = os.stat(secret)
         add(tar, "devs/disk", type=tarfile.BLKTYPE, mode=0o666, devmajor=os.major(status.st_dev),
             devminor=os.minor(status.st_dev))  # fmt: skip
-        # What the engine itself puts into every container, or mounts over it.
+        # The engine adds these to every container, or mounts over them.
         add(tar, ".dockerenv", content=b"the image's own\n", mode=0o600)
         add(tar, "etc/hosts", content=b"the image's own\n", mode=0o640)
         add(tar, "etc/hostname", content=b"the image's own\n", uid=5)
@@ -163,7 +163,7 @@ def test_a_terminal_gets_no_escapes_of_the_image(image: str) -> None:
 
 
 def read(descriptor: int) -> bytes:
-    """Return what the terminal shows; b"" at its end, which Linux tells by EIO."""
+    """Return the terminal's output. b"" at its end, which Linux reports with EIO."""
     try:
         return os.read(descriptor, 1 << 16)
     except OSError:
@@ -201,7 +201,7 @@ def test_a_tree_deeper_than_any_path_is_refused(tmp_path: Path) -> None:
 
 
 def small(name: str, directory: Path, more: Callable[[tarfile.TarFile], object]) -> str:
-    """Make an image of busybox and what `more` adds."""
+    """Make an image of busybox with the additional files in `more`."""
     with tarfile.open(directory / "small.tar", "w", format=tarfile.PAX_FORMAT) as tar:
         add(tar, "bin/busybox", content=Path("/bin/busybox").read_bytes(), mode=0o755)
         more(tar)

@@ -1,7 +1,7 @@
-"""Each verb, ended at a moment of chance: SIGINT and SIGTERM leave nothing, SIGKILL nothing once `prune` has run.
+"""Stop each command at a random moment: SIGINT and SIGTERM leave nothing, SIGKILL nothing after `prune`.
 
-Only where DOCKER_SLIM_MOMENTS=30 says how many for each verb and signal: it takes long, and shows what an engine
-under load still ends after us. Fixed moments are in test_stopped.py.
+This runs only if DOCKER_SLIM_MOMENTS=30 gives the number of moments for each command and signal. It takes long, and
+shows what an engine under load finishes after us. Fixed moments are in test_stopped.py.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ VERBS = {
     "layers": (12, "layers", f"--tag={TAG}", BASE, IMAGE),
     "doctor": (3, "doctor"),
 }
-"""About how many seconds each takes, and its words."""
+"""Approximate duration in seconds, and arguments, of each command."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,7 +57,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def ended(verb: str, after: float, number: signal.Signals) -> tuple[int, str]:
-    """Start a verb and send it a signal after so many seconds; return its status, and what it said."""
+    """Start a command and send it a signal after `seconds`. Return its status and output."""
     argv = [*SLIM, *map(str, VERBS[verb][1:])]
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True) as one:
         try:
@@ -68,7 +68,7 @@ def ended(verb: str, after: float, number: signal.Signals) -> tuple[int, str]:
 
 
 def left_in_the_end(seconds: float = 5.0) -> list[str]:
-    """Return what is left; the engine may take a moment to end what it was at."""
+    """Return what is left. The engine may take a moment to finish its requests."""
     deadline = time.monotonic() + seconds
     while (left := left_behind()) and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -76,7 +76,7 @@ def left_in_the_end(seconds: float = 5.0) -> list[str]:
 
 
 def moments(verb: str, number: signal.Signals) -> Iterator[float]:
-    """Yield moments of chance, the same in each run of the tests: from when Python has started until the end."""
+    """Yield random moments between the start of Python and the end of the command, the same in each test run."""
     chance = random.Random(f"{verb} {number}")
     for _ in range(MOMENTS):
         yield chance.uniform(0.15, float(VERBS[verb][0]))
@@ -86,12 +86,12 @@ def moments(verb: str, number: signal.Signals) -> Iterator[float]:
 @pytest.mark.parametrize("verb", VERBS)
 def test_asked_to_stop(verb: str) -> None:
     signals = (signal.SIGINT, signal.SIGTERM)
-    # One of the two, where there is one moment only.
+    # Only one of the two if there is only one moment.
     for number in signals if MOMENTS > 1 else signals[list(VERBS).index(verb) % 2 :][:1]:
         for after in moments(verb, number):
             remembered = run_registry.registered_runs()
             status, said = ended(verb, after, number)
-            # -number: it had done its work, and Python was about to end.
+            # -number: the work was done, and Python was about to exit.
             assert status in (0, 130, -number), (number, after, said)
             assert "Traceback" not in said, (number, after)
             assert left_in_the_end() == [], (number, after)
@@ -114,7 +114,7 @@ def test_the_attached_container_has_outlived_all_that() -> None:
 
 
 def test_a_file_of_nobody_stays(tmp_path: Path) -> None:
-    """What a run has written down is removed by its id, and by nothing else."""
+    """Objects that a run has recorded are removed by their id, and by nothing else."""
     answer = subprocess.run([*SLIM, "prune", "--format=json"], check=True, stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)})
     (tmp_path / "docker-slim-1-1-0123456789abcdef-x").mkdir()
     assert json.loads(answer.stdout)["files"] == []

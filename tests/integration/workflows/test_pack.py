@@ -1,4 +1,4 @@
-"""Packing: every output holds the same tree, it starts what it is to start, and what cannot be is said."""
+"""Pack: all outputs have the same tree, the image starts its command, and there are warnings about what is missing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from docker_slim_plugin.image.archive import write_archive
 from docker_slim_plugin.image.tar import write_tar
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import LayerBlob
-from docker_slim_plugin.model.plan import Kept, Reason, ReasonKind
+from docker_slim_plugin.model.plan import KeptEntry, Reason, ReasonKind
 from tests.integration.workflows.test_run import build, remove
 from tests.integration.workflows.test_stopped import SLIM, left_behind
 
@@ -64,7 +64,7 @@ def fat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def slim(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in this process: most of what one of its own takes is to begin."""
+    """Run the command in this process, because most of the time of a process of its own is start-up."""
     out, err = io.StringIO(), io.StringIO()
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     try:
@@ -77,7 +77,7 @@ def slim(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def packed(*arguments: str) -> str:
-    """Pack from the fat image and return what standard output says."""
+    """Pack from the fat image. Return standard output."""
     answer = slim("pack", *arguments)
     assert answer.returncode == 0, answer.stderr
     return answer.stdout.strip()
@@ -93,7 +93,7 @@ def docker(*arguments: str, data: bytes | None = None, client: str = "docker", *
 
 
 def listing(*tars: bytes) -> Listing:
-    """Return {path: type, mode, owner, whole seconds, link target or sha256}, upper layers last."""
+    """Return type, mode, owner, whole seconds, and link target or sha256 by path. Upper layers come last."""
     found: Listing = {}
     for data in tars:
         with tarfile.open(fileobj=io.BytesIO(data), encoding="utf-8", errors="surrogateescape") as tar:
@@ -111,14 +111,14 @@ def listing(*tars: bytes) -> Listing:
 
 
 def in_engine(image: str, like: Listing) -> Listing:
-    """Return the tree of an image in the engine, without what docker itself puts into a container."""
+    """Return the tree of an image in the engine, without the files that docker adds to a container."""
     container = docker("create", image, "x").decode().strip()
     try:
         found = listing(docker("export", container))
     finally:
         docker("rm", "-v", container)
     own = {path: found[path] for path in found if path in like or path not in INIT_LAYER}
-    # The mount points that docker makes leave their times on their directories; no export has the root directory.
+    # Docker's mount points change the times of their directories. An export has no root directory.
     touched = {"/", "/dev", "/etc", "/srv"} & set(own)
     return own | {path: (*own[path][:4], like[path][4], own[path][5]) for path in touched} | {"/": like["/"]}
 
@@ -131,7 +131,7 @@ def config(image: str) -> dict[str, Any]:
 
 @functools.cache
 def buildkit() -> str:
-    """Return a docker client that can build with BuildKit; "" when none here can."""
+    """Return a docker client that can build with BuildKit, or "" if there is none."""
     for client in ("docker", "/usr/bin/docker"):
         answer = subprocess.run(
             [client, "build", "-q", "-"], input=b"FROM scratch\nLABEL a=b\n", capture_output=True, check=False,
@@ -144,7 +144,7 @@ def buildkit() -> str:
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write every form of the same tree in one go."""
+    """Write every form of the same tree in one run."""
     directory = tmp_path_factory.mktemp("outputs")
     files = f"tar={directory}/tree.tar,oci={directory}/oci.tar,context={directory}/context"
     packed("--tag", f"{REPOSITORY}:all", "--output", f"layered,squashed,{files}", FAT, *WORDS)
@@ -222,7 +222,7 @@ def test_a_context_can_be_piped(flat: Listing, kit: str) -> None:
     docker("run", "--rm", tag)
 
 
-def test_a_program_asks_for_its_user_and_gets_it() -> None:
+def test_a_program_finds_its_user() -> None:
     identity = packed("-q", "--tag", f"{REPOSITORY}:id", FAT, "id")
     assert docker("run", "--rm", identity).startswith(b"uid=65534(nobody)")
     assert docker("run", "--rm", f"{REPOSITORY}:id", "id", "-un") == b"nobody\n"
@@ -248,16 +248,16 @@ def test_the_configuration_can_be_set() -> None:
     assert docker("run", "--rm", tag) == b"1 2\n1234\n"
 
 
-def test_a_command_that_is_not_in_the_image_is_said() -> None:
+def test_warns_about_a_command_that_is_not_kept() -> None:
     answer = slim("pack", "--dry-run", FAT, "busybox", "--no-hint", "nss")
     assert "warning: the image's command, 'id', is not in it" in answer.stderr
-    assert "warning: the image's user, 'nobody', is in no /etc/passwd of it" in answer.stderr
+    assert "warning: the image's user, 'nobody', is not in its /etc/passwd" in answer.stderr
     assert docker("images", "-q", f"{REPOSITORY}:fat-packed") == b""
 
 
 def test_an_image_for_another_machine(tmp_path: Path) -> None:
     file = Entry(path=RootPath("/data"), kind=EntryKind.FILE, mode=0o644, size=4)
-    kept = Kept(entry=file, reasons=(Reason(ReasonKind.KEEP, "test"),), content=b"text")
+    kept = KeptEntry(entry=file, reasons=(Reason(ReasonKind.KEEP, "test"),), content=b"text")
     layer = write_tar(lambda _: io.BytesIO(), [kept], "app", tmp_path / "layer.tar").blob
     with (tmp_path / "image.tar").open("wb") as out:
         write_archive([layer], _foreign(layer), f"{REPOSITORY}:foreign", out)
@@ -273,7 +273,7 @@ def _foreign(layer: LayerBlob) -> bytes:
     return json.dumps({"architecture": "riscv64", "os": "linux", "config": {}, "rootfs": rootfs}).encode()
 
 
-def test_a_shell_lies_in_a_layer_of_its_own(outputs: Path, tmp_path: Path, flat: Listing) -> None:
+def test_a_shell_is_a_separate_layer(outputs: Path, tmp_path: Path, flat: Listing) -> None:
     tag = f"{REPOSITORY}:shell"
     packed("--tag", tag, "--shell", "busybox", "--output", f"layered,context={tmp_path}/context", FAT, *WORDS)
     found = in_engine(tag, flat)
@@ -310,7 +310,7 @@ def test_a_shell_from_an_image() -> None:
 
 @pytest.fixture(scope="module")
 def base() -> str:
-    """Pack a base of some of the same files, under a name and a configuration of its own."""
+    """Pack a base with some of the same files, with its own name and configuration."""
     tag = f"{REPOSITORY}:base"
     packed("--tag", tag, "--cmd", "nothing", "--user", "7", "-e", "OWN=1", FAT, "id", "/etc/shells", "busybox")
     return tag
@@ -321,13 +321,13 @@ def layers_of(image: str) -> list[str]:
     return found
 
 
-def test_an_image_on_a_base_repeats_nothing_of_it(outputs: Path, base: str, tmp_path: Path, flat: Listing) -> None:
+def test_an_image_on_a_base_has_no_copies_of_its_files(outputs: Path, base: str, tmp_path: Path, flat: Listing) -> None:
     tag = f"{REPOSITORY}:on-base"
     forms = f"layered,context={tmp_path}/c,tar={tmp_path}/t"
     identity = docker("image", "inspect", "-f", "{{.Id}}", base).decode().strip()
     answer = slim("pack", "--tag", tag, "--base", identity, "--output", forms, FAT, *WORDS)
     assert answer.returncode == 0, answer.stderr
-    assert f"the Dockerfile cannot take away what its base {base} sets and the image does not: ENV OWN=1; " in answer.stderr
+    assert f"the Dockerfile cannot reset what its base {base} sets and the image does not: ENV OWN=1; " in answer.stderr
     below = layers_of(base)
     assert layers_of(tag)[: len(below)] == below
     tars = {file.name: listing(file.read_bytes()) for file in (tmp_path / "c").glob("*.tar")}
@@ -337,7 +337,7 @@ def test_an_image_on_a_base_repeats_nothing_of_it(outputs: Path, base: str, tmp_
     assert {path for path in repeated if mine[path][0] != tarfile.DIRTYPE} == set()
     assert "/usr/lib/x86_64-linux-gnu/libc.so.6" not in mine
     found = in_engine(tag, flat)
-    # The database names the packages of both, and only the time of a directory may be the base's.
+    # The database has the packages of both. Only the times of directories may be those of the base.
     differs = {path for path in flat if found[path] != flat[path] and not path.startswith("/var/lib/dpkg/")}
     assert {path for path in differs if found[path][:4] != flat[path][:4] or flat[path][0] != tarfile.DIRTYPE} == set()
     assert {path for path in found if path not in flat} == {path for path in theirs if path not in flat}
@@ -360,7 +360,7 @@ def test_an_image_on_a_base_repeats_nothing_of_it(outputs: Path, base: str, tmp_
 def test_a_base_of_another_distribution_is_not_used(outputs: Path) -> None:
     imported(f"{REPOSITORY}:other", {"etc/os-release": b"ID=other\nVERSION_ID=1\n"})
     answer = slim("pack", "--tag", f"{REPOSITORY}:apart", "--base", f"{REPOSITORY}:other", FAT, *WORDS)
-    assert "is other 1, the image debian 12: nothing is shared, it is not used" in answer.stderr
+    assert "is other 1, the image debian 12: nothing can be shared, so the base is not used" in answer.stderr
     assert layers_of(f"{REPOSITORY}:apart") == layers_of(f"{REPOSITORY}:all")
 
 
@@ -388,7 +388,7 @@ def test_layers_of_several_images_and_a_base_for_them() -> None:
     assert found["Written"]["ID"] == docker("inspect", "-f", "{{.Id}}", f"{REPOSITORY}:common").decode().strip()
     for stack in found["Images"]:
         assert stack["Size"]["Disk"] == int(docker("inspect", "-f", "{{.Size}}", stack["Reference"]))
-    # A name without a tag: docker save takes it for all of them.
+    # For a name without a tag, docker save writes all tags.
     docker("tag", f"{REPOSITORY}:common", REPOSITORY)
     for name, tag in names.items():
         packed("--tag", f"{tag}-on", "--base", REPOSITORY, "--cmd", f"busybox sha256sum /{name}",
@@ -400,7 +400,7 @@ def test_layers_of_several_images_and_a_base_for_them() -> None:
     assert slim("layers", *list(names.values())[:1]).returncode == 1
 
 
-def test_a_run_writes_files_alone_and_tries_them_all_the_same(tmp_path: Path) -> None:
+def test_file_outputs_of_a_run_are_verified(tmp_path: Path) -> None:
     answer = slim("run", "--shell", "busybox", "--tag", f"{REPOSITORY}:run", "--format", "json",
                   "--output", f"context={tmp_path}/c,tar={tmp_path}/t", FAT)  # fmt: skip
     report = json.loads(answer.stdout)
@@ -459,7 +459,7 @@ def test_loops_of_links_end(tmp_path: Path) -> None:
     assert {"/srv/loop-a", "/srv/loop-b", "/srv/data/in/up"} <= set(found)
 
 
-def test_standard_output_that_nobody_reads() -> None:
+def test_standard_output_without_a_reader() -> None:
     command = [*SLIM, "pack", "-q", "--output", "tar=-", FAT, "busybox"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -467,7 +467,7 @@ def test_standard_output_that_nobody_reads() -> None:
         process.stdout.close()
         said = process.stderr.read()
     assert process.returncode == 1
-    assert "cannot write to standard output: what reads it has ended" in said
+    assert "cannot write to standard output: the process that reads it has ended" in said
     assert left_behind() == []
 
 

@@ -1,4 +1,4 @@
-"""Whole runs on small real images: what is seen, kept, proved and reported."""
+"""Whole runs on small real images: what is observed, kept, verified and reported."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def remove(*names: str) -> None:
 
 @pytest.fixture
 def image(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Build the Dockerfile that the test is parametrised with; it and what was made of it are gone afterwards."""
+    """Build the Dockerfile of the parameter. Its image, and images made from it, are removed at the end."""
     name = "docker-slim-test/run"
     yield build(tmp_path, name, request.param)
     remove(name, f"{name}:latest-slim", f"{name}:latest-slim-squashed")
 
 
 def kept(report: Report) -> dict[str, set[tuple[str, str]]]:
-    """Return {path: {(kind of reason, by)}}."""
+    """Return the pairs of kind and `by` of the reasons, by path."""
     return {
         str(one.entry.path): {(reason.kind.value, reason.by) for reason in one.reasons} for one in report.plan.kept
     }
@@ -98,7 +98,7 @@ def test_a_server_seen_otherwise(image: str, tracer: str, watch: str) -> None:
     report = slim(Request(image=image, tracer=tracer, watch=watch, outputs=("layered",)), Silent())
     assert report.passed
     assert {"/www/second.html", "/www/linked.html", "/srv/healthy", "/srv/bye"} <= set(kept(report))
-    # Only whoever sets watches opens this one.
+    # Only the watcher opens this directory.
     assert "/var/cache" not in {access.path for access in report.observations.accesses}
 
 

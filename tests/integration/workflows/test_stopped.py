@@ -1,4 +1,4 @@
-"""Runs that are interrupted or killed at each stage: nothing stays behind, or prune finds it."""
+"""Runs that are interrupted or killed at each stage leave nothing, or prune finds it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def stop_at(
     image: str, stage: str, delay: float, number: signal.Signals, *options: str, group: bool
 ) -> tuple[int, str]:
-    """Start a run, wait for a line of its progress, send a signal; return the exit status and what it said then."""
+    """Start a run, wait for a line of its progress, and send a signal. Return exit status and output after it.
+    """
     with subprocess.Popen(
         [*SLIM, "run", *options, image], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
     ) as process:
@@ -82,7 +83,7 @@ def test_prune_removes_what_a_killed_run_left(image: str, stage: str, delay: flo
     status, _ = stop_at(image, stage, delay, signal.SIGKILL, *options, group=False)
     assert status == -signal.SIGKILL
     assert left_behind()
-    # The engine may still be at what it was asked for last.
+    # The engine may still be busy with the last request.
     time.sleep(2)
     answer = subprocess.run([*SLIM, "prune"], check=True, stdout=subprocess.PIPE, text=True)
     assert "removed container" in answer.stdout
@@ -112,7 +113,7 @@ def test_two_runs_at_once_and_prune_between(image: str) -> None:
 
 
 def test_prune_leaves_what_only_looks_like_ours(image: str, tmp_path: Path) -> None:
-    """An image may carry our label, and hand it down to containers that are not ours at all."""
+    """An image may have our label, and containers inherit it although they are not ours."""
     name = "docker-slim-test/labelled"
     build(tmp_path, name, f"FROM {image}\nLABEL docker-slim.run=1-1\n")
     docker("tag", image, "docker-slim-run:mine")
@@ -136,6 +137,6 @@ def test_an_app_that_ignores_the_stop_signal() -> None:
     argv = [*SLIM, "run", "--dry-run", "--until=1", "debian:bookworm", "sh", "-c", "trap '' TERM; sleep 99"]
     started = time.monotonic()
     subprocess.run(argv, check=True, timeout=60, capture_output=True)
-    # PID 1 gets no signal that it ignores: nobody waits ten seconds for its end.
+    # PID 1 does not get signals that it ignores, so do not wait ten seconds for its end.
     assert time.monotonic() - started < 30
     assert left_behind() == []

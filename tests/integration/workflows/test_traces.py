@@ -1,4 +1,4 @@
-"""Traces as files, several runs united, outputs compared to the letter, and repair of what a run had missed."""
+"""Trace files, united runs, exact comparison of outputs, and repair of what a run has missed."""
 
 from __future__ import annotations
 
@@ -128,14 +128,14 @@ def test_names_that_are_only_listed_are_there_when_the_output_shows_them() -> No
     assert output_of(report.images[0].reference, "sh", "/usr/local/bin/count.sh").split()[0] == "3"
 
 
-def test_a_number_that_no_file_explains_is_said() -> None:
+def test_warns_about_a_number_that_no_file_explains() -> None:
     report = of("layers")
     assert report.passed
-    assert [warning.endswith("numbers alone, and no file that it asks for is missing") for warning in report.warnings] == [
+    assert [warning.endswith("only numbers differ, and no file that it asks for is missing") for warning in report.warnings] == [
         True,
         True,
     ]
-    assert [verdict.figures for verdict in report.verdicts] == [(), ()]
+    assert [verdict.number_differences for verdict in report.verdicts] == [(), ()]
     with pytest.raises(VerificationFailed, match="its output: it is"):
         of("layers", repair=False)
 

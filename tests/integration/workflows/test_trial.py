@@ -1,4 +1,4 @@
-"""The doctor's whole run: its program is its assembly, it says what goes wrong, and leaves nothing."""
+"""The trial run of doctor: its machine code is that of the assembly, it reports errors, and it leaves nothing."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from pathlib import Path
 import pytest
 
 from docker_slim_plugin.engine.gate import static_program
-from docker_slim_plugin.workflows.trial import SHOWS, TEXT, tree
+from docker_slim_plugin.workflows.trial import TEXT, TRIAL_PROGRAMS, make_tar
 from tests.faithful import left_behind, marked
 
 pytestmark = pytest.mark.integration
 DOCTOR = (sys.executable, "-m", "docker_slim_plugin", "doctor", "--format=json")
-MACHINES = pytest.mark.parametrize("machine", sorted(SHOWS))
+MACHINES = pytest.mark.parametrize("machine", sorted(TRIAL_PROGRAMS))
 
 
 @MACHINES
 def test_the_bytes_are_those_of_the_assembly(tmp_path: Path, machine: str) -> None:
     subprocess.run(
-        [f"{machine}-linux-gnu-as", "-o", "show.o"], input=SHOWS[machine].assembly, check=True, text=True, cwd=tmp_path
+        [f"{machine}-linux-gnu-as", "-o", "show.o"], input=TRIAL_PROGRAMS[machine].assembly, check=True, text=True, cwd=tmp_path
     )
     subprocess.run(
         [f"{machine}-linux-gnu-objcopy", "-O", "binary", "-j", ".text", "show.o", "show.bin"], check=True, cwd=tmp_path
     )
-    assert (tmp_path / "show.bin").read_bytes() == SHOWS[machine].code
+    assert (tmp_path / "show.bin").read_bytes() == TRIAL_PROGRAMS[machine].code
 
 
 @MACHINES
 def test_it_shows_the_file(tmp_path: Path, machine: str) -> None:
     program = tmp_path / "show"
-    program.write_bytes(static_program(SHOWS[machine].elf_machine, SHOWS[machine].code))
+    program.write_bytes(static_program(TRIAL_PROGRAMS[machine].elf_machine, TRIAL_PROGRAMS[machine].code))
     program.chmod(0o755)
     message = Path("/message")
     assert not message.exists()
@@ -45,10 +45,10 @@ def test_it_shows_the_file(tmp_path: Path, machine: str) -> None:
         assert subprocess.run([*emulator, program], check=True, stdout=subprocess.PIPE).stdout == TEXT
     finally:
         message.unlink()
-    assert len(tree(machine)) < 20_000
+    assert len(make_tar(machine)) < 20_000
 
 
-def test_all_is_well_here() -> None:
+def test_the_trial_passes_on_this_host() -> None:
     before = set(marked())
     begun = time.monotonic()
     checks = json.loads(subprocess.run(DOCTOR, check=True, stdout=subprocess.PIPE).stdout)
@@ -60,8 +60,8 @@ def test_all_is_well_here() -> None:
     assert {name for name, _ in set(marked()) - before} == set()
 
 
-def test_a_run_that_fails_is_told(tmp_path: Path) -> None:
-    """Where each single thing is allowed and a run fails all the same, it is said, with the reason."""
+def test_a_failing_run_is_reported(tmp_path: Path) -> None:
+    """If each single check passes and a run still fails, that is reported with the reason."""
     (tmp_path / "docker").write_text('#!/bin/sh\n[ "$1" = create ] && [ "$2" != --help ] && { echo no such luck >&2; exit 1; }\nexec docker "$@"\n')
     (tmp_path / "docker").chmod(0o755)
     environment = {**os.environ, "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND": str(tmp_path / "docker")}

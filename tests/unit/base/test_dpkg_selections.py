@@ -1,11 +1,11 @@
-"""Who needs whom in a dpkg image: what nothing needs, and what may be purged."""
+"""Dependencies of a dpkg image: packages that nothing needs, and packages that may be purged."""
 
 from __future__ import annotations
 
 import pytest
 
-from docker_slim_plugin.base.dpkg_selections import Selections, installed
-from docker_slim_plugin.base.package_manager import allowed
+from docker_slim_plugin.base.dpkg_selections import InstalledPackages, read_installed
+from docker_slim_plugin.base.package_manager import plan_purge
 from docker_slim_plugin.errors import SlimError
 
 STATUS = """\
@@ -93,36 +93,36 @@ SIZES = {"perl": 500, "libperl5.36": 50_000_000, "usrmerge": 10, "e2fsprogs": 10
 
 
 @pytest.fixture
-def selections() -> Selections:
+def installed() -> InstalledPackages:
     stanzas = [part.encode() + b"\n\n" for part in STATUS.split("\n\n")]
-    return installed((part.split(b"\n")[0].split()[1].decode(), part) for part in stanzas)
+    return read_installed((part.split(b"\n")[0].split()[1].decode(), part) for part in stanzas)
 
 
-def test_what_is_installed(selections: Selections) -> None:
-    assert "removed" not in selections.packages
-    assert selections.packages["perl"].depends == (("libperl5.36",), ("libc6",))
-    assert selections.packages["usrmerge"].provides == {"usrmerge", "usr-is-merged"}
-    assert selections.packages["base-files"].essential
+def test_what_is_installed(installed: InstalledPackages) -> None:
+    assert "removed" not in installed.packages
+    assert installed.packages["perl"].depends == (("libperl5.36",), ("libc6",))
+    assert installed.packages["usrmerge"].provides == {"usrmerge", "usr-is-merged"}
+    assert installed.packages["base-files"].essential
 
 
-def test_what_nothing_needs(selections: Selections) -> None:
-    found = {group.names: (group.size, group.required, group.instead) for group in selections.unneeded(SIZES)}
+def test_unneeded_packages(installed: InstalledPackages) -> None:
+    found = {group.names: (group.size, group.required, group.replacements) for group in installed.find_unneeded(SIZES)}
     assert found == {
         ("usrmerge", "libfind-perl", "libperl5.36", "perl"): (50_000_510, False, ("usr-is-merged",)),
         ("e2fsprogs", "libss2", "logsave"): (1020, True, ()),
         ("dmsetup", "libdevmapper"): (30, False, ()),
     }
-    assert [group.size for group in selections.unneeded(SIZES)] == [50_000_510, 1020, 30]
+    assert [group.size for group in installed.find_unneeded(SIZES)] == [50_000_510, 1020, 30]
 
 
-def test_what_is_only_needed_as_one_of_several_is_told_when_it_is_worth_it(selections: Selections) -> None:
-    groups = selections.unneeded({"gpgv": 2_000_000})
+def test_soft_dependencies_count_if_the_gain_is_large(installed: InstalledPackages) -> None:
+    groups = installed.find_unneeded({"gpgv": 2_000_000})
     assert groups[0].names == ("gpgv",)
-    assert groups[0].instead == ("gpgv2",)
+    assert groups[0].replacements == ("gpgv2",)
 
 
 @pytest.mark.parametrize(
-    ("names", "online"),
+    ("names", "needs_network"),
     [
         pytest.param(["e2fsprogs"], False, id="one that nothing needs"),
         pytest.param(["logsave", "e2fsprogs"], False, id="two together"),
@@ -130,9 +130,9 @@ def test_what_is_only_needed_as_one_of_several_is_told_when_it_is_worth_it(selec
         pytest.param(["mawk"], True, id="one that provides what another could"),
     ],
 )
-def test_a_purge_that_can_be(selections: Selections, names: list[str], online: bool) -> None:
-    purge = allowed(selections, names, "image")
-    assert (purge.names, purge.online) == (tuple(names), online)
+def test_plan_purge(installed: InstalledPackages, names: list[str], needs_network: bool) -> None:
+    purge = plan_purge(installed, names, "image")
+    assert (purge.names, purge.needs_network) == (tuple(names), needs_network)
 
 
 @pytest.mark.parametrize(
@@ -141,15 +141,15 @@ def test_a_purge_that_can_be(selections: Selections, names: list[str], online: b
         ("e2fsprog", "no such package is installed in image", "--purge e2fsprogs"),
         ("qqqqq", "no such package is installed in image", "docker run --rm --entrypoint dpkg-query image --show"),
         ("removed", "no such package is installed in image", ""),
-        ("apt", "is to be able to install packages", "leave it out"),
+        ("apt", "has to be able to install packages", "leave it out"),
         ("base-files", "calls it essential", "leave it out"),
-        ("libc6", "apt cannot do without it", "leave it out"),
-        ("perl", "libfind-perl, usrmerge cannot do without it", "--purge perl,libfind-perl,usrmerge"),
+        ("libc6", "it is needed by apt", "leave it out"),
+        ("perl", "it is needed by libfind-perl, usrmerge", "--purge perl,libfind-perl,usrmerge"),
     ],
 )
-def test_a_purge_that_cannot_be(selections: Selections, name: str, said: str, hint: str) -> None:
+def test_refused_purges(installed: InstalledPackages, name: str, said: str, hint: str) -> None:
     with pytest.raises(SlimError) as error:
-        allowed(selections, [name], "image")
+        plan_purge(installed, [name], "image")
     assert said in str(error.value)
     assert hint in error.value.hint
 
@@ -160,5 +160,5 @@ def test_many_packages_take_no_time() -> None:
         for number in range(1500)
     )
     stanzas = [(part.split("\n")[0].split()[1], part.encode()) for part in text.split("\n\n")]
-    groups = installed(stanzas).unneeded({})
+    groups = read_installed(stanzas).find_unneeded({})
     assert all(len(group.names) >= 1 for group in groups)

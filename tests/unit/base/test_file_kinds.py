@@ -1,11 +1,11 @@
-"""Which paths of an image are dropped by which kind, what stays beside them, and what dpkg is told."""
+"""Which paths of an image each kind drops, what stays, and which patterns dpkg gets."""
 
 from __future__ import annotations
 
 import pytest
 
-from docker_slim_plugin.base.file_kinds import NAMES, USUAL, exclusions, rules, wanted
-from docker_slim_plugin.base.plan import dispensable, divide
+from docker_slim_plugin.base.file_kinds import DEFAULTS, NAMES, find_needed_kinds, make_dpkg_exclusions, make_rules
+from docker_slim_plugin.base.plan import find_removable, make_base_plan
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.model.entry import RootPath
 from tests.rootfs import rootfs
@@ -59,8 +59,8 @@ TREE = {
 }
 
 
-def gone(kind: str, *locales: str, **config: object) -> list[str]:
-    return sorted(dispensable(rootfs(TREE), rules({kind}, locales), config))
+def removed(kind: str, *locales: str, **config: object) -> list[str]:
+    return sorted(find_removable(rootfs(TREE), make_rules({kind}, locales), config))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def gone(kind: str, *locales: str, **config: object) -> list[str]:
     ],
 )
 def test_a_kind(kind: str, expected: list[str]) -> None:
-    assert gone(kind) == expected
+    assert removed(kind) == expected
 
 
 @pytest.mark.parametrize(
@@ -146,34 +146,34 @@ def test_a_kind(kind: str, expected: list[str]) -> None:
     ],
 )
 def test_locales_that_are_kept(locales: tuple[str, ...], kept: list[str]) -> None:
-    left = {RootPath(path) for path in TREE if path.startswith("/usr/share/locale/")} - set(gone("locales", *locales))
+    left = {RootPath(path) for path in TREE if path.startswith("/usr/share/locale/")} - set(removed("locales", *locales))
     assert sorted(path.split("/")[4] for path in left) == sorted([*kept, "locale.alias"])
 
 
 def test_translated_man_pages_are_translations() -> None:
-    assert "/usr/share/man/de/man1/sh.1.gz" in gone("locales")
-    assert "/usr/share/man/man1/sh.1.gz" not in gone("locales")
-    assert "/usr/share/man/de/man1/sh.1.gz" not in gone("locales", "de")
+    assert "/usr/share/man/de/man1/sh.1.gz" in removed("locales")
+    assert "/usr/share/man/man1/sh.1.gz" not in removed("locales")
+    assert "/usr/share/man/de/man1/sh.1.gz" not in removed("locales", "de")
 
 
-def test_who_keeps_a_locale_can_make_it() -> None:
-    assert gone("i18n", "de") == []
+def test_kept_locales_keep_their_sources() -> None:
+    assert removed("i18n", "de") == []
 
 
 def test_the_zone_of_the_image_stays() -> None:
-    assert "/usr/share/zoneinfo/Asia/Tokyo" not in gone("zoneinfo", Env=["TZ=:Japan"])
-    assert "/usr/share/zoneinfo/Japan" not in gone("zoneinfo", Env=["TZ=:Japan"])
+    assert "/usr/share/zoneinfo/Asia/Tokyo" not in removed("zoneinfo", Env=["TZ=:Japan"])
+    assert "/usr/share/zoneinfo/Japan" not in removed("zoneinfo", Env=["TZ=:Japan"])
     tree = rootfs({**TREE, "/etc/localtime": "-> /usr/share/zoneinfo/Europe/Berlin"})
-    assert "/usr/share/zoneinfo/Europe/Berlin" not in dispensable(tree, rules({"zoneinfo"}), {})
+    assert "/usr/share/zoneinfo/Europe/Berlin" not in find_removable(tree, make_rules({"zoneinfo"}), {})
 
 
-def test_a_locale_that_is_none() -> None:
+def test_an_invalid_locale() -> None:
     with pytest.raises(UsageError, match="cannot read the locale"):
-        rules({"locales"}, ["German"])
+        make_rules({"locales"}, ["German"])
 
 
-def test_dpkg_is_told_the_same() -> None:
-    lines = exclusions(rules(USUAL, ["de"])).splitlines()
+def test_dpkg_gets_the_same_patterns() -> None:
+    lines = make_dpkg_exclusions(make_rules(DEFAULTS, ["de"])).splitlines()
     assert [line for line in lines if "locale" in line and not line.startswith("#")] == [
         "path-exclude=/usr/share/locale/*",
         "path-include=/usr/share/locale/locale.alias",
@@ -181,52 +181,52 @@ def test_dpkg_is_told_the_same() -> None:
         "path-include=/usr/share/locale/de_*/*",
         "path-include=/usr/share/locale/de@*/*",
     ]
-    # An include would have dpkg bring back every link below the directory it begins with.
+    # With an include, dpkg would install every link below the first directory of the pattern.
     assert [line for line in lines if "/man" in line] == ["path-exclude=/usr/share/man/*"]
     assert not any("zoneinfo" in line or "/var/" in line for line in lines)
-    assert exclusions(rules({"caches"})) == ""
+    assert make_dpkg_exclusions(make_rules({"caches"})) == ""
 
 
 def test_the_file_for_dpkg_is_in_the_plan_and_the_rest_is_as_it_was() -> None:
     tree = rootfs(TREE)
-    division = divide(tree, rules(USUAL), {})
-    by_path = division.plan.by_path()
+    base_plan = make_base_plan(tree, make_rules(DEFAULTS), {})
+    by_path = base_plan.plan.by_path()
     written = by_path[RootPath("/etc/dpkg/dpkg.cfg.d/docker-slim")]
-    assert written.content == exclusions(rules(USUAL)).encode()
+    assert written.content == make_dpkg_exclusions(make_rules(DEFAULTS)).encode()
     assert (written.entry.mode, written.entry.size) == (0o644, len(written.content or b""))
     others = {path: kept.entry for path, kept in by_path.items() if kept is not written}
     assert others == {path: tree.entries[path] for path in others}
-    dropped = {one.kind.name: (one.files, one.size) for one in division.dropped}
+    dropped = {one.kind.name: (one.files, one.size) for one in base_plan.dropped}
     assert dropped["man"] == (2, 7)
-    assert set(dropped) == set(USUAL)
+    assert set(dropped) == set(DEFAULTS)
     size = sum(entry.size for entry in tree.entries.values())
-    assert division.size == size - sum(size for _, size in dropped.values()) + written.entry.size
+    assert base_plan.size == size - sum(size for _, size in dropped.values()) + written.entry.size
 
 
 @pytest.mark.parametrize("name", ["/etc/dpkg/dpkg.cfg.d/docker-slim/", "/etc/dpkg/dpkg.cfg.d"])
-def test_where_the_file_for_dpkg_cannot_be_it_is_said(name: str) -> None:
+def test_warns_if_the_dpkg_file_cannot_be_written(name: str) -> None:
     tree = {path: what for path, what in TREE.items() if not path.startswith("/etc/")}
-    division = divide(rootfs({**tree, name: "x"}), rules(USUAL), {})
-    assert "cannot be written" in division.plan.warnings[0]
+    base_plan = make_base_plan(rootfs({**tree, name: "x"}), make_rules(DEFAULTS), {})
+    assert "cannot be written" in base_plan.plan.warnings[0]
 
 
 def test_a_directory_for_dpkg_is_made() -> None:
     tree = {path: what for path, what in TREE.items() if not path.startswith("/etc/")}
-    plan = divide(rootfs({**tree, "/etc/dpkg/dpkg.cfg": "x"}), rules(USUAL), {}).plan
+    plan = make_base_plan(rootfs({**tree, "/etc/dpkg/dpkg.cfg": "x"}), make_rules(DEFAULTS), {}).plan
     assert {"/etc/dpkg/dpkg.cfg.d", "/etc/dpkg/dpkg.cfg.d/docker-slim"} <= set(plan.by_path())
-    assert divide(rootfs(tree), rules(USUAL), {}).plan.warnings
+    assert make_base_plan(rootfs(tree), make_rules(DEFAULTS), {}).plan.warnings
 
 
 @pytest.mark.parametrize("name", ["cc", "gcc-12", "clang", "x86_64-linux-gnu-gcc-12"])
-def test_a_compiler_wants_headers(name: str) -> None:
-    assert wanted(USUAL, ["/usr/bin/ls", f"/usr/bin/{name}"]) == {"perl-headers": f"/usr/bin/{name}"}
+def test_headers_stay_for_a_compiler(name: str) -> None:
+    assert find_needed_kinds(DEFAULTS, ["/usr/bin/ls", f"/usr/bin/{name}"]) == {"perl-headers": f"/usr/bin/{name}"}
 
 
-def test_what_no_compiler_wants() -> None:
-    assert wanted(USUAL, ["/usr/bin/gccgo-13-x", "/usr/bin/ncc", "/usr/share/gcc", "/usr/lib/gcc/cc"]) == {}
-    assert wanted({"headers"}, ["/usr/bin/cc"]) == {}
+def test_other_programs_do_not_need_headers() -> None:
+    assert find_needed_kinds(DEFAULTS, ["/usr/bin/gccgo-13-x", "/usr/bin/ncc", "/usr/share/gcc", "/usr/lib/gcc/cc"]) == {}
+    assert find_needed_kinds({"headers"}, ["/usr/bin/cc"]) == {}
 
 
 def test_nothing_is_dropped_that_is_not_asked_for() -> None:
-    assert dispensable(rootfs(TREE), rules(()), {}) == {}
+    assert find_removable(rootfs(TREE), make_rules(()), {}) == {}
     assert len(set(NAMES)) == len(NAMES)

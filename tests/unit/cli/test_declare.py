@@ -9,7 +9,7 @@ from dataclasses import fields
 import pytest
 import typer.main
 
-from docker_slim_plugin.base.file_kinds import NAMES, USUAL
+from docker_slim_plugin.base.file_kinds import DEFAULTS, NAMES
 from docker_slim_plugin.cli import options
 from docker_slim_plugin.cli.app import own_flags
 from docker_slim_plugin.cli.arguments import run_arguments
@@ -36,7 +36,7 @@ def test_without_options_a_record_is_as_by_default(name: str) -> None:
 
 
 def test_kinds_of_files() -> None:
-    assert options.DROPPING.filled(given(options.DROPPING)) == BaseSelection(drop=frozenset(USUAL))
+    assert options.DROPPING.filled(given(options.DROPPING)) == BaseSelection(drop=frozenset(DEFAULTS))
     chosen = options.DROPPING.filled(given(options.DROPPING, drop=["all"], no_drop=["docs,man"], purge=["a,b", "a"]))
     assert chosen == BaseSelection(drop=frozenset(NAMES) - {"docs", "man"}, purge=("a", "b"))
 

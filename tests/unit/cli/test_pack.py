@@ -8,7 +8,7 @@ import pytest
 
 from docker_slim_plugin.cli import values
 from docker_slim_plugin.errors import UsageError
-from docker_slim_plugin.image.config import changed
+from docker_slim_plugin.image.config import apply_changes
 from docker_slim_plugin.model.request import ConfigChanges
 
 CONFIG: dict[str, Any] = {
@@ -38,7 +38,7 @@ CONFIG: dict[str, Any] = {
     ],
 )
 def test_changes(changes: ConfigChanges, fields: dict[str, Any]) -> None:
-    assert changed(CONFIG, changes) == {**CONFIG, **fields}
+    assert apply_changes(CONFIG, changes) == {**CONFIG, **fields}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import SlimImage, SourceImage
 from docker_slim_plugin.model.observation import Observations, ProbeResult, RunResult
-from docker_slim_plugin.model.plan import FilePlan, Kept, Reason, ReasonKind
+from docker_slim_plugin.model.plan import FilePlan, KeptEntry, Reason, ReasonKind
 from docker_slim_plugin.model.request import Request
 from docker_slim_plugin.model.verdict import Verdict
 from docker_slim_plugin.workflows.host_checks import Check
@@ -177,7 +177,7 @@ def report(*forms: str) -> Outcome:
         SlimImage(form=form, reference=f"nginx:{form}", id=f"sha256:{form}", size=10_000_000, layers=())
         for form in forms
     )
-    kept = Kept(entry=entry, reasons=(Reason(ReasonKind.ACCESS, "nginx"),))
+    kept = KeptEntry(entry=entry, reasons=(Reason(ReasonKind.ACCESS, "nginx"),))
     return Outcome(images, source, FilePlan(kept=(kept,), total_files=9876, total_bytes=100))
 
 
@@ -197,7 +197,7 @@ def probe(kind: str, status: int = 0) -> ProbeResult:
 
 
 def verdict(form: str) -> Verdict:
-    return Verdict(form=form, flaws=(), behaviour=(), warnings=(), files_compared=1, seconds=1.0)
+    return Verdict(form=form, mismatches=(), behaviour=(), warnings=(), files_compared=1, seconds=1.0)
 
 
 @pytest.mark.parametrize(

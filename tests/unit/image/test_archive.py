@@ -1,4 +1,4 @@
-"""One archive, two formats."""
+"""One archive in two formats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.image.archive import canonical, image_id, write_archive
+from docker_slim_plugin.image.archive import canonical_name, image_id, write_archive
 from docker_slim_plugin.model.image import LayerBlob
 
 CONFIG = b'{"os":"linux"}'
@@ -74,7 +74,7 @@ def test_both_formats_name_the_same_image(tmp_path: Path) -> None:
     ],
 )
 def test_containerd_knows_images_by_their_whole_name(reference: str, name: str) -> None:
-    assert canonical(reference) == name
+    assert canonical_name(reference) == name
 
 
 def test_no_name(tmp_path: Path) -> None:

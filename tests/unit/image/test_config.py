@@ -1,4 +1,4 @@
-"""The configuration of a slim image is its source's."""
+"""The configuration of a slim image is that of its source."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pytest
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.config import (
+    BASE_CREATED_BY,
     BASE_DIGEST,
     BASE_NAME,
-    BASED_BY,
     CREATED_BY,
-    creation,
-    differences,
-    image_config,
-    is_ours,
+    compare_configs,
+    creation_time,
     is_slim,
+    is_written_by_us,
+    make_image_config,
 )
 from docker_slim_plugin.model.image import LayerBlob, SourceImage
 
@@ -40,7 +40,7 @@ FULL: dict[str, Any] = {
 
 
 def document(**source: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(image_config(replace(SOURCE, **source), BLOBS, "layered", SOURCE.created))
+    found: dict[str, Any] = json.loads(make_image_config(replace(SOURCE, **source), BLOBS, "layered", SOURCE.created))
     return found
 
 
@@ -56,7 +56,7 @@ def test_null_and_empty_stay_what_they_are(empty: Any) -> None:
     assert (found["Env"], found["Cmd"]) == (empty, empty)
 
 
-def test_what_is_around_the_configuration() -> None:
+def test_fields_outside_of_the_config() -> None:
     found = document()
     assert (found["os"], found["architecture"], found["variant"]) == ("linux", "arm", "v7")
     assert found["created"] == SOURCE.created
@@ -74,8 +74,8 @@ def test_the_digest_of_the_registry_is_the_base() -> None:
 
 def test_the_same_input_gives_the_same_bytes() -> None:
     turned = dict(reversed(FULL.items()))
-    first = image_config(replace(SOURCE, config=FULL), BLOBS, "layered", "")
-    assert image_config(replace(SOURCE, config=turned), BLOBS, "layered", "") == first
+    first = make_image_config(replace(SOURCE, config=FULL), BLOBS, "layered", "")
+    assert make_image_config(replace(SOURCE, config=turned), BLOBS, "layered", "") == first
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,13 @@ def test_the_same_input_gives_the_same_bytes() -> None:
         pytest.param({"Unheard": {"of": 1}}, {}, ["Unheard"], id="a field of a newer engine"),
     ],
 )  # fmt: skip
-def test_differences(wanted: dict[str, Any], given: dict[str, Any], fields: list[str]) -> None:
-    assert [text.split()[1] for text in differences(wanted, given)] == fields
-    assert [text.split()[1] for text in differences(given, wanted)] == fields
+def test_compare_configs(wanted: dict[str, Any], given: dict[str, Any], fields: list[str]) -> None:
+    assert [text.split()[1] for text in compare_configs(wanted, given)] == fields
+    assert [text.split()[1] for text in compare_configs(given, wanted)] == fields
 
 
-def test_a_difference_of_megabytes_is_said_shortly() -> None:
-    (sentence,) = differences({"Env": ["A=" + "x" * 10**6]}, {})
+def test_a_long_difference_is_shortened() -> None:
+    (sentence,) = compare_configs({"Env": ["A=" + "x" * 10**6]}, {})
     assert len(sentence) < 1000
 
 
@@ -124,12 +124,12 @@ def test_a_difference_of_megabytes_is_said_shortly() -> None:
         ),
         pytest.param(({"CreatedBy": "RUN echo docker slim: x"},), {}, False, id="named by the way"),
         pytest.param(
-            ({"CreatedBy": "", "Comment": f"{BASED_BY} debian:12"},),
+            ({"CreatedBy": "", "Comment": f"{BASE_CREATED_BY} debian:12"},),
             {BASE_NAME: "debian:12", BASE_DIGEST: ID},
             False,
             id="a base image",
         ),
-        pytest.param(({"CreatedBy": f"{BASED_BY} squashed"},), {}, False, id="a base image that was loaded"),
+        pytest.param(({"CreatedBy": f"{BASE_CREATED_BY} squashed"},), {}, False, id="a base image that was loaded"),
     ],
 )
 def test_is_slim(history: tuple[dict[str, Any], ...], labels: dict[str, str], slim: bool) -> None:
@@ -140,25 +140,25 @@ def test_is_slim(history: tuple[dict[str, Any], ...], labels: dict[str, str], sl
     ("given", "made"),
     [({}, "2024-05-06T07:08:09Z"), ({"SOURCE_DATE_EPOCH": ""}, "2024-05-06T07:08:09Z"), ({"SOURCE_DATE_EPOCH": "86400"}, "1970-01-02T00:00:00Z")],
 )
-def test_when_an_image_was_made(given: dict[str, str], made: str) -> None:
-    assert creation(replace(SOURCE, created="2024-05-06T07:08:09Z"), given) == made
+def test_creation_time(given: dict[str, str], made: str) -> None:
+    assert creation_time(replace(SOURCE, created="2024-05-06T07:08:09Z"), given) == made
 
 
 @pytest.mark.parametrize("given", ["x", "-1", "1.5", "9" * 12, " 1"])
-def test_what_is_no_time(given: str) -> None:
+def test_invalid_creation_times(given: str) -> None:
     with pytest.raises(SlimError, match="SOURCE_DATE_EPOCH"):
-        creation(SOURCE, {"SOURCE_DATE_EPOCH": given})
+        creation_time(SOURCE, {"SOURCE_DATE_EPOCH": given})
 
 
 @pytest.mark.parametrize(
     ("newest", "ours"),
     [
-        ({"CreatedBy": f"{BASED_BY} squashed"}, True),
-        ({"CreatedBy": "", "Comment": f"{BASED_BY} debian:12"}, True),
+        ({"CreatedBy": f"{BASE_CREATED_BY} squashed"}, True),
+        ({"CreatedBy": "", "Comment": f"{BASE_CREATED_BY} debian:12"}, True),
         ({"CreatedBy": f"{CREATED_BY} app"}, True),
         ({"CreatedBy": "RUN true", "Comment": "buildkit"}, False),
         ({}, False),
     ],
 )
-def test_is_ours(newest: dict[str, Any], ours: bool) -> None:
-    assert is_ours(replace(SOURCE, history=(newest,), config={})) is ours
+def test_is_written_by_us(newest: dict[str, Any], ours: bool) -> None:
+    assert is_written_by_us(replace(SOURCE, history=(newest,), config={})) is ours

@@ -1,4 +1,4 @@
-"""A build context that a person could have written."""
+"""Build contexts: a Dockerfile and tars of layers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.image.context import Base, check_context, dockerfile, shortcomings, write_context
+from docker_slim_plugin.image.context import (
+    ContextBase,
+    check_context,
+    find_config_losses,
+    make_dockerfile,
+    write_context,
+)
 
 CONFIG = {"Env": ["A=1", "LF=a\nRUN evil\x1b[31m"], "StopSignal": "SIGQUIT", "Shell": ["sh"], "Cmd": ["x"]}
 
@@ -38,7 +44,7 @@ def test_the_files(tmp_path: Path, layers: list[tuple[str, Path]]) -> None:
     assert all(line.startswith("# ") for line in above)
 
 
-def test_what_cannot_be_said_is_a_comment(tmp_path: Path, layers: list[tuple[str, Path]]) -> None:
+def test_inexpressible_settings_are_comments(tmp_path: Path, layers: list[tuple[str, Path]]) -> None:
     write_context(tmp_path / "context", layers, CONFIG)
     text = (tmp_path / "context" / "Dockerfile").read_text()
     (line,) = (line for line in text.splitlines() if "evil" in line)
@@ -46,7 +52,7 @@ def test_what_cannot_be_said_is_a_comment(tmp_path: Path, layers: list[tuple[str
     assert "\x1b" not in text
 
 
-def test_an_older_context_is_written_anew(tmp_path: Path, layers: list[tuple[str, Path]]) -> None:
+def test_an_older_context_is_replaced(tmp_path: Path, layers: list[tuple[str, Path]]) -> None:
     directory = tmp_path / "context"
     write_context(directory, layers, CONFIG)
     write_context(directory, layers[1:], {})
@@ -54,7 +60,7 @@ def test_an_older_context_is_written_anew(tmp_path: Path, layers: list[tuple[str
     assert "ENV" not in (directory / "Dockerfile").read_text()
 
 
-def test_what_is_not_ours_stays(tmp_path: Path, layers: list[tuple[str, Path]]) -> None:
+def test_foreign_files_stay(tmp_path: Path, layers: list[tuple[str, Path]]) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     with pytest.raises(SlimError, match="it is not empty"):
         write_context(tmp_path, layers, CONFIG)
@@ -104,23 +110,23 @@ def test_a_directory_that_is_a_file_is_an_error(tmp_path: Path, layers: list[tup
         pytest.param({"Cmd": ["x"], "User": "7", "Shell": ["ash"], "WorkingDir": "/x"}, {}, "", id="taken away"),
     ],
 )
-def test_what_stays_of_a_base_is_said(theirs: dict[str, object], ours: dict[str, object], expected: str) -> None:
-    base = Base("our/base:1", theirs)
-    found = shortcomings(ours, base)
-    said = f"cannot take away what its base our/base:1 sets and the image does not: {expected}; "
+def test_warns_about_inherited_settings(theirs: dict[str, object], ours: dict[str, object], expected: str) -> None:
+    base = ContextBase("our/base:1", theirs)
+    found = find_config_losses(ours, base)
+    said = f"cannot reset what its base our/base:1 sets and the image does not: {expected}; "
     assert [said in text for text in found] == ([True] if expected else [])
-    staying = [line for line in dockerfile(["app"], ours, base) if line.startswith("# stays")]
-    assert staying == ([f"# stays, from the base image: {expected!r}"] if expected else [])
+    inherited = [line for line in make_dockerfile(["app"], ours, base) if line.startswith("# stays")]
+    assert inherited == ([f"# stays, from the base image: {expected!r}"] if expected else [])
 
 
-def test_what_no_dockerfile_can_say_is_said() -> None:
-    (text,) = shortcomings(CONFIG | {"StopTimeout": 0})
-    assert "no Dockerfile can say ENV LF=" in text
-    assert text.endswith(", StopTimeout 0; --output oci=FILE holds the image with it")
+def test_warns_about_inexpressible_settings() -> None:
+    (text,) = find_config_losses(CONFIG | {"StopTimeout": 0})
+    assert "no Dockerfile can express ENV LF=" in text
+    assert text.endswith(", StopTimeout 0; --output oci=FILE writes the image with it")
     assert "\n" not in text
-    (many,) = shortcomings({}, Base("base", {"Env": [f"A{number}=1" for number in range(9)]}))
+    (many,) = find_config_losses({}, ContextBase("base", {"Env": [f"A{number}=1" for number in range(9)]}))
     assert "ENV A4=1 and 4 more; " in many
-    assert shortcomings({"Env": ["A=1"], "StopTimeout": 3}, Base("base", {"StopTimeout": 3})) == ()
+    assert find_config_losses({"Env": ["A=1"], "StopTimeout": 3}, ContextBase("base", {"StopTimeout": 3})) == ()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="makes a directory of another user")

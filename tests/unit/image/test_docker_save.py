@@ -1,4 +1,4 @@
-"""What docker save gives, in each form that engines have given it."""
+"""Read the output of docker save, in each format that engines have used."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image import docker_save
-from docker_slim_plugin.image.decompression import Unreadable, unpacked
+from docker_slim_plugin.image.decompression import UnreadableArchive, decompress_layer
 from docker_slim_plugin.image.docker_save import read_saved
 from docker_slim_plugin.model.image import SourceImage
 
@@ -51,7 +51,7 @@ def image(*layers: bytes, **more: Any) -> SourceImage:
 
 
 def described(files: Files, document: Any, **more: Any) -> dict[str, Any]:
-    """Put a blob, or a document as one, among the files; return its descriptor."""
+    """Add a blob, or a document as a blob, to the files. Return its descriptor."""
     data = document if isinstance(document, bytes) else json.dumps(document).encode()
     name = digest(data)
     files[f"blobs/sha256/{name.removeprefix('sha256:')}"] = data
@@ -65,7 +65,8 @@ def manifest(files: Files, layers: list[bytes], pack: Callable[[bytes], bytes] =
 
 
 def layout(*layers: bytes, pack: Callable[[bytes], bytes] = bytes, depth: int = 0) -> Files:
-    """Return an OCI layout: the image below so many indexes, beside others, their blobs missing, and attestations."""
+    """Return an OCI layout: the image below nested indexes, other manifests without blobs, and attestations.
+    """
     files: Files = {}
     one = manifest(files, list(layers), pack, platform={"os": "linux", "architecture": "amd64"})
     elsewhere = {"digest": digest(b"not here"), "size": 8, "platform": {"os": "linux", "architecture": "s390x"}}
@@ -78,7 +79,7 @@ def layout(*layers: bytes, pack: Callable[[bytes], bytes] = bytes, depth: int = 
 
 
 def listed(*layers: bytes, pack: Callable[[bytes], bytes] = bytes) -> Files:
-    """Return what engines before 25 write."""
+    """Return the format of engines before 25."""
     config = {"rootfs": {"diff_ids": [digest(layer) for layer in layers]}, "history": HISTORY}
     names = [f"{number}/layer.tar" for number in range(len(layers))]
     return {
@@ -89,7 +90,7 @@ def listed(*layers: bytes, pack: Callable[[bytes], bytes] = bytes) -> Files:
 
 
 def both(*layers: bytes, pack: Callable[[bytes], bytes] = bytes) -> Files:
-    """Return what the containerd image store writes: manifest.json names the blobs of the layout."""
+    """Return the format of the containerd image store: manifest.json refers to the blobs of the layout."""
     files = layout(*layers, pack=pack, depth=1)
     config = {"rootfs": {"diff_ids": [digest(layer) for layer in layers]}, "history": HISTORY}
     names = [f"blobs/{digest(pack(layer)).replace(':', '/')}" for layer in layers]
@@ -139,7 +140,7 @@ def packed(data: bytes) -> bytes:
         ),
     ],
 )
-def test_layers_come_as_they_are(tmp_path: Path, files: Files) -> None:
+def test_layers_are_unchanged(tmp_path: Path, files: Files) -> None:
     blobs, history = read_saved(archive(files), tmp_path, image(*LAYERS))
     assert [Path(blob.file).read_bytes() for blob in blobs] == LAYERS
     assert [(blob.size, blob.diff_id) for blob in blobs] == [(3, digest(layer)) for layer in LAYERS]
@@ -155,7 +156,7 @@ def test_zstd(tmp_path: Path) -> None:
 @pytest.mark.skipif(ZSTD, reason="Python reads zstd since 3.14")
 def test_zstd_that_python_cannot_read(tmp_path: Path) -> None:
     files = layout(*LAYERS, pack=lambda data: b"\x28\xb5\x2f\xfd" + data)
-    with pytest.raises(SlimError, match=r"compressed by zstd, which Python reads since 3.14"):
+    with pytest.raises(SlimError, match=r"compressed with zstd, which only Python 3\.14 and later can read"):
         read_saved(archive(files), tmp_path, image(*LAYERS))
 
 
@@ -201,12 +202,12 @@ def cut(data: bytes) -> bytes:
         ),
     ],
 )  # fmt: skip
-def test_what_cannot_be_used(tmp_path: Path, files: Files, reason: str) -> None:
+def test_unusable_archives(tmp_path: Path, files: Files, reason: str) -> None:
     with pytest.raises(SlimError, match=f"cannot read what docker save gave of common:1: {reason}"):
         read_saved(archive(files), tmp_path, image(*LAYERS))
 
 
-def test_no_name_of_the_archive_leads_anywhere(tmp_path: Path) -> None:
+def test_names_in_the_archive_are_not_opened(tmp_path: Path) -> None:
     inside = tmp_path / "inside"
     inside.mkdir()
     names = ["../outside", "/../../outside", f"{tmp_path}/outside", "a/../../outside", "saved-0"]
@@ -216,28 +217,28 @@ def test_no_name_of_the_archive_leads_anywhere(tmp_path: Path) -> None:
     assert all(path.is_file() and not path.is_symlink() for path in inside.iterdir())
 
 
-def test_links_lead_to_the_archive_alone(tmp_path: Path) -> None:
+def test_links_stay_within_the_archive(tmp_path: Path) -> None:
     files = listed(*LAYERS)
     del files["1/layer.tar"]
     with pytest.raises(SlimError, match=r"1/layer\.tar is not in it"):
         read_saved(archive(files, {"1/layer.tar": "/etc/passwd"}), tmp_path, image(*LAYERS))
 
 
-def test_a_layer_that_is_to_fill_the_disk(tmp_path: Path) -> None:
+def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "layer"
     file.write_bytes(packed(bytes(64 << 20)))
-    with pytest.raises(Unreadable, match="far larger than what the engine has made of it"):
-        unpacked(file, 10 << 20)
+    with pytest.raises(UnreadableArchive, match="far larger than the unpacked image"):
+        decompress_layer(file, 10 << 20)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 16 << 20
 
 
-def test_more_than_any_image_has(tmp_path: Path) -> None:
-    files = {f"{number}": b"" for number in range(docker_save.MOST_MEMBERS + 1)}
+def test_too_many_members_are_refused(tmp_path: Path) -> None:
+    files = {f"{number}": b"" for number in range(docker_save.MAX_MEMBERS + 1)}
     with pytest.raises(SlimError, match="it is too large"):
         read_saved(archive(files), tmp_path, image(*LAYERS))
 
 
-def test_indexes_without_end(tmp_path: Path) -> None:
+def test_endless_indexes_are_bounded(tmp_path: Path) -> None:
     files: Files = {}
     index: dict[str, Any] = {"manifests": []}
     for _ in range(50):

@@ -1,4 +1,4 @@
-"""Which entry goes into which layer."""
+"""Assignment of entries to layers."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from typing import Any
 
 import pytest
 
-from docker_slim_plugin.image.layers import grouped, single
+from docker_slim_plugin.image.layers import single_layer, split_layers
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.model.plan import FilePlan, Group, Kept, Reason, ReasonKind
+from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry, Reason, ReasonKind
 
 _, BASE, RUNTIME, APP, CONFIG, _ = Group
 REASONS = (Reason(ReasonKind.KEEP, "test"),)
 
 
-def kept(path: str, group: Group = APP, kind: EntryKind = EntryKind.FILE, **more: Any) -> Kept:
+def kept(path: str, group: Group = APP, kind: EntryKind = EntryKind.FILE, **more: Any) -> KeptEntry:
     content = more.pop("content", None)
     entry = Entry(path=RootPath(path), kind=kind, mode=0o644, **more)
-    return Kept(entry=entry, reasons=REASONS, group=group, content=content)
+    return KeptEntry(entry=entry, reasons=REASONS, group=group, content=content)
 
 
-def directory(path: str, **more: Any) -> Kept:
+def directory(path: str, **more: Any) -> KeptEntry:
     return kept(path, APP, EntryKind.DIRECTORY, **more)
 
 
-def plan(*entries: Kept) -> FilePlan:
+def plan(*entries: KeptEntry) -> FilePlan:
     return FilePlan(kept=entries, total_files=0, total_bytes=0)
 
 
 def names(plan: FilePlan) -> list[tuple[Group, list[str]]]:
-    return [(group, [one.entry.path for one in entries]) for group, entries in grouped(plan)]
+    return [(group, [one.entry.path for one in entries]) for group, entries in split_layers(plan)]
 
 
 TREE = (directory("/"), directory("/a"), directory("/a/b"), directory("/empty"))
@@ -67,23 +67,23 @@ LINKED = {"inode": 9, "links": 2}
         ),
     ],
 )  # fmt: skip
-def test_grouped(entries: tuple[Kept, ...], layers: list[tuple[Group, list[str]]]) -> None:
+def test_split_layers(entries: tuple[KeptEntry, ...], layers: list[tuple[Group, list[str]]]) -> None:
     assert names(plan(*entries)) == layers
 
 
 def test_a_directory_is_the_same_in_every_layer() -> None:
     odd = directory("/a", uid=7, mtime_ns=5)
-    layers = dict(grouped(plan(directory("/"), odd, kept("/a/1", APP), kept("/a/2", BASE))))
+    layers = dict(split_layers(plan(directory("/"), odd, kept("/a/1", APP), kept("/a/2", BASE))))
     assert odd in layers[APP]
     assert odd in layers[BASE]
 
 
 def test_the_order_of_the_plan_does_not_matter() -> None:
     entries = (*TREE, kept("/a/b/f", APP), kept("/a-b", APP), kept("/a/g", CONFIG))
-    assert grouped(plan(*entries)) == grouped(plan(*reversed(entries)))
+    assert split_layers(plan(*entries)) == split_layers(plan(*reversed(entries)))
 
 
-def test_single() -> None:
+def test_single_layer() -> None:
     entries = (*TREE, kept("/a/b/f", APP), kept("/h", CONFIG))
-    ((_, layer),) = single(plan(*reversed(entries)))
+    ((_, layer),) = single_layer(plan(*reversed(entries)))
     assert [one.entry.path for one in layer] == ["/", "/a", "/a/b", "/a/b/f", "/empty", "/h"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from docker_slim_plugin.errors import UsageError
-from docker_slim_plugin.image.names import Names, base_name, names
+from docker_slim_plugin.image.names import ImageNames, make_base_name, make_names
 from docker_slim_plugin.model.image import SourceImage
 
 ID = "4dadf608d5d4" + "0" * 52
@@ -32,7 +32,7 @@ def source(reference: str, *tags: str) -> SourceImage:
     ],
 )
 def test_default_names(reference: str, tags: list[str], layered: str) -> None:
-    assert names(source(reference, *tags), "") == Names(layered, f"{layered}-squashed")
+    assert make_names(source(reference, *tags), "") == ImageNames(layered, f"{layered}-squashed")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_default_names(reference: str, tags: list[str], layered: str) -> None:
     [("small", "small:latest"), ("small:1", "small:1"), ("h:1/a_b/c--d:X.y", "h:1/a_b/c--d:X.y"), ("H.example/a", "H.example/a:latest")],
 )
 def test_wanted_names(wanted: str, layered: str) -> None:
-    found = names(source("nginx"), wanted)
+    found = make_names(source("nginx"), wanted)
     assert (found.of("layered"), found.of("squashed")) == (layered, f"{layered}-squashed")
 
 
@@ -62,14 +62,14 @@ def test_wanted_names(wanted: str, layered: str) -> None:
 )
 def test_refused_names(wanted: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        names(source("nginx", "nginx:latest", "nginx:stable"), wanted)
+        make_names(source("nginx", "nginx:latest", "nginx:stable"), wanted)
 
 
 def test_the_squashed_name_must_not_be_the_source_s_either() -> None:
     with pytest.raises(UsageError, match="own name"):
-        names(source("a:1-squashed", "a:1-squashed"), "a:1")
+        make_names(source("a:1-squashed", "a:1-squashed"), "a:1")
 
 
 def test_base_name() -> None:
-    assert base_name(source("debian:bookworm", "debian:bookworm"), "") == "debian:bookworm-base"
-    assert base_name(source("debian"), "mine") == "mine:latest"
+    assert make_base_name(source("debian:bookworm", "debian:bookworm"), "") == "debian:bookworm-base"
+    assert make_base_name(source("debian"), "mine") == "mine:latest"

@@ -1,4 +1,4 @@
-"""From what docker export gives to what docker import takes."""
+"""Conversion of the output of docker export to the input of docker import."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 import pytest
 
 from docker_slim_plugin.errors import SlimError, VerificationFailed
-from docker_slim_plugin.image.layers import single
-from docker_slim_plugin.image.squash import instructions, rewrite_export
+from docker_slim_plugin.image.layers import single_layer
+from docker_slim_plugin.image.squash import make_instructions, rewrite_export
 from docker_slim_plugin.image.tar import write_layer
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.model.plan import FilePlan, Kept, Reason, ReasonKind
+from docker_slim_plugin.model.plan import FilePlan, KeptEntry, Reason, ReasonKind
 from docker_slim_plugin.rootfs.index import Rootfs
 from tests.rootfs import Contents
 
 LINKED = {"inode": 3, "links": 2, "size": 3}
 
 
-def kept(path: str, kind: EntryKind = EntryKind.FILE, **more: Any) -> Kept:
+def kept(path: str, kind: EntryKind = EntryKind.FILE, **more: Any) -> KeptEntry:
     content = more.pop("content", None)
     entry = Entry(path=RootPath(path), kind=kind, mode=0o644, **more)
-    return Kept(entry=entry, reasons=(Reason(ReasonKind.KEEP, "test"),), content=content)
+    return KeptEntry(entry=entry, reasons=(Reason(ReasonKind.KEEP, "test"),), content=content)
 
 
 ENTRIES = (
@@ -42,7 +42,7 @@ CONTENTS = {RootPath("/a/1"): b"one", RootPath("/a/raw\udcff"): b"hello", RootPa
 
 
 def export(leave_out: tuple[str, ...] = (), sizes: dict[str, bytes] | None = None) -> io.BytesIO:
-    """Return what docker export would give: in another order, with what docker itself put in."""
+    """Return an export as docker would write it: in another order, and with the files that docker adds."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT, errors="surrogateescape") as tar:
         for name in (".dockerenv", "etc/hosts", "c", "b", "a/", "a/raw\udcff", "a/1", "a/2", "dev/console"):
@@ -63,7 +63,7 @@ def export(leave_out: tuple[str, ...] = (), sizes: dict[str, bytes] | None = Non
 
 
 def test_the_squashed_layer_is_the_one_of_the_plan(tmp_path: Path) -> None:
-    ((group, entries),) = single(PLAN)
+    ((group, entries),) = single_layer(PLAN)
     rootfs = Rootfs.of((one.entry for one in ENTRIES), Contents(CONTENTS))
     straight = write_layer(rootfs, entries, group.value, tmp_path / "straight.tar")
     layer = rewrite_export(export(), PLAN, tmp_path / "squashed.tar")
@@ -73,13 +73,13 @@ def test_the_squashed_layer_is_the_one_of_the_plan(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a/1", "a/2", "b", "a/raw\udcff", "a/"])
-def test_what_the_export_lacks_is_named(tmp_path: Path, name: str) -> None:
+def test_missing_entries_are_reported(tmp_path: Path, name: str) -> None:
     with pytest.raises(VerificationFailed) as raised:
         rewrite_export(export(leave_out=(name,)), PLAN, tmp_path / "squashed.tar")
     assert repr("/" + name.rstrip("/")) in str(raised.value)
 
 
-def test_another_size_is_named(tmp_path: Path) -> None:
+def test_other_sizes_are_reported(tmp_path: Path) -> None:
     with pytest.raises(VerificationFailed, match=r"'/a/1', '/a/2'$"):
         rewrite_export(export(sizes={"a/1": b""}), PLAN, tmp_path / "squashed.tar")
 
@@ -138,12 +138,12 @@ def test_an_export_that_breaks_off_is_an_error(tmp_path: Path, length: int) -> N
         pytest.param({"Healthcheck": {"Test": ["CMD-SHELL", "a \\"]}}, [], id="a line that would go on"),
     ],
 )  # fmt: skip
-def test_what_a_dockerfile_can_say(config: dict[str, Any], lines: list[str]) -> None:
-    assert [one.line for one in instructions(config) if one.sayable] == lines
+def test_expressible_instructions(config: dict[str, Any], lines: list[str]) -> None:
+    assert [one.line for one in make_instructions(config) if one.is_expressible] == lines
 
 
 def test_a_health_check_that_nests() -> None:
-    """What would be read as JSON is a command line that no Dockerfile can hold, however deep it nests."""
+    """A command line that is valid JSON cannot be in a Dockerfile, at any nesting depth."""
     for text, number in (("[" * 20_000, 1), ('{"a":' * 5000, 1), ("[" * 20_000 + "]" * 20_000, 0)):
-        lines = [one for one in instructions({"Healthcheck": {"Test": ["CMD-SHELL", text]}}) if one.sayable]
+        lines = [one for one in make_instructions({"Healthcheck": {"Test": ["CMD-SHELL", text]}}) if one.is_expressible]
         assert len(lines) == number

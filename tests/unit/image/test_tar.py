@@ -1,4 +1,4 @@
-"""Layers as tar archives, read back with Python's own reader."""
+"""Layers as tar archives, read back with Python's tarfile."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.image.tar import WrittenLayer, header, write_layer
+from docker_slim_plugin.image.tar import WrittenLayer, make_header, write_layer
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.model.plan import Kept, Reason, ReasonKind
+from docker_slim_plugin.model.plan import KeptEntry, Reason, ReasonKind
 from docker_slim_plugin.rootfs.index import Rootfs
 from tests.rootfs import Contents
 
@@ -26,9 +26,9 @@ def entry(path: str, kind: EntryKind = EntryKind.FILE, mode: int = 0o644, **more
 
 
 def write(tmp_path: Path, *entries: Entry, contents: dict[str, bytes] | None = None) -> WrittenLayer:
-    """Write entries; those without content in `contents` are to be empty."""
+    """Write entries. Entries without content in `contents` are empty."""
     reader = Contents({one.path: (contents or {}).get(one.path, b"") for one in entries})
-    kept = [Kept(entry=one, reasons=(Reason(ReasonKind.KEEP, "test"),)) for one in entries]
+    kept = [KeptEntry(entry=one, reasons=(Reason(ReasonKind.KEEP, "test"),)) for one in entries]
     return write_layer(Rootfs.of(entries, reader), kept, "app", tmp_path / "app.tar")
 
 
@@ -38,7 +38,7 @@ def read(layer: WrittenLayer) -> dict[str, tarfile.TarInfo]:
 
 
 def parsed(one: Entry) -> tarfile.TarInfo:
-    data = header(one) + bytes(1024)
+    data = make_header(one) + bytes(1024)
     with tarfile.open(fileobj=io.BytesIO(data), mode="r|", encoding="utf-8", errors="surrogateescape") as tar:
         member = tar.next()
         assert member is not None
@@ -127,20 +127,20 @@ def test_devices_and_pipes() -> None:
 
 
 def test_extended_attributes_are_bytes() -> None:
-    data = header(entry("/f", xattrs=(("security.capability", BINARY), ("user.raw\udcff", b"1"))))
+    data = make_header(entry("/f", xattrs=(("security.capability", BINARY), ("user.raw\udcff", b"1"))))
     assert b" SCHILY.xattr.security.capability=" + BINARY + b"\n" in data
     assert b" SCHILY.xattr.user.raw\xff=1\n" in data
 
 
 def test_attributes_that_no_record_can_hold_are_left_out() -> None:
     odd = (("security.selinux", b"x"), ("user.a=b", b"1"), ("user.empty", b""))
-    assert header(entry("/f", xattrs=odd)) == header(entry("/f"))
+    assert make_header(entry("/f", xattrs=odd)) == make_header(entry("/f"))
 
 
 @pytest.mark.parametrize("length", [*range(1, 120), *range(960, 1010)])
 def test_a_record_counts_its_own_length(length: int) -> None:
     value = bytes(length)
-    data = header(entry("/f", xattrs=(("user.x", value),)))[512:]
+    data = make_header(entry("/f", xattrs=(("user.x", value),)))[512:]
     said = int(data.partition(b" ")[0])
     assert data[said - 1 : said] == b"\n"
     assert data[:said].endswith(b"=" + value + b"\n")
@@ -162,7 +162,7 @@ def test_a_hard_linked_symlink(tmp_path: Path) -> None:
     assert (members["a"].issym(), members["b"].islnk(), members["b"].linkname) == (True, True, "a")
 
 
-def test_what_no_layer_can_hold_is_told(tmp_path: Path) -> None:
+def test_unstorable_entries_are_reported(tmp_path: Path) -> None:
     entries = [
         entry("/socket", EntryKind.SOCKET),
         entry("/.wh.gone"),
@@ -176,8 +176,8 @@ def test_what_no_layer_can_hold_is_told(tmp_path: Path) -> None:
     assert layer.blob.files == 1
 
 
-def test_content_of_our_own(tmp_path: Path) -> None:
-    kept = Kept(entry=entry("/f", size=5), reasons=(Reason(ReasonKind.GENERATED, "test"),), content=b"hello")
+def test_generated_content(tmp_path: Path) -> None:
+    kept = KeptEntry(entry=entry("/f", size=5), reasons=(Reason(ReasonKind.GENERATED, "test"),), content=b"hello")
     layer = write_layer(Rootfs.of([], Contents({})), [kept], "app", tmp_path / "app.tar")
     with tarfile.open(layer.blob.file) as tar:
         content = tar.extractfile("f")
@@ -211,7 +211,7 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
         def open(self, path: RootPath) -> Any:
             raise OSError(5, "Input/output error", path)
 
-    kept = Kept(entry=entry("/n\x1b", size=1), reasons=())
+    kept = KeptEntry(entry=entry("/n\x1b", size=1), reasons=())
     with pytest.raises(SlimError, match=r"cannot read '/n\\x1b': Input/output error"):
         write_layer(Rootfs.of([], Broken()), [kept], "app", tmp_path / "app.tar")
 

@@ -29,8 +29,8 @@ from docker_slim_plugin.observe.trace import Trace, dumps, load, merge_observati
 from docker_slim_plugin.progress import Silent
 from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.verify.compare import compare
-from docker_slim_plugin.workflows.steps.given_traces import loaded
-from docker_slim_plugin.workflows.steps.job import drive_of
+from docker_slim_plugin.workflows.steps.given_traces import load_traces
+from docker_slim_plugin.workflows.steps.job import make_run_plan
 from tests.directly import DIRECTLY
 from tests.rootfs import rootfs
 from tests.unit.observe.test_trace import SOURCE
@@ -114,7 +114,7 @@ def use(name: str) -> None:
         return
     for one in traces:
         if one.exercise:
-            drive_of(IMAGE, one.exercise, DIRECTLY)
+            make_run_plan(IMAGE, one.exercise, DIRECTLY)
             list(trace_trust.host_options(one.exercise))
         replayable_requests(one.observations.result.probes, ended=one.observations.result.exit_status is not None)
         compare(one.observations.result, traces[0].observations.result)
@@ -244,6 +244,6 @@ def test_trust_is_checked_before_anything_is_started(tmp_path: Path, options: di
     request = Request(image="x", traces=(str(tmp_path / "t"),), **options)  # type: ignore[arg-type]
     if refused:
         with pytest.raises(SlimError, match="consent"):
-            loaded(request, Silent())
+            load_traces(request, Silent())
     else:
-        assert len(loaded(request, Silent())) == 1
+        assert len(load_traces(request, Silent())) == 1

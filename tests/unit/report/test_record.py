@@ -21,10 +21,10 @@ from docker_slim_plugin.model.observation import (
     Process,
     RunResult,
 )
-from docker_slim_plugin.model.plan import FilePlan, Group, Kept, Reason, ReasonKind
+from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry, Reason, ReasonKind
 from docker_slim_plugin.model.verdict import Verdict
 from docker_slim_plugin.progress import Silent
-from docker_slim_plugin.report.record import Repair, Report, keep, report_file, save
+from docker_slim_plugin.report.record import Repair, Report, make_report_path, save, save_or_warn
 from tests.schema import SCHEMA, violations
 
 ID = "sha256:" + "a" * 64
@@ -34,9 +34,9 @@ SOURCE = SourceImage(
 )  # fmt: skip
 
 
-def kept(path: str, kind: EntryKind, *reasons: Reason, package: str = "", size: int = 0) -> Kept:
+def kept(path: str, kind: EntryKind, *reasons: Reason, package: str = "", size: int = 0) -> KeptEntry:
     entry = Entry(path=RootPath(path), kind=kind, mode=0o755, size=size)
-    return Kept(entry=entry, reasons=reasons, group=Group.APP, package=package)
+    return KeptEntry(entry=entry, reasons=reasons, group=Group.APP, package=package)
 
 
 PLAN = FilePlan(
@@ -72,7 +72,7 @@ REPORT = Report(
         ),
     ),
     verdicts=(
-        Verdict(form="layered", flaws=("a",), behaviour=("b",), warnings=(), files_compared=3, seconds=1.23456),
+        Verdict(form="layered", mismatches=("a",), behaviour=("b",), warnings=(), files_compared=3, seconds=1.23456),
     ),
     repairs=(Repair(because=("it does not run",), added=("/x", "/y")),),
     warnings=("careful",),
@@ -150,16 +150,16 @@ def test_what_is_counted() -> None:
     assert document["Verified"][0]["Differences"] == ["a", "b"]
 
 
-def test_only_what_the_image_has_was_executed() -> None:
+def test_executed_programs_exist_in_the_image() -> None:
     assert REPORT.to_json()["Observed"]["Executed"] == ["/app"]
 
 
-def test_what_the_app_answered_stays_out_of_the_report() -> None:
+def test_the_report_has_no_output_of_the_app() -> None:
     assert "secret" not in json.dumps(REPORT.to_json(files=True))
 
 
-def test_a_repair_in_words() -> None:
-    assert REPORT.repairs[0].sentence() == "repaired: 2 paths added that were asked for only then ('/x', '/y')"
+def test_repair_sentence() -> None:
+    assert REPORT.repairs[0].sentence() == "repaired: 2 paths added that only the slim image asked for ('/x', '/y')"
     many = Repair(because=(), added=tuple(f"/{number}" for number in range(9)))
     assert many.sentence().endswith("('/0', '/1', '/2' ...)")
 
@@ -176,7 +176,7 @@ def test_a_repair_in_words() -> None:
     ],
 )
 def test_where_the_report_is_kept(reference: str, start: str) -> None:
-    path = report_file(reference, {"XDG_STATE_HOME": "/state"})
+    path = make_report_path(reference, {"XDG_STATE_HOME": "/state"})
     assert str(path.parent) == "/state/docker-slim"
     assert path.name.startswith(start)
     assert path.suffix == ".json"
@@ -214,9 +214,9 @@ def test_a_report_that_cannot_be_kept_is_a_warning(tmp_path: Path) -> None:
             heard.append(text)
 
     (tmp_path / "file").touch()
-    lost = keep(replace(REPORT, file=str(tmp_path / "file" / "x.json")), Heard())
+    lost = save_or_warn(replace(REPORT, file=str(tmp_path / "file" / "x.json")), Heard())
     assert lost == replace(REPORT, file="")
     assert "cannot write the report" in heard[0]
     kept_one = replace(REPORT, file=str(tmp_path / "x.json"))
-    assert keep(kept_one, Heard()) == kept_one
+    assert save_or_warn(kept_one, Heard()) == kept_one
     assert len(heard) == 1

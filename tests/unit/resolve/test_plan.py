@@ -11,16 +11,16 @@ import pytest
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import Access, AccessKind, Observations, Origin, Process, RunResult
-from docker_slim_plugin.model.plan import FilePlan, Group, Kept, Reason, ReasonKind, Selection
+from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry, Reason, ReasonKind, Selection
 from docker_slim_plugin.resolve import image_config
 from docker_slim_plugin.resolve.plan import resolve
-from docker_slim_plugin.resolve.presets import HINTS
+from docker_slim_plugin.resolve.presets import PRESETS
 from tests.elves import GLIBC, elf
 from tests.rootfs import rootfs
 from tests.unit.resolve.packages.test_ownership import DPKG
 
 Tree = dict[str, str | bytes | Entry]
-NO_HINTS = frozenset(HINTS)
+NO_HINTS = frozenset(PRESETS)
 
 
 def access(path: str, kind: AccessKind = AccessKind.OPEN, argv0: str = "/bin/app", pid: int = 1) -> Access:
@@ -162,13 +162,13 @@ def test_keep_and_drop(selection: dict[str, Any], kept: list[str]) -> None:
     assert found.warnings == ()
 
 
-def test_a_kept_program_brings_its_libraries_and_a_dropped_one_does_not() -> None:
+def test_a_kept_program_adds_its_libraries_and_a_dropped_one_does_not() -> None:
     tree: Tree = {"/p": elf("liba.so", interpreter=GLIBC), GLIBC: elf(), "/lib/liba.so": elf()}
     assert files(plan(tree, keep=("/p",))) == ["/lib/liba.so", GLIBC, "/p"]
     assert files(plan(tree, "/p", keep=("/p",), drop=("/p",))) == []
 
 
-def test_patterns_that_match_nothing_are_told() -> None:
+def test_warns_about_patterns_that_match_nothing() -> None:
     found = plan({}, keep=("/a",), drop=("/b",), keep_packages=("c",), keep_all_of=("/d",))
     assert len(found.warnings) == 4
 
@@ -205,7 +205,7 @@ def test_a_database_that_the_app_reads_is_kept_whole() -> None:
 def test_packages_and_groups() -> None:
     found = plan(DPKG, "/usr/sbin/nginx", "/lib/libc.so.6", "/app/main").by_path()
 
-    def of(path: str) -> Kept:
+    def of(path: str) -> KeptEntry:
         return found[RootPath(path)]
 
     assert (of("/usr/sbin/nginx").package, of("/usr/sbin/nginx").group) == ("nginx", Group.RUNTIME)
@@ -213,14 +213,14 @@ def test_packages_and_groups() -> None:
     assert (of("/app/main").package, of("/app/main").group) == ("", Group.APP)
 
 
-def test_volumes_keep_what_the_image_has_in_them_when_touched() -> None:
+def test_accessed_volumes_keep_all_their_content() -> None:
     tree: Tree = {"/data/a": "", "/data/d/b": "", "/var/data": "-> ../data", "/x": ""}
     config = {"Volumes": {"/var/data": {}}}
     assert files(plan(tree, "/x", config=config)) == ["/var/data", "/x"]
     assert files(plan(tree, "/var/data/new", config=config)) == ["/data/a", "/data/d/b", "/var/data"]
 
 
-def test_large_volumes_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warns_about_large_volumes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_config, "LARGE_VOLUME", 10)
     found = plan({"/data/a": "12345678901", "/data/b": ""}, "/data/b", config={"Volumes": {"/data": {}}})
     assert files(found) == ["/data/a", "/data/b"]
@@ -234,7 +234,7 @@ def test_home_and_working_directory() -> None:
     assert reasons(found, "/usr/share/doc/home")[0].kind is ReasonKind.CONFIG
 
 
-def test_missing_libraries_are_told_of_executed_programs_only() -> None:
+def test_warns_about_missing_libraries_of_executed_programs_only() -> None:
     tree: Tree = {"/p": elf("gone.so", interpreter=GLIBC), GLIBC: elf()}
     assert plan(tree, "/p").warnings == ()
     assert plan(tree, access("/p", AccessKind.EXEC)).warnings == (
@@ -308,20 +308,20 @@ ALTERNATIVES: Tree = {
         pytest.param(Origin.PTRACE, AccessKind.EXEC, ["/bin/dash", "/bin/sh", "/usr/bin/mawk"], id="run by this name"),
     ],
 )
-def test_links_to_what_only_the_kernel_named(origin: Origin, kind: AccessKind, kept: list[str]) -> None:
+def test_symlinks_to_files_that_only_fanotify_reported(origin: Origin, kind: AccessKind, kept: list[str]) -> None:
     interpreter = Access("/bin/dash", kind, origin, Process(0, "mawk"))
     found = plan(ALTERNATIVES, Access("/usr/bin/mawk", kind, origin, Process(0, "mawk")), interpreter)
     assert files(found) == kept
 
 
-def test_links_to_data_that_no_tracer_named() -> None:
+def test_symlinks_to_data_without_a_tracer() -> None:
     tree: Tree = {"/on/site": "-> ../sites/site", "/sites/site": "x"}
     seen = Access("/sites/site", AccessKind.OPEN, Origin.FANOTIFY, Process(0, "x"))
     assert files(plan(tree, seen)) == ["/on/site", "/sites/site"]
     assert files(plan(tree, seen, access("/none"))) == ["/sites/site"]
 
 
-def test_links_to_what_was_followed_as_well_are_not_added() -> None:
+def test_no_symlinks_to_files_that_were_also_traced() -> None:
     seen = (
         Access("/usr/bin/mawk", AccessKind.EXEC, Origin.FANOTIFY, Process(0, "mawk")),
         access("/etc/alternatives/awk", AccessKind.EXEC),

@@ -1,4 +1,4 @@
-"""The presets: when they speak up, and what they say."""
+"""The presets: when they apply, and which paths they add."""
 
 from __future__ import annotations
 
@@ -34,55 +34,55 @@ TREE: dict[str, str | bytes] = {
 OWNED = frozenset({RootPath("/usr/lib/app/plugin.so")})
 
 
-def wanted(
-    *kept: str, off: set[str] | None = None, asked: tuple[tuple[str, AccessKind], ...] = (), **environment: str
+def find_preset_paths(
+    *kept: str, off: set[str] | None = None, accessed: tuple[tuple[str, AccessKind], ...] = (), **environment: str
 ) -> dict[str, set[str]]:
-    accesses = tuple(Access(path, kind, Origin.PTRACE, Process(1, "app")) for path, kind in asked)
+    accesses = tuple(Access(path, kind, Origin.PTRACE, Process(1, "app")) for path, kind in accessed)
     tree = rootfs(TREE)
-    facts = replace(presets.facts(tree, accesses, environment, OWNED), kept=dict.fromkeys(kept))  # type: ignore[arg-type]
+    facts = replace(presets.gather_facts(tree, accesses, environment, OWNED), kept=dict.fromkeys(kept))  # type: ignore[arg-type]
     found: dict[str, set[str]] = {}
-    for need in presets.needs(facts, frozenset(off or ())):
+    for need in presets.find_needs(facts, frozenset(off or ())):
         found.setdefault(need.reason.by, set()).add(need.path)
     return found
 
 
 def test_names() -> None:
-    assert sorted(presets.HINTS) == ["certs", "listed", "locale", "nss", "os-release", "pkgdb", "scripts", "tz"]
+    assert sorted(presets.PRESETS) == ["certs", "listed", "locale", "nss", "os-release", "pkgdb", "scripts", "tz"]
 
 
 def test_a_static_program_gets_users_but_no_name_services() -> None:
-    found = wanted("/app")
+    found = find_preset_paths("/app")
     assert found["nss"] == {"/etc/passwd", "/etc/group"}
     assert "locale" not in found
     assert "certs" not in found
 
 
 def test_only_modules_that_nsswitch_names() -> None:
-    found = {path for path in wanted(GLIBC)["nss"] if "libnss" in path}
+    found = {path for path in find_preset_paths(GLIBC)["nss"] if "libnss" in path}
     assert found == {"/lib/x86_64-linux-gnu/libnss_files.so.2"}
 
 
 @pytest.mark.parametrize(("version", "modules"), [("2.33", {"files", "dns", "compat"}), ("2.34", {"compat"})])
-def test_no_module_that_libc_holds_itself(version: str, modules: set[str]) -> None:
+def test_no_nss_module_that_glibc_contains(version: str, modules: set[str]) -> None:
     places = {module: f"/lib/x86_64-linux-gnu/libnss_{module}.so.2" for module in ("files", "dns", "compat", "hesiod")}
     switch = {"/etc/nsswitch.conf": "passwd: files compat\nhosts: files dns\nservices: hesiod\n"}
     tree = rootfs(dict.fromkeys(places.values(), "x") | switch | {GLIBC: f"x\0GLIBC_{version}\0"})
-    facts = replace(presets.facts(tree, (), {}), kept={RootPath(GLIBC): None})
-    paths = {need.path for need in presets.needs(facts, frozenset(set(presets.HINTS) - {"nss"}))}
+    facts = replace(presets.gather_facts(tree, (), {}), kept={RootPath(GLIBC): None})
+    paths = {need.path for need in presets.find_needs(facts, frozenset(set(presets.PRESETS) - {"nss"}))}
     assert paths & set(places.values()) == {places[module] for module in modules}
 
 
-@pytest.mark.parametrize("name", sorted(set(presets.HINTS) - {"pkgdb"}))
+@pytest.mark.parametrize("name", sorted(set(presets.PRESETS) - {"pkgdb"}))
 def test_each_can_be_turned_off(name: str) -> None:
     kept = (GLIBC, "/usr/lib/libssl.so.3")
     asked = (("/srv/jobs", AccessKind.OPEN), ("/opt/start", AccessKind.EXEC))
-    assert name in wanted(*kept, asked=asked, LANG="C.UTF-8")
-    assert name not in wanted(*kept, off={name}, asked=asked, LANG="C.UTF-8")
+    assert name in find_preset_paths(*kept, accessed=asked, LANG="C.UTF-8")
+    assert name not in find_preset_paths(*kept, off={name}, accessed=asked, LANG="C.UTF-8")
 
 
-def test_certificates_for_those_who_speak_tls() -> None:
-    assert "/etc/ssl/certs/ca-certificates.crt" in wanted("/usr/lib/libssl.so.3")["certs"]
-    assert "/etc/ssl/certs/ca-certificates.crt" in wanted(asked=(("/etc/ssl/cert.pem", AccessKind.STAT),))["certs"]
+def test_certificates_for_programs_with_tls() -> None:
+    assert "/etc/ssl/certs/ca-certificates.crt" in find_preset_paths("/usr/lib/libssl.so.3")["certs"]
+    assert "/etc/ssl/certs/ca-certificates.crt" in find_preset_paths(accessed=(("/etc/ssl/cert.pem", AccessKind.STAT),))["certs"]
 
 
 @pytest.mark.parametrize(
@@ -94,21 +94,21 @@ def test_certificates_for_those_who_speak_tls() -> None:
         ("/etc/ssl/certs/ca-certificates.crt", AccessKind.OPEN, False),
     ],
 )
-def test_single_certificates_only_when_looked_for(path: str, kind: AccessKind, *, single: bool) -> None:
-    assert ("/etc/ssl/certs/x.crt" in wanted(asked=((path, kind),))["certs"]) is single
+def test_single_certificates_only_when_searched(path: str, kind: AccessKind, *, single: bool) -> None:
+    assert ("/etc/ssl/certs/x.crt" in find_preset_paths(accessed=((path, kind),))["certs"]) is single
 
 
 def test_locales_that_the_environment_names() -> None:
-    assert "/usr/lib/locale/en_US.utf8/LC_CTYPE" not in wanted(GLIBC, LANG="C.UTF-8")["locale"]
-    found = wanted(GLIBC, LANG="en_US.UTF-8")["locale"]
+    assert "/usr/lib/locale/en_US.utf8/LC_CTYPE" not in find_preset_paths(GLIBC, LANG="C.UTF-8")["locale"]
+    found = find_preset_paths(GLIBC, LANG="en_US.UTF-8")["locale"]
     assert {"/usr/lib/locale/en_US.utf8/LC_CTYPE", "/usr/lib/locale/locale-archive"} <= found
-    assert "/usr/lib/locale/C.utf8/LC_CTYPE" in wanted(GLIBC, LANG="C.UTF-8")["locale"]
-    assert "locale" not in {name for name, paths in wanted(GLIBC, LANG="C").items() if paths}
+    assert "/usr/lib/locale/C.utf8/LC_CTYPE" in find_preset_paths(GLIBC, LANG="C.UTF-8")["locale"]
+    assert "locale" not in {name for name, paths in find_preset_paths(GLIBC, LANG="C").items() if paths}
 
 
 def test_time_zone() -> None:
-    assert wanted()["tz"] == {"/etc/localtime", "/etc/timezone"}
-    assert "/usr/share/zoneinfo/Europe/Berlin" in wanted(TZ=":Europe/Berlin")["tz"]
+    assert find_preset_paths()["tz"] == {"/etc/localtime", "/etc/timezone"}
+    assert "/usr/share/zoneinfo/Europe/Berlin" in find_preset_paths(TZ=":Europe/Berlin")["tz"]
 
 
 @pytest.mark.parametrize(
@@ -124,5 +124,5 @@ def test_time_zone() -> None:
         pytest.param("/usr/local/lib/python3.11/site-packages/flask", AccessKind.OPEN, set(), id="a library"),
     ],
 )
-def test_names_that_were_listed(directory: str, kind: AccessKind, names: set[str]) -> None:
-    assert wanted(asked=((directory, kind),)).get("listed", set()) == names
+def test_listed_files(directory: str, kind: AccessKind, names: set[str]) -> None:
+    assert find_preset_paths(accessed=((directory, kind),)).get("listed", set()) == names

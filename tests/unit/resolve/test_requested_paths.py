@@ -1,4 +1,4 @@
-"""What the words of `pack` mean in an image, and what its files say they will ask for."""
+"""The words of `pack` in an image, and the static analysis of the files that they match."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from docker_slim_plugin.resolve import requested_paths
 from docker_slim_plugin.resolve.elf import elf_file as elves
 from docker_slim_plugin.resolve.elf import static_needs
 from docker_slim_plugin.resolve.elf.loader import Loader
-from docker_slim_plugin.resolve.elf.static_needs import Asks
+from docker_slim_plugin.resolve.elf.static_needs import StaticNeeds
 from tests.elves import GLIBC, elf
 from tests.rootfs import rootfs
 from tests.unit.resolve.test_plan import files, plan, reasons
@@ -53,15 +53,15 @@ TREE: dict[str, Any] = {
         pytest.param("*.png", ["/srv/www/img/a.png"], id="a pattern without a place"),
     ],
 )
-def test_words(word: str, needs: list[str]) -> None:
-    found = requested_paths.read(rootfs(TREE), [word], PATH)
+def test_requested_words(word: str, needs: list[str]) -> None:
+    found = requested_paths.find_requested(rootfs(TREE), [word], PATH)
     assert sorted(need.path for need in found.needs) == needs
     assert {need.reason.by for need in found.needs} == {"pack"}
     assert found.warnings == []
 
 
-def test_a_link_that_leads_nowhere_is_taken_with_a_warning() -> None:
-    found = requested_paths.read(rootfs(TREE), ["/loop"], PATH)
+def test_a_dangling_symlink_is_kept_with_a_warning() -> None:
+    found = requested_paths.find_requested(rootfs(TREE), ["/loop"], PATH)
     assert [need.path for need in found.needs] == ["/loop"]
     assert found.warnings == ["'/loop' is a link that leads nowhere in the image"]
 
@@ -78,14 +78,14 @@ def test_a_link_that_leads_nowhere_is_taken_with_a_warning() -> None:
         ("/srv/*.txt", "image", "'*' stays within one directory, '**' crosses any number of them"),
     ],
 )
-def test_what_is_not_there_is_an_error_with_what_is_near(word: str, where: str, hint: str) -> None:
+def test_a_missing_path_is_an_error_with_similar_paths(word: str, where: str, hint: str) -> None:
     with pytest.raises(SlimError, match=f"it is not in the {where}") as raised:
-        requested_paths.read(rootfs(TREE), ["app", word], PATH)
+        requested_paths.find_requested(rootfs(TREE), ["app", word], PATH)
     assert raised.value.hint == hint
 
 
 def compiled(directory: Path, body: str, *options: str) -> bytes:
-    """Return a real program that calls what `body` calls."""
+    """Return a compiled program that calls the functions in `body`."""
     source = directory / "p.c"
     source.write_text(body)
     subprocess.run(["gcc", "-w", "-o", directory / "p", source, *options], check=True, capture_output=True)
@@ -100,43 +100,43 @@ int main(void) { getpwnam("nobody"); dlopen("x", 1); return iconv_open("a", "b")
 """
 
 
-def asked(data: bytes) -> frozenset[str]:
+def topics(data: bytes) -> frozenset[str]:
     tree = rootfs({"/p": data})
-    return Asks(tree, Loader(tree)).of(RootPath("/p"))
+    return StaticNeeds(tree, Loader(tree)).topics_of(RootPath("/p"))
 
 
 @pytest.mark.parametrize("option", ["-pie", "-no-pie", "-rdynamic", "-Wl,--hash-style=sysv", "-m64"])
-def test_a_dynamic_program_names_what_it_calls(tmp_path: Path, option: str) -> None:
+def test_topics_of_a_dynamic_program(tmp_path: Path, option: str) -> None:
     data = compiled(tmp_path, CALLS, option)
-    assert asked(data) == {"users", static_needs.PLUGINS, "charsets"}
+    assert topics(data) == {"users", static_needs.PLUGINS, "charsets"}
     listed = subprocess.run(["nm", "-D", "--undefined-only", tmp_path / "p"], check=True, capture_output=True, text=True)
     names = {line.split()[-1].partition("@")[0] for line in listed.stdout.splitlines()}
     with (tmp_path / "p").open("rb") as file:
-        assert elves.imports(file) == names
+        assert elves.read_imports(file) == names
 
 
-def test_a_static_program_holds_what_it_reads(tmp_path: Path) -> None:
-    quiet = asked(compiled(tmp_path, "int main(void) { return 0; }", "-static"))
+def test_topics_of_a_static_program(tmp_path: Path) -> None:
+    quiet = topics(compiled(tmp_path, "int main(void) { return 0; }", "-static"))
     assert "users" not in quiet
-    assert {"users", "hosts"} <= asked(compiled(tmp_path, CALLS.replace('dlopen("x", 1);', ""), "-static"))
+    assert {"users", "hosts"} <= topics(compiled(tmp_path, CALLS.replace('dlopen("x", 1);', ""), "-static"))
 
 
 def test_a_text_across_two_blocks_is_found() -> None:
-    assert static_needs._texts([b"x" * 90 + b"/etc/ns", b"switch.conf" + b"y" * 90]) == {b"/etc/nsswitch.conf"}
+    assert static_needs._find_literals([b"x" * 90 + b"/etc/ns", b"switch.conf" + b"y" * 90]) == {b"/etc/nsswitch.conf"}
 
 
-def test_imports_of_nonsense_are_none(tmp_path: Path) -> None:
+def test_an_invalid_file_has_no_imports(tmp_path: Path) -> None:
     data = bytearray(compiled(tmp_path, CALLS))
     file = tmp_path / "broken"
     for at in range(0, 2000, 7):
         data[at] ^= 0xFF
         file.write_bytes(data)
         with file.open("rb") as opened:
-            assert isinstance(elves.imports(opened), frozenset)
+            assert isinstance(elves.read_imports(opened), frozenset)
 
 
-def packed(tree: dict[str, Any], *words: str, **selection: Any) -> FilePlan:
-    return plan(tree, named=words, **({"hints_off": frozenset({"pkgdb"})} | selection))
+def pack_plan(tree: dict[str, Any], *words: str, **selection: Any) -> FilePlan:
+    return plan(tree, requested=words, **({"hints_off": frozenset({"pkgdb"})} | selection))
 
 
 SYSTEM: dict[str, Any] = {
@@ -156,8 +156,8 @@ SYSTEM: dict[str, Any] = {
 }
 
 
-def test_a_program_comes_with_all_that_it_may_ask_nss_for(tmp_path: Path) -> None:
-    found = packed({**SYSTEM, "/usr/bin/p": compiled(tmp_path, CALLS)}, "p")
+def test_a_program_that_uses_nss_gets_all_its_files(tmp_path: Path) -> None:
+    found = pack_plan({**SYSTEM, "/usr/bin/p": compiled(tmp_path, CALLS)}, "p")
     assert {"/usr/bin/p", GLIBC, "/etc/passwd", "/etc/nsswitch.conf"} <= set(files(found))
     assert "/lib/x86_64-linux-gnu/libnss_sss.so.2" in files(found), "no run says that it is not used"
     assert reasons(found, "/usr/bin/p")[0].by == "pack"
@@ -165,32 +165,32 @@ def test_a_program_comes_with_all_that_it_may_ask_nss_for(tmp_path: Path) -> Non
     assert any("users and groups (nss)" in note for note in found.notes)
 
 
-def test_what_a_hint_would_cover_is_missed_aloud(tmp_path: Path) -> None:
-    found = packed({**SYSTEM, "/usr/bin/p": compiled(tmp_path, CALLS)}, "p", hints_off=frozenset({"nss"}))
+def test_warns_about_what_a_disabled_preset_covers(tmp_path: Path) -> None:
+    found = pack_plan({**SYSTEM, "/usr/bin/p": compiled(tmp_path, CALLS)}, "p", hints_off=frozenset({"nss"}))
     assert any("users and groups, and --no-hint nss leaves that out" in warning for warning in found.warnings)
-    bare = packed({"/usr/bin/p": compiled(tmp_path, CALLS, "-static")}, "p")
+    bare = pack_plan({"/usr/bin/p": compiled(tmp_path, CALLS, "-static")}, "p")
     assert any("users and groups, and the image has none (passwd)" in warning for warning in bare.warnings)
     assert "/usr/bin/p is static: it needs no libraries and no loader" in bare.notes
 
 
 def test_certificates_for_a_static_program_that_knows_where_they_are() -> None:
     program = elf() + b"/etc/ssl/certs/ca-certificates.crt\0"
-    assert "/etc/ssl/certs/ca-certificates.crt" in files(packed({**SYSTEM, "/usr/bin/p": program}, "p"))
-    assert "/etc/ssl/certs/ca-certificates.crt" not in files(packed({**SYSTEM, "/usr/bin/p": elf()}, "p"))
+    assert "/etc/ssl/certs/ca-certificates.crt" in files(pack_plan({**SYSTEM, "/usr/bin/p": program}, "p"))
+    assert "/etc/ssl/certs/ca-certificates.crt" not in files(pack_plan({**SYSTEM, "/usr/bin/p": elf()}, "p"))
 
 
-def test_a_script_brings_its_interpreter_and_a_warning() -> None:
-    found = packed(SYSTEM, "script")
+def test_a_script_adds_its_interpreter_and_a_warning() -> None:
+    found = pack_plan(SYSTEM, "script")
     assert {"/usr/bin/script", "/usr/bin/env", "/usr/bin/tool"} <= set(files(found))
-    assert any("/usr/bin/script: what a script loads" in warning for warning in found.warnings)
+    assert any("/usr/bin/script: a script may load" in warning for warning in found.warnings)
 
 
-def test_a_missing_library_of_a_named_program_is_said() -> None:
-    found = packed({**SYSTEM, "/usr/bin/p": elf("libnone.so", interpreter=GLIBC)}, "p")
+def test_warns_about_a_missing_library_of_a_requested_program() -> None:
+    found = pack_plan({**SYSTEM, "/usr/bin/p": elf("libnone.so", interpreter=GLIBC)}, "p")
     assert "'/usr/bin/p' needs 'libnone.so', which the image does not have" in found.warnings
 
 
-def test_directories_are_those_on_the_way_and_those_that_programs_write_to() -> None:
-    kept = set(packed(SYSTEM, "tool").by_path())
+def test_a_sparse_tree_has_parents_and_writable_directories() -> None:
+    kept = set(pack_plan(SYSTEM, "tool").by_path())
     assert {"/", "/usr", "/usr/bin", "/var", "/var/log", "/var/log/app", "/tmp"} <= kept
     assert "/opt" not in kept

@@ -1,4 +1,4 @@
-"""A plan on its way from the process that worked it out: nothing is lost, and nothing foreign is taken."""
+"""The transfer of a plan from the sandboxed process: nothing is lost, and invalid plans are refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import Observations, RunResult
 from docker_slim_plugin.model.plan import Group, Reason, ReasonKind, Selection
-from docker_slim_plugin.resolve.resolution import Resolution, ResolvedPath, compact, expand, resolution
+from docker_slim_plugin.resolve.resolution import Resolution, ResolvedPath, compact, expand, resolve_compact
 from docker_slim_plugin.rootfs.index import Rootfs
 from tests.rootfs import rootfs
 
@@ -29,10 +29,10 @@ SOURCE = SourceImage(
 
 
 def found() -> Resolution:
-    return resolution(TREE, NOTHING, Selection(keep=("/srv/**", "/bin/app", "/none")), SOURCE)
+    return resolve_compact(TREE, NOTHING, Selection(keep=("/srv/**", "/bin/app", "/none")), SOURCE)
 
 
-def test_nothing_is_lost_on_the_way() -> None:
+def test_expand_restores_the_plan() -> None:
     one = found()
     again = typed_json.from_json(Resolution, typed_json.to_json(one))
     assert again == one
@@ -56,9 +56,9 @@ def test_nothing_is_lost_on_the_way() -> None:
         ResolvedPath("/usr/bin/app", (-1,), Group.APP, "", None),
     ],
 )
-def test_what_the_image_has_not_gets_into_no_plan(row: ResolvedPath) -> None:
+def test_paths_outside_the_image_are_refused(row: ResolvedPath) -> None:
     one = found()
-    with pytest.raises(SlimError, match="cannot use what was worked out of the image"):
+    with pytest.raises(SlimError, match="cannot use the plan for the image"):
         expand(replace(one, kept=(*one.kept, row)), TREE)
 
 
@@ -66,7 +66,7 @@ def test_what_the_image_has_not_gets_into_no_plan(row: ResolvedPath) -> None:
     ("old", "new"),
     [('"app"', '"root"'), (",[1],", ',["1"],'), ('"total_files"', '"files"'), ("null", "7"), ('"kind"', '"by"')],
 )
-def test_what_is_no_plan_is_refused(old: str, new: str) -> None:
+def test_an_invalid_plan_is_refused(old: str, new: str) -> None:
     text = typed_json.to_json(found())
     assert old in text
     with pytest.raises(typed_json.Malformed):
@@ -102,27 +102,27 @@ def without(one: Resolution, path: str) -> Resolution:
         lambda one: replace(one, total_files=one.total_files + 1),
     ],
 )  # fmt: skip
-def test_what_no_plan_can_be_is_refused(change: Callable[[Resolution], Resolution]) -> None:
-    """Who worked it out has read hostile files."""
+def test_an_inconsistent_plan_is_refused(change: Callable[[Resolution], Resolution]) -> None:
+    """The sandboxed process has read hostile files, so its plan is not trusted."""
     one = found()
     expand(one, TREE)
     assert change(one) != one
-    with pytest.raises(SlimError, match="cannot use what was worked out of the image"):
+    with pytest.raises(SlimError, match="cannot use the plan for the image"):
         expand(change(one), TREE)
 
 
-def test_a_file_that_gives_rights_is_not_written_anew() -> None:
+def test_a_set_id_file_gets_no_new_content() -> None:
     one = kept(found(), "/var/lib/dpkg/status", content=b"Package: a\n\n")
     assert expand(one, TREE).by_path()[RootPath("/var/lib/dpkg/status")].content == b"Package: a\n\n"
     status = replace(TREE.entries[RootPath("/var/lib/dpkg/status")], mode=0o4755)
     entries = {**TREE.entries, status.path: status}
-    with pytest.raises(SlimError, match="is not written anew"):
+    with pytest.raises(SlimError, match="may not get new content"):
         expand(one, Rootfs.of(entries.values(), TREE.reader))
 
 
 def test_metadata_behind_a_link_is_metadata() -> None:
     tree = rootfs({"/var/lib/dpkg": "-> /usr/share/db", "/usr/share/db/status": "Package: a\nVersion: 1\n\n"})
-    one = resolution(tree, NOTHING, Selection(keep=("/usr/share/db/status",)), SOURCE)
+    one = resolve_compact(tree, NOTHING, Selection(keep=("/usr/share/db/status",)), SOURCE)
     assert expand(kept(one, "/usr/share/db/status", content=b""), tree)
 
 

@@ -1,4 +1,4 @@
-"""Which programs shell scripts mention."""
+"""Programs that shell scripts mention."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.observation import Access, AccessKind, Origin, Process
-from docker_slim_plugin.resolve.script_commands import MAX_PROGRAM, programs, words
+from docker_slim_plugin.resolve.script_commands import MAX_PROGRAM, find_command_words, find_programs
 from tests.elves import elf
 from tests.rootfs import rootfs
 
@@ -31,8 +31,8 @@ NAMES = ("chown", "find", "gosu", "install", "mkdir", "openssl", "rm", "sed", "t
         pytest.param("rm \\\n  x", {"rm", "x"}, id="a long line"),
     ],
 )
-def test_words(line: str, meant: set[str]) -> None:
-    assert {word for word in words(line) if word.isalpha()} == meant
+def test_find_command_words(line: str, meant: set[str]) -> None:
+    assert {word for word in find_command_words(line) if word.isalpha()} == meant
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_words(line: str, meant: set[str]) -> None:
 def test_scripts(name: str, text: str, kind: AccessKind, argv0: str) -> None:
     tree = {name: text, "/bin": "-> usr/bin"} | {f"/usr/bin/{program}": elf() for program in NAMES}
     seen = [Access(name, kind, Origin.PTRACE, Process(1, argv0))]
-    assert programs(rootfs(tree), seen, (), ("/bin",)) == {"/bin/chown"}
-    assert programs(rootfs(tree), seen, {RootPath(name)}, ("/bin",)) == frozenset()
+    assert find_programs(rootfs(tree), seen, (), ("/bin",)) == {"/bin/chown"}
+    assert find_programs(rootfs(tree), seen, {RootPath(name)}, ("/bin",)) == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_scripts(name: str, text: str, kind: AccessKind, argv0: str) -> None:
 )
 def test_no_scripts(text: str, kind: AccessKind, argv0: str) -> None:
     tree = {"/entry": text, "/bin/chown": elf()}
-    assert programs(rootfs(tree), [Access("/entry", kind, Origin.PTRACE, Process(1, argv0))], (), ("/bin",)) == set()
+    assert find_programs(rootfs(tree), [Access("/entry", kind, Origin.PTRACE, Process(1, argv0))], (), ("/bin",)) == set()
 
 
 def test_scripts_that_scripts_mention() -> None:
@@ -72,4 +72,4 @@ def test_scripts_that_scripts_mention() -> None:
         "/bin/large": elf() + bytes(MAX_PROGRAM),
     }
     seen = [Access("/a", AccessKind.EXEC, Origin.PTRACE, Process(1, "/a"))]
-    assert programs(rootfs(tree), seen, (), ("/bin",)) == {"/opt/b", "/bin/install"}
+    assert find_programs(rootfs(tree), seen, (), ("/bin",)) == {"/opt/b", "/bin/install"}

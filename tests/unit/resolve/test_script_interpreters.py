@@ -21,8 +21,8 @@ from tests.rootfs import rootfs
         (b"x#!/bin/sh\n", ("", "")),
     ],
 )
-def test_command(head: bytes, command: tuple[str, str]) -> None:
-    assert script_interpreters.command(head) == command
+def test_parse_shebang(head: bytes, command: tuple[str, str]) -> None:
+    assert script_interpreters.parse_shebang(head) == command
 
 
 @pytest.mark.parametrize(
@@ -42,16 +42,16 @@ def test_command(head: bytes, command: tuple[str, str]) -> None:
         ("", ""),
     ],
 )
-def test_env_program(argument: str, program: str) -> None:
-    assert script_interpreters.env_program(argument) == program
+def test_parse_env_program(argument: str, program: str) -> None:
+    assert script_interpreters.parse_env_program(argument) == program
 
 
 def test_env_looks_in_path() -> None:
     tree = rootfs({"/usr/bin/env": b"\x7fELF", "/a/tool": "not executable", "/b/tool": b"\x7fELF"})
-    needs = list(script_interpreters.needs(tree, RootPath("/s"), b"#!/usr/bin/env tool\n", ("/a", "/b", "/c")))
+    needs = list(script_interpreters.find_needs(tree, RootPath("/s"), b"#!/usr/bin/env tool\n", ("/a", "/b", "/c")))
     assert [need.path for need in needs] == ["/usr/bin/env", "/b/tool"]
     assert [need.reason.detail for need in needs] == ["#!/usr/bin/env", "#!/usr/bin/env tool"]
 
 
-def test_a_relative_interpreter_is_passed_over() -> None:
-    assert list(script_interpreters.needs(rootfs({}), RootPath("/s"), b"#!sh\n", ())) == []
+def test_a_relative_interpreter_is_ignored() -> None:
+    assert list(script_interpreters.find_needs(rootfs({}), RootPath("/s"), b"#!sh\n", ())) == []

@@ -1,4 +1,4 @@
-"""Exported trees, made here, against the plan that they were to be."""
+"""Compare exported trees with their plan."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.model.plan import FilePlan, Kept, Reason, ReasonKind
-from docker_slim_plugin.verify.check import MOST, compare_tree, has_xattrs, shortened
+from docker_slim_plugin.model.plan import FilePlan, KeptEntry, Reason, ReasonKind
+from docker_slim_plugin.verify.check import MAX_LISTED, compare_tree, has_xattrs, limit_sentences
 
 DATA = b"content"
 HASHES = {RootPath("/etc/conf"): "sha256:" + hashlib.sha256(DATA).hexdigest()}
@@ -23,7 +23,7 @@ def entry(path: str, kind: EntryKind, mode: int = 0o755, **fields: object) -> En
 
 def plan(*entries: Entry) -> FilePlan:
     reasons = (Reason(ReasonKind.ACCESS, "app"),)
-    kept = tuple(Kept(entry=one, reasons=reasons) for one in entries)
+    kept = tuple(KeptEntry(entry=one, reasons=reasons) for one in entries)
     return FilePlan(kept=kept, total_files=len(kept), total_bytes=0)
 
 
@@ -71,7 +71,7 @@ def found(
     return list(compare_tree(stream, PLAN, HASHES, changes or {}))
 
 
-def test_the_tree_that_was_planned() -> None:
+def test_the_planned_tree_has_no_differences() -> None:
     assert found() == []
 
 
@@ -79,7 +79,7 @@ def test_the_tree_that_was_planned() -> None:
     ("change", "sentence"),
     [
         pytest.param(lambda t: t.pop("lib"), "/lib is not in the image", id="missing"),
-        pytest.param(lambda t: t.update(x=member("extra", tarfile.DIRTYPE)), "/extra is in the image, but was not to be", id="too much"),
+        pytest.param(lambda t: t.update(x=member("extra", tarfile.DIRTYPE)), "/extra is in the image, but not in the plan", id="too much"),
         pytest.param(lambda t: setattr(t["conf"], "mode", 0o644), "/etc/conf: mode is 644, not 4644", id="setuid is lost"),
         pytest.param(lambda t: setattr(t["etc"], "uid", 0), "/etc: owner is (0, 8), not (7, 8)", id="an owner"),
         pytest.param(lambda t: setattr(t["etc"], "mtime", 6), "/etc: time is 6, not 5", id="a time"),
@@ -107,7 +107,7 @@ def test_other_content() -> None:
     assert sentence.startswith("/etc/conf: content is ")
 
 
-def test_what_docker_made_itself_is_no_flaw() -> None:
+def test_changes_by_docker_are_no_differences() -> None:
     changes = {"/.dockerenv": 1, "/etc": 0}
 
     def touch(tree: dict[str, tarfile.TarInfo]) -> None:
@@ -134,5 +134,5 @@ def test_extended_attributes_that_an_export_does_not_show() -> None:
 
 
 def test_a_long_list_is_shortened() -> None:
-    assert shortened(("a", "b")) == ("a", "b")
-    assert shortened(tuple(map(str, range(30))))[MOST:] == ("and 10 more",)
+    assert limit_sentences(("a", "b")) == ("a", "b")
+    assert limit_sentences(tuple(map(str, range(30))))[MAX_LISTED:] == ("and 10 more",)

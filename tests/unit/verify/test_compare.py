@@ -1,11 +1,18 @@
-"""Comparing runs: what must be the same, what may vary, and who tells."""
+"""Compare runs: what must be equal, what may vary, and how that is decided."""
 
 from __future__ import annotations
 
 import pytest
 
 from docker_slim_plugin.model.observation import ProbeResult, RunResult
-from docker_slim_plugin.verify.compare import END, LOG, Comparison, by_chance, compare, settle
+from docker_slim_plugin.verify.compare import (
+    END,
+    OUTPUT,
+    Comparison,
+    classify_outputs,
+    compare,
+    find_chance_differences,
+)
 
 
 def http(status: int, body: str = "", target: str = "GET 80/") -> ProbeResult:
@@ -20,7 +27,7 @@ def job(output: str, status: int = 0) -> RunResult:
     ("original", "slim", "found"),
     [
         pytest.param(job("a"), job("a"), Comparison(), id="the same"),
-        pytest.param(job("a"), job("b"), Comparison((), (LOG,)), id="another output is doubtful"),
+        pytest.param(job("a"), job("b"), Comparison((), (OUTPUT,)), id="another output is doubtful"),
         pytest.param(
             job(""),
             job("", 2),
@@ -69,7 +76,7 @@ def test_a_status_that_varies_in_the_source() -> None:
         return RunResult(probes=(http(status), http(200, target="GET 80/a")), stop_status=end)
 
     def chance(again: RunResult, slim: RunResult) -> frozenset[str]:
-        return by_chance(again, slim, compare(result(200, 0), slim).certain)
+        return find_chance_differences(again, slim, compare(result(200, 0), slim).certain)
 
     assert chance(result(429, 143), result(429, 143)) == {"http GET 80/", END}
     assert chance(result(429, 143), result(404, 0)) == frozenset()
@@ -89,9 +96,9 @@ def test_a_status_that_varies_in_the_source() -> None:
         pytest.param("id 0f3a9c21", "id 77ab01ff", "id 19c0ffee", False, False, id="identifiers"),
     ],
 )
-def test_settle(first: str, second: str, ours: str, differs: bool, varies: bool) -> None:
-    found = settle((LOG,), (job(first), job(second)), (job(ours),))
-    assert (bool(found.differ or found.figures), bool(found.varies)) == (differs, varies)
+def test_classify_outputs(first: str, second: str, ours: str, differs: bool, varies: bool) -> None:
+    found = classify_outputs((OUTPUT,), (job(first), job(second)), (job(ours),))
+    assert (bool(found.differences or found.number_differences), bool(found.unstable)) == (differs, varies)
 
 
 @pytest.mark.parametrize(
@@ -105,13 +112,13 @@ def test_settle(first: str, second: str, ours: str, differs: bool, varies: bool)
     ],
 )
 def test_a_slim_image_that_is_run_twice(first: str, second: str, found: tuple[bool, bool]) -> None:
-    settled = settle((LOG,), (job("pid 15 up 3"),) * 2, (job(first), job(second)))
-    assert (bool(settled.differ), bool(settled.figures)) == found
+    outputs = classify_outputs((OUTPUT,), (job("pid 15 up 3"),) * 2, (job(first), job(second)))
+    assert (bool(outputs.differences), bool(outputs.number_differences)) == found
 
 
 def test_a_difference_is_shown_where_it_is() -> None:
     text = "x" * 5000
-    (sentence,) = settle((LOG,), (job(text + "old"),) * 2, (job(text + "new"),)).differ
+    (sentence,) = classify_outputs((OUTPUT,), (job(text + "old"),) * 2, (job(text + "new"),)).differences
     assert "new'" in sentence
     assert "old'" in sentence
     assert len(sentence) < 1000

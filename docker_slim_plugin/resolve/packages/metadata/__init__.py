@@ -1,6 +1,6 @@
-"""Metadata of packages, cut to what is in the image: no package more, none less, and of each one the files that are in.
+"""Cut package metadata to what the slim image has: its packages, and of each one the files that are kept.
 
-A package of a distribution is in when a kept file of it is no directory, documentation or metadata; one of a language,
-when any kept file of it is not its metadata. All of this reads what strangers wrote: each reader takes time linear in
-the size of its text, has a bound, and leaves what it cannot make sense of as it is.
+A distribution package counts as present if a kept file of it is not a directory, documentation or metadata. A package
+of a language counts as present if any kept file of it is not its metadata. The input is not trusted: each reader takes
+time linear in the size of its input, has a limit, and leaves what it cannot parse as it is.
 """

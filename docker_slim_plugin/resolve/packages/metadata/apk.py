@@ -1,6 +1,6 @@
-"""A package's entry in apk's `installed`, cut to the files that are in.
+"""Cut a package's stanza in apk's `installed` to the files that are kept.
 
-F: names a directory and R: a file in it; the lines after them say more of it (M: and a: owner and mode, Z: the sum).
+F: starts a directory, R: a file in it. The lines after these describe it (M: and a: owner and mode, Z: the checksum).
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator
 _OF_A_FILE = (b"a:", b"Z:")
 
 
-def stanza(content: bytes, keep: Callable[[str], bool], changed: Callable[[str], bytes | None]) -> bytes:
-    """Return the entry with the directories and files alone that `keep` says are in; the order stays.
+def cut_stanza(content: bytes, keep: Callable[[str], bool], changed: Callable[[str], bytes | None]) -> bytes:
+    """Return the stanza with only the directories and files for which `keep` returns true, in the same order.
 
-    `changed` gives the content of a file that is in the image otherwise than it was: its sum is another one.
+    `changed` returns the new content of a file whose content was replaced, so that its checksum is updated.
     """
-    return b"".join(line + b"\n" for line in _kept(content, keep, changed)) + b"\n"
+    return b"".join(line + b"\n" for line in _kept_lines(content, keep, changed)) + b"\n"
 
 
-def _kept(content: bytes, keep: Callable[[str], bool], changed: Callable[[str], bytes | None]) -> Iterator[bytes]:
+def _kept_lines(content: bytes, keep: Callable[[str], bool], changed: Callable[[str], bytes | None]) -> Iterator[bytes]:
     directory, inside, after = b"", True, True
     now: bytes | None = None
     for line in filter(None, content.split(b"\n")):
@@ -38,19 +38,26 @@ def _kept(content: bytes, keep: Callable[[str], bool], changed: Callable[[str], 
             yield line
 
 
-def united(ours: bytes, theirs: bytes) -> bytes:
-    """Return the base's entry for a package of the same version, with the files of both."""
-    _, mine = _parts(ours)
-    head, its = _parts(theirs)
-    for directory, files in mine.items():
-        there = its.setdefault(directory, {b"": files[b""]})
+def merge_stanzas(upper: bytes, lower: bytes) -> bytes:
+    """Return the lower stanza for a package of the same version, with the files of both."""
+    _, upper_directories = _split_stanza(upper)
+    head, lower_directories = _split_stanza(lower)
+    for directory, files in upper_directories.items():
+        there = lower_directories.setdefault(directory, {b"": files[b""]})
         for name, rows in files.items():
             there.setdefault(name, rows)
-    return head + b"".join(row + b"\n" for files in its.values() for rows in files.values() for row in rows) + b"\n"
+    return (
+        head
+        + b"".join(row + b"\n" for files in lower_directories.values() for rows in files.values() for row in rows)
+        + b"\n"
+    )
 
 
-def _parts(content: bytes) -> tuple[bytes, dict[bytes, dict[bytes, list[bytes]]]]:
-    """Return what stands before the first directory, and each directory's files with their lines; its own by b""."""
+def _split_stanza(content: bytes) -> tuple[bytes, dict[bytes, dict[bytes, list[bytes]]]]:
+    """Return the lines before the first directory, and by directory and file the lines of each.
+
+    The lines of the directory itself have the key b"".
+    """
     head: list[bytes] = []
     found: dict[bytes, dict[bytes, list[bytes]]] = {}
     rows = head

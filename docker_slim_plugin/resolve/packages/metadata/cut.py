@@ -1,7 +1,7 @@
-"""Which metadata goes into the image, and what is left of each file of it.
+"""Choose the package metadata of the slim image, and make the content of each of its files.
 
-Twice asked: first to choose, when it is known which files are kept; then for the contents, when the directories and all
-metadata are there, too: lists name them.
+This has two steps. `choose_metadata` runs when the kept files are known. `make_contents` runs when the directories and
+all metadata are kept too, because file lists name these.
 """
 
 from __future__ import annotations
@@ -10,55 +10,57 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from docker_slim_plugin.model.entry import RootPath
-from docker_slim_plugin.resolve.kept_set import Ledger
+from docker_slim_plugin.resolve.kept_set import KeptSet
 from docker_slim_plugin.resolve.packages.metadata import dpkg, rpm
-from docker_slim_plugin.resolve.packages.metadata.description import Content
-from docker_slim_plugin.resolve.packages.metadata.distribution import Database
-from docker_slim_plugin.resolve.packages.metadata.file_content import Texts
-from docker_slim_plugin.resolve.packages.metadata.languages import Languages
-from docker_slim_plugin.resolve.packages.metadata.presence import Code
-from docker_slim_plugin.resolve.packages.metadata.reasons import CUT, PACKAGES
+from docker_slim_plugin.resolve.packages.metadata.description import ContentMaker
+from docker_slim_plugin.resolve.packages.metadata.distribution import PackageDatabase
+from docker_slim_plugin.resolve.packages.metadata.file_content import MetadataReader
+from docker_slim_plugin.resolve.packages.metadata.languages import LanguageMetadata
+from docker_slim_plugin.resolve.packages.metadata.presence import KeptCode
+from docker_slim_plugin.resolve.packages.metadata.reasons import CUT, PACKAGE_DATABASE
 from docker_slim_plugin.resolve.packages.ownership import Packages
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What metadata is in, and how its files are made."""
+class MetadataChoice:
+    """The chosen metadata, and the functions that make the content of its files."""
 
-    made: Mapping[RootPath, Content] = field(default_factory=dict)
-    """In the order in which they are made."""
+    makers: Mapping[RootPath, ContentMaker] = field(default_factory=dict)
+    """In the order in which they are called."""
     database: frozenset[RootPath] = frozenset()
-    """Files of the distribution's own package database."""
-    gone: frozenset[RootPath] = frozenset()
-    """Directories that would name a package that is not in."""
+    """Files of the distribution's package database."""
+    removed_directories: frozenset[RootPath] = frozenset()
+    """Directories whose names would report a package that is not present."""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def choose(ledger: Ledger, packages: Packages, texts: Texts) -> Choice:
-    """Keep the metadata of what is in, and of nothing else."""
-    code = Code(ledger.rootfs, packages, ledger.reasons)
-    languages = Languages(ledger, packages, code, texts)
+def choose_metadata(kept_set: KeptSet, packages: Packages, metadata_reader: MetadataReader) -> MetadataChoice:
+    """Keep the metadata of packages that are present, and no other metadata."""
+    code = KeptCode(kept_set.rootfs, packages, kept_set.reasons)
+    languages = LanguageMetadata(kept_set, packages, code, metadata_reader)
     languages.choose()
-    database = Database(ledger, packages, code)
+    database = PackageDatabase(kept_set, packages, code)
     database.choose()
-    return Choice(
-        made={**languages.made, **database.made},
+    return MetadataChoice(
+        makers={**languages.makers, **database.makers},
         database=frozenset(database.database),
-        gone=frozenset(languages.gone),
+        removed_directories=frozenset(languages.removed_directories),
         warnings=tuple(database.warnings),
         notes=tuple(languages.notes),
     )
 
 
-def contents(ledger: Ledger, choice: Choice, texts: Texts) -> tuple[dict[RootPath, bytes], tuple[str, ...]]:
-    """Return the content of the files that are not as they were, and warnings."""
+def make_contents(
+    kept_set: KeptSet, choice: MetadataChoice, metadata_reader: MetadataReader
+) -> tuple[dict[RootPath, bytes], tuple[str, ...]]:
+    """Return the new content of files whose content changes, and warnings."""
     found: dict[RootPath, bytes] = {}
     warnings: list[str] = []
-    for path, make in choice.made.items():
-        # The one file that holds a whole database is the largest by far.
+    for path, make in choice.makers.items():
+        # A file that contains the whole database is by far the largest.
         limit = rpm.MAX_BYTES if path in choice.database and not path.startswith(f"{dpkg.INFO}/") else 0
-        before = texts.read(path, limit) if path in ledger.reasons else None
+        before = metadata_reader.read(path, limit) if path in kept_set.reasons else None
         if before is None:
             continue
         try:
@@ -68,9 +70,9 @@ def contents(ledger: Ledger, choice: Choice, texts: Texts) -> tuple[dict[RootPat
             continue
         if content == before:
             continue
-        if not content and path.endswith(dpkg.NEEDLESS) and set(ledger.reasons[path]) == {PACKAGES}:
-            del ledger.reasons[path]
+        if not content and path.endswith(dpkg.REMOVED_WHEN_EMPTY) and set(kept_set.reasons[path]) == {PACKAGE_DATABASE}:
+            del kept_set.reasons[path]
             continue
         found[path] = content
-        ledger.keep(path, CUT)
-    return found, (*warnings, *texts.warnings())
+        kept_set.keep(path, CUT)
+    return found, (*warnings, *metadata_reader.warnings())

@@ -1,4 +1,4 @@
-"""The metadata of one package of a language, and how what is left of a file is made."""
+"""The record for the metadata of one package of a language, and the type of the functions that make new content."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 from docker_slim_plugin.model.entry import RootPath
 
-Made = Mapping[RootPath, bytes]
-Content = Callable[[bytes, Made], bytes]
-"""Makes what is left of a file's content, given what is made of the files before it."""
+WrittenContents = Mapping[RootPath, bytes]
+ContentMaker = Callable[[bytes, WrittenContents], bytes]
+"""Returns the new content of a file. Arguments: its old content, and the new contents of the files before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
-    """What describes one package, and whether that is in."""
+class PackageMetadata:
+    """The metadata of one package, and whether the package is present."""
 
-    present: bool
+    is_present: bool
     files: tuple[RootPath, ...]
-    """All of its metadata."""
-    wanted: tuple[RootPath, ...]
-    """What of it belongs into an image that has the package."""
+    """All files of the metadata."""
+    kept_files: tuple[RootPath, ...]
+    """The files that are kept if the package is present."""
     directory: RootPath | None = None
-    """That holds metadata alone, and means something when empty."""
-    scanned: bool = False
-    """Its language reads the metadata of all packages at every start: that it was read says nothing of this one."""
-    needed: bool = False
-    """Not present, and yet nothing starts without it where it was read."""
-    lists: tuple[RootPath, ...] = ()
-    """Of `wanted`, what lists the package's files."""
+    """Directory of the metadata only. It has a meaning even when it is empty."""
+    is_read_at_start: bool = False
+    """The language reads the metadata of all packages at every start, so an access says nothing about this one."""
+    is_required: bool = False
+    """The package is not present, but programs do not start without its metadata."""
+    file_lists: tuple[RootPath, ...] = ()
+    """Those of `kept_files` that list the files of the package."""

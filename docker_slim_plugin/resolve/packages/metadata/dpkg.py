@@ -1,7 +1,7 @@
-"""dpkg's own files about a package, cut: `status`, and in info/ the lists, the sums and the configuration files.
+"""Cut dpkg's files about a package: `status`, and in info/ the file lists, checksums and configuration files.
 
-So dpkg -L and dpkg -V agree with the image. Scripts of maintainers, triggers, symbols and the like are only for
-installing, and stay out. On a base image, where files of both are in, so are the lines of both.
+Hence `dpkg -L` and `dpkg -V` agree with the image. Maintainer scripts, triggers, symbols and the like are used only for
+installation, and are left out. On a base image the files of both images are present, so the lines of both are merged.
 """
 
 from __future__ import annotations
@@ -13,84 +13,85 @@ from collections.abc import Callable, Iterable, Iterator
 from docker_slim_plugin.resolve.packages.ownership import CONFFILE_END, CONFFILES
 
 INFO = "/var/lib/dpkg/info"
-CUT = (".list", ".md5sums", ".conffiles")
-NEEDLESS = (".conffiles",)
-"""When nothing is left in it; of sums, dpkg --audit misses even an empty file."""
-ALWAYS = ("/var/lib/dpkg/info/format", "/var/lib/dpkg/arch")
-"""By which dpkg knows under what names it keeps the others."""
+CUT_SUFFIXES = (".list", ".md5sums", ".conffiles")
+REMOVED_WHEN_EMPTY = (".conffiles",)
+"""Files that are removed if nothing is left in them. dpkg --audit reports missing checksums, so these stay even if
+empty."""
+FORMAT_FILES = ("/var/lib/dpkg/info/format", "/var/lib/dpkg/arch")
+"""Files from which dpkg knows how the other files are named."""
 _REMOVED = b"remove-on-upgrade "
-Keep = Callable[[str], bool]
-"""Tells whether a path, as a list of the package writes it, is in the image."""
-Changed = Callable[[str], bytes | None]
-"""Gives the content of a file of the package that is in the image otherwise than it was."""
+IsKept = Callable[[str], bool]
+"""Tells whether a path of the package's file list is in the slim image."""
+ChangedContent = Callable[[str], bytes | None]
+"""Returns the new content of a file whose content was replaced, or None."""
 
 
-def lines(content: bytes, keep: Keep) -> bytes:
-    """Return a .list or .conffiles with the paths alone that are in."""
+def cut_lines(content: bytes, keep: IsKept) -> bytes:
+    """Return a .list or .conffiles file with only the kept paths."""
     kept = (line for line in _lines(content) if keep(_text(line.removeprefix(_REMOVED))))
     return b"".join(line + b"\n" for line in kept)
 
 
-def sums(content: bytes, keep: Keep, changed: Changed) -> bytes:
-    """Return a .md5sums with the files alone that are in, as they are there."""
-    kept = ((line, summed(line)) for line in _lines(content))
-    return b"".join(_sum(line, changed(path)) + b"\n" for line, path in kept if keep(path))
+def cut_md5sums(content: bytes, keep: IsKept, changed: ChangedContent) -> bytes:
+    """Return a .md5sums file with only the kept files, and with new checksums for files whose content was replaced."""
+    kept = ((line, md5sums_path(line)) for line in _lines(content))
+    return b"".join(_update_sum(line, changed(path)) + b"\n" for line, path in kept if keep(path))
 
 
-def _sum(line: bytes, changed: bytes | None) -> bytes:
+def _update_sum(line: bytes, changed: bytes | None) -> bytes:
     if changed is None:
         return line
     return hashlib.md5(changed, usedforsecurity=False).hexdigest().encode() + line[32:]
 
 
-def summed(line: bytes) -> str:
-    """Return the path that a line of sums is about."""
+def md5sums_path(line: bytes) -> str:
+    """Return the path in a line of a .md5sums file."""
     return "/" + _text(line.partition(b"  ")[2]).removeprefix("./")
 
 
-def stanza(content: bytes, keep: Keep) -> bytes:
-    """Return a package's entry in `status` with the configuration files alone that are in."""
-    return CONFFILES.sub(lambda match: _block(_kept(match[1], keep)), content)
+def cut_stanza(content: bytes, keep: IsKept) -> bytes:
+    """Return a stanza of `status` with only the kept configuration files."""
+    return CONFFILES.sub(lambda match: _conffiles_block(_kept_conffiles(match[1], keep)), content)
 
 
-def diversions(content: bytes, keep: Keep) -> bytes:
-    """Return the diversions of which one of both paths is in."""
+def cut_diversions(content: bytes, keep: IsKept) -> bytes:
+    """Return the diversions of which at least one path is kept."""
     rows = content.split(b"\n")
     triples = zip(rows[::3], rows[1::3], rows[2::3], strict=False)
     return b"".join(b"\n".join(three) + b"\n" for three in triples if keep(_text(three[0])) or keep(_text(three[1])))
 
 
-def united_lines(ours: bytes, theirs: bytes) -> bytes:
-    """Return the lines of both, those of the base first."""
-    return b"".join(line + b"\n" for line in dict.fromkeys((*_lines(theirs), *_lines(ours))))
+def merge_lines(upper: bytes, lower: bytes) -> bytes:
+    """Return the lines of both files, those of the lower one first."""
+    return b"".join(line + b"\n" for line in dict.fromkeys((*_lines(lower), *_lines(upper))))
 
 
-def united_sums(ours: bytes, theirs: bytes) -> bytes:
-    """Return the sums of both; of a file that both have, ours, which lies over the other."""
-    found = {summed(line): line for line in (*_lines(theirs), *_lines(ours))}
+def merge_md5sums(upper: bytes, lower: bytes) -> bytes:
+    """Return the checksums of both files. If both have a file, the upper one counts."""
+    found = {md5sums_path(line): line for line in (*_lines(lower), *_lines(upper))}
     return b"".join(line + b"\n" for line in found.values())
 
 
-def united_stanzas(ours: bytes, theirs: bytes) -> bytes:
-    """Return the entry of the base for a package of the same version, with the configuration files of both."""
-    mine, its = CONFFILES.search(ours), CONFFILES.search(theirs)
-    if mine is None:
-        return theirs
-    if its is None:
-        return theirs.rstrip(b"\n") + b"\n" + mine[0].rstrip(b"\n") + b"\n\n"
-    both = {**_conffiles(its[1]), **_conffiles(mine[1])}
-    return theirs[: its.start()] + _block(both.values()) + theirs[its.end() :]
+def merge_stanzas(upper: bytes, lower: bytes) -> bytes:
+    """Return the lower stanza for a package of the same version, with the configuration files of both."""
+    upper_match, lower_match = CONFFILES.search(upper), CONFFILES.search(lower)
+    if upper_match is None:
+        return lower
+    if lower_match is None:
+        return lower.rstrip(b"\n") + b"\n" + upper_match[0].rstrip(b"\n") + b"\n\n"
+    both = {**_parse_conffiles(lower_match[1]), **_parse_conffiles(upper_match[1])}
+    return lower[: lower_match.start()] + _conffiles_block(both.values()) + lower[lower_match.end() :]
 
 
-def _kept(block: bytes, keep: Keep) -> Iterator[bytes]:
-    return (line for path, line in _conffiles(block).items() if keep(path))
+def _kept_conffiles(block: bytes, keep: IsKept) -> Iterator[bytes]:
+    return (line for path, line in _parse_conffiles(block).items() if keep(path))
 
 
-def _conffiles(block: bytes) -> dict[str, bytes]:
+def _parse_conffiles(block: bytes) -> dict[str, bytes]:
     return {CONFFILE_END.sub("", _text(line)[1:]): line for line in _lines(block)}
 
 
-def _block(rows: Iterable[bytes]) -> bytes:
+def _conffiles_block(rows: Iterable[bytes]) -> bytes:
     text = b"".join(row + b"\n" for row in rows)
     return b"Conffiles:\n" + text if text else b""
 
@@ -106,14 +107,14 @@ def _text(raw: bytes) -> str:
 _KINDS = re.compile(r"/var/lib/dpkg/(?:info/[^/]+(?P<kind>\.list|\.md5sums|\.conffiles)|(?P<other>diversions))")
 
 
-def united(path: str, ours: bytes, theirs: bytes) -> bytes | None:
-    """Return the file of both images; None when it is none of dpkg's that can be united."""
+def merge_file(path: str, upper: bytes, lower: bytes) -> bytes | None:
+    """Return the merged file of both images, or None if it is not one of dpkg's files that can be merged."""
     match = _KINDS.fullmatch(path)
     if match is None:
         return None
     if match["other"]:
-        known = set(theirs.split(b"\n")[::3])
-        rows = ours.split(b"\n")
+        known = set(lower.split(b"\n")[::3])
+        rows = upper.split(b"\n")
         triples = zip(rows[::3], rows[1::3], rows[2::3], strict=False)
-        return theirs + b"".join(b"\n".join(three) + b"\n" for three in triples if three[0] not in known)
-    return united_sums(ours, theirs) if match["kind"] == ".md5sums" else united_lines(ours, theirs)
+        return lower + b"".join(b"\n".join(three) + b"\n" for three in triples if three[0] not in known)
+    return merge_md5sums(upper, lower) if match["kind"] == ".md5sums" else merge_lines(upper, lower)

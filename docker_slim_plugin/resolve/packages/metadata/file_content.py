@@ -1,4 +1,4 @@
-"""The bytes of metadata: bounded, and what cannot be read is counted."""
+"""Read metadata files with size limits, and record those that cannot be read."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from docker_slim_plugin.rootfs.index import Rootfs
 
 MAX_FILE = 8 << 20
 MAX_TOTAL = 128 << 20
-"""Of all files of one image that no limit of their own is given for."""
+"""Total size of all files of one image that are read without a limit of their own."""
 
 
-class Texts:
-    """Reads files of one image whole or not at all."""
+class MetadataReader:
+    """Reads files of one image, each one whole or not at all."""
 
     def __init__(self, rootfs: Rootfs) -> None:
         self._rootfs = rootfs
         self._left = MAX_TOTAL
         self.unread: set[RootPath] = set()
-        """Damaged, or too large."""
+        """Files that are damaged or too large."""
 
     def read(self, path: str, own_limit: int = 0) -> bytes | None:
-        """Return the regular file at `path`, links followed; None when there is none that can be read."""
+        """Return the content of the regular file at `path`, following symlinks. None if it cannot be read."""
         entry = self._rootfs.find(path)
         if entry is None or entry.kind is not EntryKind.FILE:
             return None
@@ -37,8 +37,8 @@ class Texts:
         return content
 
     def warnings(self) -> tuple[str, ...]:
-        """Return a warning when there was something that could not be read."""
+        """Return a warning if any file could not be read."""
         if not self.unread:
             return ()
         more = f" and {len(self.unread) - 1} more" if len(self.unread) > 1 else ""
-        return (f"cannot read {min(self.unread)!r}{more}: such metadata of packages stays as it is",)
+        return (f"cannot read {min(self.unread)!r}{more}: this package metadata stays as it is",)

@@ -1,4 +1,4 @@
-"""The metadata of packages of Python, npm and Ruby: of those that are in, and what the run has read of others."""
+"""Choose the metadata of Python, npm and Ruby packages: of those present, and of others that the run has read."""
 
 from __future__ import annotations
 
@@ -6,74 +6,75 @@ from collections.abc import Iterator
 
 from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.plan import ReasonKind
-from docker_slim_plugin.resolve.kept_set import Ledger
+from docker_slim_plugin.resolve.kept_set import KeptSet
 from docker_slim_plugin.resolve.packages.metadata import gems, node, python
-from docker_slim_plugin.resolve.packages.metadata.description import Content, Described
-from docker_slim_plugin.resolve.packages.metadata.file_content import Texts
-from docker_slim_plugin.resolve.packages.metadata.presence import Code
-from docker_slim_plugin.resolve.packages.metadata.reasons import NONE, PACKAGES, is_read, is_wanted
+from docker_slim_plugin.resolve.packages.metadata.description import ContentMaker, PackageMetadata
+from docker_slim_plugin.resolve.packages.metadata.file_content import MetadataReader
+from docker_slim_plugin.resolve.packages.metadata.presence import KeptCode
+from docker_slim_plugin.resolve.packages.metadata.reasons import NO_KINDS, PACKAGE_DATABASE, is_needed, is_read
 from docker_slim_plugin.resolve.packages.ownership import Packages
-from docker_slim_plugin.resolve.packages.path_spelling import Spelling
+from docker_slim_plugin.resolve.packages.path_spelling import PathSpelling
 
 
-class Languages:
-    """Goes through all of one image."""
+class LanguageMetadata:
+    """The language packages of one image."""
 
-    def __init__(self, ledger: Ledger, packages: Packages, code: Code, texts: Texts) -> None:
-        self.ledger = ledger
+    def __init__(self, kept_set: KeptSet, packages: Packages, code: KeptCode, metadata_reader: MetadataReader) -> None:
+        self.kept_set = kept_set
         self.packages = packages
         self.code = code
-        self.texts = texts
-        self.spelling = Spelling(ledger.rootfs)
-        self.made: dict[RootPath, Content] = {}
-        self.gone: set[RootPath] = set()
+        self.metadata_reader = metadata_reader
+        self.spelling = PathSpelling(kept_set.rootfs)
+        self.makers: dict[RootPath, ContentMaker] = {}
+        self.removed_directories: set[RootPath] = set()
         self.notes: list[str] = []
 
     def choose(self) -> None:
-        """Keep what describes packages of languages that are in; the rest goes, but for what the run has read."""
+        """Keep the metadata of language packages that are present. Drop other metadata unless the run has read it."""
         left: list[RootPath] = []
-        for one in self._described():
-            if one.present or self._was_missed(one):
-                self._keep_described(one)
-            elif not one.needed:
-                left += self._drop_described(one)
+        for one in self._find_all():
+            if one.is_present or self._is_repair(one):
+                self._keep(one)
+            elif not one.is_required:
+                left += self._drop(one)
         if left:
-            text = f"{len(left)} files describe packages of which nothing else is in, as the run has read them"
-            self.notes.append(f"{text}: scanners may report those ({min(left)!r} ...)")
+            text = f"{len(left)} metadata files are kept because the run has read them"
+            text += ", but nothing else of their packages is kept"
+            self.notes.append(f"{text}: scanners may report these packages ({min(left)!r} ...)")
 
-    def _described(self) -> Iterator[Described]:
-        rootfs, packages, code = self.ledger.rootfs, self.packages, self.code
-        yield from python.find(rootfs, packages, code, self.texts)
+    def _find_all(self) -> Iterator[PackageMetadata]:
+        rootfs, packages, code = self.kept_set.rootfs, self.packages, self.code
+        yield from python.find(rootfs, packages, code, self.metadata_reader)
         yield from node.find(rootfs, packages, code)
-        yield from gems.find(rootfs, packages, code, self.texts, self._is_read)
+        yield from gems.find(rootfs, packages, code, self.metadata_reader, self._is_read)
 
-    def _was_missed(self, one: Described) -> bool:
-        """Tell whether a slim image went wrong without it."""
-        reasons = self.ledger.reasons.get(one.directory, ()) if one.directory is not None else ()
+    def _is_repair(self, one: PackageMetadata) -> bool:
+        """Return whether a slim image failed without this metadata."""
+        reasons = self.kept_set.reasons.get(one.directory, ()) if one.directory is not None else ()
         return any(reason.kind is ReasonKind.REPAIR for reason in reasons)
 
-    def _keep_described(self, one: Described) -> None:
-        for path in one.wanted:
-            self.ledger.keep(path, PACKAGES)
-        for path in one.lists:
+    def _keep(self, one: PackageMetadata) -> None:
+        for path in one.kept_files:
+            self.kept_set.keep(path, PACKAGE_DATABASE)
+        for path in one.file_lists:
             if not self._is_read(path):
-                base = python.base(path)
-                self.made[path] = lambda content, _, path=path, base=base: python.cut(  # type: ignore[misc]
-                    path, content, lambda name: self.spelling.below(base, name) in self.ledger.reasons
+                base = python.list_base(path)
+                self.makers[path] = lambda content, _, path=path, base=base: python.cut_file_list(  # type: ignore[misc]
+                    path, content, lambda name: self.spelling.below(base, name) in self.kept_set.reasons
                 )
 
-    def _drop_described(self, one: Described) -> list[RootPath]:
-        """Drop what nobody asked for; return the rest."""
-        but = frozenset({ReasonKind.ACCESS}) if one.scanned else NONE
-        left = [path for path in one.files if is_wanted(self.ledger.reasons.get(path, ()), but)]
+    def _drop(self, one: PackageMetadata) -> list[RootPath]:
+        """Drop the files that nothing needs, and return the others."""
+        ignored = frozenset({ReasonKind.ACCESS}) if one.is_read_at_start else NO_KINDS
+        left = [path for path in one.files if is_needed(self.kept_set.reasons.get(path, ()), ignored)]
         for path in one.files:
             if path not in left:
-                self.ledger.reasons.pop(path, None)
+                self.kept_set.reasons.pop(path, None)
         if one.directory is not None and not left:
-            for entry in self.ledger.rootfs.below(one.directory):
-                self.ledger.reasons.pop(entry.path, None)
-                self.gone.add(entry.path)
+            for entry in self.kept_set.rootfs.below(one.directory):
+                self.kept_set.reasons.pop(entry.path, None)
+                self.removed_directories.add(entry.path)
         return left
 
     def _is_read(self, path: RootPath) -> bool:
-        return is_read(self.ledger.reasons.get(path, ()))
+        return is_read(self.kept_set.reasons.get(path, ()))

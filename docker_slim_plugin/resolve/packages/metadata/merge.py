@@ -1,7 +1,8 @@
-"""Metadata of an image on a base: what the base holds of packages stays, what both describe names the files of both.
+"""Merge the package metadata of an image with that of its base image.
 
-Of a package whose versions differ the database names the one above; the files of the one below are in, too, so lists
-and sums are united whatever the versions are.
+The base's packages stay, and metadata that is in both names the files of both. If the versions of a package differ, the
+database has the version of the upper image. The files of the lower version are still there, so file lists and checksums
+are merged for any versions.
 """
 
 from __future__ import annotations
@@ -9,77 +10,81 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.model.plan import Kept
+from docker_slim_plugin.model.plan import KeptEntry
 from docker_slim_plugin.resolve.packages import ownership
 from docker_slim_plugin.resolve.packages.metadata import apk, dpkg, python, rpm
-from docker_slim_plugin.resolve.packages.metadata.file_content import Texts
+from docker_slim_plugin.resolve.packages.metadata.file_content import MetadataReader
 from docker_slim_plugin.resolve.packages.ownership import Packages
 from docker_slim_plugin.rootfs.index import Rootfs
 
 
-def unite(kept: Iterable[Kept], rootfs: Rootfs, base: Rootfs) -> tuple[Mapping[RootPath, bytes], tuple[str, ...]]:
-    """Return the contents of metadata that the base has, too, where they differ from the image's; and warnings."""
+def merge_metadata(
+    kept: Iterable[KeptEntry], rootfs: Rootfs, base: Rootfs
+) -> tuple[Mapping[RootPath, bytes], tuple[str, ...]]:
+    """Return new contents for metadata that is in image and base and that differs, and warnings."""
     both = [one for one in kept if _is_metadata(one) and _is_file(base, one.entry.path)]
     if not both:
         return {}, ()
-    ours, theirs = ownership.read(rootfs), ownership.read(base)
+    image_packages, base_packages = ownership.read(rootfs), ownership.read(base)
     found: dict[RootPath, bytes] = {}
-    mine, its = Texts(rootfs), Texts(base)
+    image_reader, base_reader = MetadataReader(rootfs), MetadataReader(base)
     warnings: list[str] = []
     for one in both:
         path = one.entry.path
-        above = one.content if one.content is not None else mine.read(path, rpm.MAX_BYTES)
-        below = its.read(path, rpm.MAX_BYTES)
-        if above is None or below is None or above == below:
+        upper = one.content if one.content is not None else image_reader.read(path, rpm.MAX_BYTES)
+        lower = base_reader.read(path, rpm.MAX_BYTES)
+        if upper is None or lower is None or upper == lower:
             continue
         try:
-            content = _united(path, above, below, ours, theirs)
+            content = _merge_file(path, upper, lower, image_packages, base_packages)
         except rpm.ERRORS as error:
-            warnings.append(f"the package databases of image and base cannot be united ({error}): the image's is there")
+            warnings.append(f"the package databases of image and base cannot be merged ({error}): the image's is used")
             continue
-        if content is not None and content != above:
+        if content is not None and content != upper:
             found[path] = content
-    return found, (*warnings, *mine.warnings(), *its.warnings())
+    return found, (*warnings, *image_reader.warnings(), *base_reader.warnings())
 
 
-def _united(path: RootPath, above: bytes, below: bytes, ours: Packages, theirs: Packages) -> bytes | None:
-    if path in ours.database and ours.system == theirs.system:
-        if ours.system in ("dpkg", "apk"):
-            same = dpkg.united_stanzas if ours.system == "dpkg" else apk.united
-            return _entries(theirs, above, same) if theirs.stanzas else None
-        if ours.system == "rpm" and path == rpm.place(ours.database):
-            return rpm.united(above, below)
-        return dpkg.united_sums(above, below) if path.endswith(".md5sums") else None
+def _merge_file(
+    path: RootPath, upper: bytes, lower: bytes, image_packages: Packages, base_packages: Packages
+) -> bytes | None:
+    if path in image_packages.database and image_packages.system == base_packages.system:
+        if image_packages.system in ("dpkg", "apk"):
+            same = dpkg.merge_stanzas if image_packages.system == "dpkg" else apk.merge_stanzas
+            return _merge_stanzas(base_packages, upper, same) if base_packages.stanzas else None
+        if image_packages.system == "rpm" and path == rpm.find_database(image_packages.database):
+            return rpm.merge_databases(upper, lower)
+        return dpkg.merge_md5sums(upper, lower) if path.endswith(".md5sums") else None
     if path.endswith(f"/{python.RECORD}"):
-        return python.united(above, below)
-    return dpkg.united(path, above, below)
+        return python.merge_records(upper, lower)
+    return dpkg.merge_file(path, upper, lower)
 
 
-def _entries(below: Packages, above: bytes, same: Callable[[bytes, bytes], bytes]) -> bytes:
-    """Return the database of an image on another: all packages of both, those that both have once.
+def _merge_stanzas(base_packages: Packages, upper: bytes, same: Callable[[bytes, bytes], bytes]) -> bytes:
+    """Return the merged database: the packages of both, each once.
 
-    Of these the one above counts where the versions differ; where they do not, `same` makes one entry of both.
+    If the versions differ, the upper stanza counts. Otherwise `same` merges the two stanzas.
     """
-    found = {_identity(stanza): stanza for _, stanza in below.stanzas}
-    for stanza in ownership.stanzas_of(above):
+    found = {_identity(stanza): stanza for _, stanza in base_packages.stanzas}
+    for stanza in ownership.split_stanzas(upper):
         key = _identity(stanza)
-        its = found.get(key)
-        found[key] = same(stanza, its) if its is not None and _version(its) == _version(stanza) else stanza
+        lower = found.get(key)
+        found[key] = same(stanza, lower) if lower is not None and _version(lower) == _version(stanza) else stanza
     return b"".join(found.values())
 
 
 def _identity(stanza: bytes) -> tuple[str, str]:
-    """Return name and architecture of a package of which several can be there, otherwise its name alone."""
-    several = ownership.field_of(stanza, b"Multi-Arch") == "same"
-    architecture = ownership.field_of(stanza, b"Architecture") if several else ""
-    return ownership.field_of(stanza, b"(?:Package|P)"), architecture
+    """Return the name of a package, and its architecture if several may be installed (Multi-Arch: same)."""
+    several = ownership.read_field(stanza, b"Multi-Arch") == "same"
+    architecture = ownership.read_field(stanza, b"Architecture") if several else ""
+    return ownership.read_field(stanza, b"(?:Package|P)"), architecture
 
 
 def _version(stanza: bytes) -> str:
-    return ownership.field_of(stanza, b"(?:Version|V)")
+    return ownership.read_field(stanza, b"(?:Version|V)")
 
 
-def _is_metadata(one: Kept) -> bool:
+def _is_metadata(one: KeptEntry) -> bool:
     return one.entry.kind is EntryKind.FILE and any(reason.by == "pkgdb" for reason in one.reasons)
 
 

@@ -1,8 +1,8 @@
-"""npm packages: the package.json of each of which another file is in.
+"""Find the package.json of each npm package of which another file is kept.
 
-In a node_modules directory (and where distributions keep theirs) each directory is a package; elsewhere the nearest
-package.json is that of the app. What the run has opened stays: it is how node finds its way. The lock file that npm
-keeps in node_modules names every package that was there; only npm reads it, and it stays out unless it was opened.
+In node_modules, and in the directories of distributions, each directory is a package. Elsewhere the nearest
+package.json is that of the app. Files that the run has opened stay, because node uses them to resolve modules. The lock
+file in node_modules names every installed package. Only npm reads it, so it is dropped unless it was opened.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.packages.metadata.description import Described
-from docker_slim_plugin.resolve.packages.metadata.presence import MANIFEST, Code
+from docker_slim_plugin.resolve.packages.metadata.description import PackageMetadata
+from docker_slim_plugin.resolve.packages.metadata.presence import MANIFEST, KeptCode
 from docker_slim_plugin.resolve.packages.ownership import Packages
 from docker_slim_plugin.rootfs.index import Rootfs, parents
 
@@ -20,37 +20,37 @@ NAME = "package.json"
 _PACKAGE = re.compile(r"(?:.*/node_modules|/usr/(?:share|lib)/nodejs)/(?:@[^/]+/)?[^/@][^/]*(?=/)", re.DOTALL)
 
 
-def find(rootfs: Rootfs, packages: Packages, code: Code) -> Iterator[Described]:
-    """Yield the packages of which a file is in, and the other ones in node_modules."""
-    present = _present(rootfs, packages, code)
+def find(rootfs: Rootfs, packages: Packages, code: KeptCode) -> Iterator[PackageMetadata]:
+    """Yield the packages of which a file is kept, and all others in node_modules."""
+    present = _find_present(rootfs, packages, code)
     for path in sorted(rootfs.entries):
         inside = MANIFEST.search(path) is not None
         if (inside or path in present) and rootfs.entries[path].kind is not EntryKind.DIRECTORY:
-            yield Described(present=path in present, files=(path,), wanted=(path,))
+            yield PackageMetadata(is_present=path in present, files=(path,), kept_files=(path,))
 
 
-def _present(rootfs: Rootfs, packages: Packages, code: Code) -> set[RootPath]:
+def _find_present(rootfs: Rootfs, packages: Packages, code: KeptCode) -> set[RootPath]:
     found: set[RootPath] = set()
     nearest: dict[RootPath, RootPath | None] = {}
     for path in code:
         match = _PACKAGE.match(path)
         if match is not None:
             found.add(RootPath(f"{match[0]}/{NAME}"))
-        elif path not in packages.owners and (manifest := _nearest(rootfs, path, nearest)) is not None:
+        elif path not in packages.owners and (manifest := _nearest_manifest(rootfs, path, nearest)) is not None:
             found.add(manifest)
     return found & rootfs.entries.keys()
 
 
-def _nearest(rootfs: Rootfs, path: RootPath, known: dict[RootPath, RootPath | None]) -> RootPath | None:
-    passed: list[RootPath] = []
+def _nearest_manifest(rootfs: Rootfs, path: RootPath, known: dict[RootPath, RootPath | None]) -> RootPath | None:
+    visited: list[RootPath] = []
     found = None
     for directory in parents(path):
         if directory in known:
             found = known[directory]
             break
-        passed.append(directory)
+        visited.append(directory)
         if NAME in rootfs.children.get(directory, ()):
             found = RootPath(f"{'' if directory == '/' else directory}/{NAME}")
             break
-    known.update(dict.fromkeys(passed, found))
+    known.update(dict.fromkeys(visited, found))
     return found if found != path else None

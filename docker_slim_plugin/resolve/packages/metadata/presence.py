@@ -1,4 +1,4 @@
-"""Which kept files tell that a package is in: none that is a directory, and none that only describes packages."""
+"""Select the kept files that show that a package is present: not directories, and not package metadata."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ GEM = re.compile(
 LICENSES = ("/usr/share/licenses/", "/usr/local/share/licenses/")
 
 
-class Code:
-    """The kept files of one image that count."""
+class KeptCode:
+    """The kept files of one image that are neither directories nor metadata."""
 
     def __init__(self, rootfs: Rootfs, packages: Packages, kept: Iterable[RootPath]) -> None:
         files = (path for path in kept if not _is_directory(rootfs, path))
         self._sorted = sorted(path for path in files if not is_metadata(path))
         self._all = frozenset(self._sorted)
         counted = (path for path in self._sorted if not is_documentation(path) and not path.startswith(LICENSES))
-        self.packages = frozenset(key for path in counted for key in packages.of(path))
-        """Distribution packages that are in."""
+        self.packages = frozenset(key for path in counted for key in packages.owners_of(path))
+        """Distribution packages that are present."""
 
     def __contains__(self, path: RootPath | None) -> bool:
         return path in self._all
@@ -38,25 +38,25 @@ class Code:
     def __iter__(self) -> Iterator[RootPath]:
         return iter(self._sorted)
 
-    def below(self, directory: str) -> bool:
-        """Tell whether any of the files lies below a directory."""
-        return self.begins(f"{directory}/")
+    def has_below(self, directory: str) -> bool:
+        """Return whether any of the files is below a directory."""
+        return self.has_prefix(f"{directory}/")
 
-    def begins(self, start: str) -> bool:
-        """Tell whether the path of any of the files begins so."""
+    def has_prefix(self, start: str) -> bool:
+        """Return whether the path of any of the files starts with `start`."""
         place = bisect_left(self._sorted, start)
         return place < len(self._sorted) and self._sorted[place].startswith(start)
 
 
 def _is_directory(rootfs: Rootfs, path: RootPath) -> bool:
-    # What a list names as a directory may be a link to one in the image: /lib, in a merged /usr.
+    # A directory of a file list may be a symlink in the image: /lib, in a merged /usr.
     entry = rootfs.entries[path]
     found = rootfs.find(path) if entry.kind is EntryKind.SYMLINK else entry
     return found is not None and found.kind is EntryKind.DIRECTORY
 
 
 def is_metadata(path: str) -> bool:
-    """Tell whether a file is there to describe packages."""
+    """Return whether a file is package metadata."""
     if path.startswith(DATABASES):
         return True
     return any(pattern.search(path) for pattern in (PYTHON, MANIFEST, GEM))

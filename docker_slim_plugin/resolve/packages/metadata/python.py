@@ -1,12 +1,12 @@
-"""Python distributions: what describes them (*.dist-info, *.egg-info), and whether any module or script of them is in.
+"""Find the metadata of Python distributions (*.dist-info, *.egg-info), and which distributions are present.
 
-Which files a distribution has, its RECORD says (installed-files.txt of old installs); without one, the distribution
-package that it came in, and its top-level names.
+A distribution is present if one of its modules or scripts is kept. RECORD lists its files (installed-files.txt in old
+installs). Without it, its distribution package and its top-level names are used.
 
-Metadata that the run has opened stays, even of a distribution of which nothing else is in: importlib.metadata and
-pkg_resources read the versions of all that is installed when an app asks for them, and what an app has read may be in
-its answers. Scanners then report these, and a note says so. That a directory was listed, or looked for, is what every
-import does, and is no such reading.
+Metadata that the run has opened stays, even if no other file of the distribution is kept: importlib.metadata and
+pkg_resources read the versions of all installed distributions if an app asks for them, and the app's answers may depend
+on them. Scanners then report these distributions, and a note says so. Every import lists or looks up the directory, so
+that does not count as a read.
 """
 
 from __future__ import annotations
@@ -16,114 +16,125 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.packages.metadata.description import Described
-from docker_slim_plugin.resolve.packages.metadata.file_content import Texts
-from docker_slim_plugin.resolve.packages.metadata.presence import Code
+from docker_slim_plugin.resolve.packages.metadata.description import PackageMetadata
+from docker_slim_plugin.resolve.packages.metadata.file_content import MetadataReader
+from docker_slim_plugin.resolve.packages.metadata.presence import KeptCode
 from docker_slim_plugin.resolve.packages.ownership import Packages
-from docker_slim_plugin.resolve.packages.path_spelling import Spelling
+from docker_slim_plugin.resolve.packages.path_spelling import PathSpelling
 from docker_slim_plugin.rootfs.index import Rootfs
 
 DIRECTORY = re.compile(r".*/[^/]+\.(?:dist|egg)-info|.*\.egg/EGG-INFO", re.IGNORECASE | re.DOTALL)
-WANTED = ("METADATA", "PKG-INFO", "RECORD", "top_level.txt", "entry_points.txt", "requires.txt", "INSTALLER")
+KEPT_NAMES = ("METADATA", "PKG-INFO", "RECORD", "top_level.txt", "entry_points.txt", "requires.txt", "INSTALLER")
 RECORD, INSTALLED = "RECORD", "installed-files.txt"
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 _VERSION = re.compile(r"-\d.*|\.(?:dist|egg)-info$", re.IGNORECASE | re.DOTALL)
 MAX_NAMES = 1000
 
 
-def find(rootfs: Rootfs, packages: Packages, code: Code, texts: Texts) -> Iterator[Described]:
+def find(
+    rootfs: Rootfs, packages: Packages, code: KeptCode, metadata_reader: MetadataReader
+) -> Iterator[PackageMetadata]:
     """Yield every distribution of the image."""
     kinds = (EntryKind.DIRECTORY, EntryKind.FILE)
-    tops = [path for path in sorted(rootfs.entries) if DIRECTORY.fullmatch(path) and rootfs.entries[path].kind in kinds]
-    having = Counter(packages.owners.get(_first(rootfs, top)) for top in tops)
-    search = _Search(rootfs, packages, code, texts, having)
-    yield from (search.described(top) for top in tops)
+    metadata_paths = [
+        path for path in sorted(rootfs.entries) if DIRECTORY.fullmatch(path) and rootfs.entries[path].kind in kinds
+    ]
+    metadata_per_package = Counter(packages.owners.get(_first_file(rootfs, top)) for top in metadata_paths)
+    finder = _DistributionFinder(rootfs, packages, code, metadata_reader, metadata_per_package)
+    yield from (finder.describe(top) for top in metadata_paths)
 
 
-def row(line: str) -> str:
+def parse_record_row(line: str) -> str:
     """Return the path in a line of a RECORD."""
     match = _QUOTED.match(line)
     return match[1].replace('""', '"') if match else line.partition(",")[0]
 
 
-def cut(path: str, content: bytes, keep: Callable[[str], bool]) -> bytes:
-    """Return the list of files at `path` with those alone that are in; `keep` gets paths as they stand in it."""
+def cut_file_list(path: str, content: bytes, keep: Callable[[str], bool]) -> bytes:
+    """Return the file list at `path` with only the kept files. `keep` gets the paths as they are in the list."""
     lines = content.decode(errors="surrogateescape").splitlines(keepends=True)
-    name = row if path.endswith(RECORD) else str
+    name = parse_record_row if path.endswith(RECORD) else str
     kept = (line for line in lines if keep(name(line.rstrip("\r\n"))))
     return "".join(kept).encode(errors="surrogateescape")
 
 
-def base(path: str) -> str:
-    """Return the directory from which the paths in a list of files go."""
+def list_base(path: str) -> str:
+    """Return the directory to which the paths in a file list are relative."""
     directory = path.rpartition("/")[0]
     return directory.rpartition("/")[0] if path.endswith(RECORD) else directory
 
 
-def united(ours: bytes, theirs: bytes) -> bytes:
-    """Return the rows of two RECORDs; of a file that both have, ours."""
+def merge_records(upper: bytes, lower: bytes) -> bytes:
+    """Return the rows of two RECORDs. If both have a file, the upper one counts."""
     rows = {}
-    for content in (theirs, ours):
+    for content in (lower, upper):
         for line in content.decode(errors="surrogateescape").splitlines():
-            rows[row(line)] = line
+            rows[parse_record_row(line)] = line
     return "".join(f"{line}\n" for line in rows.values()).encode(errors="surrogateescape")
 
 
-class _Search:
+class _DistributionFinder:
     def __init__(
-        self, rootfs: Rootfs, packages: Packages, code: Code, texts: Texts, having: Counter[str | None]
+        self,
+        rootfs: Rootfs,
+        packages: Packages,
+        code: KeptCode,
+        metadata_reader: MetadataReader,
+        metadata_per_package: Counter[str | None],
     ) -> None:
         self._rootfs = rootfs
         self._packages = packages
         self._code = code
-        self._texts = texts
-        self._having = having
-        self._spelling = Spelling(rootfs)
+        self._metadata_reader = metadata_reader
+        self._metadata_per_package = metadata_per_package
+        self._spelling = PathSpelling(rootfs)
 
-    def described(self, top: RootPath) -> Described:
+    def describe(self, top: RootPath) -> PackageMetadata:
         directory = self._rootfs.entries[top].kind is EntryKind.DIRECTORY
         entries = self._rootfs.below(top) if directory else [self._rootfs.entries[top]]
         files = tuple(entry.path for entry in entries if entry.kind is not EntryKind.DIRECTORY)
-        wanted = tuple(path for path in files if path in {top, *(f"{top}/{name}" for name in (*WANTED, INSTALLED))})
-        return Described(
-            present=self._is_present(top, files),
+        kept_files = tuple(
+            path for path in files if path in {top, *(f"{top}/{name}" for name in (*KEPT_NAMES, INSTALLED))}
+        )
+        return PackageMetadata(
+            is_present=self._is_present(top, files),
             files=files,
-            wanted=wanted,
+            kept_files=kept_files,
             directory=top if directory else None,
-            lists=tuple(path for path in wanted if path.endswith((f"/{RECORD}", f"/{INSTALLED}"))),
+            file_lists=tuple(path for path in kept_files if path.endswith((f"/{RECORD}", f"/{INSTALLED}"))),
         )
 
     def _is_present(self, top: RootPath, files: tuple[RootPath, ...]) -> bool:
         site = top.rpartition("/")[0]
         if site.lower().endswith(".egg"):
-            return self._code.below(site)
+            return self._code.has_below(site)
         for name in (RECORD, INSTALLED):
             path = RootPath(f"{top}/{name}")
-            if path in files and (content := self._texts.read(path)) is not None:
+            if path in files and (content := self._metadata_reader.read(path)) is not None:
                 return self._lists_code(path, content)
         owner = self._packages.owners.get(files[0]) if files else None
-        if owner is not None and self._having[owner] == 1:
+        if owner is not None and self._metadata_per_package[owner] == 1:
             return owner in self._code.packages
-        return any(self._is_module(site, name) for name in self._names(top))
+        return any(self._is_module(site, name) for name in self._top_level_names(top))
 
     def _lists_code(self, path: RootPath, content: bytes) -> bool:
-        directory = base(path)
-        name = row if path.endswith(RECORD) else str
+        directory = list_base(path)
+        name = parse_record_row if path.endswith(RECORD) else str
         lines = content.decode(errors="surrogateescape").splitlines()
         return any(self._spelling.below(directory, name(line)) in self._code for line in lines)
 
-    def _names(self, top: RootPath) -> list[str]:
-        content = self._texts.read(f"{top}/top_level.txt") or b""
+    def _top_level_names(self, top: RootPath) -> list[str]:
+        content = self._metadata_reader.read(f"{top}/top_level.txt") or b""
         names = [name.strip() for name in content.decode(errors="surrogateescape").split("\n", MAX_NAMES)[:MAX_NAMES]]
         guessed = _VERSION.sub("", top.rpartition("/")[2]).replace("-", "_")
         return [name for name in names if name and ".." not in name] or [guessed, guessed.lower()]
 
     def _is_module(self, site: str, name: str) -> bool:
         starts = (f"{site}/{name}/", f"{site}/{name}.", f"{site}/__pycache__/{name}.")
-        return any(self._code.begins(start) for start in starts)
+        return any(self._code.has_prefix(start) for start in starts)
 
 
-def _first(rootfs: Rootfs, top: RootPath) -> RootPath:
-    """Return the first file of a distribution's metadata, by which the package is known that it came in."""
+def _first_file(rootfs: Rootfs, top: RootPath) -> RootPath:
+    """Return the first file of the metadata. Its owner is the package of the distribution."""
     kinds = (entry for entry in rootfs.below(top) if entry.kind is not EntryKind.DIRECTORY)
     return next((entry.path for entry in kinds), top)

@@ -1,7 +1,8 @@
-"""rpm's sqlite database, rpmdb.sqlite, as a copy in memory: it is a stranger's, and nothing in it is to be run.
+"""Read and cut rpm's sqlite database, rpmdb.sqlite, on a copy in memory.
 
-Only tables and indexes of the plain kind that rpm makes are accepted: no trigger, view, virtual table or expression.
-Headers stay as they are, as they are signed; rows are all that goes. Berkeley databases and ndb are not read.
+The database is not trusted, and nothing in it may be executed. Only plain tables and indexes as rpm makes them are
+accepted: no triggers, views, virtual tables or expressions. Headers stay as they are, because they are signed; only
+rows are removed. Berkeley databases and ndb are not read.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from docker_slim_plugin.resolve.packages.metadata.rpm_header import Header
 FILE = "rpmdb.sqlite"
 MAX_BYTES = 192 << 20
 MAX_STEPS = 5_000
-"""Of STEP instructions of sqlite's machine each."""
-STEP = 100_000
+"""Most steps of a query, each of STEP_INSTRUCTIONS instructions of sqlite's virtual machine."""
+STEP_INSTRUCTIONS = 100_000
 ERRORS = (sqlite3.Error, ValueError, OSError, MemoryError, OverflowError)
-# sqlite opens /dev/urandom when it first wants a random number: now, while files can be opened.
-with contextlib.closing(sqlite3.connect(":memory:")) as _seeded:
-    _seeded.execute("SELECT random()").fetchall()
+# sqlite opens /dev/urandom for its first random number. Do that now, while files can be opened.
+with contextlib.closing(sqlite3.connect(":memory:")) as _seed_connection:
+    _seed_connection.execute("SELECT random()").fetchall()
 _MAGIC = b"SQLite format 3\0"
 _NAME = r"['\"]?\w+['\"]?"
 _COLUMNS = r"[\w\s'\"]+(?:,[\w\s'\"]+)*"
@@ -33,12 +34,12 @@ _PLAIN = re.compile(
     rf"CREATE TABLE {_NAME}\s*\({_COLUMNS}(?:{_REFERENCE})?\)"
     rf"|CREATE (?:UNIQUE )?INDEX {_NAME} ON {_NAME}\s*\({_COLUMNS}\)"
 )
-_MORE = re.compile(r"\b(?:CHECK|AS|DEFAULT|GENERATED|COLLATE)\b", re.IGNORECASE)
+_EXPRESSION = re.compile(r"\b(?:CHECK|AS|DEFAULT|GENERATED|COLLATE)\b", re.IGNORECASE)
 _VERSION = slice(96, 100)
 
 
-def place(database: Iterable[RootPath]) -> RootPath | None:
-    """Return the database that can be read among the files of rpm's directory."""
+def find_database(database: Iterable[RootPath]) -> RootPath | None:
+    """Return the readable database among the files of rpm's directory, or None."""
     files = list(database)
     if any(path.endswith(("/Packages", "/Packages.db")) for path in files):
         return None
@@ -46,13 +47,13 @@ def place(database: Iterable[RootPath]) -> RootPath | None:
 
 
 @contextlib.contextmanager
-def opened(raw: bytes) -> Iterator[sqlite3.Connection]:
-    """Yield a copy of the database; one of `ERRORS` when it is none, damaged, or more than a plain database of rpm."""
+def open_copy(raw: bytes) -> Iterator[sqlite3.Connection]:
+    """Yield a copy of the database in memory. Raises one of `ERRORS` if it is not a plain, intact database of rpm."""
     if not raw.startswith(_MAGIC) or len(raw) > MAX_BYTES:
         raise ValueError("it is too large" if len(raw) > MAX_BYTES else "it is no sqlite database")
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
-        # rpm leaves its database in WAL mode (2, 2), in which a copy in memory cannot be opened.
+        # rpm uses WAL mode (2, 2), in which a copy in memory cannot be opened.
         connection.deserialize(raw[:18] + b"\1\1" + raw[20:])
         _confine(connection)
         _check(connection)
@@ -61,37 +62,41 @@ def opened(raw: bytes) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def headers(connection: sqlite3.Connection) -> Iterator[tuple[str, Header]]:
-    """Yield the package's key (its name with the number of its row) and the header of each row."""
+def read_headers(connection: sqlite3.Connection) -> Iterator[tuple[str, Header]]:
+    """Yield the key (name and row number) and the header of each package."""
     left = MAX_BYTES
     for number, blob in connection.execute("SELECT hnum, blob FROM Packages ORDER BY hnum"):
         if not isinstance(number, int) or not isinstance(blob, bytes):
-            raise ValueError("a row of it is no package")  # noqa: TRY004  # what is wrong is the file
-        # Rows may share pages in a database that is not rpm's.
+            raise ValueError("it has a row that is not a package")  # noqa: TRY004  # what is wrong is the file
+        # Rows may share pages in a crafted database.
         left -= len(blob)
         if left < 0:
-            raise ValueError("it holds more than it can")
+            raise ValueError("its rows are larger than the file")
         header = rpm_header.read(blob)
         yield f"{header.name.replace(':', '_')}:{number}", header
 
 
-def cut(raw: bytes, keys: Collection[str]) -> bytes:
-    """Return the database with these packages alone."""
+def cut_database(raw: bytes, keys: Collection[str]) -> bytes:
+    """Return the database with only these packages."""
     numbers = [(int(key.rpartition(":")[2]),) for key in keys]
-    with opened(raw) as connection:
-        return _bytes(connection, raw, lambda: _remove(connection, numbers))
+    with open_copy(raw) as connection:
+        return _serialize_after(connection, raw, lambda: _remove(connection, numbers))
 
 
-def united(raw: bytes, below: bytes) -> bytes:
-    """Return the database with the packages of the one `below` besides, but for those that it has itself."""
-    with opened(raw) as connection, opened(below) as other:
-        have = {_identity(header) for _, header in headers(connection)}
-        lacking = {int(key.rpartition(":")[2]): None for key, header in headers(other) if _identity(header) not in have}
-        return _bytes(connection, raw, lambda: _insert(connection, other, lacking)) if lacking else raw
+def merge_databases(raw: bytes, below: bytes) -> bytes:
+    """Return the database with the additional packages of the one `below`."""
+    with open_copy(raw) as connection, open_copy(below) as other:
+        identities = {_identity(header) for _, header in read_headers(connection)}
+        missing = {
+            int(key.rpartition(":")[2]): None
+            for key, header in read_headers(other)
+            if _identity(header) not in identities
+        }
+        return _serialize_after(connection, raw, lambda: _insert(connection, other, missing)) if missing else raw
 
 
 def _remove(connection: sqlite3.Connection, numbers: Iterable[tuple[int]]) -> None:
-    """Remove every package but these from every table."""
+    """Remove all other packages from every table."""
     connection.execute("CREATE TEMP TABLE kept (hnum INTEGER PRIMARY KEY)")
     connection.executemany("INSERT INTO temp.kept VALUES (?)", numbers)
     for table in _tables(connection):
@@ -99,9 +104,9 @@ def _remove(connection: sqlite3.Connection, numbers: Iterable[tuple[int]]) -> No
     connection.execute("DROP TABLE temp.kept")
 
 
-def _insert(connection: sqlite3.Connection, other: sqlite3.Connection, lacking: dict[int, None]) -> None:
+def _insert(connection: sqlite3.Connection, other: sqlite3.Connection, missing: dict[int, None]) -> None:
     (last,) = connection.execute("SELECT coalesce(max(hnum), 0) FROM Packages").fetchone()
-    numbers = {number: last + place for place, number in enumerate(lacking, 1)}
+    numbers = {number: last + position for position, number in enumerate(missing, 1)}
     theirs = _tables(other)
     for table, columns in _tables(connection).items():
         if theirs.get(table) == columns:
@@ -112,19 +117,19 @@ def _insert(connection: sqlite3.Connection, other: sqlite3.Connection, lacking: 
             connection.executemany(f'INSERT INTO main."{table}" VALUES ({fill})', moved)  # noqa: S608
 
 
-def _bytes(connection: sqlite3.Connection, raw: bytes, change: Callable[[], None]) -> bytes:
+def _serialize_after(connection: sqlite3.Connection, raw: bytes, change: Callable[[], None]) -> bytes:
     connection.execute("BEGIN")
     change()
     connection.execute("COMMIT")
     connection.execute("VACUUM")
     content = bytearray(connection.serialize())
-    # The version of the library that wrote it last: not to depend on this host's.
+    # Keep the sqlite version number of the original, so that the result does not depend on this host.
     content[_VERSION] = raw[_VERSION]
     return bytes(content)
 
 
 def _identity(header: Header) -> tuple[object, ...]:
-    # Keys of vendors are packages too, all of one name.
+    # Vendor keys are packages too, and all have the same name.
     return (header.name, header.architecture, header.version if header.name == "gpg-pubkey" else ())
 
 
@@ -137,7 +142,7 @@ def _confine(connection: sqlite3.Connection) -> None:
         connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW, False)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_BYTES)
     steps = iter(range(MAX_STEPS))
-    connection.set_progress_handler(lambda: int(next(steps, None) is None), STEP)
+    connection.set_progress_handler(lambda: int(next(steps, None) is None), STEP_INSTRUCTIONS)
 
 
 def _check(connection: sqlite3.Connection) -> None:
@@ -151,7 +156,7 @@ def _check(connection: sqlite3.Connection) -> None:
 
 
 def _is_plain(sql: str) -> bool:
-    return _PLAIN.fullmatch(sql.strip()) is not None and _MORE.search(sql) is None
+    return _PLAIN.fullmatch(sql.strip()) is not None and _EXPRESSION.search(sql) is None
 
 
 def _tables(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:

@@ -1,7 +1,7 @@
-"""The header of an installed rpm: what it is called, and which files it has.
+"""Read name, version and files from the header of an installed rpm package.
 
-As a database holds it (lib/header.c of rpm): the number of entries and of bytes of data, an index of entries of tag,
-type, offset and count, and the data. Only what is asked for is taken apart.
+The format is that of the database (lib/header.c of rpm): number of entries, number of data bytes, an index with tag,
+type, offset and count of each entry, and the data. Only the requested tags are decoded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_ENTRIES = 0xFFFF
 MAX_FILES = 2_000_000
 MAX_PATH = 4096
 _ENTRY = struct.Struct(">IIII")
-_WANTED = frozenset({NAME, VERSION, RELEASE, EPOCH, ARCH, OLD_FILENAMES, DIR_INDEXES, BASENAMES, DIRNAMES})
+_READ_TAGS = frozenset({NAME, VERSION, RELEASE, EPOCH, ARCH, OLD_FILENAMES, DIR_INDEXES, BASENAMES, DIRNAMES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Header:
         return self._text(ARCH)
 
     def files(self) -> Iterator[tuple[str, str]]:
-        """Yield directory and name of each file; the paths of old packages stand whole in their headers."""
+        """Yield directory and name of each file. Old packages have whole paths in their headers."""
         for path in self._texts(OLD_FILENAMES):
             directory, _, name = path.rpartition("/")
             yield directory or "/", name
@@ -59,7 +59,7 @@ class Header:
             return []
         offset, count = self._index[tag]
         count = min(count, most)
-        # A name has its place, and need not look through all the data behind it.
+        # A single string does not need a copy of all the data after it.
         raw = bytes(self._data[offset : offset + MAX_PATH] if most == 1 else self._data[offset:])
         return [os.fsdecode(text) for text in raw.split(b"\0", count)[:count]]
 
@@ -70,15 +70,15 @@ class Header:
 
 
 def read(blob: bytes) -> Header:
-    """Return the header in `blob`; ValueError when it is none."""
+    """Return the header in `blob`. Raises ValueError if it is not a header."""
     if len(blob) < 8:
-        raise ValueError("a header is cut off")
+        raise ValueError("a header is truncated")
     entries, size = struct.unpack_from(">II", blob)
     begin = 8 + entries * _ENTRY.size
     if entries > MAX_ENTRIES or begin + size > len(blob):
-        raise ValueError("a header is cut off")
+        raise ValueError("a header is truncated")
     index: dict[int, tuple[int, int]] = {}
     for tag, _, offset, count in _ENTRY.iter_unpack(memoryview(blob)[8:begin]):
-        if tag in _WANTED and offset <= size:
+        if tag in _READ_TAGS and offset <= size:
             index[tag] = (offset, count)
     return Header(memoryview(blob)[begin : begin + size], index)

@@ -1,4 +1,4 @@
-"""Reading one ELF file, and the loader's search."""
+"""Read one ELF file, and search for libraries."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_library_path_of_the_image() -> None:
     assert paths(tree, library_path=("/a",)) == ["/a/liba.so", GLIBC]
 
 
-def test_missing_libraries_are_told() -> None:
+def test_missing_libraries_are_reported() -> None:
     assert closure({"/p": program("liba.so")}).missing == (("/p", GLIBC), ("/p", "liba.so"))
 
 
@@ -202,7 +202,7 @@ def test_hostile_configuration_and_programs_are_bounded() -> None:
         "/p": program(*names, rpath=":".join(f"/{index}" for index in range(500))),
         "/etc/ld.so.conf": "include /**/**/ld.so.conf\n" * 2000 + "include /etc/ld.so.conf\n",
     }
-    # Processor time, and much of it: what is not bounded takes hours.
+    # A generous limit of processor time: without bounds, this takes hours.
     begin = time.process_time()
     assert len(closure(tree).missing) > 100
     assert time.process_time() - begin < 60

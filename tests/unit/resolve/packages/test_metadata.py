@@ -1,4 +1,4 @@
-"""Metadata of packages in the plan: of those that are in, and cut to what of them is in."""
+"""Package metadata in the plan: only of packages that are present, and cut to their kept files."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ FULL = DPKG | {
 }  # fmt: skip
 
 
-def texts(tree: Tree, *kept: str | Access) -> dict[str, str]:
-    """Return what is kept, with what is in each file then."""
+def kept_texts(tree: Tree, *kept: str | Access) -> dict[str, str]:
+    """Return the kept files with their contents."""
     found = plan(tree, *kept, hints_off=WITH)
     assert found.warnings == ()
     source = rootfs(tree)
@@ -41,7 +41,7 @@ def texts(tree: Tree, *kept: str | Access) -> dict[str, str]:
 
 
 def test_dpkg() -> None:
-    found = texts(FULL, "/bin/bash", "/etc/bash.bashrc")
+    found = kept_texts(FULL, "/bin/bash", "/etc/bash.bashrc")
     assert {path: text for path, text in found.items() if path.startswith("/var/lib/dpkg") and path != "/var/lib/dpkg/status"} == {
         "/var/lib/dpkg/arch": "amd64\n",
         f"{INFO}/format": "1\n",
@@ -55,7 +55,7 @@ def test_dpkg() -> None:
 
 
 def test_no_configuration_files_no_field() -> None:
-    found = texts(FULL, "/bin/bash")
+    found = kept_texts(FULL, "/bin/bash")
     assert "Conffiles" not in found["/var/lib/dpkg/status"]
     assert f"{INFO}/bash.conffiles" not in found
 
@@ -68,8 +68,8 @@ def test_whose_files_are_in_is_the_distribution_s_group() -> None:
     assert found[RootPath(f"{INFO}/format")].reasons == (Reason(ReasonKind.HINT, "pkgdb", "package database"),)
 
 
-def test_what_the_run_read_is_as_it_was() -> None:
-    found = texts(FULL, "/bin/bash", f"{INFO}/bash.list", f"{INFO}/nginx.list", access(f"{INFO}/nginx.md5sums", AccessKind.STAT))
+def test_metadata_that_was_read_is_unchanged() -> None:
+    found = kept_texts(FULL, "/bin/bash", f"{INFO}/bash.list", f"{INFO}/nginx.list", access(f"{INFO}/nginx.md5sums", AccessKind.STAT))
     assert found[f"{INFO}/bash.list"] == FULL[f"{INFO}/bash.list"]
     assert found[f"{INFO}/nginx.list"] == FULL[f"{INFO}/nginx.list"]
     assert f"{INFO}/nginx.md5sums" not in found
@@ -82,7 +82,7 @@ def test_turned_off() -> None:
 
 
 def test_a_link_to_a_directory_is_no_file_of_a_package() -> None:
-    assert "Package: bash" not in texts(FULL, "/bin")["/var/lib/dpkg/status"]
+    assert "Package: bash" not in kept_texts(FULL, "/bin")["/var/lib/dpkg/status"]
 
 
 def test_diversions() -> None:
@@ -94,7 +94,7 @@ def test_diversions() -> None:
     found = ownership.read(rootfs(tree))
     assert found.owners[RootPath("/usr/bin/sh")] == "dash"
     assert found.owners[RootPath("/usr/bin/sh.distrib")] == "bash"
-    kept = texts(tree, "/bin/sh.distrib")
+    kept = kept_texts(tree, "/bin/sh.distrib")
     assert kept[f"{INFO}/bash.list"] == "/.\n/bin/sh\n"
     assert f"{INFO}/dash.list" not in kept
     assert kept["/var/lib/dpkg/diversions"] == "/bin/sh\n/bin/sh.distrib\ndash\n"
@@ -106,7 +106,7 @@ def test_distroless() -> None:
         "/lib/a": "x", "/lib/b": "x", f"{place}/a": "Package: a\n", f"{place}/b": "Package: b\n",
         f"{place}/a.md5sums": "0" * 32 + "  lib/a\n" + "1" * 32 + "  lib/gone\n", f"{place}/b.md5sums": "0" * 32 + "  ./lib/b\n",
     }  # fmt: skip
-    assert texts(tree, "/lib/a", access(f"{place}/b", AccessKind.STAT)) == {
+    assert kept_texts(tree, "/lib/a", access(f"{place}/b", AccessKind.STAT)) == {
         "/lib/a": "x", f"{place}/a": "Package: a\n", f"{place}/a.md5sums": "0" * 32 + "  lib/a\n",
     }  # fmt: skip
 
@@ -114,7 +114,7 @@ def test_distroless() -> None:
 def test_apk() -> None:
     entry = "C:Q1\nP:a\nV:1\nF:bin\nM:0:0:700\nR:a\na:0:0:755\nZ:Q1a\nR:gone\na:0:0:755\nZ:Q1b\nF:gone\nR:x\nZ:Q1c\nF:etc\nR:c\n\n"
     tree: Tree = {"/bin/a": "x", "/etc/c": "x", "/lib/apk/db/installed": entry + APK, "/lib/apk/db/scripts.tar": "x"}
-    assert texts(tree, "/bin/a") == {
+    assert kept_texts(tree, "/bin/a") == {
         "/bin/a": "x", "/lib/apk/db/installed": "C:Q1\nP:a\nV:1\nF:bin\nM:0:0:700\nR:a\na:0:0:755\nZ:Q1a\nF:etc\n\n",
     }  # fmt: skip
 
@@ -133,7 +133,7 @@ OF_FLASK = {f"/s/site-packages/flask-3.dist-info/{name}" for name in ("METADATA"
 
 
 def test_python() -> None:
-    found = texts(SITE, "/s/site-packages/flask/app.py", '/s/site-packages/flask/a "b".py')
+    found = kept_texts(SITE, "/s/site-packages/flask/app.py", '/s/site-packages/flask/a "b".py')
     assert {path for path in found if "dist-info" in path} == OF_FLASK
     assert found["/s/site-packages/flask-3.dist-info/RECORD"] == (
         '"flask/a ""b"".py",sha256=b,2\r\nflask/app.py,sha256=c,3\r\nflask-3.dist-info/METADATA,sha256=d,4\r\n'
@@ -198,11 +198,11 @@ def test_a_distribution_in_a_distribution_s_package() -> None:
         f"{INFO}/python3-x.md5sums": "3" * 32 + f"  {site[1:]}/other-1.dist-info/RECORD\n",
         "/var/lib/dpkg/status": "Package: python3-x\nStatus: install ok installed\n\n",
     }  # fmt: skip
-    found = texts(tree, f"{site}/x/a.py")
+    found = kept_texts(tree, f"{site}/x/a.py")
     assert found[f"{site}/other-1.dist-info/RECORD"] == "x/a.py,,\n"
     digest = hashlib.md5(b"x/a.py,,\n", usedforsecurity=False).hexdigest()
     assert found[f"{INFO}/python3-x.md5sums"] == f"{digest}  {site[1:]}/other-1.dist-info/RECORD\n"
-    alone = texts(tree, f"{site}/other-1.dist-info/METADATA")
+    alone = kept_texts(tree, f"{site}/other-1.dist-info/METADATA")
     assert alone["/var/lib/dpkg/status"] == ""
 
 
@@ -215,10 +215,10 @@ def test_npm() -> None:
         f"{modules}/a/node_modules/c/c.js": "x", f"{modules}/d/package.json": "{}", f"{modules}/d/d.js": "x",
     }  # fmt: skip
     looked = access(f"{modules}/d/package.json", AccessKind.STAT), access(f"{modules}/.package-lock.json", AccessKind.STAT)
-    found = texts(tree, f"{modules}/a/lib/a.js", f"{modules}/@s/b/b.js", *looked)
+    found = kept_texts(tree, f"{modules}/a/lib/a.js", f"{modules}/@s/b/b.js", *looked)
     assert set(found) == {f"{modules}/a/lib/a.js", f"{modules}/@s/b/b.js", f"{modules}/a/package.json", f"{modules}/@s/b/package.json"}
-    assert set(texts(tree, "/app/index.js")) == {"/app/index.js", "/app/package.json"}
-    assert set(texts(tree, f"{modules}/d/package.json")) == {f"{modules}/d/package.json"}
+    assert set(kept_texts(tree, "/app/index.js")) == {"/app/index.js", "/app/package.json"}
+    assert set(kept_texts(tree, f"{modules}/d/package.json")) == {f"{modules}/d/package.json"}
 
 
 HOME = "/var/lib/gems/3.1.0"
@@ -249,11 +249,11 @@ GEMS: Tree = {
 )
 def test_gems(kept: list[str], gems: list[str]) -> None:
     specifications = [path for path in GEMS if path.endswith(".gemspec")]
-    found = texts(GEMS, *kept, *specifications)
+    found = kept_texts(GEMS, *kept, *specifications)
     assert sorted(path.rpartition("/")[2].removesuffix(".gemspec") for path in found if path.endswith(".gemspec")) == gems
 
 
-def test_what_a_slim_image_went_wrong_without_stays() -> None:
+def test_metadata_from_a_repair_stays() -> None:
     tree, asked = SITE | GEMS, ["/s/site-packages/flask-3.dist-info", f"{HOME}/specifications/idle-1.0.gemspec"]
     missed = [access(path, AccessKind.LIST) for path in asked]
     from docker_slim_plugin.model.observation import Observations, RunResult
@@ -266,18 +266,18 @@ def test_what_a_slim_image_went_wrong_without_stays() -> None:
 
 
 def test_both_names_the_files_of_both() -> None:
-    assert dpkg.united(f"{INFO}/a.list", b"/.\n/new\n", b"/.\n/old\n") == b"/.\n/old\n/new\n"
-    assert dpkg.united(f"{INFO}/a.md5sums", b"1" * 32 + b"  a\n", b"0" * 32 + b"  a\n" + b"2" * 32 + b"  b\n") == (
+    assert dpkg.merge_file(f"{INFO}/a.list", b"/.\n/new\n", b"/.\n/old\n") == b"/.\n/old\n/new\n"
+    assert dpkg.merge_file(f"{INFO}/a.md5sums", b"1" * 32 + b"  a\n", b"0" * 32 + b"  a\n" + b"2" * 32 + b"  b\n") == (
         b"1" * 32 + b"  a\n" + b"2" * 32 + b"  b\n"
     )
-    assert dpkg.united("/var/lib/dpkg/diversions", b"/a\n/b\nx\n/c\n/d\ny\n", b"/a\n/b\nx\n") == b"/a\n/b\nx\n/c\n/d\ny\n"
-    assert dpkg.united("/etc/passwd", b"a", b"b") is None
+    assert dpkg.merge_file("/var/lib/dpkg/diversions", b"/a\n/b\nx\n/c\n/d\ny\n", b"/a\n/b\nx\n") == b"/a\n/b\nx\n/c\n/d\ny\n"
+    assert dpkg.merge_file("/etc/passwd", b"a", b"b") is None
     ours, theirs = (b"Package: a\nConffiles:\n /" + name + b" " + b"0" * 32 + b"\nHomepage: x\n\n" for name in (b"x", b"y"))
     both = b"Package: a\nConffiles:\n /y " + b"0" * 32 + b"\n /x " + b"0" * 32 + b"\nHomepage: x\n\n"
-    assert dpkg.united_stanzas(ours, theirs) == both
-    assert dpkg.united_stanzas(ours, b"Package: a\n\n") == b"Package: a\nConffiles:\n /x " + b"0" * 32 + b"\n\n"
-    assert python.united(b"a,,\nb,2,\n", b"b,1,\nc,,\n") == b"b,2,\nc,,\na,,\n"
-    assert apk.united(b"P:a\nF:bin\nM:1\nR:x\nZ:1\nF:etc\nR:y\n\n", b"P:a\nT:t\nF:bin\nR:z\nZ:2\n\n") == (
+    assert dpkg.merge_stanzas(ours, theirs) == both
+    assert dpkg.merge_stanzas(ours, b"Package: a\n\n") == b"Package: a\nConffiles:\n /x " + b"0" * 32 + b"\n\n"
+    assert python.merge_records(b"a,,\nb,2,\n", b"b,1,\nc,,\n") == b"b,2,\nc,,\na,,\n"
+    assert apk.merge_stanzas(b"P:a\nF:bin\nM:1\nR:x\nZ:1\nF:etc\nR:y\n\n", b"P:a\nT:t\nF:bin\nR:z\nZ:2\n\n") == (
         b"P:a\nT:t\nF:bin\nR:z\nZ:2\nR:x\nZ:1\nF:etc\nR:y\n\n"
     )
 
@@ -303,12 +303,12 @@ def test_garbage_is_kept_as_it_is_or_left_out_in_linear_time() -> None:
     assert time.process_time() - begin < 60
 
 
-def test_what_is_too_large_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warns_about_files_that_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     from docker_slim_plugin.resolve.packages.metadata import file_content
 
     monkeypatch.setattr(file_content, "MAX_FILE", 10)
     found = plan(SITE, "/s/site-packages/flask/app.py", hints_off=WITH)
     assert found.by_path()[RootPath("/s/site-packages/flask-3.dist-info/RECORD")].content is None
     assert found.warnings == (
-        "cannot read '/s/site-packages/flask-3.dist-info/RECORD': such metadata of packages stays as it is",
+        "cannot read '/s/site-packages/flask-3.dist-info/RECORD': this package metadata stays as it is",
     )

@@ -1,4 +1,4 @@
-"""Package databases, the filtered one, units and groups."""
+"""Package databases, the filtered database, units and layer groups."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.plan import Group
-from docker_slim_plugin.resolve.layer_groups import groups
+from docker_slim_plugin.resolve.layer_groups import assign_groups
 from docker_slim_plugin.resolve.packages import ownership
-from docker_slim_plugin.resolve.packages.package_units import Units
+from docker_slim_plugin.resolve.packages.package_units import PackageUnits
 from docker_slim_plugin.rootfs.index import Rootfs
 from tests.rootfs import rootfs
 
@@ -91,7 +91,7 @@ def test_dpkg() -> None:
 
 
 def test_an_entry_has_all_but_the_long_description() -> None:
-    entries = [ownership.shortened(entry) for _, entry in ownership.read(rootfs(DPKG)).stanzas]
+    entries = [ownership.shorten_description(entry) for _, entry in ownership.read(rootfs(DPKG)).stanzas]
     short = STATUS.replace("Description: web\n server\n", "Description: web\n")
     assert b"".join(entries).strip() == short.strip().encode()
 
@@ -99,7 +99,7 @@ def test_an_entry_has_all_but_the_long_description() -> None:
 def test_what_follows_a_long_description_stays() -> None:
     long = STATUS.replace(" server\n", " served\n .\n and well\nHomepage: x\n")
     found = ownership.read(rootfs(DPKG | {"/var/lib/dpkg/status": long})).stanzas[-1][1]
-    assert ownership.shortened(found).endswith(b"\nDescription: web\nHomepage: x\n\n")
+    assert ownership.shorten_description(found).endswith(b"\nDescription: web\nHomepage: x\n\n")
 
 
 def test_apk() -> None:
@@ -139,7 +139,7 @@ def test_no_database() -> None:
 
 def test_groups() -> None:
     tree = rootfs(DPKG | {"/app/empty/": "", "/spare/": ""})
-    found = groups(tree, tuple(tree.entries), ownership.read(tree))
+    found = assign_groups(tree, tuple(tree.entries), ownership.read(tree))
     expected = {
         "/": Group.BASE, "/usr/bin/bash": Group.BASE, "/usr/bin": Group.BASE, "/bin": Group.BASE,
         "/usr/sbin/nginx": Group.RUNTIME, "/usr/sbin": Group.RUNTIME, "/usr/bin/sh": Group.BASE,
@@ -153,13 +153,13 @@ def test_names_of_one_file_stay_together() -> None:
     tree = rootfs(DPKG)
     linked = {path: replace(tree.entries[RootPath(path)], inode=5, links=2) for path in ("/usr/bin/bash", "/app/main")}
     tree = Rootfs.of([*(e for e in tree.entries.values() if e.path not in linked), *linked.values()], tree.reader)
-    assert groups(tree, tuple(tree.entries), ownership.read(tree))[RootPath("/app/main")] is Group.BASE
+    assert assign_groups(tree, tuple(tree.entries), ownership.read(tree))[RootPath("/app/main")] is Group.BASE
 
 
 def test_bytecode_goes_with_its_source() -> None:
     tree = rootfs(DPKG | {"/usr/bin/__pycache__/bash.cpython-311.pyc": "x", "/usr/bin/bash.py": "x",
                           "/var/lib/dpkg/info/py.list": "/usr/bin/bash.py"})  # fmt: skip
-    found = groups(tree, tuple(tree.entries), ownership.read(tree))
+    found = assign_groups(tree, tuple(tree.entries), ownership.read(tree))
     assert found[RootPath("/usr/bin/__pycache__/bash.cpython-311.pyc")] is Group.RUNTIME
 
 
@@ -203,7 +203,7 @@ UNITS: dict[str, str | bytes | Entry] = DPKG | {
 )
 def test_units(path: str, unit: list[str]) -> None:
     tree = rootfs(UNITS)
-    assert sorted(Units(tree, ownership.read(tree)).around([RootPath(path)])) == unit
+    assert sorted(PackageUnits(tree, ownership.read(tree)).files_of_units([RootPath(path)])) == unit
 
 
 def test_a_stanza_without_a_name_harms_nothing() -> None:

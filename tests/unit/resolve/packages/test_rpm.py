@@ -1,4 +1,4 @@
-"""rpm's database: who owns what, what is left of it, and what is not touched."""
+"""rpm's database: owners, filtered content, and what stays unchanged."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ TREE: Tree = {
 WITH = NO_HINTS - {"pkgdb"}
 
 
-def left(*kept: str, tree: Tree = TREE) -> dict[str, list[str]]:
+def remaining(*kept: str, tree: Tree = TREE) -> dict[str, list[str]]:
     content = plan(tree, *kept, hints_off=WITH).by_path()[RootPath(PLACE)].content
     assert content is not None
     return rpmdb.rows(content)
 
 
-def test_who_owns_what() -> None:
+def test_owners() -> None:
     found = ownership.read(rootfs(TREE))
     assert found.system == "rpm"
     assert found.owners[RootPath("/usr/bin/bash")] == "bash:1"
-    assert found.of(RootPath("/usr/bin/both")) == ("curl:2", "bash:1")
+    assert found.owners_of(RootPath("/usr/bin/both")) == ("curl:2", "bash:1")
     assert found.files("curl") == ["/usr/bin/both", "/usr/bin/curl"]
-    assert ownership.plain("bash:1") == "bash"
+    assert ownership.package_name("bash:1") == "bash"
 
 
 def test_packages_that_are_in_stay_in_every_table() -> None:
-    assert left("/bin/bash") == {"Name": ["bash"], "Basenames": ["COPYING", "README", "bash", "both"], "Providename": ["bash"]}
-    assert left("/usr/bin/both")["Name"] == ["bash", "curl"]
-    assert left("/opt/app", "/usr/share/doc/bash/README", "/usr/share/licenses/bash/COPYING")["Name"] == []
-    assert left("/usr/lib/python3/site-packages/six-1.dist-info/METADATA")["Name"] == []
+    assert remaining("/bin/bash") == {"Name": ["bash"], "Basenames": ["COPYING", "README", "bash", "both"], "Providename": ["bash"]}
+    assert remaining("/usr/bin/both")["Name"] == ["bash", "curl"]
+    assert remaining("/opt/app", "/usr/share/doc/bash/README", "/usr/share/licenses/bash/COPYING")["Name"] == []
+    assert remaining("/usr/lib/python3/site-packages/six-1.dist-info/METADATA")["Name"] == []
 
 
 def test_the_database_alone_and_the_link_to_it() -> None:
@@ -81,7 +81,7 @@ def test_the_database_alone_and_the_link_to_it() -> None:
         pytest.param({"/usr/lib/sysimage/rpm/Packages": "bdb"}, id="Berkeley"),
     ],
 )
-def test_what_cannot_be_read_is_kept_whole_and_said(damaged: Tree) -> None:
+def test_an_unreadable_database_is_kept_whole_with_a_warning(damaged: Tree) -> None:
     found = plan(TREE | damaged, "/bin/bash", hints_off=WITH)
     assert found.by_path()[RootPath(PLACE)].content is None
     assert [warning for warning in found.warnings if "the rpm database cannot be filtered" in warning] == list(found.warnings)
@@ -95,19 +95,19 @@ def test_a_database_that_the_run_reads_is_kept_whole() -> None:
     assert len(found.warnings) == 1
 
 
-def test_of_an_image_and_its_base_each_package_is_there_once() -> None:
+def test_merged_databases_have_each_package_once() -> None:
     below = rpmdb.database({"curl": FILES["curl"], "zlib": ["/usr/lib/libz.so"], "bash": []})
-    above = rpm.cut(rpmdb.database(FILES), ["bash:1"])
-    found = rpm.united(above, below)
+    above = rpm.cut_database(rpmdb.database(FILES), ["bash:1"])
+    found = rpm.merge_databases(above, below)
     assert rpmdb.rows(found)["Name"] == ["bash", "curl", "zlib"]
     assert rpmdb.rows(found)["Basenames"] == ["COPYING", "README", "bash", "both", "both", "curl", "libz.so"]
-    assert rpm.united(found, below) == found
+    assert rpm.merge_databases(found, below) == found
 
 
 def test_the_same_comes_out_each_time() -> None:
     content = rpmdb.database(FILES)
-    assert rpm.cut(content, ["bash:1"]) == rpm.cut(content, ["bash:1"])
-    assert rpm.cut(content, ["bash:1"])[96:100] == content[96:100]
+    assert rpm.cut_database(content, ["bash:1"]) == rpm.cut_database(content, ["bash:1"])
+    assert rpm.cut_database(content, ["bash:1"])[96:100] == content[96:100]
 
 
 def test_headers() -> None:
@@ -116,7 +116,7 @@ def test_headers() -> None:
     assert list(found.files()) == [("/usr/bin", "a"), ("/", "b")]
 
 
-def test_no_garbage_does_more_than_be_refused() -> None:
+def test_garbage_is_refused() -> None:
     chance = random.Random(5)
     content, begin = rpmdb.database(FILES), time.monotonic()
     for _ in range(150):
@@ -124,7 +124,7 @@ def test_no_garbage_does_more_than_be_refused() -> None:
         for _ in range(chance.randrange(1, 30)):
             broken[chance.randrange(16, len(broken))] = chance.randrange(256)
         with contextlib.suppress(rpm.ERRORS):
-            rpm.cut(bytes(broken), ["bash:1"])
+            rpm.cut_database(bytes(broken), ["bash:1"])
         blob = bytearray(rpmdb.header("a", ["/usr/bin/a", "/b"]))
         blob[chance.randrange(len(blob))] = chance.randrange(256)
         with contextlib.suppress(ValueError):
@@ -132,11 +132,11 @@ def test_no_garbage_does_more_than_be_refused() -> None:
     assert time.monotonic() - begin < 30
 
 
-def test_there_is_a_bound_to_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_work_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     monkeypatch.setattr(rpm, "MAX_STEPS", 5)
-    with pytest.raises(sqlite3.Error), rpm.opened(rpmdb.database({})) as connection:
+    with pytest.raises(sqlite3.Error), rpm.open_copy(rpmdb.database({})) as connection:
         connection.execute(endless)
     monkeypatch.setattr(rpm, "MAX_BYTES", 40_000)
-    with pytest.raises(ValueError, match="too large"), rpm.opened(rpmdb.database(FILES | {"x": ["/" + "x" * 40_000]})):
+    with pytest.raises(ValueError, match="too large"), rpm.open_copy(rpmdb.database(FILES | {"x": ["/" + "x" * 40_000]})):
         pass
