@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from docker_slim_plugin.base.dpkg_selections import MANAGERS, InstalledPackages
-from docker_slim_plugin.engine import Container, Engine
+from docker_slim_plugin.engine.container import Container
+from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.errors import SlimError, VerificationFailed
 
 FORM = "purged"

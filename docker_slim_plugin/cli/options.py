@@ -1,6 +1,7 @@
 """The options of all commands, each declared once: spelling, help, choices and check.
 
-The type and the default of an option are those of its field in model/request.py.
+The type and the default of an option are those of its field in model/request.py. All options stand in one file, so that
+each question about an option has one place.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ def prune(given: Given, form: options.Format = "table") -> Work:
 
 
 def _prune(global_options: Sequence[str], form: str) -> int:
-    from docker_slim_plugin.engine import Engine, leftovers  # noqa: PLC0415
+    from docker_slim_plugin.engine import leftovers  # noqa: PLC0415
+    from docker_slim_plugin.engine.engine import Engine  # noqa: PLC0415
 
     found = leftovers.prune(Engine.connect(global_options))
     print(json.dumps(asdict(found)) if form == "json" else screen.removed(asdict(found)))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from docker_slim_plugin.engine import Engine
+from docker_slim_plugin.engine.engine import Engine
 
 
 @contextmanager

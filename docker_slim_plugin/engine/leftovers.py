@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from docker_slim_plugin.engine import LABEL, TEMPORARY, Engine, tag_locks
+from docker_slim_plugin.engine import tag_locks
+from docker_slim_plugin.engine.engine import Engine
+from docker_slim_plugin.engine.labels import LABEL, TEMPORARY
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import run_registry
 from docker_slim_plugin.host.workspace import workspaces

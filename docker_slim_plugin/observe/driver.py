@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 import psutil
 
-from docker_slim_plugin.engine import Container
+from docker_slim_plugin.engine.container import Container
 from docker_slim_plugin.engine.secrets import mask_result, masked_errors, secrets_of
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.observation import Access, RunResult

@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from docker_slim_plugin.engine import Container
+from docker_slim_plugin.engine.container import Container
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.observation import Observations, RunResult
 from docker_slim_plugin.observe.driver import (

@@ -9,7 +9,8 @@ import contextlib
 import time
 from dataclasses import dataclass, replace
 
-from docker_slim_plugin.engine import Container, Engine
+from docker_slim_plugin.engine.container import Container
+from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.engine.gate import GATE_NAME, GATE_PATH, find_gate, hide_gate, write_gate
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host.workspace import workspace

@@ -16,7 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from docker_slim_plugin.engine import Container, Engine
+from docker_slim_plugin.engine.container import Container
+from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.engine.gate import find_gate
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.kernel.root_mount import lower_directories

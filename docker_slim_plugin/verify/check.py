@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from docker_slim_plugin.engine import Engine
 from docker_slim_plugin.engine.background import background
+from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.image.config import compare_configs
 from docker_slim_plugin.image.squash import member_path
 from docker_slim_plugin.image.tar import has_docker_time, is_storable, storable_xattrs

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
-from docker_slim_plugin.engine import Container, Engine
+from docker_slim_plugin.engine.container import Container
+from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import RunResult

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from docker_slim_plugin.engine import Engine
+from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.model.request import Request
 from docker_slim_plugin.observe.running_container import observe_running
 from docker_slim_plugin.observe.trace import Trace, dumps, restrict_to_image

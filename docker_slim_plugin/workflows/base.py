@@ -11,7 +11,7 @@ from docker_slim_plugin.base import file_kinds, package_manager
 from docker_slim_plugin.base.dpkg_selections import InstalledPackages, read_installed
 from docker_slim_plugin.base.plan import make_base_plan, package_sizes
 from docker_slim_plugin.base.report import BaseReport
-from docker_slim_plugin.engine import Engine
+from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host.workspace import workspace
 from docker_slim_plugin.image import writer

@@ -70,7 +70,8 @@ def _check_client() -> Check:
 
 
 def _check_engine(global_options: Sequence[str]) -> Iterator[Check]:
-    from docker_slim_plugin.engine import Engine, translate_errors  # noqa: PLC0415 (the SDK: let the rest work without it)
+    from docker_slim_plugin.engine.engine import Engine  # noqa: PLC0415 (the SDK: let the rest work without it)
+    from docker_slim_plugin.engine.sdk_errors import translate_errors  # noqa: PLC0415 (the SDK: let the rest work without it)
 
     try:
         engine = Engine.connect(global_options)

@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from docker_slim_plugin.engine import Engine, is_native
+from docker_slim_plugin.engine.engine import Engine
+from docker_slim_plugin.engine.platform import is_native
 from docker_slim_plugin.errors import SlimError, VerificationFailed
 from docker_slim_plugin.host.workspace import workspace
 from docker_slim_plugin.image import file_outputs, writer

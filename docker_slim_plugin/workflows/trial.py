@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from docker_slim_plugin.engine import Engine
+from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.engine.gate import static_program
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.request import Request

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from docker_slim_plugin.engine import Engine
+from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.image.parent import BaseImage, hash_file, open_base_image
 from docker_slim_plugin.image.tar import storable_xattrs
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath

@@ -7,7 +7,8 @@ import os
 import stat
 import subprocess
 
-from docker_slim_plugin.engine import Engine, is_native
+from docker_slim_plugin.engine.engine import Engine
+from docker_slim_plugin.engine.platform import is_native
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.image import SourceImage

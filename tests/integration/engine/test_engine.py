@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin.engine import INIT_LAYER, Engine
+from docker_slim_plugin.engine.container import INIT_LAYER
+from docker_slim_plugin.engine.engine import Engine
 from tests.integration.workflows.test_run import build, remove
 
 pytestmark = pytest.mark.integration

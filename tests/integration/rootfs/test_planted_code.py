@@ -18,7 +18,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from docker_slim_plugin.engine import Container, Engine
+from docker_slim_plugin.engine.container import Container
+from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.engine.gate import find_gate
 from docker_slim_plugin.host import descriptor_passing
 from docker_slim_plugin.rootfs.reader_client import TreeProcess

@@ -19,7 +19,7 @@ import pytest
 
 from docker_slim_plugin.__main__ import bounded
 from docker_slim_plugin.cancel import SIGNALS
-from docker_slim_plugin.engine import INIT_LAYER
+from docker_slim_plugin.engine.container import INIT_LAYER
 from docker_slim_plugin.image.archive import write_archive
 from docker_slim_plugin.image.tar import write_tar
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath

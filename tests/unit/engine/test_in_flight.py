@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from docker_slim_plugin.engine import Engine, in_flight
+from docker_slim_plugin.engine import in_flight
+from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.engine.in_flight import InFlight, Upload
 from docker_slim_plugin.host import run_registry
 

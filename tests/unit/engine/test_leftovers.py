@@ -10,7 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from docker_slim_plugin.engine import LABEL, Engine, leftovers, tag_locks
+from docker_slim_plugin.engine import leftovers, tag_locks
+from docker_slim_plugin.engine.engine import Engine
+from docker_slim_plugin.engine.labels import LABEL
 from docker_slim_plugin.engine.leftovers import Leftovers, prune
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import run_registry

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from docker_slim_plugin.engine import Container
+from docker_slim_plugin.engine.container import Container
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.observe import driver
 from docker_slim_plugin.observe.driver import RunMonitor
