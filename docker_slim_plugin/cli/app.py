@@ -1,4 +1,4 @@
-"""The command line: words in, one command, its exit status; each command is a file beside this one."""
+"""The command line: parse the words, run one command, return its exit status. Each command is a file of this folder."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def own_flags(verb: str) -> Mapping[str, Flag]:
 
 
 def run(argv: Sequence[str]) -> int:
-    """Do what the command line says and return the exit status; SlimError for what cannot be."""
+    """Run the command line and return its exit status. Raises SlimError."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name the terminal's charset lacks is no reason to fail
             stream.reconfigure(errors="backslashreplace")

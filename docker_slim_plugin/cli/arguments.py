@@ -1,8 +1,8 @@
-"""Splitting a command line into docker's global options, docker run's options, our own, the image and the command.
+"""Split a command line into docker's global options, docker run's options, our options, the image and the command.
 
-Which options docker has, and which of them take a value, is read from the help text of the user's own client; they
-are read as docker reads them (pflag: -it, -p80:80, -eA=b, -e=A, --name=x, --), and handed on one token each in long
-form, so that nobody below has to know that again.
+The names of docker's options, and which of them take a value, come from the help text of the user's own client. Options
+are parsed as docker parses them (pflag: -it, -p80:80, -eA=b, -e=A, --name=x, --), and passed on in long form, one token
+each.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from dataclasses import dataclass
 
 from docker_slim_plugin.errors import UsageError
 
-# A default may follow the value word: `--pull string   Pull image ...`; a boolean has two spaces behind its name.
+# `--pull string   Pull image ...` takes a value. A boolean option has two spaces after its name.
 _HELP_LINE = re.compile(r"^ {2}(?:(-\w), | {4})(--[\w-]+)(?: (\S+))?(?: {2,}|$)")
 
 DOCKER_OPTIONS = frozenset({"run", "trace"})
-"""Commands that take docker run's own options before IMAGE."""
+"""Commands that take the options of docker run before IMAGE."""
 IMAGES = frozenset({"base", "build", "layers", "pack", "run", "trace"})
-"""Commands whose words are names of images."""
+"""Commands whose arguments are names of images."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One option: its long name, and whether a value follows."""
+    """One option: its long name, and whether it takes a value."""
 
     name: str
     """"--env"."""
@@ -47,16 +47,16 @@ class RunArguments:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What docker hands over: its global options, then our words."""
+    """The command line that docker passes to us: its global options, then our words."""
 
     global_options: tuple[str, ...]
     """One token each, in long form: "--context=x", "--debug"."""
     words: tuple[str, ...]
-    """From our command on; --help is put behind it for `docker help slim`."""
+    """From our command on. For `docker help slim`, --help follows it."""
 
 
 def flags(help_text: str) -> Mapping[str, Flag]:
-    """Return {spelling: Flag} of a pflag help text, short and long spellings alike."""
+    """Return {spelling: Flag} of a pflag help text, for short and long spellings."""
     found: dict[str, Flag] = {}
     for line in help_text.splitlines():
         if match := _HELP_LINE.match(line):
@@ -85,14 +85,14 @@ HIDDEN = {
     "--net-alias": Flag("--network-alias", takes_value=True),
     "--dns-opt": Flag("--dns-option", takes_value=True),
 }
-"""Old spellings that docker still takes and its help no longer shows."""
+"""Old spellings that docker accepts but does not show in its help."""
 RUN_ONLY = flags("""
   -d, --detach
       --detach-keys string
       --sig-proxy
 """)
 IGNORED = frozenset({"--detach", "--detach-keys", "--sig-proxy", "--rm", "--restart"})
-"""About the life of a container that is ours, and gone when we are done."""
+"""They concern the lifetime of the container, which ends with the run."""
 REFUSED = {"--cidfile": "the containers of a run are gone when it ends; --iidfile FILE writes the slim image's id"}
 
 
@@ -102,10 +102,10 @@ def docker_flags(create: Mapping[str, Flag]) -> dict[str, Flag]:
 
 
 def take(words: Sequence[str], known: Mapping[str, Flag], command: str) -> tuple[list[tuple[Flag, str | None]], int]:
-    """Read options up to the first word that is none, as pflag does.
+    """Parse options up to the first word that is not an option, as pflag does.
 
-    Return the options with their values (None: given without one), and the index of the first word behind them
-    (behind "--" if there is one). UsageError for an unknown option or a missing value.
+    Return the options with their values (None: without a value), and the index of the first word after them (after "--"
+    if there is one). Raises UsageError for an unknown option or a missing value.
     """
     taken: list[tuple[Flag, str | None]] = []
     index = 0
@@ -194,7 +194,7 @@ def _own_token(flag: Flag, value: str | None) -> Iterator[str]:
 def run_arguments(
     words: Sequence[str], own: Mapping[str, Flag], docker: Mapping[str, Flag], verb: str = "run"
 ) -> RunArguments:
-    """Split what stands behind `docker slim run`, or another such verb; an option that both have is ours."""
+    """Split the words after `docker slim run` or a similar command. An option that both have is ours."""
     taken, index = take(words, {**docker, **own}, f"docker slim {verb}")
     ours: list[str] = []
     theirs: list[str] = []

@@ -1,4 +1,4 @@
-"""The user's own docker client, asked for what it knows: its options, images and containers."""
+"""Questions to the user's own docker client: its options, images and containers."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from collections.abc import Mapping, Sequence
 from docker_slim_plugin.cli.arguments import Flag, flags
 from docker_slim_plugin.errors import SlimError
 
-_PATIENCE = 10.0
-"""Seconds; `--help` takes 15 ms, a list of images asks the engine."""
+_TIMEOUT = 10.0
+"""Seconds. `--help` takes 15 ms; a list of images needs the engine."""
 
 
 def program() -> str:
-    """Return the docker client that called us, or the one in PATH; "" when there is none."""
+    """Return the path of the docker client that called us, or of the one in PATH; "" if there is none."""
     caller = os.environ.get("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND") or "docker"
-    # When docker asks for completions it names the plugin itself there (cli-plugins/manager/cobra.go sets os.Args).
+    # For completions, docker puts the plugin itself there (docker/cli, cli-plugins/manager/cobra.go sets os.Args).
     return shutil.which("docker" if os.path.basename(caller) == "docker-slim" else caller) or ""
 
 
-def ask(arguments: Sequence[str], *, patience: float = _PATIENCE) -> str | None:
-    """Return what docker prints; None when it fails, is not there, or takes longer than `patience` seconds."""
+def ask(arguments: Sequence[str], *, timeout: float = _TIMEOUT) -> str | None:
+    """Return what docker prints. None if it fails, does not exist, or takes longer than `timeout` seconds."""
     client = program()
     if not client:
         return None
@@ -34,7 +34,7 @@ def ask(arguments: Sequence[str], *, patience: float = _PATIENCE) -> str | None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=patience,
+            timeout=timeout,
             env=environment,
         )
     except (OSError, subprocess.TimeoutExpired):
@@ -43,7 +43,7 @@ def ask(arguments: Sequence[str], *, patience: float = _PATIENCE) -> str | None:
 
 
 def create_flags() -> Mapping[str, Flag]:
-    """Return the options of this very client's `docker create`."""
+    """Return the options of `docker create` of this client."""
     text = ask(["create", "--help"])
     if text is None:
         raise SlimError("cannot find a docker client that works", hint="apt-get install docker-cli, or docker.io")

@@ -1,7 +1,7 @@
-"""Completion as docker asks its plugins for it: cobra's `__complete` protocol.
+"""Completion by cobra's `__complete` protocol, which docker uses for its plugins.
 
-The last word is the one to be completed, empty or not. The answer is a candidate a line, a tab and its description
-behind it, and at the end ":N", what the shell may do beyond (cobra's ShellCompDirective).
+The last word is the word to complete; it may be empty. The answer has one candidate on each line, followed by a tab and
+a description. The last line is ":N", a bit set for the shell (cobra's ShellCompDirective).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from docker_slim_plugin.cli.declare import Option
 from docker_slim_plugin.errors import SlimError, UsageError
 
 UNDESCRIBED = "DOCKER_CLI_DISABLE_COMPLETION_DESCRIPTION"
-"""Of docker's own (cmd/docker/docker.go): with any value, candidates come without descriptions."""
+"""With any value, candidates have no descriptions (docker/cli, cmd/docker/docker.go)."""
 DEFAULT, NO_SPACE, NO_FILES = 0, 2, 4
-_PATIENCE = 3.0
-"""Seconds for an answer of the engine; who presses tab does not wait longer."""
+_TIMEOUT = 3.0
+"""Seconds to wait for the engine, as the user waits for the shell."""
 _LISTS = {
     "--network": ("network", "ls", "--format", "{{.Name}}"),
     "--volumes-from": ("container", "ls", "--all", "--format", "{{.Names}}"),
@@ -33,13 +33,13 @@ Answer = tuple[list[tuple[str, str]], int]
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """Our commands and their options, as far as completion needs them."""
+    """Our commands and their options."""
 
     verbs: Mapping[str, str]
     """{command: first line of its help}."""
     flags: Callable[[str], Mapping[str, Flag]]
     options: Mapping[str, Mapping[str, Option]]
-    """By command; the keys within are of no interest."""
+    """By command."""
 
     def option(self, verb: str, name: str) -> Option | None:
         """Return the option of a command by its long spelling."""
@@ -56,7 +56,7 @@ def complete(
     *,
     described: bool = True,
 ) -> str:
-    """Return the answer to `__complete WORDS...`; whatever goes wrong, no candidates."""
+    """Return the answer to `__complete WORDS...`. After any error it has no candidates."""
     *before, current = words or [""]
     try:
         taken, index = take(before, GLOBAL, "docker slim")
@@ -90,7 +90,7 @@ def _candidates(
     try:
         _, index = take(before[1:], known, "docker slim")
     except UsageError:
-        last = before[-1]  # an option that waits for its value, or nonsense
+        last = before[-1]  # an option without its value yet, or an unknown one
         spelled = last if last.startswith("--") else f"-{last[-1:]}"
         waiting = known.get(spelled)
         if not waiting or not waiting.takes_value:
@@ -105,7 +105,7 @@ def _candidates(
 
 def _docker() -> dict[str, tuple[Flag, str]]:
     """Return {spelling: (Flag, first line of its description)} of docker run."""
-    help_text = client.ask(["create", "--help"], patience=_PATIENCE) or ""
+    help_text = client.ask(["create", "--help"], timeout=_TIMEOUT) or ""
     found = {name: (flag, "") for name, flag in docker_flags(flags(help_text)).items()}
     for line in help_text.splitlines():
         for name in flags(line):
@@ -120,7 +120,7 @@ def _values(name: str, own: Option | None, global_options: Sequence[str], curren
         return [(head + word, "") for word in own.choices if word not in words], NO_SPACE | NO_FILES
     choices: Sequence[str] = (own.choices if own else ()) or _DOCKER_CHOICES.get(name) or ()
     if name in _LISTS:
-        choices = (client.ask([*global_options, *_LISTS[name]], patience=_PATIENCE) or "").split()
+        choices = (client.ask([*global_options, *_LISTS[name]], timeout=_TIMEOUT) or "").split()
     if choices:
         open_ended = any(choice.endswith("=") for choice in choices)
         return [(prefix + choice, "") for choice in choices], NO_SPACE | NO_FILES if open_ended else NO_FILES
@@ -129,7 +129,7 @@ def _values(name: str, own: Option | None, global_options: Sequence[str], curren
 
 def _images(global_options: Sequence[str]) -> list[tuple[str, str]]:
     listed = client.ask(
-        [*global_options, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}\t{{.Size}}"], patience=_PATIENCE
+        [*global_options, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}\t{{.Size}}"], timeout=_TIMEOUT
     )
     return sorted(_pairs(listed or ""))
 

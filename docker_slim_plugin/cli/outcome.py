@@ -1,4 +1,4 @@
-"""What a run leaves on standard output: the images, what was kept, and how it was proved; as text, JSON, or an id."""
+"""Run a workflow and print its report: the images, what was kept, and how it was verified, as text, JSON or an id."""
 
 from __future__ import annotations
 
@@ -7,69 +7,32 @@ import os
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from docker_slim_plugin.cli.screen import Screen, Shown
 from docker_slim_plugin.cli.text import counted, printable, seconds, size, table
 from docker_slim_plugin.engine.secrets import repeatable_options, secrets_of
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import output_file
-from docker_slim_plugin.model.image import SlimImage, SourceImage
-from docker_slim_plugin.model.observation import Observations
-from docker_slim_plugin.model.plan import FilePlan
+from docker_slim_plugin.model.image import SlimImage
+from docker_slim_plugin.model.request import BaseRequest, LayersRequest, PackRequest, Request
+from docker_slim_plugin.report.record import Report
 
+Q = TypeVar("Q", Request, PackRequest)
+S = TypeVar("S", BaseRequest, LayersRequest)
 R = TypeVar("R")
 STDOUT = "-"
-"""As a report's outputs spell it."""
+"""Standard output, in the outputs of a report."""
 
 
-class Asked(Protocol):
-    """What the screen needs of a request."""
-
-    @property
-    def global_options(self) -> tuple[str, ...]: ...
-    @property
-    def docker_options(self) -> tuple[str, ...]: ...
-    @property
-    def command(self) -> tuple[str, ...]: ...
-    @property
-    def dry_run(self) -> bool: ...
-
-
-class Outcome(Protocol):
-    """What the screen needs of a report."""
-
-    @property
-    def images(self) -> tuple[SlimImage, ...]: ...
-    @property
-    def source(self) -> SourceImage: ...
-    @property
-    def plan(self) -> FilePlan: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def file(self) -> Any: ...
-    @property
-    def warnings(self) -> tuple[str, ...]: ...
-    @property
-    def notes(self) -> tuple[str, ...]: ...
-    @property
-    def outputs(self) -> tuple[str, ...]: ...
-    @property
-    def observations(self) -> Observations: ...
-    @property
-    def verdicts(self) -> tuple[Any, ...]: ...
-    def to_json(self) -> Mapping[str, Any]: ...
-
-
-def main_image(report: Outcome) -> SlimImage:
-    """Return the image that -q and --iidfile name: the layered one, else the first there is."""
+def main_image(report: Report) -> SlimImage:
+    """Return the image that -q and --iidfile name: the layered one, or else the first one."""
     return next((image for image in report.images if image.form == "layered"), report.images[0])
 
 
 def write_id(shown: Shown, identity: str) -> None:
-    """Write the image's id where --iidfile asks for it."""
+    """Write the image's id to the file of --iidfile, if there is one."""
     try:
         if shown.iidfile:
             output_file.write(shown.iidfile, identity.encode("ascii"))
@@ -78,7 +41,7 @@ def write_id(shown: Shown, identity: str) -> None:
         raise SlimError(text, hint="--iidfile FILE") from error
 
 
-def carry_out(workflow: Callable[[Any, Screen], Any], request: Any, shown: Shown) -> int:
+def carry_out(workflow: Callable[[Q, Screen], Report], request: Q, shown: Shown) -> int:
     """Run a workflow that writes images, and print its report (to standard error where an image went to stdout).
 
     Return the exit status.
@@ -97,8 +60,8 @@ def carry_out(workflow: Callable[[Any, Screen], Any], request: Any, shown: Shown
 
 
 def carry_out_small(
-    workflow: Callable[[Any, Screen], R],
-    request: Any,
+    workflow: Callable[[S, Screen], R],
+    request: S,
     shown: Shown,
     text: Callable[[R], str],
     identity: Callable[[R], str],
@@ -123,8 +86,8 @@ def carry_out_small(
     return 0
 
 
-def result(report: Outcome, request: Asked, shown: Shown) -> str:
-    """Return what there is to show in the end."""
+def result(report: Report, request: Request | PackRequest, shown: Shown) -> str:
+    """Return the text that is printed at the end."""
     if shown.form == "json":
         return json.dumps(report.to_json(), sort_keys=True)  # ASCII: no escape can hide in it
     if shown.quiet:
@@ -135,7 +98,7 @@ def result(report: Outcome, request: Asked, shown: Shown) -> str:
     for image in report.images:
         count = str(len(image.layers)) if image.form == "layered" else "1"
         rows.append((printable(image.reference), short(image.id), size(image.size), count, image.form))
-    lines = [table(rows), "", _summary(report), *_proof(report)]
+    lines = [table(rows), "", _summary(report), *_verification(report)]
     lines += [f"wrote {printable(place)}" for place in report.outputs if place != STDOUT]
     lines += [f"report: {printable(str(report.file))}"] if report.file else []
     if report.images:
@@ -148,7 +111,7 @@ def result(report: Outcome, request: Asked, shown: Shown) -> str:
     return "\n".join(lines)
 
 
-def _summary(report: Outcome) -> str:
+def _summary(report: Report) -> str:
     files = report.plan.files()
     kept = f"kept {len(files):,} of {report.plan.total_files:,} files"
     smallest = min((image.size for image in report.images), default=sum(entry.size for entry in files))
@@ -157,8 +120,8 @@ def _summary(report: Outcome) -> str:
     return f"{kept}; {less}; {seconds(report.seconds)}"
 
 
-def _proof(report: Outcome) -> list[str]:
-    """Return what was asked of the app, and whether the images have answered the same."""
+def _verification(report: Report) -> list[str]:
+    """Return the lines about what was asked of the app, and whether the images gave the same answers."""
     result = report.observations.result
     kinds = Counter(probe.kind for probe in result.probes)
     statuses = Counter(probe.status for probe in result.probes if probe.kind == "http")
@@ -181,5 +144,5 @@ def _proof(report: Outcome) -> list[str]:
 
 
 def short(identity: str) -> str:
-    """Return the beginning of an image's id, as docker shows it."""
+    """Return the first 12 digits of an image's id, as docker prints it."""
     return printable(identity.removeprefix("sha256:")[:12])

@@ -1,6 +1,6 @@
-"""The screen: live steps on a terminal, plain lines elsewhere, all on standard error; and the small commands' tables.
+"""Progress on standard error: live steps on a terminal, plain lines elsewhere. Also the tables of doctor and prune.
 
-Whatever comes from an image or an app passes `printable` before it gets here; rich's markup is off.
+Text that comes from an image or an app passes `printable`; rich's markup is off.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LONGEST = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """How the user wants to see it."""
+    """How the user wants the result to be shown."""
 
     form: str = "table"
     """table or json."""
@@ -39,12 +39,12 @@ class Shown:
 
 @dataclass
 class Step:
-    """One step under way; changes while it runs."""
+    """One step that is running. It changes while it runs."""
 
     name: str
     started: float
     depth: int
-    """1 for a step of its own, more for one within another; steps of other threads stand beside it."""
+    """1 for an outer step, more for a step within another of the same thread."""
     thread: int
     counters: dict[str, int]
 
@@ -63,13 +63,13 @@ class Screen:
         self._steps: list[Step] = []
         self._times: list[tuple[int, str, float]] = []
         self._lock = threading.Lock()
-        """Never held while we print: rich asks for the frame with its own lock held, and prints with the same."""
+        """Not held while printing: rich requests the frame while it holds its own lock, and prints with that lock."""
         self._live: Live | None = None
         self._warned: set[str] = set()
 
     def __enter__(self) -> Self:
         if self._shown.iidfile:
-            # As docker build does: if this run fails, nobody shall take the id of another one for its result.
+            # As docker build does: after a failed run, the file must not hold the id of an earlier run.
             with suppress(OSError):
                 output_file.remove(self._shown.iidfile)
         if self._console.is_terminal and not self._console.is_dumb_terminal and not self._shown.quiet:
@@ -86,7 +86,7 @@ class Screen:
         if self._live:
             self._live.stop()
         if self._shown.verbose and self._times:
-            self._say(_where_the_time_went(self._times))
+            self._say(_time_table(self._times))
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -134,7 +134,7 @@ class Screen:
         return spinner if text else Text("")
 
 
-def _where_the_time_went(times: Sequence[tuple[int, str, float]]) -> str:
+def _time_table(times: Sequence[tuple[int, str, float]]) -> str:
     total = sum(spent for depth, _, spent in times if depth == 1) or 1.0
     rows = [("TIME", "SHARE", "STEP")]
     rows += [(seconds(spent), f"{spent / total:.0%}", "  " * (depth - 1) + name) for depth, name, spent in times]
@@ -142,7 +142,7 @@ def _where_the_time_went(times: Sequence[tuple[int, str, float]]) -> str:
 
 
 def checks(found: Sequence[Check]) -> str:
-    """Return the doctor's findings as a table."""
+    """Return the results of doctor as a table."""
     rows = [("", "CHECK", "FOUND")]
     for check in found:
         mark = "ok" if check.ok else "FAIL" if check.required else "warn"
@@ -153,7 +153,7 @@ def checks(found: Sequence[Check]) -> str:
 
 
 def removed(kinds: Mapping[str, Sequence[str]]) -> str:
-    """Return what prune removed and what it did not, one line each."""
+    """Return what prune removed and what it did not remove, one line each."""
     gone = [f"removed {kind[:-1]} {printable(name)}" for kind in _REMOVED for name in kinds[kind]]
     failed = [f"cannot remove {printable(text)}" for text in kinds["failures"]]
     left = [f"left alone, as no run of yours is known to have made it: {printable(name)}" for name in kinds["unknown"]]

@@ -1,7 +1,7 @@
-"""What all commands share: the Typer application they register with, and what a command line leaves behind.
+"""The Typer application, and the session that a command line fills.
 
-Typer parses and explains; a command only says what is to be done, and the work starts after Typer has returned, so
-that none of its own error handling stands between a bug and its traceback.
+Typer parses the line and prints help. A command only returns its work, which starts after Typer has returned, so that
+Typer's error handling cannot hide the traceback of a bug.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ app = typer.Typer(
 
 
 Misread: type[Exception] = typer.BadParameter.__bases__[0]
-"""What Typer raises about a command line: click's UsageError, which it has brought with it since 0.2x."""
+"""Typer's exception for a wrong command line: click's UsageError. Typer has its own copy of click since 0.2x."""
 
 
 Work = Callable[[], int]
@@ -36,7 +36,7 @@ Work = Callable[[], int]
 
 @dataclass
 class Session:
-    """What the commands need to know, and what they leave behind: the one mutable record, filled while Typer parses."""
+    """Input and result of parsing: a mutable record that is filled while Typer parses."""
 
     global_options: tuple[str, ...]
     arguments: RunArguments = field(default_factory=lambda: RunArguments((), (), "", ()))

@@ -1,4 +1,4 @@
-"""Text that may come from an image, made fit for a terminal; sizes and durations for people."""
+"""Text for a terminal: foreign text with its control characters escaped, sizes, durations, tables."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 
 def printable(text: str) -> str:
-    """Return `text` with every character that a terminal might obey spelled out.
+    """Return `text` with every character that could control a terminal as a backslash escape.
 
-    Control characters and escapes, line ends, bidi and other format characters, surrogates (bytes that are no UTF-8)
-    and unassigned ones become backslash escapes; what is left is visible.
+    These are control characters, line ends, bidirectional and other format characters, surrogates (bytes that are not
+    UTF-8) and unassigned characters.
     """
     return text if text.isprintable() else "".join(map(_visible, text))
 
@@ -26,7 +26,7 @@ def _visible(character: str) -> str:
 
 
 def size(number: int) -> str:
-    """Return bytes as docker writes them: decimal units, three digits ("10.4MB")."""
+    """Return a number of bytes as docker prints it: decimal units, three digits ("10.4MB")."""
     value = float(number)
     for unit in ("B", "kB", "MB", "GB"):
         if value < 1000:
@@ -49,7 +49,7 @@ def counted(number: int, thing: str) -> str:
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> str:
-    """Return rows as columns three spaces apart, as docker's lists are; cells must be printable."""
+    """Return rows as columns three spaces apart, as docker's lists are. Cells must be printable."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

@@ -1,4 +1,4 @@
-"""What the values of our options may be, and what they mean; UsageError says what else to write."""
+"""Checks and conversions of option values. A wrong value raises UsageError, which names right ones."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from docker_slim_plugin.engine.secrets import env_file
 from docker_slim_plugin.errors import SlimError, UsageError
 from docker_slim_plugin.host import output_file
+from docker_slim_plugin.model.request import ENGINE_FORMS, FILE_FORMS
 from docker_slim_plugin.observe.trace_format import MAX_SECONDS
 
 UNTIL = ("probes", "exit", "enter")
 STDOUT = frozenset({"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
-"""Names of standard output, which is spelled "-" here."""
-FILE_FORMS = ("tar", "oci", "context")
+"""Names of standard output. They are replaced by "-"."""
 
 
 def form(value: str) -> str:
@@ -35,7 +35,7 @@ def form(value: str) -> str:
 
 
 def until(value: str) -> str:
-    """Return when to stop watching: a word, or a positive number of seconds."""
+    """Return the value of --until: a word, or a positive number of seconds."""
     if value == "enter" and not sys.stdin.isatty():
         raise UsageError("cannot wait for enter: standard input is no terminal", hint="--until SECONDS")
     if value in UNTIL:
@@ -46,28 +46,28 @@ def until(value: str) -> str:
 
 
 def shell(value: str) -> str:
-    """Return what --shell names: busybox, or an image called that."""
+    """Return the value of --shell: busybox, or the name of such an image."""
     if value and not re.fullmatch(r"(?:[a-z0-9._:-]+/)*busybox(?::[\w.-]+)?", value):
         raise UsageError(f"cannot add {value} as a shell", hint="--shell busybox, or --shell busybox:TAG")
     return value
 
 
 def timeout(seconds: float) -> float:
-    """Return the seconds if they are more than none, and fewer than for ever."""
+    """Return the seconds if they are positive and finite."""
     if not 0 < seconds <= MAX_SECONDS:
         raise UsageError(f"cannot use --timeout {seconds:g}", hint=f"--timeout SECONDS, up to {MAX_SECONDS}")
     return seconds
 
 
 def runs(number: int) -> int:
-    """Return how often the app is to run, if that is at least once."""
+    """Return the number of runs if it is from 1 to 100."""
     if number not in range(1, 101):
         raise UsageError(f"cannot use --runs {number}", hint="--runs N, from 1 to 100")
     return number
 
 
 def file(name: str) -> str:
-    """Return the file's name if one can be written there, or there is none; SlimError otherwise."""
+    """Return the name of a file if it can be written, or if it is empty. Raises SlimError."""
     try:
         if name:
             output_file.check(name)
@@ -79,25 +79,25 @@ def file(name: str) -> str:
 
 
 def listed(values: Sequence[str]) -> tuple[str, ...]:
-    """Return the words; commas and repetition both separate them."""
+    """Return the words. They are separated by commas or given in several options."""
     return tuple(dict.fromkeys(word for value in values for word in value.split(",") if word))
 
 
 def outputs(values: Sequence[str]) -> tuple[str, ...]:
-    """Return the forms to write; commas and repetition both separate them."""
+    """Return the forms to write. They are separated by commas or given in several options."""
     forms = listed(values)
     for form in forms:
         name, _, target = form.partition("=")
-        if name not in ("layered", "squashed", *FILE_FORMS) or bool(target) != (name in FILE_FORMS):
+        if name not in (*ENGINE_FORMS, *FILE_FORMS) or bool(target) != (name in FILE_FORMS):
             raise UsageError(f"cannot write {form}", hint="--output layered,squashed,tar=FILE,oci=FILE,context=DIR")
-    # The result is not to be written behind a tar.
+    # Otherwise the printed result would follow the tar on standard output.
     named = (form.partition("=") for form in forms)
     forms = tuple(f"{name}=-" if target in STDOUT else f"{name}{equals}{target}" for name, equals, target in named)
     return tuple(dict.fromkeys(forms))
 
 
 def words(option: str, value: str | None) -> tuple[str, ...] | None:
-    """Return a command given as a JSON array, or as words with a shell's quotes; no shell will read it."""
+    """Return the words of a command: a JSON array, or words with shell quotes. No shell interprets it."""
     if value is None:
         return None
     try:
@@ -113,7 +113,7 @@ def words(option: str, value: str | None) -> tuple[str, ...] | None:
 
 
 def ports(values: Sequence[str]) -> tuple[str, ...]:
-    """Return the ports of --expose as PORT/PROTOCOL, ranges spelled out."""
+    """Return the ports of --expose as PORT/PROTOCOL, one for each port of a range."""
     found: list[str] = []
     for value in values:
         match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", value.lower(), re.ASCII)
@@ -125,7 +125,7 @@ def ports(values: Sequence[str]) -> tuple[str, ...]:
 
 
 def env_files(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the variables of --env-file, as docker run reads such files; UsageError where one cannot be read."""
+    """Return the variables of --env-file, parsed as docker run does. Raises UsageError if a file cannot be read."""
     for name in names:
         if not os.access(name, os.R_OK) or os.path.isdir(name):
             raise UsageError(f"cannot read {name}", hint="--env-file FILE")
@@ -133,7 +133,7 @@ def env_files(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def variables(values: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return NAME=VALUE of each --env; a name alone takes the value that it has here, as docker run does."""
+    """Return NAME=VALUE of each --env. A name alone takes its value from `environment`, as in docker run."""
     found: list[str] = []
     for value in values:
         name, equals, _ = value.partition("=")

@@ -17,10 +17,10 @@ from docker_slim_plugin.image import context
 from docker_slim_plugin.image.archive import write_archive
 from docker_slim_plugin.image.context import SCRATCH, ContextBase, check_context, stream_context, write_context
 from docker_slim_plugin.image.writer import Draft
+from docker_slim_plugin.model.request import FILE_FORMS
 
-FILES = frozenset({"tar", "oci", "context"})
-"""Forms that are files. "-" instead of a name means standard output."""
 STDOUT = "-"
+"""In place of a name: standard output."""
 
 
 def split_output(output: str) -> tuple[str, str]:
@@ -44,7 +44,7 @@ def write_outputs(outputs: Sequence[str], draft: Draft, name: str, flat: Path | 
     places = []
     for output in outputs:
         form, where = split_output(output)
-        if form not in FILES:
+        if form not in FILE_FORMS:
             continue
         if form == "context" and where != STDOUT:
             write_context(Path(where), layers, config, base)
@@ -112,7 +112,7 @@ def check_outputs(outputs: Sequence[str]) -> None:
                 raise SlimError(f"cannot write a {form} to a terminal", hint=hint)
         elif form == "context":
             check_context(Path(where))
-        elif form in FILES:
+        elif form in FILE_FORMS:
             _check_file(where)
 
 

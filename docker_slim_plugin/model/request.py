@@ -6,6 +6,11 @@ from dataclasses import dataclass, field, fields
 
 from docker_slim_plugin.model.plan import Selection
 
+ENGINE_FORMS = ("layered", "squashed")
+"""Forms of --output that are images in the engine."""
+FILE_FORMS = ("tar", "oci", "context")
+"""Forms of --output that are written to a file, a directory, or standard output."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Exercise:
@@ -62,13 +67,13 @@ class Output:
     """busybox, or the name of an image that has it: the shell to add for debugging."""
     base: str = ""
     """Image on whose layers the layered image is written."""
-    outputs: tuple[str, ...] = ("layered", "squashed")
+    outputs: tuple[str, ...] = ENGINE_FORMS
     """layered, squashed, tar=FILE, oci=FILE, context=DIR. "-" for FILE or DIR is standard output."""
     dry_run: bool = False
 
     def forms(self) -> tuple[str, ...]:
         """Return the forms of images that get a name in the engine."""
-        return () if self.dry_run else tuple(form for form in self.outputs if form in ("layered", "squashed"))
+        return () if self.dry_run else tuple(form for form in self.outputs if form in ENGINE_FORMS)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import Observations, RunResult
 from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry
-from docker_slim_plugin.model.request import PackRequest
+from docker_slim_plugin.model.request import ENGINE_FORMS, PackRequest
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.report.record import Report, make_report_path, save_or_warn
 from docker_slim_plugin.resolve.image_config import USERS, has_user
@@ -35,7 +35,6 @@ from docker_slim_plugin.workflows.steps.layering import Extras, complete_plan, o
 
 MAX_PROGRAM_NAME = 4096
 """Longest name, in characters, that can be that of a program."""
-ENGINE_FORMS = frozenset({"layered", "squashed"})
 NO_OBSERVATIONS = Observations(accesses=(), result=RunResult(), mode="off", watch="off")
 
 
@@ -68,7 +67,7 @@ def pack(request: PackRequest, progress: Progress) -> Report:
             raise SlimError(f"cannot pack {request.image}: it is slim already", hint="--force does it all the same")
         image_names = make_names(source, request.tag, "packed")
         writer.claim_names(
-            engine, map(image_names.of, sorted(ENGINE_FORMS & set(request.outputs))), force=request.force
+            engine, map(image_names.of, sorted({*ENGINE_FORMS} & {*request.outputs})), force=request.force
         )
         target = replace(source, config=apply_changes(source.config, request.changes))
     with (
@@ -182,7 +181,7 @@ def write_and_compare(job: PackJob, report: Report) -> Report:
 def load_forms(job: PackJob, plan: FilePlan, draft: Draft) -> Iterator[Draft]:
     """Yield each requested form of the image after it was loaded into the engine."""
     outputs = job.request.outputs
-    if not ENGINE_FORMS & set(outputs):
+    if not set(ENGINE_FORMS) & set(outputs):
         return
     with job.clock.step("load"):
         layered = writer.load_draft(job.engine, draft, job.directory)

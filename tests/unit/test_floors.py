@@ -121,6 +121,14 @@ def test_the_tracer_alone_has_python_ptrace() -> None:
     assert answer.stdout == "False\n"
 
 
+@pytest.mark.parametrize("module", ["cli.app", "sandbox_main", "observe.tracer.program", "rootfs.mount_clone", "rootfs.reader_program"])
+def test_the_sdk_is_loaded_only_where_the_engine_is_asked(module: str) -> None:
+    """It takes longer to import than all else, and has no business in a process that reads foreign bytes."""
+    code = f"import sys, docker_slim_plugin.{module}; print({{'docker', 'requests'}} & set(sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
+    assert answer.stdout == "set()\n"
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_says_what_it_is(module: str) -> None:
     assert ast.get_docstring(ast.parse((PACKAGE / module).read_text()))

@@ -20,7 +20,7 @@ ANSWERS = {
 
 @pytest.fixture(autouse=True)
 def docker(monkeypatch: pytest.MonkeyPatch) -> None:
-    def answer(arguments: list[str], *, patience: float = 0) -> str | None:
+    def answer(arguments: list[str], *, timeout: float = 0) -> str | None:
         words = [word for word in arguments if not word.startswith("--context")]
         return ANSWERS[words[0]]
 
