@@ -33,11 +33,11 @@ pytestmark = pytest.mark.integration
 DRIVER = """
 import os, signal, socket, sys
 from docker_slim_plugin import sandbox_main
-def is_program(name):
+def is_program_name(name):
     {code}
     return True
-is_program.__module__ = "docker_slim_plugin.resolve.requested_paths"
-sandbox_main.FUNCTIONS = (is_program,)
+is_program_name.__module__ = "docker_slim_plugin.resolve.requested_paths"
+sandbox_main.FUNCTIONS = (is_program_name,)
 sandbox_main.main()
 """
 REFUSED = {
@@ -77,7 +77,7 @@ def started(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
 
     def start(module: str, arguments: Sequence[object] = (), *, descriptors: Sequence[int] = (), stderr: int = -3) -> Any:
         argv = [sys.executable, "-I", "-c", DRIVER.format(code=code), *map(str, arguments)]
-        return subprocess.Popen(argv, pass_fds=tuple(descriptor_passing), stderr=stderr, env={})
+        return subprocess.Popen(argv, pass_fds=tuple(descriptors), stderr=stderr, env={})
 
     monkeypatch.setattr(child_process, "start", start)
 
