@@ -165,7 +165,7 @@ def write_base(
         stack.callback(engine.untag, engine.temporary_name("squashed"))
         with clock.step("write"):
             draft = writer.load_exported_base(engine, source, exported.id, plan, directory)
-        with clock.step("prove"):
+        with clock.step("verify"):
             package_manager.check_packages(engine, draft.id)
         engine.tag_image(draft.id, target_name)
     return draft.image(target_name), draft.warnings

@@ -71,7 +71,7 @@ def read_headers(connection: sqlite3.Connection) -> Iterator[tuple[str, Header]]
         # Rows may share pages in a crafted database.
         left -= len(blob)
         if left < 0:
-            raise ValueError("its rows are larger than the file")
+            raise ValueError("its rows are larger than the largest database that is read")
         header = rpm_header.read(blob)
         yield f"{header.name.replace(':', '_')}:{number}", header
 
