@@ -6,14 +6,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
+from docker_slim_plugin.host import child_process
+
 HERE = Path(__file__).parent
-MEASURED = ("unit", "integration/image", "integration/observe/test_tracer.py", "integration/observe/test_gate_release.py")
-"""The tracer's process is measured in these too: the variable below starts coverage in it."""
+TRACER = ("integration/observe/test_tracer.py", "integration/observe/test_gate_release.py")
+"""Here the tracer's process is measured too: the variable below starts coverage in it."""
+MEASURED = ("unit", "integration/image", *TRACER)
 UNMEASURED = ("unit/test_foreign_input.py", "unit/test_linters.py", "unit/cli/test_plugin_metadata.py")
 """Their times and imports are what they test."""
 START = "COVERAGE_PROCESS_START"
@@ -40,7 +42,6 @@ class Coverage:
         if wanted != self.is_on:
             self.is_on = wanted
             (self.measurement.start if wanted else self.measurement.stop)()
-        if wanted and "tracer" in place:
-            os.environ[START] = str(HERE.parent / "pyproject.toml")
-        else:
-            os.environ.pop(START, None)
+        child_process.ENVIRONMENT.pop(START, None)
+        if wanted and place.startswith(TRACER):
+            child_process.ENVIRONMENT[START] = str(HERE.parent / "pyproject.toml")

@@ -6,25 +6,30 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+ENVIRONMENT: dict[str, str] = {}
+"""The environment of all child processes."""
+
 
 def start(
     module: str,
     arguments: Sequence[object] = (),
     *,
     descriptors: Sequence[int] = (),
-    stderr: int = subprocess.DEVNULL,
+    pipes: int = subprocess.DEVNULL,
+    stderr: int | None = subprocess.DEVNULL,
 ) -> subprocess.Popen[bytes]:
     """Start `docker_slim_plugin.MODULE` as a process that inherits only `descriptors`, and no environment.
 
-    Standard input and output are /dev/null; `stderr` takes its standard error. It has its own session, so that Ctrl-C
-    in the terminal reaches only this process.
+    Standard input and output are `pipes`: /dev/null, or subprocess.PIPE without a buffer. `stderr` takes its standard
+    error; None is ours. It has its own session, so that Ctrl-C in the terminal reaches only this process.
     """
     return subprocess.Popen(
         [sys.executable, "-I", "-m", f"docker_slim_plugin.{module}", *map(str, arguments)],
+        bufsize=0 if pipes == subprocess.PIPE else -1,
         pass_fds=tuple(descriptors),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdin=pipes,
+        stdout=pipes,
         stderr=stderr,
         start_new_session=True,
-        env={},
+        env=ENVIRONMENT,
     )

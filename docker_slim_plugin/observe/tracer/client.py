@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.host import child_process
 from docker_slim_plugin.model.observation import Access, AccessKind, Origin, Process
 from docker_slim_plugin.observe.tracer.cgroup_members import members
 from docker_slim_plugin.observe.tracer.syscall_table import SYSCALLS
@@ -29,11 +29,11 @@ class TracerClient:
     """A running tracer process; a context manager. On exit it ends the tracer, and with it every tracee from a gate."""
 
     def __init__(self, *, use_filter: bool = True, detach: bool = False) -> None:
-        self._command = [sys.executable, "-I", "-m", "docker_slim_plugin.observe.tracer.program"]
+        self._arguments: list[str] = []
         if not use_filter:
-            self._command.append("--no-filter")
+            self._arguments.append("--no-filter")
         if detach:
-            self._command.append("--detach")
+            self._arguments.append("--detach")
         self._accesses: dict[tuple[str, AccessKind, Origin, str, str], Access] = {}
         self._processes: dict[int, Process] = {0: Process(0, "")}
         self._replies: dict[int, tuple[int, str]] = {}
@@ -57,9 +57,8 @@ class TracerClient:
         self.has_exited = False
 
     def __enter__(self) -> Self:
-        # A session of its own, so that Ctrl-C in the terminal reaches only this process.
-        self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
+        self._process = child_process.start(
+            "observe.tracer.program", self._arguments, pipes=subprocess.PIPE, stderr=None
         )
         self._reader = threading.Thread(target=self._read, name="tracer messages", daemon=True)
         self._reader.start()
