@@ -57,15 +57,18 @@ def bounded(arguments: list[str]) -> int:
 
     out, err = standard_streams.guard_standard_streams()
     try:
-        cancel.install()
+        handler = cancel.install()
         if address := os.environ.pop(cancel.SOCKET, ""):
             cancel.listen(address)
         from docker_slim_plugin.cli.app import run  # noqa: PLC0415
 
         status = run(arguments)
+        if status and handler.request:
+            raise handler.request
         # A closed pipe or a full disk is noticed here, where it can still be reported.
         sys.stdout.flush()
-    except (SlimError, Interrupted) as error:
+    except (SlimError, Interrupted) as caught:
+        error = handler.request or caught
         from docker_slim_plugin.cli.text import printable  # noqa: PLC0415
 
         lines = map(printable, str(error).split("\n"))

@@ -26,15 +26,16 @@ class Cancel:
     """The signal handler. It raises once."""
 
     def __init__(self) -> None:
-        self.asked = False
-        self._said = False
+        self.request: Interrupted | None = None
+        """What was raised. It decides the exit status, even if an error of the cleanup hides it."""
+        self._is_reported = False
         self.overdue = ""
         """The step that takes too long, if that is the reason to stop."""
 
     def lost(self, what: sys.UnraisableHookArgs) -> None:
         """Repeat a request that was raised inside a finalizer, which drops exceptions (sys.unraisablehook)."""
         if isinstance(what.exc_value, Interrupted):
-            self.asked = False
+            self.request = None
             timer = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGTERM))
             timer.daemon = True
             timer.start()
@@ -42,20 +43,21 @@ class Cancel:
             sys.__unraisablehook__(what)
 
     def __call__(self, number: int, _: FrameType | None) -> None:
-        if self.asked:
+        if self.request:
             if number != signal.SIGALRM:
-                _say(b"docker slim: still cleaning up\n")
+                _write(b"docker slim: still cleaning up\n")
             return
-        self.asked = True
-        if not self._said:
-            self._said = True
-            _say(b"docker slim: stopping: removing what was started ...\n")
         if number == signal.SIGALRM:
-            raise Overdue(f"cannot go on: {self.overdue}")
-        raise Interrupted(f"cannot go on: interrupted by {signal.Signals(number).name}")
+            self.request = Overdue(f"cannot go on: {self.overdue}")
+        else:
+            self.request = Interrupted(f"cannot go on: interrupted by {signal.Signals(number).name}")
+        if not self._is_reported:
+            self._is_reported = True
+            _write(b"docker slim: stopping: removing what was started ...\n")
+        raise self.request
 
 
-def _say(text: bytes) -> None:
+def _write(text: bytes) -> None:
     """Write to standard error without buffers, as a signal handler must."""
     with suppress(OSError):
         os.write(2, text)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
 
-from docker_slim_plugin import __main__, __version__
-from docker_slim_plugin.errors import SlimError, UsageError, VerificationFailed
+from docker_slim_plugin import __main__, __version__, cancel
+from docker_slim_plugin.errors import Interrupted, SlimError, UsageError, VerificationFailed
 
 
 def test_metadata(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,7 +48,7 @@ def test_what_the_user_can_put_right_is_two_lines(
         raise error
 
     monkeypatch.setattr("docker_slim_plugin.cli.app.run", failing)
-    monkeypatch.setattr("docker_slim_plugin.cancel.install", lambda: None)
+    monkeypatch.setattr("docker_slim_plugin.cancel.install", cancel.Cancel)
     assert __main__.main([]) == status
     assert capsys.readouterr().err == "docker slim: cannot x\ny\n  try: do \\x1b\n"
 
@@ -105,7 +108,7 @@ def test_command_lines(arguments: list[str], status: int, said: str) -> None:
 def test_a_wrong_command_line_is_two_lines(
     arguments: str, said: str, hint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("docker_slim_plugin.cancel.install", lambda: None)
+    monkeypatch.setattr("docker_slim_plugin.cancel.install", cancel.Cancel)
     monkeypatch.setattr("docker_slim_plugin.cli.client.create_flags", dict)
     assert __main__.main(arguments.split()) == 2
     answer = capsys.readouterr()
@@ -113,3 +116,22 @@ def test_a_wrong_command_line_is_two_lines(
     assert (answer.out, first.startswith(f"docker slim: cannot understand the command line: {said}")) == ("", True), first
     assert second.startswith(f"  try: docker slim {hint}")
     assert second.endswith(f", or: docker slim {arguments.split(maxsplit=1)[0]} --help")
+
+
+@pytest.mark.parametrize("outcome", ["status", "error"])
+def test_an_error_of_the_cleanup_does_not_hide_the_interrupt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], outcome: str
+) -> None:
+    handler = cancel.Cancel()
+
+    def interrupted(_: Sequence[str]) -> int:
+        with suppress(Interrupted):
+            handler(signal.SIGTERM, None)
+        if outcome == "error":
+            raise SlimError("cannot remove the container")
+        return 1
+
+    monkeypatch.setattr("docker_slim_plugin.cli.app.run", interrupted)
+    monkeypatch.setattr("docker_slim_plugin.cancel.install", lambda: handler)
+    assert __main__.main(["doctor"]) == 130
+    assert "interrupted by SIGTERM" in capsys.readouterr().err
