@@ -14,7 +14,7 @@ from docker_slim_plugin.model.request import GivenTraces, Request
     "build",
     options.TRACES,
     options.HOST_EXEC_AGAIN,
-    options.KEEPING,
+    options.KEEPING.changed({"level": "app"}),
     options.OUTPUT,
     options.VERIFICATION,
     options.SHOWING,

@@ -18,7 +18,7 @@ from docker_slim_plugin.cli import values
 from docker_slim_plugin.cli.declare import Given, Group, Option
 from docker_slim_plugin.cli.screen import Shown
 from docker_slim_plugin.errors import UsageError
-from docker_slim_plugin.model.plan import Selection
+from docker_slim_plugin.model.plan import LEVELS, Selection
 from docker_slim_plugin.model.request import (
     BaseSelection,
     ConfigChanges,
@@ -28,6 +28,7 @@ from docker_slim_plugin.model.request import (
     Output,
     Verification,
 )
+from docker_slim_plugin.resolve.app_level.rules import RULES
 from docker_slim_plugin.resolve.presets import PRESETS
 
 AS_DOCKER_RUN = "[OPTIONS] IMAGE [COMMAND [ARG...]]"
@@ -142,6 +143,13 @@ KEEPING = Group(
     "Keep and drop files",
     Selection,
     {
+        "level": Option(
+            "--level",
+            "What is kept beside what the run showed: nothing (exact), what the app can ask for next (app), whole "
+            "packages (package).",
+            "exact|app|package",
+            choices=LEVELS,
+        ),
         "keep": Option(
             "--keep",
             "Keep these files too (repeat), programs with their libraries: --keep /bin/sh, "
@@ -157,9 +165,9 @@ KEEPING = Group(
         "drop": Option("--drop", "Leave these files out, whatever needs them (repeat).", "PATTERN"),
         "hints_off": Option(
             "--no-hint",
-            f"Do not keep what a run rarely shows (repeat): {', '.join(sorted(PRESETS))}.",
+            f"Do not keep what a run rarely shows (repeat): {', '.join(sorted({*PRESETS, *RULES}))}.",
             "NAME",
-            choices=tuple(sorted(PRESETS)),
+            choices=tuple(sorted({*PRESETS, *RULES})),
         ),
     },
     lambda given: {**given, "hints_off": frozenset(given.get("hints_off", ()))},

@@ -31,7 +31,7 @@ Force = Annotated[bool, Option("--force", "Pack from an image that is slim alrea
 
 @command(
     "pack",
-    options.KEEPING,
+    options.KEEPING.without("level"),
     options.CONFIG,
     options.PACK_OUTPUT,
     options.SHOWING,

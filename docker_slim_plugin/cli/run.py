@@ -12,7 +12,7 @@ from docker_slim_plugin.model.request import Request
     "run",
     options.EXERCISE,
     options.OBSERVING,
-    options.KEEPING,
+    options.KEEPING.changed({"level": "app"}),
     options.OUTPUT,
     options.VERIFICATION,
     options.SHOWING,

@@ -115,10 +115,15 @@ class Busybox:
     """Where it comes from, as text for the user."""
 
 
+LEVELS = ("exact", "app", "package")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """The user's options about files to keep and drop."""
 
+    level: str = "exact"
+    """How much is kept beside what the run showed: exact, app or package."""
     keep: tuple[str, ...] = ()
     """Glob patterns for image paths. A directory means everything below it."""
     keep_packages: tuple[str, ...] = ()

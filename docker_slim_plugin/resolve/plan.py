@@ -24,6 +24,8 @@ from docker_slim_plugin.resolve import (
     script_interpreters,
     whole_tree,
 )
+from docker_slim_plugin.resolve.app_level.facts import AppFacts
+from docker_slim_plugin.resolve.app_level.rules import AppLevel
 from docker_slim_plugin.resolve.elf.elf_file import Elf
 from docker_slim_plugin.resolve.elf.loader import Loader
 from docker_slim_plugin.resolve.elf.static_needs import StaticNeeds
@@ -78,6 +80,7 @@ def resolve(
     if static_needs is not None:
         static_warnings, notes = static_needs.describe(kept_set.reasons, requested.targets, selection.hints_off)
         warnings += static_warnings
+    notes += set_needs.app_level.notes()
     plan = whole_tree.build_plan(kept_set, database, selection, tuple(warnings))
     return replace(plan, notes=(*notes, *plan.notes))
 
@@ -229,6 +232,15 @@ class _SetNeeds:
         static_needs: StaticNeeds | None,
     ) -> None:
         self.static_needs = static_needs
+        self.app_level = AppLevel(
+            AppFacts(
+                rootfs=kept_set.rootfs,
+                packages=units.packages,
+                config=source.config,
+                accesses=observations.accesses,
+            ),
+            selection,
+        )
         self.kept_set = kept_set
         self.selection = selection
         self.source = source
@@ -254,6 +266,7 @@ class _SetNeeds:
         found = list(presets.find_needs(replace(self.facts, kept=kept, static_topics=topics), self.selection.hints_off))
         contents, self.volume_warnings = image_config.find_volume_content(rootfs, self.source, self.accessed, kept)
         found += contents
+        found += self.app_level.needs(kept)
         for pattern, members in self.keep_all_of.items():
             files = {path for path in members if path in kept and rootfs.entries[path].kind is not EntryKind.DIRECTORY}
             if files:

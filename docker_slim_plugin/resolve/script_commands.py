@@ -56,7 +56,7 @@ def find_programs(
         if script in read or script in owned:
             continue
         read.add(script)
-        for path, entry in _find_commands(rootfs, script, search):
+        for path, entry in find_commands(rootfs, script, search):
             found.add(path)
             pending.append(entry.path)
     return frozenset(found)
@@ -72,7 +72,8 @@ def _find_scripts(rootfs: Rootfs, accesses: Iterable[Access]) -> Iterator[RootPa
                 yield end
 
 
-def _find_commands(rootfs: Rootfs, script: RootPath, search: Sequence[str]) -> Iterator[tuple[str, Entry]]:
+def find_commands(rootfs: Rootfs, script: RootPath, search: Sequence[str]) -> Iterator[tuple[str, Entry]]:
+    """Yield the programs that a shell script mentions, as paths in PATH, with their files."""
     for word in sorted(find_command_words(_script_text(rootfs, script))):
         places = [word] if word.startswith("/") else [posixpath.join(directory, word) for directory in search]
         for place in places if "/" not in word[1:] or word.startswith("/") else ():

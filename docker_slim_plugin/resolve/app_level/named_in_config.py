@@ -1,0 +1,53 @@
+"""Files that kept configuration names: a helper, a module, an error page that the server opens when it is asked to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.resolve.app_level.facts import AppFacts
+
+PATH = re.compile(rb"(?<![\w./-])/(?:[\w.+@-]+/)+[\w.+@-]+")
+MAX_FILE = 256 << 10
+MAX_NAMED = 4 << 20
+"""Bytes of a file that configuration names; larger ones are kept when the run uses them."""
+TREES = ("/etc/", "/usr/local/etc/", "/usr/share/")
+CONFIGURATION = (
+    ".conf",
+    ".cnf",
+    ".cfg",
+    ".ini",
+    ".toml",
+    ".yaml",
+    ".yml",
+    ".json",
+    ".xml",
+    ".properties",
+    "_config",
+    "rc",
+)
+
+
+class NamedInConfig:
+    """The rule."""
+
+    def __init__(self, facts: AppFacts) -> None:
+        self.facts = facts
+        self._seen: set[RootPath] = set()
+
+    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:
+        found: list[str] = []
+        rootfs = self.facts.rootfs
+        for path in [path for path in kept if path not in self._seen and path.startswith(TREES)]:
+            self._seen.add(path)
+            entry = rootfs.entries[path]
+            if entry.kind is not EntryKind.FILE or not 0 < entry.size <= MAX_FILE:
+                continue
+            if not (path in self.facts.used and path.endswith(CONFIGURATION)):
+                continue
+            for name in sorted(set(PATH.findall(rootfs.read(path, MAX_FILE)))):
+                named = rootfs.find(name.decode("ascii", "surrogateescape"))
+                if named is not None and named.kind is EntryKind.FILE and named.size <= MAX_NAMED:
+                    found.append(named.path)
+        return found

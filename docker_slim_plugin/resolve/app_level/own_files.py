@@ -1,0 +1,130 @@
+"""The app's own files: what no package manager brought is what the image is for, so the trees that were used are whole.
+
+A tree is the highest directory above a used file that is no place of the distribution. In places of the distribution
+(/etc, /usr/share/nginx ...) only unowned files beside the used one are kept. Code that a language's package manager
+brought is left to the rules of the languages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+
+from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.resolve.app_level.facts import AppFacts
+from docker_slim_plugin.rootfs.index import parents
+
+LARGE_TREE, LEAST_SHARE = 20 << 20, 0.02
+"""A tree with more bytes, of which the run used a smaller share of the files, is kept by need."""
+MAX_SIBLING = 1 << 20
+"""Bytes of an unowned file that is kept for its place beside a used one."""
+DISTRIBUTION = frozenset((
+    "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib32", "/lib64", "/libx32", "/media", "/mnt", "/opt",
+    "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/usr/bin", "/usr/games", "/usr/include",
+    "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/local", "/usr/local/bin", "/usr/local/etc",
+    "/usr/local/games", "/usr/local/include", "/usr/local/lib", "/usr/local/libexec", "/usr/local/man",
+    "/usr/local/sbin", "/usr/local/share", "/usr/local/src", "/usr/sbin", "/usr/share", "/usr/src", "/var",
+    "/var/cache", "/var/lib", "/var/local", "/var/lock", "/var/log", "/var/mail", "/var/opt", "/var/run",
+    "/var/spool", "/var/tmp",
+))  # fmt: skip
+VOLATILE = (
+    "/dev", "/proc", "/sys", "/run", "/tmp", "/var/cache", "/var/log", "/var/tmp", "/var/lib/apt", "/var/lib/dpkg",
+)  # fmt: skip
+PROGRAMS = ("bin", "sbin", "games", "libexec")
+"""Directories of independent programs: one that was used says nothing about its neighbours."""
+FOREIGN = frozenset(
+    {"site-packages", "dist-packages", "node_modules", "gems", "specifications", "vendor_ruby", "perl5"}
+)
+SKIPPED = frozenset(
+    {".git", ".hg", ".svn", ".cache", ".npm", ".cargo", ".m2", ".gradle", ".pytest_cache", ".mypy_cache"}
+)
+"""Directories of version control and caches."""
+
+
+class OwnFiles:
+    """The rule; `notes` says which trees are kept by need only."""
+
+    def __init__(self, facts: AppFacts) -> None:
+        self.facts = facts
+        self.notes: list[str] = []
+
+    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:  # noqa: ARG002 (the run decides, not the kept set)
+        return self._paths
+
+    @cached_property
+    def _paths(self) -> tuple[RootPath, ...]:
+        trees: dict[RootPath, set[RootPath]] = {}
+        siblings: set[RootPath] = set()
+        for path in sorted(self._used_files()):
+            top = self._tree(path)
+            if top is not None:
+                trees.setdefault(top, set()).add(path)
+            elif next(parents(path)).rpartition("/")[2] not in PROGRAMS:
+                siblings.add(next(parents(path)))
+        working = self.facts.rootfs.find(str(self.facts.config.get("WorkingDir") or "/"))
+        if working is not None and working.kind is EntryKind.DIRECTORY and not self._is_distribution(working.path):
+            trees.setdefault(working.path, set())
+        found = [path for top, used in trees.items() for path in self._whole(top, used)]
+        found += [path for directory in siblings for path in self._unowned_beside(directory)]
+        return tuple(dict.fromkeys(found))
+
+    def _used_files(self) -> Iterator[RootPath]:
+        owners = self.facts.packages.owners
+        for path in self.facts.used:
+            if path == "/" or path in owners or path.startswith(tuple(f"{top}/" for top in VOLATILE)):
+                continue
+            if not FOREIGN.isdisjoint(path.split("/")):
+                continue
+            if self.facts.rootfs.entries[path].kind is EntryKind.FILE:
+                yield path
+
+    @cached_property
+    def _owned_directories(self) -> frozenset[str]:
+        return frozenset(parent for path in self.facts.packages.owners for parent in parents(path))
+
+    def _is_distribution(self, directory: RootPath) -> bool:
+        return (
+            directory in DISTRIBUTION
+            or directory in self._owned_directories
+            or (directory.startswith(("/home/", "/etc/")) and directory.count("/") == 2)
+            or directory.startswith(tuple(f"{top}/" for top in VOLATILE))
+        )  # fmt: skip
+
+    def _tree(self, path: RootPath) -> RootPath | None:
+        """Return the highest directory above `path` that is no place of the distribution."""
+        top = None
+        for parent in parents(path):
+            if self._is_distribution(parent):
+                break
+            top = parent
+        return top
+
+    def _whole(self, top: RootPath, used: set[RootPath]) -> list[RootPath]:
+        files = list(self._files(top))
+        size = self.facts.size_of(files)
+        if size > LARGE_TREE and len(used) < LEAST_SHARE * len(files):
+            self.notes.append(
+                f"{top} has {size >> 20} MB, and the run used {len(used)} of its {len(files)} files: "
+                f"only what is needed of it is kept (--keep {top} keeps all)"
+            )
+            return []
+        return files
+
+    def _files(self, top: RootPath) -> Iterator[RootPath]:
+        pending = [top]
+        while pending:
+            here = pending.pop()
+            for name in self.facts.rootfs.children.get(here, ()):
+                path = RootPath(f"{here}/{name}")
+                if self.facts.rootfs.entries[path].kind is not EntryKind.DIRECTORY:
+                    yield path
+                elif name not in SKIPPED and name not in FOREIGN:
+                    pending.append(path)
+
+    def _unowned_beside(self, directory: RootPath) -> Iterator[RootPath]:
+        rootfs, owners = self.facts.rootfs, self.facts.packages.owners
+        for name in rootfs.children.get(directory, ()):
+            path = RootPath(f"{directory}/{name}")
+            entry = rootfs.entries[path]
+            if entry.kind is not EntryKind.DIRECTORY and path not in owners and entry.size <= MAX_SIBLING:
+                yield path

@@ -1,0 +1,108 @@
+"""Modules that programs load by name: where one of a directory was opened, the others come too.
+
+PAM is a case of its own: a run of sshd in which nobody logs in opens no module at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+
+from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.resolve.app_level.facts import AppFacts
+from docker_slim_plugin.rootfs.index import parents
+
+MODULE = re.compile(r"\.so(?:\.\d+)*$")
+LIBRARIES = re.compile(r"^(?:/usr(?:/local)?)?/lib(?:32|64|x32)?(?:/[\w-]+-linux-[\w-]+)?$")
+"""Directories of shared libraries, which the dynamic loader searches: their files are no modules."""
+OTHERS = ("/lib-dynload", "/gconv", "/perl", "/python", "/ruby", "/node_modules", "/site-packages", "/dist-packages")
+"""Parts of directories that other rules know better."""
+MAX_DIRECTORY = 8 << 20
+"""Bytes of modules of one directory that come together."""
+PAM_LIBRARY = "/libpam.so.0"
+PAM_FILES = (
+    "/etc/environment",
+    "/etc/login.defs",
+    "/etc/shells",
+    "/etc/securetty",
+    "/etc/default/locale",
+    "/etc/nologin",
+)
+PAM_MODULE = re.compile(r"\bpam_\w+\.so\b")
+PAM_HELPERS = ("unix_chkpwd", "unix_update", "pam_extrausers_chkpwd", "mkhomedir_helper", "pam_namespace_helper")
+SHELL_FILES = ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc", "/etc/motd", "/etc/legal")
+NO_SHELL = ("nologin", "false", "sync", "halt", "shutdown")
+MAX_SERVICE = 64 << 10
+USERS = "/etc/passwd"
+MAX_USERS = 1 << 20
+
+
+class Plugins:
+    """The rule for directories of modules."""
+
+    def __init__(self, facts: AppFacts) -> None:
+        self.facts = facts
+        self._seen: set[RootPath] = set()
+
+    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:
+        directories = {next(parents(path)) for path in kept if MODULE.search(path)} - self._seen
+        self._seen |= directories
+        return [path for directory in sorted(directories) for path in self._modules(directory)]
+
+    def _modules(self, directory: RootPath) -> list[RootPath]:
+        if LIBRARIES.match(directory) or any(part in directory for part in OTHERS):
+            return []
+        names = self.facts.rootfs.children.get(directory, ())
+        found = [RootPath(f"{directory}/{name}") for name in names if MODULE.search(name)]
+        return found if self.facts.size_of(found) <= MAX_DIRECTORY else []
+
+
+class PamModules:
+    """The rule for programs that log users in: service files, modules, their helpers, and the users' shells."""
+
+    def __init__(self, facts: AppFacts) -> None:
+        self.facts = facts
+        self._is_done = False
+
+    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:
+        if self._is_done or not any(path.endswith(PAM_LIBRARY) or f"{PAM_LIBRARY}." in path for path in kept):
+            return ()
+        self._is_done = True
+        return self._files
+
+    @cached_property
+    def _files(self) -> tuple[str, ...]:
+        rootfs = self.facts.rootfs
+        services = [path for path in self.facts.files_below(RootPath("/etc/pam.d")) if self._is_for_us(path)]
+        modules = {name for path in services for name in PAM_MODULE.findall(rootfs.text(path, MAX_SERVICE))}
+        found: list[str] = [*services, *PAM_FILES, *SHELL_FILES, *self.facts.files_below(RootPath("/etc/security"))]
+        found += (
+            entry.path
+            for entry in rootfs.entries.values()
+            if "/security/pam_" in entry.path and entry.path.rpartition("/")[2] in modules
+        )
+        found += (f"{top}/{name}" for top in ("/sbin", "/usr/sbin") for name in PAM_HELPERS)
+        return (*found, *self._shells())
+
+    def _is_for_us(self, path: RootPath) -> bool:
+        """Tell whether a service file is common to all, or of a program that the run executed, or of its package."""
+        name = path.rpartition("/")[2]
+        if name == "other" or name.startswith(("common-", "system-", "password-")):
+            return True
+        owners = set(self.facts.packages.owners_of(path))
+        used = {key for one in self.facts.executed for key in self.facts.packages.owners_of(one)}
+        return bool(owners & used) or any(one.rpartition("/")[2] == name for one in self.facts.executed)
+
+    def _shells(self) -> Iterator[str]:
+        for line in self.facts.rootfs.text(USERS, MAX_USERS).split("\n"):
+            fields = line.split(":")
+            if len(fields) > 6 and fields[6].startswith("/") and not fields[6].endswith(NO_SHELL):
+                yield fields[6]
+                home = self.facts.rootfs.find(fields[5]) if fields[5].startswith("/home/") else None
+                if home is not None and home.kind is EntryKind.DIRECTORY:
+                    yield from (
+                        path
+                        for path in self.facts.files_below(home.path)
+                        if path.count("/") == home.path.count("/") + 1
+                    )

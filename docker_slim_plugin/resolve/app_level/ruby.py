@@ -1,0 +1,75 @@
+"""Ruby: gems of which a file was used are whole, with the gems that they require; and the standard library.
+
+The requirements are read in the specifications as text (`add_runtime_dependency`, `add_dependency`), nothing is
+executed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.resolve.app_level.facts import MAX_TEXT, AppFacts
+
+GEM = re.compile(r"(.*)/gems/([^/]+)-(\d[^/-]*(?:-[^/]*)?)/")
+DEPENDENCY = re.compile(r"add_(?:runtime_)?dependency\(?\s*(?:%q<|['\"])([\w.-]+)")
+LIBRARY = re.compile(r"(.*/lib(?:64)?/(?:[\w-]+/)?ruby/\d+\.\d+\.\d+)/")
+LEFT_OUT = frozenset(
+    {"bundler", "rdoc", "irb", "ri", "reline", "readline", "debug", "mkmf.rb", "bundler.rb", "rdoc.rb", "irb.rb"}
+)
+"""Of the standard library: installers, documentation, consoles."""
+TESTS = frozenset({"test", "tests", "spec", "doc", "examples", "features", "benchmark", ".github"})
+
+
+class RubyGems:
+    """The rule."""
+
+    def __init__(self, facts: AppFacts) -> None:
+        self.facts = facts
+        self._seen: set[RootPath] = set()
+        self._done: set[str] = set()
+        self._places: dict[str, dict[str, str]] = {}
+
+    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:
+        found: list[RootPath] = []
+        for path in [path for path in kept if path not in self._seen and ("/gems/" in path or "/ruby/" in path)]:
+            self._seen.add(path)
+            if self.facts.rootfs.entries[path].kind is EntryKind.DIRECTORY:
+                continue
+            if match := GEM.match(path):
+                found += self._gem(match[1], match[2], f"{match[2]}-{match[3]}")
+            elif (match := LIBRARY.match(path)) and match[1] not in self._done:
+                self._done.add(match[1])
+                found += self._library(RootPath(match[1]))
+        return found
+
+    def _gem(self, place: str, name: str, directory: str) -> Iterator[RootPath]:
+        pending = [(place, name, directory)]
+        while pending:
+            place, name, directory = pending.pop()
+            top = f"{place}/gems/{directory}"
+            if top in self._done:
+                continue
+            self._done.add(top)
+            specification = f"{place}/specifications/{directory}.gemspec"
+            if RootPath(specification) in self.facts.rootfs.entries:
+                yield RootPath(specification)
+            for one in self.facts.rootfs.children.get(RootPath(top), ()):
+                if one not in TESTS:
+                    yield from self.facts.files_below(RootPath(f"{top}/{one}"))
+            installed = self._installed(place)
+            needed = DEPENDENCY.findall(self.facts.rootfs.text(specification, MAX_TEXT))
+            pending += ((place, one, installed[one]) for one in needed if one in installed)
+
+    def _installed(self, place: str) -> dict[str, str]:
+        """Return {name: directory} of the gems in a place; of several versions the last one."""
+        if place not in self._places:
+            names = self.facts.rootfs.children.get(RootPath(f"{place}/gems"), ())
+            self._places[place] = {name.rpartition("-")[0]: name for name in names}
+        return self._places[place]
+
+    def _library(self, top: RootPath) -> Iterator[RootPath]:
+        for name in self.facts.rootfs.children.get(top, ()):
+            if name not in LEFT_OUT:
+                yield from self.facts.files_below(RootPath(f"{top}/{name}"))

@@ -1,0 +1,69 @@
+"""The rules of the levels `app` and `package`, by name. Each can be turned off (`--no-hint NAME`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import NamedTuple
+
+from docker_slim_plugin.model.entry import RootPath
+from docker_slim_plugin.model.plan import Reason, ReasonKind, Selection
+from docker_slim_plugin.resolve.app_level.distribution_packages import DistributionPackages
+from docker_slim_plugin.resolve.app_level.facts import AppFacts, Rule
+from docker_slim_plugin.resolve.app_level.named_in_config import NamedInConfig
+from docker_slim_plugin.resolve.app_level.node import NodePackages
+from docker_slim_plugin.resolve.app_level.own_files import OwnFiles
+from docker_slim_plugin.resolve.app_level.perl import PerlModules
+from docker_slim_plugin.resolve.app_level.plugins import PamModules, Plugins
+from docker_slim_plugin.resolve.app_level.python import PythonPackages
+from docker_slim_plugin.resolve.app_level.ruby import RubyGems
+from docker_slim_plugin.resolve.app_level.run_options import CertificateAuthorities, Locales, TimeZones
+from docker_slim_plugin.resolve.app_level.shell_scripts import ScriptPrograms
+from docker_slim_plugin.resolve.kept_set import Need
+
+
+class RuleKind(NamedTuple):
+    """One rule: what it keeps, in words, and what makes it for an image."""
+
+    summary: str
+    make: Callable[[AppFacts], Rule]
+
+
+RULES: Mapping[str, RuleKind] = {
+    "app-files": RuleKind("the app's own files", OwnFiles),
+    "packages": RuleKind("packages of the programs that ran", DistributionPackages),
+    "python": RuleKind("Python distributions and standard library", PythonPackages),
+    "node": RuleKind("Node packages and their dependencies", NodePackages),
+    "ruby": RuleKind("gems and standard library", RubyGems),
+    "perl": RuleKind("Perl modules that kept code loads", PerlModules),
+    "commands": RuleKind("programs that kept scripts run", ScriptPrograms),
+    "plugins": RuleKind("modules beside those that were loaded", Plugins),
+    "pam": RuleKind("login: PAM modules and shells", PamModules),
+    "config-names": RuleKind("files that configuration names", NamedInConfig),
+    "zones": RuleKind("time zones", TimeZones),
+    "locales": RuleKind("locales", Locales),
+    "authorities": RuleKind("certificate authorities", CertificateAuthorities),
+}
+
+
+class AppLevel:
+    """The rules that apply to one image at the level of a selection."""
+
+    def __init__(self, facts: AppFacts, selection: Selection) -> None:
+        kinds = {name: kind for name, kind in RULES.items() if name not in selection.hints_off}
+        if selection.level == "package" and "packages" in kinds:
+            whole = RuleKind("used packages, with what they depend on", partial(DistributionPackages, whole=True))
+            kinds["packages"] = whole
+        self.rules = {} if selection.level == "exact" else {name: kind.make(facts) for name, kind in kinds.items()}
+        self.reasons = {name: Reason(ReasonKind.HINT, name, kind.summary) for name, kind in kinds.items()}
+
+    def needs(self, kept: Mapping[RootPath, object]) -> Iterator[Need]:
+        """Yield what the rules add to the kept set."""
+        for name, rule in self.rules.items():
+            for path in rule.find(kept):
+                if path not in kept:
+                    yield Need(path, self.reasons[name])
+
+    def notes(self) -> Iterator[str]:
+        for rule in self.rules.values():
+            yield from getattr(rule, "notes", ())
