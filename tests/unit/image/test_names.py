@@ -5,15 +5,13 @@ import pytest
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.image.names import ImageNames, make_base_name, make_names
 from docker_slim_plugin.model.image import SourceImage
+from tests.observed import source_image
 
 ID = "4dadf608d5d4" + "0" * 52
 
 
 def source(reference: str, *tags: str) -> SourceImage:
-    return SourceImage(
-        reference=reference, id=f"sha256:{ID}", digests=(), tags=tags, size=1, os="linux", architecture="amd64",
-        variant="", created="", config={}, layers=(),
-    )  # fmt: skip
+    return source_image(reference=reference, id=f"sha256:{ID}", tags=tags)
 
 
 @pytest.mark.parametrize(
