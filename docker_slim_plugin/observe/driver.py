@@ -103,7 +103,7 @@ def _masked(function: Run[P]) -> Run[P]:
     """Mask the values of the app's variables in the result and in errors."""
 
     @functools.wraps(function)
-    def masked(container: Container, init: int, plan: RunPlan, *arguments: P.args, **named: P.kwargs) -> RunResult:
+    def masked(container: Container, init: int, plan: RunPlan, /, *arguments: P.args, **named: P.kwargs) -> RunResult:
         secrets = secrets_of(plan.launch.options, os.environ)
         with masked_errors(secrets):
             return mask_result(function(container, init, plan, *arguments, **named), secrets)
