@@ -133,10 +133,10 @@ def write_and_compare(job: PackJob, report: Report, rootfs: Rootfs) -> Report:
                 require_no_differences("tar", compare_layers([flat], plan, draft.hashes))
         verified = []
         for one in load_forms(job, plan, draft):
-            image = one.image(job.image_names.of(one.form))
-            with job.clock.step(f"compare {one.form}"):
+            image = one.named(job.image_names.of(one.image.form))
+            with job.clock.step(f"compare {image.form}"):
                 verdict = verify(engine, job.target, image, plan, one.hashes, (), job.clock.progress)
-            require_no_differences(one.form, verdict.differences)
+            require_no_differences(image.form, verdict.differences)
             verified.append((image, verdict))
         for image, _ in verified:
             engine.tag_image(image.id, image.reference)
