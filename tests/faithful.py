@@ -74,7 +74,7 @@ def differences(source: str, slim: str, *, built: bool = False) -> list[str]:
 
 def config_differences(source: str, slim: str, *, built: bool = False) -> list[str]:
     """Return a sentence for each field of the configuration that differs, our two labels aside."""
-    wanted, given = _inspected(source), _inspected(slim)
+    wanted, given = inspected(source), inspected(slim)
     found = [
         f"{field} is {given.get(field)!r}, not {wanted.get(field)!r}"
         for field in ("Os", "Architecture", "Variant", "OsVersion")
@@ -304,7 +304,7 @@ def layers(image: str) -> list[Path]:
 
     The containerd image store does not tell them: a container has them below what the engine puts there itself.
     """
-    found = _inspected(image)
+    found = inspected(image)
     data = (found.get("GraphDriver") or {}).get("Data")
     if data:
         return [Path(name) for name in (data["UpperDir"], *data.get("LowerDir", "").split(":")) if name]
@@ -330,7 +330,7 @@ def _plain(field: str, value: Any) -> Any:
     return value or None
 
 
-def _inspected(image: str) -> dict[str, Any]:
+def inspected(image: str) -> dict[str, Any]:
     # Not `docker image inspect`: newer clients leave out fields that are empty.
     client = docker.from_env(version="auto")
     try:
@@ -340,7 +340,7 @@ def _inspected(image: str) -> dict[str, Any]:
 
 
 def _identity(image: str) -> tuple[object, ...]:
-    found = _inspected(image)
+    found = inspected(image)
     return found["Id"], found["RepoTags"], found["RootFS"]["Layers"]
 
 

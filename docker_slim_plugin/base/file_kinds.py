@@ -166,11 +166,6 @@ class Rule(NamedTuple):
     kind: FileKind
     keeps: bool = False
 
-    @property
-    def line(self) -> str:
-        """The rule as a line of dpkg's configuration."""
-        return f"path-{'include' if self.keeps else 'exclude'}={self.pattern}"
-
 
 def make_rules(chosen: Collection[str], locales: Sequence[str] = ()) -> tuple[Rule, ...]:
     """Return the rules of the chosen kinds, in order. Files of `locales`, and what is needed to make them, are kept."""
@@ -212,7 +207,9 @@ def _locale_patterns(locales: Sequence[str], places: Sequence[str]) -> Iterator[
 
 def make_dpkg_exclusions(found: Sequence[Rule]) -> str:
     """Return dpkg's configuration for later installs, or "" if no rule applies to them."""
-    lines = [rule.line for rule in found if rule.kind.is_excluded_later]
+    lines = [
+        f"path-{'include' if rule.keeps else 'exclude'}={rule.pattern}" for rule in found if rule.kind.is_excluded_later
+    ]
     return HEADER + "\n".join(lines) + "\n" if lines else ""
 
 

@@ -14,10 +14,7 @@ from docker_slim_plugin.model.request import GivenTraces, Request
     "build",
     options.TRACES,
     options.HOST_EXEC_AGAIN,
-    options.KEEPING.changed({"level": "app"}),
-    options.OUTPUT,
-    options.VERIFICATION,
-    options.SHOWING,
+    *options.SLIMMING,
     usage="[OPTIONS] --trace FILE... IMAGE",
     short="Slim an image by traces of its runs",
 )

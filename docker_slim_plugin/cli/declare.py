@@ -157,7 +157,7 @@ def command(
     def register(function: Callable[..., Work]) -> Callable[..., Work]:
         hints = typing.get_type_hints(function, include_extras=True)
         grouped = {one: option for group in groups for one, option in group.options.items()}
-        parameters = [one for group in groups for one in group.parameters()]
+        parameters = [one for group in groups if group.title != SHOW for one in group.parameters()]
         single: dict[str, Option] = {}
         for one in list(inspect.signature(function).parameters.values())[1:]:
             declared = hints[one.name].__metadata__[0]
@@ -166,6 +166,8 @@ def command(
                 parameters.append(declared.parameter(one.name, hints[one.name].__origin__, one.default))
             else:
                 parameters.append(one.replace(kind=one.KEYWORD_ONLY, annotation=hints[one.name]))
+        # Help has them behind the arguments.
+        parameters += [one for group in groups if group.title == SHOW for one in group.parameters()]
 
         def run(context: typer.Context, **values: Any) -> None:
             given = Given(context.obj, {group.record: group.filled(values) for group in groups})

@@ -15,7 +15,7 @@ import typer
 
 from docker_slim_plugin.base.file_kinds import DEFAULTS, KINDS, NAMES
 from docker_slim_plugin.cli import values
-from docker_slim_plugin.cli.declare import Given, Group, Option
+from docker_slim_plugin.cli.declare import SHOW, Given, Group, Option
 from docker_slim_plugin.cli.screen import Shown
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.model.plan import LEVELS, Selection
@@ -26,6 +26,7 @@ from docker_slim_plugin.model.request import (
     GivenTraces,
     Observing,
     Output,
+    Pulling,
     Verification,
 )
 from docker_slim_plugin.resolve.app_level.rules import RULES
@@ -232,6 +233,15 @@ PACK_OUTPUT = OUTPUT.changed(
     outputs=replace(OUTPUT.options["outputs"], help=f"{_FORMS} Default: layered."),
     dry_run=Option("--dry-run", "Say what would be packed; write nothing."),
 )
+PULLING = Group(
+    SHOW,
+    Pulling,
+    {
+        "pull": Option("--pull", "When to pull IMAGE.", "missing|always|never", choices=("missing", "always", "never")),
+        "platform": Option("--platform", "Pull the image for this platform.", "OS/ARCH"),
+        "force": Option("--force", "Pack from an image that is slim already."),
+    },
+)
 VERIFICATION = Group(
     "Verify",
     Verification,
@@ -254,6 +264,8 @@ SHOWING = Group(
         "verbose": Option("--verbose", "Say more, and where the time went. (-v is docker's --volume.)"),
     },
 )
+SLIMMING = (KEEPING.changed({"level": "app"}), OUTPUT, VERIFICATION, SHOWING)
+"""The groups of the commands that write slim images of an app, and try them."""
 CONFIG = Group(
     "Configure the image",
     ConfigChanges,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from docker_slim_plugin.cli import options, outcome, screen
-from docker_slim_plugin.cli.declare import Given, Option, command
+from docker_slim_plugin.cli.declare import Given, command
 from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.model.plan import Selection
 from docker_slim_plugin.model.request import PackRequest
@@ -22,11 +22,6 @@ Paths = Annotated[
         show_default=False,
     ),
 ]
-Pull = Annotated[
-    str, Option("--pull", "When to pull IMAGE.", "missing|always|never", choices=("missing", "always", "never"))
-]
-Platform = Annotated[str, Option("--platform", "Pull the image for this platform.", "OS/ARCH")]
-Force = Annotated[bool, Option("--force", "Pack from an image that is slim already.")]
 
 
 @command(
@@ -35,17 +30,11 @@ Force = Annotated[bool, Option("--force", "Pack from an image that is slim alrea
     options.CONFIG,
     options.PACK_OUTPUT,
     options.SHOWING,
+    options.PULLING,
     usage="[OPTIONS] IMAGE PATH...",
     short="Take programs and files with all they need out of an image; nothing is run",
 )
-def pack_image(
-    given: Given,
-    image: Source,
-    paths: Paths,
-    pull: Pull = "missing",
-    platform: Platform = "",
-    force: Force = False,
-) -> Work:
+def pack_image(given: Given, image: Source, paths: Paths) -> Work:
     """Take programs, files and directories out of IMAGE, with the libraries, interpreters and settings they need.
 
     Nothing of IMAGE is run: what programs load by name only when they run, `docker slim run` sees and this does not.
@@ -56,8 +45,7 @@ def pack_image(
     docker slim pack --output context=- build:1 app | docker build -t app -
     """  # noqa: D301
     selection = replace(given[Selection], requested=tuple(paths))
-    source = {"image": image, "pull": pull, "platform": platform, "force": force}
-    request = given.request(PackRequest, selection=selection, **source)
+    request = given.request(PackRequest, image=image, selection=selection)
     return lambda: _pack(request, given[screen.Shown])
 
 

@@ -53,7 +53,7 @@ def write_outputs(outputs: Sequence[str], draft: Draft, name: str, flat: Path | 
                 if form == "context":
                     stream_context(out, layers, config, base)
                 elif form == "oci":
-                    write_archive(draft.blobs, draft.config, name, out)
+                    write_archive(draft.image.layers, draft.config, name, out)
                 else:
                     assert flat is not None
                     with open(flat, "rb") as tar:

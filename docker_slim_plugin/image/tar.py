@@ -30,7 +30,7 @@ BLOCK = 512
 _COPY = 1 << 20
 _NS = 10**9
 _NAME, _OCTAL_SIZE, _OCTAL_ID = 100, 8**11, 8**7
-_TYPES = {
+MEMBER_TYPES = {
     EntryKind.FILE: tarfile.REGTYPE,
     EntryKind.DIRECTORY: tarfile.DIRTYPE,
     EntryKind.SYMLINK: tarfile.SYMTYPE,
@@ -38,6 +38,7 @@ _TYPES = {
     EntryKind.CHARACTER: tarfile.CHRTYPE,
     EntryKind.BLOCK: tarfile.BLKTYPE,
 }
+"""Type of the tar member for each kind of entry that a layer can store."""
 Open = Callable[[RootPath], BinaryIO]
 """Opens the content of a file at its start."""
 HardLinkKey = tuple[EntryKind | int, ...]
@@ -210,7 +211,7 @@ def make_header(entry: Entry, link_to: RootPath | None = None) -> bytes:
         records[b"mtime"] = _format_seconds(entry.mtime_ns)
     if link_to is None:
         records |= {b"SCHILY.xattr." + os.fsencode(key): value for key, value in storable_xattrs(entry).items()}
-    kind = tarfile.LNKTYPE if link_to is not None else _TYPES[entry.kind]
+    kind = tarfile.LNKTYPE if link_to is not None else MEMBER_TYPES[entry.kind]
     return _pax_header(name, records) + _ustar_header(name, link, kind, entry, size)
 
 

@@ -39,18 +39,15 @@ IMPORTED = "imported"
 class Draft:
     """An image under a temporary name in the engine until it is verified, or without a name and only on disk."""
 
-    form: str
-    reference: str
-    id: str
-    size: int
-    blobs: tuple[LayerBlob, ...]
+    image: SlimImage
+    """The image with its temporary name, "" if it is only on disk."""
     hashes: Mapping[RootPath, str]
     """sha256 of the content of each file."""
     config: bytes
     skipped: tuple[RootPath, ...] = ()
     """Kept entries that no layer can store."""
     base_image: BaseImage | None = None
-    """The base image whose layers come first in `blobs`."""
+    """The base image whose layers come first in the image."""
     reduced: tuple[RootPath, ...] = ()
     """Kept entries that are stored without some of their metadata."""
 
@@ -70,11 +67,11 @@ class Draft:
     @property
     def own_layers(self) -> tuple[LayerBlob, ...]:
         """The layers that do not belong to the base."""
-        return self.blobs[len(self.base_image.blobs) if self.base_image else 0 :]
+        return self.image.layers[len(self.base_image.blobs) if self.base_image else 0 :]
 
-    def image(self, reference: str) -> SlimImage:
+    def named(self, reference: str) -> SlimImage:
         """Return the image with its final name."""
-        return SlimImage(form=self.form, reference=reference, id=self.id, size=self.size, layers=self.blobs)
+        return replace(self.image, reference=reference)
 
 
 def write_layers(
@@ -89,12 +86,9 @@ def write_layers(
     base_history = base_image.history if base_image else ()
     config = make_image_config(source, blobs, "layered", creation_time(source, os.environ), base_history=base_history)
     hashes = {path: digest for layer in layers for path, digest in layer.hashes.items()}
+    size = (base_image.image.size if base_image else 0) + sum(layer.blob.content for layer in layers)
     return Draft(
-        form="layered",
-        reference="",
-        id=image_id(config),
-        size=(base_image.image.size if base_image else 0) + sum(layer.blob.content for layer in layers),
-        blobs=blobs,
+        image=SlimImage(form="layered", reference="", id=image_id(config), size=size, layers=blobs),
         hashes=base_image.hashes() | hashes if base_image else hashes,
         config=config,
         base_image=base_image,
@@ -118,8 +112,7 @@ def load_layered(
 
 def load_draft(engine: Engine, draft: Draft, directory: Path) -> Draft:
     """Load an image that was written."""
-    image = _load_archive(engine, draft.form, draft.blobs, draft.config, directory)
-    return replace(draft, reference=engine.temporary_name(draft.form), id=image.id)
+    return replace(draft, image=_load_archive(engine, draft.image, draft.config, directory))
 
 
 def load_base(engine: Engine, source: SourceImage, rootfs: Rootfs, plan: FilePlan, directory: Path) -> Draft:
@@ -142,7 +135,7 @@ def write_flat_tar(rootfs: Rootfs, plan: FilePlan, directory: Path, base_image: 
 
 def load_squashed(engine: Engine, source: SourceImage, plan: FilePlan, base: Draft, directory: Path) -> Draft:
     """Export a container of the layered image, and import it as one layer with the source's configuration."""
-    return _squash(engine, source, base.id, plan, directory, CREATED_BY)
+    return _squash(engine, source, base.image.id, plan, directory, CREATED_BY)
 
 
 def load_exported_base(engine: Engine, source: SourceImage, image: str, plan: FilePlan, directory: Path) -> Draft:
@@ -174,32 +167,23 @@ def _load_blobs(
     by: str = CREATED_BY,
 ) -> Draft:
     config = make_image_config(source, blobs, form, creation_time(source, os.environ), by)
-    image = _load_archive(engine, form, blobs, config, directory)
-    return Draft(
-        form=form,
-        reference=engine.temporary_name(form),
-        id=image.id,
-        size=sum(blob.content for blob in blobs),
-        blobs=blobs,
-        hashes=hashes,
-        config=config,
-    )
+    size = sum(blob.content for blob in blobs)
+    written = SlimImage(form=form, reference="", id=image_id(config), size=size, layers=blobs)
+    return Draft(image=_load_archive(engine, written, config, directory), hashes=hashes, config=config)
 
 
-def _load_archive(
-    engine: Engine, form: str, blobs: tuple[LayerBlob, ...], config: bytes, directory: Path
-) -> SourceImage:
-    """Load an image under its temporary name, and return the engine's description of it."""
-    reference = engine.temporary_name(form)
-    archive = directory / f"{form}-archive.tar"
+def _load_archive(engine: Engine, image: SlimImage, config: bytes, directory: Path) -> SlimImage:
+    """Load an image under its temporary name, and return it with that name and the engine's id."""
+    reference = engine.temporary_name(image.form)
+    archive = directory / f"{image.form}-archive.tar"
     try:
         with open(archive, "wb") as file:
-            write_archive(blobs, config, reference, file)
+            write_archive(image.layers, config, reference, file)
         with open(archive, "rb") as file:
             engine.load(file)
     finally:
         archive.unlink(missing_ok=True)
-    return engine.image(reference)
+    return replace(image, reference=reference, id=engine.image(reference).id)
 
 
 def claim_names(engine: Engine, references: Iterable[str], *, force: bool) -> None:

@@ -47,6 +47,17 @@ def fanotify_mark(group: int, flags: int, mask: int, path: str) -> None:
     check_result(_libc.fanotify_mark(group, flags, mask, AT_FDCWD, os.fsencode(path)), "fanotify_mark")
 
 
+def marked_group(flags: int, event_flags: int, mark: int, mask: int, path: str) -> int:
+    """Return the descriptor of a new group with one mark, of kind `mark`, on `path`."""
+    group = fanotify_init(flags, event_flags)
+    try:
+        fanotify_mark(group, FAN_MARK_ADD | mark, mask, path)
+    except OSError:
+        os.close(group)
+        raise
+    return group
+
+
 def events(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield (mask, descriptor, pid) of each event in `data`, read from a group; the caller closes the descriptors."""
     at = 0

@@ -132,3 +132,11 @@ def argv0(pid: int) -> str:
             return os.fsdecode(file.read(256).split(b"\0", 1)[0])
     except OSError:
         return ""
+
+
+def read_available(descriptor: int, size: int) -> bytes:
+    """Return what a non-blocking descriptor has, `size` bytes at most; b"" when it has nothing yet."""
+    try:
+        return os.read(descriptor, size)
+    except BlockingIOError:
+        return b""

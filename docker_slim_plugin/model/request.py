@@ -117,17 +117,25 @@ class ConfigChanges:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PackRequest(Output):
+class Pulling:
+    """Which image is packed."""
+
+    pull: str = "missing"
+    """missing, always or never: when the image is pulled."""
+    platform: str = ""
+    """OS/ARCH of the image that is pulled."""
+    force: bool = False
+    """Pack an image that is slim already."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackRequest(Output, Pulling):
     """The arguments of one `docker slim pack`."""
 
     image: str
     selection: Selection
     changes: ConfigChanges = field(default_factory=ConfigChanges)
     outputs: tuple[str, ...] = ("layered",)
-    pull: str = "missing"
-    platform: str = ""
-    force: bool = False
-    """Pack an image that is slim already."""
     global_options: tuple[str, ...] = ()
     """Global options of docker, one token each."""
 

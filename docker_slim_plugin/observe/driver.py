@@ -5,6 +5,7 @@ The same code runs the source image, which is traced meanwhile, and the slim ima
 
 from __future__ import annotations
 
+import functools
 import os
 import select
 import signal
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Concatenate, ParamSpec
 
 import psutil
 
@@ -39,6 +41,8 @@ replay.
 IDLE_SHARE = 0.05
 WILDCARD_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104
 _TICK = 0.02
+
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +96,22 @@ class RunMonitor:
         }
 
 
+Run = Callable[Concatenate[Container, int, RunPlan, P], RunResult]
+
+
+def _masked(function: Run[P]) -> Run[P]:
+    """Mask the values of the app's variables in the result and in errors."""
+
+    @functools.wraps(function)
+    def masked(container: Container, init: int, plan: RunPlan, /, *arguments: P.args, **named: P.kwargs) -> RunResult:
+        secrets = secrets_of(plan.launch.options, os.environ)
+        with masked_errors(secrets):
+            return mask_result(function(container, init, plan, *arguments, **named), secrets)
+
+    return masked
+
+
+@_masked
 def run(
     container: Container,
     init: int,
@@ -106,19 +126,6 @@ def run(
     `attach` is called with the pid of each command that waits in the gate. Values of the app's variables are masked in
     the result and in errors.
     """
-    secrets = secrets_of(plan.launch.options, os.environ)
-    with masked_errors(secrets):
-        return mask_result(_run(container, init, plan, monitor, attach, progress), secrets)
-
-
-def _run(
-    container: Container,
-    init: int,
-    plan: RunPlan,
-    monitor: RunMonitor,
-    attach: Callable[[int], None] | None,
-    progress: Progress,
-) -> RunResult:
     deadline = time.monotonic() + plan.timeout
     launch = plan.launch
 

@@ -26,6 +26,8 @@ from docker_slim_plugin.typed_json import Malformed, to_json
 
 MAX_BYTES = 256 << 20
 _ADVICE = "docker slim trace --output FILE IMAGE"
+_OBSERVED = ("result", "mode", "watch", "events", "lost", "warnings")
+"""The fields of Observations that a run in a file has as they are, with a capital letter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +93,8 @@ def _run(trace: Trace) -> trace_format.Run:
     seen = trace.observations
     return trace_format.Run(
         Exercise=trace.exercise and strip_values(trace.exercise, os.environ),
-        Result=seen.result,
-        Mode=seen.mode,
-        Watch=seen.watch,
-        Events=seen.events,
-        Lost=seen.lost,
-        Warnings=seen.warnings,
         Accesses=tuple(_grouped(seen.accesses)),
+        **{name.capitalize(): getattr(seen, name) for name in _OBSERVED},
     )
 
 
@@ -148,13 +145,5 @@ def _trace(source_id: str, run: trace_format.Run) -> Trace:
     return Trace(
         source_id=source_id,
         exercise=run.Exercise,
-        observations=Observations(
-            accesses=accesses,
-            result=run.Result,
-            lost=run.Lost,
-            events=run.Events,
-            warnings=run.Warnings,
-            mode=run.Mode,
-            watch=run.Watch,
-        ),
+        observations=Observations(accesses=accesses, **{name: getattr(run, name.capitalize()) for name in _OBSERVED}),
     )

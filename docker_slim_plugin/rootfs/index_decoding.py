@@ -11,7 +11,7 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.rootfs.index_format import MAX_INDEX, Record, unpack
 
-_KINDS = {
+KINDS = {
     stat.S_IFREG: EntryKind.FILE,
     stat.S_IFDIR: EntryKind.DIRECTORY,
     stat.S_IFLNK: EntryKind.SYMLINK,
@@ -20,6 +20,7 @@ _KINDS = {
     stat.S_IFBLK: EntryKind.BLOCK,
     stat.S_IFSOCK: EntryKind.SOCKET,
 }
+"""Kind of an entry by the file type bits of its mode (inode(7))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def _read_blocks(memory: int, size: int) -> Iterator[bytes]:
 def to_entry(record: Record) -> Entry:
     """Return a record as an entry; ValueError when its file type is unknown."""
     path, mode, uid, gid, size, mtime_ns, rdev, target, inode, links, xattrs = record
-    kind = _KINDS.get(stat.S_IFMT(mode))
+    kind = KINDS.get(stat.S_IFMT(mode))
     if kind is None:
         raise ValueError("it has a file of an unknown type")
     return Entry(

@@ -13,7 +13,7 @@ from docker_slim_plugin.engine.background import background
 from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.image.config import compare_configs
 from docker_slim_plugin.image.squash import member_path
-from docker_slim_plugin.image.tar import has_docker_time, is_storable, storable_xattrs
+from docker_slim_plugin.image.tar import MEMBER_TYPES, has_docker_time, is_storable, storable_xattrs
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.image import SlimImage, SourceImage
 from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry
@@ -23,14 +23,6 @@ from docker_slim_plugin.rootfs.reader_client import TreeProcess
 from docker_slim_plugin.verify.compare import Findings
 from docker_slim_plugin.verify.replay import Replay
 
-_TYPES = {
-    EntryKind.FILE: tarfile.REGTYPE,
-    EntryKind.DIRECTORY: tarfile.DIRTYPE,
-    EntryKind.SYMLINK: tarfile.SYMTYPE,
-    EntryKind.FIFO: tarfile.FIFOTYPE,
-    EntryKind.CHARACTER: tarfile.CHRTYPE,
-    EntryKind.BLOCK: tarfile.BLKTYPE,
-}
 _CAPABILITY = "security.capability"
 MAX_LISTED = 20
 """Most differences of one kind that are listed. The others are only counted."""
@@ -151,7 +143,7 @@ def _compare_tar(
 def _compare_member(member: tarfile.TarInfo, kept: KeptEntry, *, touched: bool) -> Iterator[str]:
     entry = kept.entry
     path = entry.path
-    yield from _compare_value(path, "type", member.type, _TYPES.get(entry.kind, b""))
+    yield from _compare_value(path, "type", member.type, MEMBER_TYPES.get(entry.kind, b""))
     if entry.kind is not EntryKind.SYMLINK:
         yield from _compare_value(path, "mode", f"{member.mode & 0o7777:o}", f"{entry.mode:o}")
     yield from _compare_value(path, "owner", (member.uid, member.gid), (entry.uid, entry.gid))

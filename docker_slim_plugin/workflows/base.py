@@ -166,9 +166,9 @@ def write_base(
         with clock.step("write"):
             draft = writer.load_exported_base(engine, source, exported.id, plan, directory)
         with clock.step("verify"):
-            package_manager.check_packages(engine, draft.id)
-        engine.tag_image(draft.id, target_name)
-    return draft.image(target_name), draft.warnings
+            package_manager.check_packages(engine, draft.image.id)
+        engine.tag_image(draft.image.id, target_name)
+    return draft.named(target_name), draft.warnings
 
 
 def _unmatched_locales(locales: Collection[str], rootfs: Rootfs) -> tuple[str, ...]:

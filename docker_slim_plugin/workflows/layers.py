@@ -130,7 +130,7 @@ def _write_base(engine: Engine, tag: str, bases: Sequence[CommonBase], directory
     writer.claim_names(engine, [name], force=False)
     try:
         draft = writer.load_base(engine, source, base.rootfs, base.plan, directory)
-        engine.tag_image(draft.id, name)
+        engine.tag_image(draft.image.id, name)
     finally:
         engine.untag(engine.temporary_name("layered"))
-    return name, draft.id
+    return name, draft.image.id

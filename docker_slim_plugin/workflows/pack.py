@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.engine.platform import is_native
 from docker_slim_plugin.errors import SlimError, VerificationFailed
-from docker_slim_plugin.host.workspace import workspace
 from docker_slim_plugin.image import file_outputs, writer
 from docker_slim_plugin.image.config import apply_changes, is_slim
-from docker_slim_plugin.image.names import ImageNames, make_names
+from docker_slim_plugin.image.names import make_names
 from docker_slim_plugin.image.writer import Draft
 from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.image import SourceImage
@@ -24,34 +23,19 @@ from docker_slim_plugin.model.request import ENGINE_FORMS, PackRequest
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.report.record import Report, make_report_path, save_or_warn
 from docker_slim_plugin.resolve.image_config import USERS, has_user
-from docker_slim_plugin.resolve.resolution import expand, resolve_compact
 from docker_slim_plugin.resolve.script_interpreters import DEFAULT_PATH, MAX_PATH
 from docker_slim_plugin.rootfs.index import Rootfs
-from docker_slim_plugin.rootfs.pristine import PristineTree
 from docker_slim_plugin.rootfs.sandbox import Sandbox
 from docker_slim_plugin.verify.check import compare_layers, limit_sentences, verify
 from docker_slim_plugin.workflows.steps.clock import Clock
-from docker_slim_plugin.workflows.steps.layering import Extras, complete_plan, open_extras
+from docker_slim_plugin.workflows.steps.job import ImageJob, open_image
 
 MAX_PROGRAM_NAME = 4096
 """Longest name, in characters, that can be that of a program."""
 NO_OBSERVATIONS = Observations(accesses=(), result=RunResult(), mode="off", watch="off")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackJob:
-    """What the steps of one `docker slim pack` share."""
-
-    engine: Engine
-    request: PackRequest
-    target: SourceImage
-    """The source with the configuration that the request asks for."""
-    rootfs: Rootfs
-    extras: Extras
-    image_names: ImageNames
-    directory: Path
-    """For the files of this run. It is removed at the end."""
-    clock: Clock
+PackJob = ImageJob[PackRequest]
 
 
 def pack(request: PackRequest, progress: Progress) -> Report:
@@ -70,40 +54,27 @@ def pack(request: PackRequest, progress: Progress) -> Report:
             engine, map(image_names.of, sorted({*ENGINE_FORMS} & {*request.outputs})), force=request.force
         )
         target = replace(source, config=apply_changes(source.config, request.changes))
-    with (
-        engine.cleanup(),
-        Sandbox() as sandbox,
-        PristineTree(engine, source, sandbox) as tree,
-        workspace(engine.run_id) as directory,
-        open_extras(engine, source, request, directory, sandbox) as extras,
-    ):
+    with open_image(request, engine, source, target, image_names, clock, Sandbox()) as job:
         with clock.step("read the image"):
-            rootfs, notes = tree.wait()
+            rootfs, notes = job.tree.wait()
         with clock.step("resolve"):
-            found = sandbox.call(resolve_compact, rootfs, NO_OBSERVATIONS, request.selection, target)
-            plan = complete_plan(expand(found, rootfs), rootfs, extras, sandbox)
+            plan = job.make_plan(rootfs, NO_OBSERVATIONS)
         # A tar has no configuration to check.
         wants_config = any(file_outputs.split_output(one)[0] != "tar" for one in request.outputs)
         report = Report(
-            source=tree.measured(),
+            source=job.tree.measured(),
             observations=NO_OBSERVATIONS,
             plan=plan,
-            warnings=(*notes, *plan.warnings, *(check_config(rootfs, plan, target, sandbox) if wants_config else ())),
+            warnings=(
+                *notes,
+                *plan.warnings,
+                *(check_config(rootfs, plan, target, job.sandbox) if wants_config else ()),
+            ),
             notes=(*plan.notes, *foreign_platform_notes(source)),
             file=str(make_report_path(source.reference, os.environ)),
         )
         if not request.dry_run:
-            job = PackJob(
-                engine=engine,
-                request=request,
-                target=target,
-                rootfs=rootfs,
-                extras=extras,
-                image_names=image_names,
-                directory=directory,
-                clock=clock,
-            )
-            report = write_and_compare(job, report)
+            report = write_and_compare(job, report, rootfs)
     report = replace(report, seconds=clock.seconds(), phases=tuple(clock.phases))
     return save_or_warn(report, progress)
 
@@ -141,7 +112,7 @@ def _is_command_kept(
     return any(rootfs.walk(place).end in kept for place in places if place.startswith("/"))
 
 
-def write_and_compare(job: PackJob, report: Report) -> Report:
+def write_and_compare(job: PackJob, report: Report, rootfs: Rootfs) -> Report:
     """Write all outputs and return the completed report.
 
     Images get their names, and files are written, only if no comparison found a difference.
@@ -151,9 +122,9 @@ def write_and_compare(job: PackJob, report: Report) -> Report:
         for form in ENGINE_FORMS:
             stack.callback(engine.untag, engine.temporary_name(form))
         with job.clock.step("write"):
-            draft = writer.write_layers(job.target, job.rootfs, plan, job.directory, base_image)
+            draft = writer.write_layers(job.target, rootfs, plan, job.directory, base_image)
             has_tar = file_outputs.has_tar(outputs)
-            flat = writer.write_flat_tar(job.rootfs, plan, job.directory, base_image) if has_tar else None
+            flat = writer.write_flat_tar(rootfs, plan, job.directory, base_image) if has_tar else None
         with job.clock.step("compare"):
             layers = [Path(blob.file) for blob in draft.own_layers]
             differences = compare_layers(layers, plan, draft.hashes, optional_groups=(Group.COMMON,))
@@ -162,10 +133,10 @@ def write_and_compare(job: PackJob, report: Report) -> Report:
                 require_no_differences("tar", compare_layers([flat], plan, draft.hashes))
         verified = []
         for one in load_forms(job, plan, draft):
-            image = one.image(job.image_names.of(one.form))
-            with job.clock.step(f"compare {one.form}"):
+            image = one.named(job.image_names.of(one.image.form))
+            with job.clock.step(f"compare {image.form}"):
                 verdict = verify(engine, job.target, image, plan, one.hashes, (), job.clock.progress)
-            require_no_differences(one.form, verdict.differences)
+            require_no_differences(image.form, verdict.differences)
             verified.append((image, verdict))
         for image, _ in verified:
             engine.tag_image(image.id, image.reference)

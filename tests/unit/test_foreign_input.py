@@ -27,16 +27,6 @@ from docker_slim_plugin.cli.text import printable
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.kernel.mountinfo import parse_mountinfo
 from docker_slim_plugin.model.entry import RootPath
-from docker_slim_plugin.model.image import SourceImage
-from docker_slim_plugin.model.observation import (
-    Access,
-    AccessKind,
-    Observations,
-    Origin,
-    ProbeResult,
-    Process,
-    RunResult,
-)
 from docker_slim_plugin.model.plan import Selection
 from docker_slim_plugin.observe.launch import launch
 from docker_slim_plugin.observe.probes.crawl import links
@@ -54,6 +44,7 @@ from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.verify import compare
 from tests.elves import elf as made
+from tests.observed import IMAGE, execution, observations, probe, run_result, source_image
 from tests.rootfs import rootfs
 
 SIZE, LARGE, SECONDS = 1 << 16, 1 << 19, 1.5
@@ -68,13 +59,6 @@ class Reader:
 
     read: Callable[[bytes], object]
     tokens: tuple[bytes, ...]
-
-
-def source(**config: object) -> SourceImage:
-    return SourceImage(
-        reference="app:1", id="sha256:1", digests=(), tags=(), size=1, os="linux", architecture="amd64", variant="",
-        created="", config=config, layers=(),
-    )  # fmt: skip
 
 
 def of_files(read: Callable[[Rootfs], object], *names: str, **others: str) -> Callable[[bytes], object]:
@@ -123,8 +107,7 @@ def script(text: bytes) -> object:
 
 def compare_results(text: bytes) -> object:
     one = os.fsdecode(text)
-    probes = tuple(ProbeResult(kind="exec", target="x", ok=True, status=0, output=said) for said in (one, f"{one}7#x"))
-    first, second = (RunResult(probes=(probe,)) for probe in probes)
+    first, second = (run_result(probe("exec", output=said)) for said in (one, f"{one}7#x"))
     found = compare.compare(first, second)
     return compare.classify_outputs(found.doubtful, (first, first), (second, second))
 
@@ -132,7 +115,7 @@ def compare_results(text: bytes) -> object:
 def started(text: bytes) -> object:
     word = os.fsdecode(text[:20_000])
     config = {"Env": [word, f"PATH={word}"], "Cmd": ["x"], "ExposedPorts": {word: {}}, "WorkingDir": word, "User": word}
-    image = source(**config, Volumes={f"/{word}": {}})
+    image = source_image({**config, "Volumes": {f"/{word}": {}}})
     tree = rootfs({"/etc/passwd": f"{word}:x:0:0::{word}:/bin/sh\n"})
     with contextlib.suppress(SlimError):
         launch(image, [f"--publish={word}"], ())
@@ -141,13 +124,13 @@ def started(text: bytes) -> object:
 
 def planned(tree: Rootfs) -> object:
     """Plan an image of all that is there: the metadata of each package is read, and cut."""
-    nothing = Observations(accesses=(), result=RunResult(), mode="off", watch="off")
-    return resolve(tree, nothing, Selection(keep=("/**",), drop=("/usr/share/x/y",)), source())
+    nothing = observations(mode="off", watch="off")
+    return resolve(tree, nothing, Selection(keep=("/**",), drop=("/usr/share/x/y",)), IMAGE)
 
 
 def hinted(tree: Rootfs) -> object:
-    said = [Access("/entry.sh", AccessKind.EXEC, Origin.PTRACE, Process(1, "sh"))]
-    return list(presets.find_needs(presets.gather_facts(tree, tuple(said), {"LANG": "de_DE.UTF-8"}), frozenset()))
+    facts = presets.gather_facts(tree, (execution("/entry.sh", "sh"),), {"LANG": "de_DE.UTF-8"})
+    return list(presets.find_needs(facts, frozenset()))
 
 
 def matched(text: bytes) -> object:

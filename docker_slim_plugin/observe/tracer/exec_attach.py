@@ -32,8 +32,8 @@ from docker_slim_plugin.kernel.fanotify import (
     FAN_REPORT_TID,
     FAN_UNLIMITED_QUEUE,
     events,
-    fanotify_init,
     fanotify_mark,
+    marked_group,
 )
 
 _RESPONSE = struct.Struct("=iI")
@@ -60,16 +60,15 @@ class ExecAttach:
         self._attach = attach
         self.missed: list[int] = []
         """Threads that called execve(2) while another thread was being attached, and were not attached themselves."""
-        group_flags = FAN_CLASS_CONTENT | FAN_UNLIMITED_QUEUE | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_TID
-        self._group = fanotify_init(group_flags, os.O_RDONLY | os.O_CLOEXEC | os.O_LARGEFILE | os.O_NOATIME)
-        try:
-            # /proc/PID/root is a magic link: no name of the image is looked up. The descriptor stays valid when `pid`
-            # ends.
-            self._root = f"/proc/self/fd/{os.open(f'/proc/{pid}/root', os.O_PATH | os.O_CLOEXEC)}"
-            fanotify_mark(self._group, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_OPEN_EXEC_PERM, self._root)
-        except OSError:
-            os.close(self._group)
-            raise
+        # /proc/PID/root is a magic link: no name of the image is looked up. The descriptor stays valid when `pid` ends.
+        self._root = f"/proc/self/fd/{os.open(f'/proc/{pid}/root', os.O_PATH | os.O_CLOEXEC)}"
+        self._group = marked_group(
+            FAN_CLASS_CONTENT | FAN_UNLIMITED_QUEUE | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_TID,
+            os.O_RDONLY | os.O_CLOEXEC | os.O_LARGEFILE | os.O_NOATIME,
+            FAN_MARK_MOUNT,
+            FAN_OPEN_EXEC_PERM,
+            self._root,
+        )
 
     def fileno(self) -> int:
         return self._group

@@ -8,7 +8,6 @@ import os
 from docker_slim_plugin.kernel.fanotify import (
     FAN_CLASS_NOTIF,
     FAN_CLOEXEC,
-    FAN_MARK_ADD,
     FAN_MARK_FILESYSTEM,
     FAN_MARK_MOUNT,
     FAN_NONBLOCK,
@@ -18,11 +17,10 @@ from docker_slim_plugin.kernel.fanotify import (
     FAN_Q_OVERFLOW,
     FAN_UNLIMITED_QUEUE,
     events,
-    fanotify_init,
-    fanotify_mark,
+    marked_group,
 )
 from docker_slim_plugin.kernel.root_mount import has_own_filesystem
-from docker_slim_plugin.kernel.syscalls import argv0
+from docker_slim_plugin.kernel.syscalls import argv0, read_available
 from docker_slim_plugin.model.observation import Access, AccessKind, Origin, Process
 from docker_slim_plugin.observe.mount_names import MountNamespaces
 
@@ -42,19 +40,17 @@ class FanotifySource:
     name = "fanotify"
 
     def __init__(self, pid: int, *, directories: bool = False) -> None:
-        group_flags = FAN_CLASS_NOTIF | FAN_UNLIMITED_QUEUE | FAN_CLOEXEC | FAN_NONBLOCK
-        self._group = fanotify_init(group_flags, os.O_RDONLY | os.O_CLOEXEC | os.O_NOATIME | os.O_LARGEFILE)
+        self._group = marked_group(
+            FAN_CLASS_NOTIF | FAN_UNLIMITED_QUEUE | FAN_CLOEXEC | FAN_NONBLOCK,
+            os.O_RDONLY | os.O_CLOEXEC | os.O_NOATIME | os.O_LARGEFILE,
+            FAN_MARK_FILESYSTEM if has_own_filesystem(pid) else FAN_MARK_MOUNT,
+            FAN_OPEN | FAN_OPEN_EXEC | (FAN_ONDIR if directories else 0),
+            # A magic link: no name of the image is looked up.
+            f"/proc/{pid}/root",
+        )
         self._mounts: MountNamespaces | None = None
         with contextlib.suppress(OSError):
             self._mounts = MountNamespaces(pid)
-        try:
-            # /proc/PID/root is a magic link: no name of the image is looked up.
-            mask = FAN_OPEN | FAN_OPEN_EXEC | (FAN_ONDIR if directories else 0)
-            scope = FAN_MARK_FILESYSTEM if has_own_filesystem(pid) else FAN_MARK_MOUNT
-            fanotify_mark(self._group, FAN_MARK_ADD | scope, mask, f"/proc/{pid}/root")
-        except OSError:
-            os.close(self._group)
-            raise
 
     def fileno(self) -> int:
         return self._group
@@ -70,12 +66,8 @@ class FanotifySource:
         return (text,) if unresolved else ()
 
     def read(self) -> tuple[list[Access], int]:
-        try:
-            data = os.read(self._group, _BUFFER)
-        except BlockingIOError:
-            return [], 0
         found, lost = [], 0
-        for mask, descriptor, pid in events(data):
+        for mask, descriptor, pid in events(read_available(self._group, _BUFFER)):
             if mask & FAN_Q_OVERFLOW:
                 lost += 1
             if descriptor < 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from docker_slim_plugin.kernel.inotify import (
     inotify_add_watch,
     inotify_init1,
 )
+from docker_slim_plugin.kernel.syscalls import read_available
 from docker_slim_plugin.model.observation import Access, AccessKind, Origin, Process
 
 _BUFFER = 1 << 16
@@ -39,9 +39,8 @@ class InotifySource:
         finally:
             os.close(root)
         # The app still waits in the gate: all events so far are our own opens of directories.
-        with contextlib.suppress(BlockingIOError):
-            while os.read(self._instance, _BUFFER):
-                pass
+        while read_available(self._instance, _BUFFER):
+            pass
 
     def _add(self, path: str, descriptor: int) -> None:
         try:
@@ -64,12 +63,8 @@ class InotifySource:
         return ()
 
     def read(self) -> tuple[list[Access], int]:
-        try:
-            data = os.read(self._instance, _BUFFER)
-        except BlockingIOError:
-            return [], 0
         found, lost = [], 0
-        for watch, mask, name in inotify.events(data):
+        for watch, mask, name in inotify.events(read_available(self._instance, _BUFFER)):
             if mask & IN_Q_OVERFLOW:
                 lost += 1
             directory = self._directories.get(watch)

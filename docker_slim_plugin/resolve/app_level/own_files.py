@@ -59,8 +59,8 @@ class OwnFiles:
             top = self._tree(path)
             if top is not None:
                 trees.setdefault(top, set()).add(path)
-            elif next(parents(path)).rpartition("/")[2] not in PROGRAMS:
-                siblings.add(next(parents(path)))
+            elif (directory := next(parents(path))) != "/" and directory.rpartition("/")[2] not in PROGRAMS:
+                siblings.add(directory)
         working = self.facts.rootfs.find(str(self.facts.config.get("WorkingDir") or "/"))
         if working is not None and working.kind is EntryKind.DIRECTORY and not self._is_distribution(working.path):
             trees.setdefault(working.path, set())

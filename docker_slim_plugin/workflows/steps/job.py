@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.errors import SlimError
@@ -19,7 +20,7 @@ from docker_slim_plugin.image.config import is_slim
 from docker_slim_plugin.image.names import ImageNames, make_names
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import Access, Observations
-from docker_slim_plugin.model.plan import FilePlan
+from docker_slim_plugin.model.plan import FilePlan, Selection
 from docker_slim_plugin.model.request import Exercise, Request
 from docker_slim_plugin.observe.driver import RunPlan
 from docker_slim_plugin.observe.launch import launch, option_pairs
@@ -33,16 +34,28 @@ from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.pristine import PristineTree
 from docker_slim_plugin.rootfs.sandbox import Caller, Sandbox
 from docker_slim_plugin.workflows.steps.clock import Clock
-from docker_slim_plugin.workflows.steps.layering import Extras, complete_plan, open_extras
+from docker_slim_plugin.workflows.steps.layering import Extras, LayeringOptions, complete_plan, open_extras
+
+
+class JobRequest(LayeringOptions, Protocol):
+    """The fields of a request that apply here."""
+
+    @property
+    def selection(self) -> Selection: ...
+
+
+R = TypeVar("R", bound=JobRequest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class ImageJob(Generic[R]):
     """The state that the steps of one run share."""
 
-    request: Request
+    request: R
     engine: Engine
     source: SourceImage
+    target: SourceImage
+    """The source with the configuration of the slim image."""
     image_names: ImageNames
     tree: PristineTree
     directory: Path
@@ -53,7 +66,7 @@ class Job:
 
     def make_plan(self, rootfs: Rootfs, observations: Observations, missed: tuple[Access, ...] = ()) -> FilePlan:
         """Return the plan of the slim image."""
-        found = self.sandbox.call(resolve_compact, rootfs, observations, self.request.selection, self.source, missed)
+        found = self.sandbox.call(resolve_compact, rootfs, observations, self.request.selection, self.target, missed)
         return complete_plan(expand(found, rootfs), rootfs, self.extras, self.sandbox)
 
     @property
@@ -61,10 +74,45 @@ class Job:
         return self.clock.progress
 
     @property
-    def observer(self) -> Observer:
+    def observer(self: Job) -> Observer:
         request = self.request
         return Observer(
             engine=self.engine, tree=self.tree, progress=self.progress, tracer=request.tracer, watch=request.watch
+        )
+
+
+Job = ImageJob[Request]
+
+
+@contextmanager
+def open_image(
+    request: R,
+    engine: Engine,
+    source: SourceImage,
+    target: SourceImage,
+    image_names: ImageNames,
+    clock: Clock,
+    sandbox: Sandbox,
+) -> Iterator[ImageJob[R]]:
+    """Yield the job for an image. Nothing is started yet, except that the image is being read."""
+    with (
+        engine.cleanup(),
+        sandbox,
+        PristineTree(engine, source, sandbox) as tree,
+        workspace(engine.run_id) as directory,
+        open_extras(engine, source, request, directory, sandbox) as extras,
+    ):
+        yield ImageJob(
+            request=request,
+            engine=engine,
+            source=source,
+            target=target,
+            image_names=image_names,
+            tree=tree,
+            directory=directory,
+            clock=clock,
+            extras=extras,
+            sandbox=sandbox,
         )
 
 
@@ -81,24 +129,8 @@ def open_job(request: Request, progress: Progress) -> Iterator[Job]:
         writer.claim_names(engine, (image_names.of(form) for form in request.forms()), force=request.force)
     # The limit does not apply to the pull, because its time depends on the registry.
     clock.limit = request.timeout
-    with (
-        engine.cleanup(),
-        Sandbox(request.timeout) as sandbox,
-        PristineTree(engine, source, sandbox) as tree,
-        workspace(engine.run_id) as directory,
-        open_extras(engine, source, request, directory, sandbox) as extras,
-    ):
-        yield Job(
-            request=request,
-            engine=engine,
-            source=source,
-            image_names=image_names,
-            tree=tree,
-            directory=directory,
-            clock=clock,
-            extras=extras,
-            sandbox=sandbox,
-        )
+    with open_image(request, engine, source, source, image_names, clock, Sandbox(request.timeout)) as job:
+        yield job
 
 
 def find_source(engine: Engine, request: Request) -> SourceImage:

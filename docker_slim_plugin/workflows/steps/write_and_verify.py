@@ -82,10 +82,10 @@ def write_and_verify(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Re
     size = sum(entry.size for entry in plan.files())
 
     def verify_draft(draft: Draft) -> tuple[SlimImage, tuple[Verdict, ...]]:
-        image = draft.image(job.image_names.of(draft.form))
+        image = draft.named(job.image_names.of(draft.image.form))
         if not request.verify:
             return image, ()
-        with job.clock.step(f"verify {draft.form}", times=4 * (1 + len(replays)), size=size):
+        with job.clock.step(f"verify {image.form}", times=4 * (1 + len(replays)), size=size):
             return image, (verify(engine, source, image, plan, draft.hashes, replays, job.progress),)
 
     def squash() -> Draft:
@@ -165,7 +165,7 @@ def observe_slim_image(job: Job, draft: Draft, replays: tuple[Replay, ...]) -> t
     found: list[Access] = []
     is_same = True
     for replay in replays:
-        seen = job.observer.observe(draft.reference, replay.drive, allow_failure=True)
+        seen = job.observer.observe(draft.image.reference, replay.drive, allow_failure=True)
         found += seen.accesses
         findings = replay.compare_results(job.progress, seen.result)
         is_same = is_same and not (findings.differences or findings.number_differences)

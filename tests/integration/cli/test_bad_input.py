@@ -109,16 +109,6 @@ def test_a_report_that_cannot_be_kept_is_a_warning(tmp_path: Path) -> None:
     assert "report:" not in answer.stdout
 
 
-def test_a_report_whose_place_is_gone_in_the_end(tmp_path: Path) -> None:
-    state = tmp_path / "state"
-    lose = f"rm -r {state}; touch {state}"
-    answer = slim("run", "--output=layered", "--no-verify", "--host-exec", lose, IMAGE, XDG_STATE_HOME=str(state))
-    assert answer.returncode == 0, answer.stderr
-    assert "warning: cannot write the report" in answer.stderr
-    assert f"{IMAGE}:latest-slim" in answer.stdout
-    assert "report:" not in answer.stdout
-
-
 def test_the_later_of_two_runs_with_one_tag_is_refused() -> None:
     tag = "docker-slim-test/twice:1"
     command = [*SLIM, "run", "-q", "--output=layered", "--tag", tag, "--until", "6", IMAGE]

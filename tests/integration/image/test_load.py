@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docker import DockerClient
 
 from docker_slim_plugin.errors import VerificationFailed
 from docker_slim_plugin.image.archive import image_id, write_archive
@@ -28,6 +27,9 @@ from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry, Reason, ReasonKind
 from docker_slim_plugin.rootfs.index import Rootfs
+from docker_slim_plugin.rootfs.index_decoding import KINDS
+from tests.faithful import inspected
+from tests.observed import source_image
 from tests.rootfs import Contents
 
 pytestmark = pytest.mark.integration
@@ -55,10 +57,7 @@ EXACT = {**CONFIG, "Shell": ["/bin/sh", "-ec"], "StopSignal": "SIGKILL", "ArgsEs
 
 
 def source(config: Mapping[str, Any]) -> SourceImage:
-    return SourceImage(
-        reference="source:1", id=f"sha256:{'0' * 64}", digests=(), tags=(), size=0, os="linux", architecture="amd64",
-        variant="", created="2020-01-02T03:04:05.000000006Z", config=config, layers=(),
-    )  # fmt: skip
+    return source_image(config, reference="source:1", created="2020-01-02T03:04:05.000000006Z")
 
 
 def entries() -> Iterator[tuple[Entry, Group]]:
@@ -133,20 +132,17 @@ def docker(*arguments: str, data: bytes = b"") -> bytes:
     return answer.stdout
 
 
-def inspected(image: str) -> dict[str, Any]:
-    # Not `docker image inspect`: newer clients leave out fields that are empty.
-    client = DockerClient.from_env(version="auto")
-    try:
-        return dict(client.api.inspect_image(image))
-    finally:
-        client.close()
-
-
 def loaded(blobs: list[WrittenLayer], config: bytes, tag: str) -> str:
     archive = io.BytesIO()
     write_archive([layer.blob for layer in blobs], config, f"{NAME}:{tag}", archive)
     docker("load", "-q", data=archive.getvalue())
     return f"{NAME}:{tag}"
+
+
+def layered(tree: tuple[Rootfs, FilePlan], directory: Path, config: Mapping[str, Any], tag: str) -> str:
+    """Load the tree as an image of several layers, and return its name."""
+    layers = written(tree, directory)
+    return loaded(layers, make_image_config(source(config), [layer.blob for layer in layers], "layered", ""), tag)
 
 
 @pytest.fixture
@@ -183,16 +179,8 @@ def in_engine(image: str, removed: Callable[[str], str]) -> dict[str, Entry]:
 
 
 def seen(path: bytes, prefix: int) -> Entry:
-    kinds = {
-        stat.S_IFREG: EntryKind.FILE,
-        stat.S_IFDIR: EntryKind.DIRECTORY,
-        stat.S_IFLNK: EntryKind.SYMLINK,
-        stat.S_IFIFO: EntryKind.FIFO,
-        stat.S_IFCHR: EntryKind.CHARACTER,
-        stat.S_IFBLK: EntryKind.BLOCK,
-    }
     status = os.lstat(path)
-    kind = kinds[stat.S_IFMT(status.st_mode)]
+    kind = KINDS[stat.S_IFMT(status.st_mode)]
     names = os.listxattr(path, follow_symlinks=False)
     device = kind in (EntryKind.CHARACTER, EntryKind.BLOCK)
     return Entry(
@@ -289,9 +277,7 @@ def test_the_same_tree_gives_the_same_bytes(tree: tuple[Rootfs, FilePlan], tmp_p
 def test_imported_export_is_the_tree(
     tree: tuple[Rootfs, FilePlan], tmp_path: Path, removed: Callable[[str], str]
 ) -> None:
-    layers = written(tree, tmp_path)
-    config = make_image_config(source(EXACT), [layer.blob for layer in layers], "layered", "")
-    image = removed(loaded(layers, config, "exported"))
+    image = removed(layered(tree, tmp_path, EXACT, "exported"))
     squashed = rewrite_export(exported(image, removed), tree[1], tmp_path / "squashed.tar")
     ((group, kept),) = single_layer(tree[1])
     assert squashed.blob.diff_id == write_layer(tree[0], kept, group.value, tmp_path / "one.tar").blob.diff_id
@@ -305,9 +291,7 @@ def test_imported_export_is_the_tree(
 def test_an_export_that_lacks_a_file_is_refused(
     tree: tuple[Rootfs, FilePlan], tmp_path: Path, removed: Callable[[str], str]
 ) -> None:
-    layers = written(tree, tmp_path)
-    config = make_image_config(source(CONFIG), [layer.blob for layer in layers], "layered", "")
-    image = removed(loaded(layers, config, "lacking"))
+    image = removed(layered(tree, tmp_path, CONFIG, "lacking"))
     more = replace(tree[1].kept[-1], entry=replace(tree[1].kept[-1].entry, path=RootPath("/tmp/not-there")))
     plan = replace(tree[1], kept=(*tree[1].kept, more))
     with pytest.raises(VerificationFailed, match="/tmp/not-there"):

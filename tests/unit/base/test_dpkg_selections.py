@@ -136,11 +136,22 @@ def test_plan_purge(installed: InstalledPackages, names: list[str], needs_networ
 
 
 @pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("e2fsprog", "--purge e2fsprogs"),
+        ("qqqqq", "docker run --rm --entrypoint dpkg-query image --show"),
+        ("removed", ""),
+    ],
+)
+def test_purges_of_what_is_not_installed(installed: InstalledPackages, name: str, hint: str) -> None:
+    with pytest.raises(SlimError, match="no such package is installed in image") as error:
+        plan_purge(installed, [name], "image")
+    assert hint in error.value.hint
+
+
+@pytest.mark.parametrize(
     ("name", "said", "hint"),
     [
-        ("e2fsprog", "no such package is installed in image", "--purge e2fsprogs"),
-        ("qqqqq", "no such package is installed in image", "docker run --rm --entrypoint dpkg-query image --show"),
-        ("removed", "no such package is installed in image", ""),
         ("apt", "has to be able to install packages", "leave it out"),
         ("base-files", "calls it essential", "leave it out"),
         ("libc6", "it is needed by apt", "leave it out"),
@@ -148,9 +159,8 @@ def test_plan_purge(installed: InstalledPackages, names: list[str], needs_networ
     ],
 )
 def test_refused_purges(installed: InstalledPackages, name: str, said: str, hint: str) -> None:
-    with pytest.raises(SlimError) as error:
+    with pytest.raises(SlimError, match=said) as error:
         plan_purge(installed, [name], "image")
-    assert said in str(error.value)
     assert hint in error.value.hint
 
 

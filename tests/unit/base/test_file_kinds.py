@@ -59,6 +59,10 @@ TREE = {
 }
 
 
+def below(directory: str, *names: str) -> list[str]:
+    return [f"{directory}/{name}" for name in names]
+
+
 def removed(kind: str, *locales: str, **config: object) -> list[str]:
     return sorted(find_removable(rootfs(TREE), make_rules({kind}, locales), config))
 
@@ -81,25 +85,14 @@ def removed(kind: str, *locales: str, **config: object) -> list[str]:
         ),
         pytest.param(
             "man",
-            [
-                "/usr/share/man/de",
-                "/usr/share/man/de/man1",
-                "/usr/share/man/de/man1/sh.1.gz",
-                "/usr/share/man/man1/sh.1.gz",
-            ],
+            below("/usr/share/man", "de", "de/man1", "de/man1/sh.1.gz", "man1/sh.1.gz"),
             id="man pages; the sections' directories stay",
         ),
         pytest.param("info", ["/usr/share/info/dir"], id="info pages"),
-        pytest.param("i18n", ["/usr/share/i18n/locales", "/usr/share/i18n/locales/de_DE"], id="sources of locales"),
+        pytest.param("i18n", below("/usr/share/i18n", "locales", "locales/de_DE"), id="sources of locales"),
         pytest.param(
             "zoneinfo",
-            [
-                "/usr/share/zoneinfo/Asia",
-                "/usr/share/zoneinfo/Asia/Tokyo",
-                "/usr/share/zoneinfo/Europe",
-                "/usr/share/zoneinfo/Europe/Berlin",
-                "/usr/share/zoneinfo/Japan",
-            ],
+            below("/usr/share/zoneinfo", "Asia", "Asia/Tokyo", "Europe", "Europe/Berlin", "Japan"),
             id="zones, but UTC and what its link leads to",
         ),
         pytest.param("lists", ["/var/lib/apt/lists/deb_Packages"], id="lists, but not apt's own directories"),
@@ -116,12 +109,12 @@ def removed(kind: str, *locales: str, **config: object) -> list[str]:
         ),
         pytest.param(
             "gconv",
-            [f"/usr/lib/x86_64-linux-gnu/gconv/{name}.so" for name in ("EBCDIC-US", "IBM1140", "IBM850", "SJIS")],
+            below("/usr/lib/x86_64-linux-gnu/gconv", "EBCDIC-US.so", "IBM1140.so", "IBM850.so", "SJIS.so"),
             id="character sets, but Unicode",
         ),
         pytest.param(
             "ebcdic",
-            [f"/usr/lib/x86_64-linux-gnu/gconv/{name}.so" for name in ("EBCDIC-US", "IBM1140")],
+            below("/usr/lib/x86_64-linux-gnu/gconv", "EBCDIC-US.so", "IBM1140.so"),
             id="character sets of mainframes, but not of PCs",
         ),
         pytest.param(

@@ -16,11 +16,12 @@ from docker_slim_plugin.cli.text import printable, seconds, size, table
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import SlimImage, SourceImage
-from docker_slim_plugin.model.observation import Observations, ProbeResult, RunResult
+from docker_slim_plugin.model.observation import Observations, ProbeResult
 from docker_slim_plugin.model.plan import FilePlan, KeptEntry, Reason, ReasonKind
 from docker_slim_plugin.model.request import Request
 from docker_slim_plugin.model.verdict import Verdict
 from docker_slim_plugin.workflows.host_checks import Check
+from tests.observed import observations, probe, run_result, source_image
 
 
 @pytest.mark.parametrize(
@@ -145,9 +146,7 @@ def test_a_frame_can_be_drawn_whenever_something_is_printed(monkeypatch: pytest.
 
 
 def seen(*probes: ProbeResult, exit_status: int | None = None, mode: str = "seccomp", watch: str = "off") -> Observations:
-    return Observations(
-        accesses=(), result=RunResult(probes=probes, exit_status=exit_status), mode=mode, watch=watch
-    )
+    return observations(result=run_result(*probes, exit_status=exit_status), mode=mode, watch=watch)
 
 
 @dataclass(frozen=True)
@@ -169,10 +168,7 @@ class Outcome:
 
 def report(*forms: str) -> Outcome:
     entry = Entry(path=RootPath("/a"), kind=EntryKind.FILE, mode=0o644, size=5)
-    source = SourceImage(
-        reference="nginx", id="sha256:" + "a" * 64, digests=(), tags=(), size=100_000_000, os="linux",
-        architecture="amd64", variant="", created="", config={}, layers=("x",) * 4,
-    )  # fmt: skip
+    source = source_image(reference="nginx", id="sha256:" + "a" * 64, size=100_000_000, layers=("x",) * 4)
     images = tuple(
         SlimImage(form=form, reference=f"nginx:{form}", id=f"sha256:{form}", size=10_000_000, layers=())
         for form in forms
@@ -192,10 +188,6 @@ def test_result_as_a_table() -> None:
     assert "aaaaaaaaaaaa   100MB   4        source" in text
 
 
-def probe(kind: str, status: int = 0) -> ProbeResult:
-    return ProbeResult(kind=kind, target="x", ok=True, status=status)
-
-
 def verdict(form: str) -> Verdict:
     return Verdict(form=form, mismatches=(), behaviour=(), warnings=(), files_compared=1, seconds=1.0)
 
@@ -205,7 +197,7 @@ def verdict(form: str) -> Verdict:
     [
         pytest.param(seen(), (), ["asked: nothing", "verified: nothing (--no-verify)"], id="nothing at all"),
         pytest.param(
-            seen(probe("http", 404), probe("http", 200), probe("http", 404), probe("http-skip", -1), probe("healthcheck")),
+            seen(probe("http", status=404), probe("http", status=200), probe("http", status=404), probe("http-skip", status=-1), probe("healthcheck")),
             (verdict("layered"), verdict("squashed")),
             [
                 "asked: 3 HTTP requests (200: 1, 404: 2); the healthcheck",

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from docker_slim_plugin.engine.platform import matches_platform
-from tests.unit.workflows.test_layering import IMAGE
+from tests.observed import IMAGE
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from docker_slim_plugin.engine.secrets import (
     strip_values,
 )
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.model.observation import ProbeResult, RunResult
 from docker_slim_plugin.model.request import Exercise
+from tests.observed import probe, run_result
 
 SECRET = "planted-secret"
 OPTIONS = (f"--env=PASSWORD={SECRET}", "--env=MODE=prod", "--env=N=1", "--env=PORT=8080", "--env=FROM", "--init")
@@ -78,11 +78,11 @@ def test_options_can_be_repeated() -> None:
 
 def test_a_result_contains_no_secret() -> None:
     probes = (
-        ProbeResult(kind="exec", target="x --password a", ok=False, status=1, output=f"{SECRET}\n", detail=f"exit status 1: {SECRET}"),
-        ProbeResult(kind="exec", target="x --password b", ok=True, status=0),
-        ProbeResult(kind="http", target=f"GET 80/?x={SECRET}", ok=True, status=200, output=SECRET),
+        probe("exec", "x --password a", 1, ok=False, output=f"{SECRET}\n", detail=f"exit status 1: {SECRET}"),
+        probe("exec", "x --password b"),
+        probe("http", f"GET 80/?x={SECRET}", 200, output=SECRET),
     )
-    found = mask_result(RunResult(probes=probes, output=f"log {SECRET}"), SECRETS)
+    found = mask_result(run_result(*probes, output=f"log {SECRET}"), SECRETS)
     assert [probe.target for probe in found.probes] == ["x --password ***", "x --password *** #2", f"GET 80/?x={SECRET}"]
     assert SECRET not in "".join(probe.output + probe.detail for probe in found.probes) + found.output
     assert found.probes[0].detail == "exit status 1: ***"

@@ -20,13 +20,11 @@ from docker_slim_plugin.image.config import (
     is_written_by_us,
     make_image_config,
 )
-from docker_slim_plugin.model.image import LayerBlob, SourceImage
+from docker_slim_plugin.model.image import LayerBlob
+from tests.observed import source_image
 
 ID = f"sha256:{'1' * 64}"
-SOURCE = SourceImage(
-    reference="nginx:1", id=ID, digests=(), tags=(), size=0, os="linux", architecture="arm", variant="v7",
-    created="2020-01-02T03:04:05Z", config={}, layers=(),
-)  # fmt: skip
+SOURCE = source_image(reference="nginx:1", id=ID, architecture="arm", variant="v7", created="2020-01-02T03:04:05Z")
 BLOBS = [
     LayerBlob(group=group, file="/x", diff_id=f"sha256:{group}", size=1, files=1) for group in ("base", "app", "config")
 ]

@@ -10,7 +10,6 @@ import json
 import tarfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +20,8 @@ from docker_slim_plugin.image import docker_save
 from docker_slim_plugin.image.decompression import UnreadableArchive, decompress_layer
 from docker_slim_plugin.image.docker_save import read_saved
 from docker_slim_plugin.model.image import SourceImage
+from tests.observed import source_image
 
-IMAGE = SourceImage(
-    reference="common:1",
-    id="sha256:1",
-    digests=(),
-    tags=(),
-    size=0,
-    os="linux",
-    architecture="amd64",
-    variant="",
-    created="",
-    config={},
-    layers=(),
-)
 LAYERS = [b"one", b"two"]
 HISTORY = [{"created_by": "one"}, {"created_by": "ENV", "empty_layer": True}, {"created_by": "two"}]
 ATTESTS = {"annotations": {"vnd.docker.reference.type": "attestation-manifest"}}
@@ -47,7 +34,7 @@ def digest(data: bytes) -> str:
 
 
 def image(*layers: bytes, **more: Any) -> SourceImage:
-    return replace(IMAGE, layers=tuple(map(digest, layers)), **more)
+    return source_image(layers=tuple(map(digest, layers)), **more)
 
 
 def described(files: Files, document: Any, **more: Any) -> dict[str, Any]:
@@ -172,7 +159,7 @@ def test_a_layer_that_comes_twice(tmp_path: Path, pack: Callable[[bytes], bytes]
 
 def test_steps_that_do_not_fit_the_layers(tmp_path: Path) -> None:
     _, history = read_saved(archive(listed(b"one")), tmp_path, image(b"one"))
-    assert [step["created_by"] for step in history] == ["layer of common:1"]
+    assert [step["created_by"] for step in history] == ["layer of app:1"]
 
 
 def without(files: Files, data: bytes) -> Files:
@@ -203,7 +190,7 @@ def cut(data: bytes) -> bytes:
     ],
 )  # fmt: skip
 def test_unusable_archives(tmp_path: Path, files: Files, reason: str) -> None:
-    with pytest.raises(SlimError, match=f"cannot read what docker save gave of common:1: {reason}"):
+    with pytest.raises(SlimError, match=f"cannot read what docker save gave of app:1: {reason}"):
         read_saved(archive(files), tmp_path, image(*LAYERS))
 
 

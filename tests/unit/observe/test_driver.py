@@ -10,10 +10,10 @@ from typing import Any, cast
 import pytest
 
 from docker_slim_plugin.engine.container import Container
-from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.observe import driver
 from docker_slim_plugin.observe.driver import RunMonitor
 from docker_slim_plugin.observe.launch import launch
+from tests.observed import source_image
 
 
 class FakeContainer:
@@ -52,10 +52,7 @@ def test_how_the_app_is_reached(
     reached: dict[int, tuple[str, int]],
     expected: tuple[int, ...],
 ) -> None:
-    source = SourceImage(
-        reference="app", id="sha256:0", digests=(), tags=(), size=1, os="linux", architecture="amd64", variant="",
-        created="", config={"Cmd": ["x"], "ExposedPorts": {"80/tcp": {}, "81/tcp": {}}}, layers=(),
-    )  # fmt: skip
+    source = source_image({"Cmd": ["x"], "ExposedPorts": {"80/tcp": {}, "81/tcp": {}}})
     container = cast("Container", FakeContainer(published))
     started = launch(source, options.split(), ())
     target = driver.probe_target(container, 7, started.network, started.ports, None if known is None else frozenset(known))

@@ -13,15 +13,7 @@ from typing import Any
 import pytest
 
 from docker_slim_plugin.errors import SlimError, UsageError
-from docker_slim_plugin.model.observation import (
-    Access,
-    AccessKind,
-    Observations,
-    Origin,
-    ProbeResult,
-    Process,
-    RunResult,
-)
+from docker_slim_plugin.model.observation import AccessKind, Origin
 from docker_slim_plugin.model.request import Exercise, Request
 from docker_slim_plugin.observe import trace_trust
 from docker_slim_plugin.observe.probes.probe import replayable_requests
@@ -32,10 +24,10 @@ from docker_slim_plugin.verify.compare import compare
 from docker_slim_plugin.workflows.steps.given_traces import load_traces
 from docker_slim_plugin.workflows.steps.job import make_run_plan
 from tests.directly import DIRECTLY
+from tests.observed import access, observations, probe, run_result, source_image
 from tests.rootfs import rootfs
-from tests.unit.observe.test_trace import SOURCE
 
-IMAGE = replace(SOURCE, config={"Cmd": ["app"], "ExposedPorts": {"80/tcp": {}}})
+IMAGE = source_image({"Cmd": ["app"], "ExposedPorts": {"80/tcp": {}}})
 EXERCISE = Exercise(
     command=("serve", "-x"),
     docker_options=("--env=MODE=prod", "--init", "--publish=127.0.0.1::80", "--network=bridge", "--user=7"),
@@ -45,12 +37,12 @@ EXERCISE = Exercise(
     until="12.5",
 )
 PROBES = (
-    ProbeResult(kind="http", target="GET 80/health", ok=True, status=200, output="fine"),
-    ProbeResult(kind="http-skip", target="25", ok=True, status=-1, detail="port 25 does not speak HTTP: not probed"),
-    ProbeResult(kind="exec", target="id", ok=False, status=1, detail="exit status 1"),
+    probe("http", "GET 80/health", 200, output="fine"),
+    probe("http-skip", "25", -1, detail="port 25 does not speak HTTP: not probed"),
+    probe("exec", "id", 1, ok=False, detail="exit status 1"),
 )
 ACCESSES = tuple(
-    Access(path, kind, origin, Process(number, f"/usr/bin/app{number}"), root="/jail" if number > 2 else "/")
+    access(path, kind, f"/usr/bin/app{number}", number, origin, "/jail" if number > 2 else "/")
     for number, kind in enumerate(AccessKind)
     for origin in (Origin.PTRACE, Origin.FANOTIFY)
     for path in ("/usr/bin/app", "/etc/na\udcffme", "/etc/passwd", "/etc/../etc/passwd")
@@ -64,10 +56,9 @@ ODD: tuple[Any, ...] = (
 
 @pytest.fixture(scope="module")
 def document() -> Any:
-    seen = Observations(
-        accesses=ACCESSES, result=RunResult(probes=PROBES, stop_status=0, ports=(80,), ready=0.5), events=9, warnings=("careful",)
-    )
-    other = replace(seen, accesses=ACCESSES[:3], result=RunResult(exit_status=0, output="done"))
+    result = run_result(*PROBES, stop_status=0, ports=(80,), ready=0.5)
+    seen = observations(*ACCESSES, result=result, events=9, warnings=("careful",))
+    other = replace(seen, accesses=ACCESSES[:3], result=run_result(exit_status=0, output="done"))
     traces = (Trace(source_id="sha256:1", exercise=EXERCISE, observations=seen), Trace(source_id="x", exercise=None, observations=other))
     return json.loads(dumps(IMAGE, traces))
 
@@ -239,8 +230,7 @@ def test_repeated_host_commands_are_allowed() -> None:
 
 @pytest.mark.parametrize(("options", "refused"), [({}, True), ({"verify": False}, False), ({"dry_run": True}, False), ({"trust": True}, False)])
 def test_trust_is_checked_before_anything_is_started(tmp_path: Path, options: dict[str, bool], refused: bool) -> None:
-    seen = Observations(accesses=(), result=RunResult())
-    (tmp_path / "t").write_text(dumps(IMAGE, [Trace(source_id="sha256:1", exercise=HOST, observations=seen)]))
+    (tmp_path / "t").write_text(dumps(IMAGE, [Trace(source_id="sha256:1", exercise=HOST, observations=observations())]))
     request = Request(image="x", traces=(str(tmp_path / "t"),), **options)  # type: ignore[arg-type]
     if refused:
         with pytest.raises(SlimError, match="consent"):

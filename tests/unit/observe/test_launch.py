@@ -6,20 +6,13 @@ import pytest
 
 from docker_slim_plugin.engine.gate import GATE_PATH
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.observe.launch import MAX_PUBLISHED_PORTS, Launch, exposed_ports, launch, published_ports
-
-
-def source(**config: Any) -> SourceImage:
-    return SourceImage(
-        reference="app", id="sha256:0", digests=(), tags=(), size=1, os="linux", architecture="amd64", variant="",
-        created="", config=config, layers=(),
-    )  # fmt: skip
+from tests.observed import source_image
 
 
 def launched(options: str = "", command: str = "", **config: Any) -> Launch:
     config = {"Entrypoint": ["/entry"], "Cmd": ["run"], **config}
-    return launch(source(**config), options.split(), command.split())
+    return launch(source_image(config), options.split(), command.split())
 
 
 @pytest.mark.parametrize(
@@ -118,11 +111,11 @@ def test_options_that_are_settled_already_do_not_reach_docker_create() -> None:
 
 @pytest.mark.parametrize(("options", "warned"), [("", False), ("--interactive=false", False), ("--interactive --tty", True)])
 def test_standard_input(options: str, warned: bool) -> None:
-    assert bool(launch(source(Cmd=["x"]), options.split(), ()).warnings) == warned
+    assert bool(launch(source_image({"Cmd": ["x"]}), options.split(), ()).warnings) == warned
 
 
 def test_a_port_that_is_asked_for_is_reached() -> None:
-    image = source(Cmd=["x"], ExposedPorts={"80/tcp": {}})
+    image = source_image({"Cmd": ["x"], "ExposedPorts": {"80/tcp": {}}})
     started = launch(image, ("--publish=8080:81",), (), (80, 81, 8000))
     assert started.ports == (80, 81, 8000)
     assert started.options == ("--publish=8080:81", "--publish=127.0.0.1::80", "--publish=127.0.0.1::8000")

@@ -6,45 +6,37 @@ from dataclasses import replace
 
 import pytest
 
-from docker_slim_plugin.model.image import SourceImage
-from docker_slim_plugin.model.observation import Access, AccessKind, Observations, Origin, Process, RunResult
+from docker_slim_plugin.model.observation import Access, AccessKind, Observations, Origin, RunResult
 from docker_slim_plugin.observe.driver import RunPlan
 from docker_slim_plugin.observe.launch import launch
 from docker_slim_plugin.observe.probes.probe import ProbePlan
 from docker_slim_plugin.observe.restart import merge_second_start, needs_second_start, second_start_plan
+from tests.observed import access, execution, observations, source_image
 
 UP = RunResult(ready=1, stop_status=0)
-IMAGE = SourceImage(
-    reference="app", id="sha256:0", digests=(), tags=(), size=0, os="linux", architecture="amd64", variant="",
-    created="", config={"Cmd": ["app"]}, layers=(),
-)  # fmt: skip
+IMAGE = source_image({"Cmd": ["app"]})
 DRIVE = RunPlan(launch=launch(IMAGE, (), ()), probes=ProbePlan(exec_=("x",)), until="enter", timeout=300)
 
 
-def access(path: str, kind: AccessKind, argv0: str = "app", origin: Origin = Origin.PTRACE) -> Access:
-    return Access(path, kind, origin, Process(1, argv0))
-
-
 def seen(path: str, result: RunResult, lost: int = 0, warnings: tuple[str, ...] = ()) -> Observations:
-    accesses = (access(path, AccessKind.EXEC),)
-    return Observations(accesses=accesses, result=result, lost=lost, events=10, warnings=warnings)
+    return observations(execution(path), result=result, lost=lost, events=10, warnings=warnings)
 
 
 @pytest.mark.parametrize(
     ("startup_accesses", "result", "again"),
     [
-        pytest.param(access("/usr/bin/bash", AccessKind.EXEC), UP, True, id="a shell was executed"),
+        pytest.param(execution("/usr/bin/bash"), UP, True, id="a shell was executed"),
         pytest.param(access("/run/pid", AccessKind.STAT, "-bash"), UP, True, id="a login shell has looked at a file"),
-        pytest.param(access("/bin/sh", AccessKind.EXEC), RunResult(ready=1), True, id="it had to be killed"),
-        pytest.param(access("/bin/sh", AccessKind.OPEN), UP, False, id="a shell was only read"),
-        pytest.param(access("/bin/sh", AccessKind.OPEN, "", Origin.INOTIFY), UP, True, id="inotify knows opens alone"),
-        pytest.param(access("/usr/sbin/nginx", AccessKind.EXEC), UP, False, id="no shell"),
-        pytest.param(access("/bin/sh", AccessKind.EXEC), RunResult(ready=1, exit_status=0), False, id="a job has ended"),
-        pytest.param(access("/bin/sh", AccessKind.EXEC), RunResult(output="x"), False, id="it never came up"),
+        pytest.param(execution("/bin/sh"), RunResult(ready=1), True, id="it had to be killed"),
+        pytest.param(access("/bin/sh"), UP, False, id="a shell was only read"),
+        pytest.param(access("/bin/sh", argv0="", origin=Origin.INOTIFY), UP, True, id="inotify knows opens alone"),
+        pytest.param(execution("/usr/sbin/nginx"), UP, False, id="no shell"),
+        pytest.param(execution("/bin/sh"), RunResult(ready=1, exit_status=0), False, id="a job has ended"),
+        pytest.param(execution("/bin/sh"), RunResult(output="x"), False, id="it never came up"),
     ],
 )
 def test_when_a_second_start_is_needed(startup_accesses: Access, result: RunResult, *, again: bool) -> None:
-    assert needs_second_start(result, (access("/etc/passwd", AccessKind.OPEN), startup_accesses)) is again
+    assert needs_second_start(result, (access("/etc/passwd"), startup_accesses)) is again
 
 
 def test_the_second_start_is_short_and_not_probed() -> None:

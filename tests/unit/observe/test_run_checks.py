@@ -5,29 +5,10 @@ from typing import Any
 import pytest
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.model.image import SourceImage
-from docker_slim_plugin.model.observation import (
-    Access,
-    AccessKind,
-    Observations,
-    Origin,
-    ProbeResult,
-    Process,
-    RunResult,
-)
+from docker_slim_plugin.model.observation import ProbeResult
 from docker_slim_plugin.model.request import Exercise
 from docker_slim_plugin.observe.run_checks import check_run
-
-
-def source(**config: Any) -> SourceImage:
-    return SourceImage(
-        reference="app", id="sha256:0", digests=(), tags=(), size=1, os="linux", architecture="amd64", variant="",
-        created="", config={"Cmd": ["/app"], **config}, layers=(),
-    )  # fmt: skip
-
-
-def probe(kind: str, target: str, status: int, *, ok: bool = True, detail: str = "") -> ProbeResult:
-    return ProbeResult(kind=kind, target=target, ok=ok, status=status, detail=detail)
+from tests.observed import execution, observations, probe, run_result, source_image
 
 
 def run_warnings(
@@ -39,9 +20,9 @@ def run_warnings(
     ports: tuple[int, ...] = (),
     **config: Any,
 ) -> tuple[str, ...]:
-    accesses = tuple(Access(path, AccessKind.EXEC, Origin.PTRACE, Process(1, path)) for path in executed)
-    result = RunResult(probes=probes, exit_status=exit_status, output=output, ports=ports)
-    return check_run(source(**config), exercise or Exercise(), Observations(accesses=accesses, result=result))
+    image = source_image({"Cmd": ["/app"], **config})
+    result = run_result(*probes, exit_status=exit_status, output=output, ports=ports)
+    return check_run(image, exercise or Exercise(), observations(*(execution(path, path) for path in executed), result=result))
 
 
 PAGE = probe("http", "GET 80/", 200)
@@ -177,7 +158,7 @@ def test_a_requested_page_that_fails_ends_the_run(http: str, answers: list[Probe
 
 
 def test_the_response_is_shown() -> None:
-    wrong = ProbeResult(kind="http", target="GET 80/x", ok=False, status=500, detail="HTTP 500", output="Oops\nline two\n")
+    wrong = probe("http", "GET 80/x", 500, ok=False, detail="HTTP 500", output="Oops\nline two\n")
     with pytest.raises(SlimError, match=r"HTTP 500\n    Oops\n    line two$"):
         run_warnings(wrong, exercise=asked("/x"))
 

@@ -9,16 +9,7 @@ from pathlib import Path
 import pytest
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.model.image import SourceImage
-from docker_slim_plugin.model.observation import (
-    Access,
-    AccessKind,
-    Observations,
-    Origin,
-    ProbeResult,
-    Process,
-    RunResult,
-)
+from docker_slim_plugin.model.observation import Access, AccessKind
 from docker_slim_plugin.model.request import Exercise
 from docker_slim_plugin.observe.trace import (
     Trace,
@@ -29,40 +20,21 @@ from docker_slim_plugin.observe.trace import (
     restrict_to_image,
     save,
 )
+from tests.observed import IMAGE, access, observations, probe, run_result
 from tests.rootfs import rootfs
-
-SOURCE = SourceImage(
-    reference="app:1",
-    id="sha256:1",
-    digests=(),
-    tags=(),
-    size=1,
-    os="linux",
-    architecture="amd64",
-    variant="",
-    created="",
-    config={},
-    layers=(),
-)
-
-
-def access(path: str, kind: AccessKind = AccessKind.OPEN, argv0: str = "app", pid: int = 7) -> Access:
-    return Access(path, kind, Origin.PTRACE, Process(pid, argv0))
 
 
 def trace(*accesses: Access, exercise: Exercise | None = None) -> Trace:
-    result = RunResult(
-        probes=(ProbeResult(kind="exec", target="id", ok=True, status=0, output="x"),), stop_status=0, ports=(80,)
-    )
-    seen = Observations(accesses=accesses, result=result, lost=1, events=9, warnings=("careful",))
+    result = run_result(probe("exec", "id", output="x"), stop_status=0, ports=(80,))
+    seen = observations(*accesses, result=result, lost=1, events=9, warnings=("careful",))
     return Trace(source_id="sha256:1", exercise=exercise, observations=seen)
 
 
 def test_a_file_holds_all_of_it(tmp_path: Path) -> None:
     odd = access("/na\udcffme\nwith \x1b", AccessKind.STAT, argv0="\udc80")
-    rooted = replace(access("/jail/etc/passwd"), root="/jail")
+    rooted = access("/jail/etc/passwd", root="/jail")
     written = trace(access("/a"), rooted, odd, exercise=Exercise(command=("serve", "x"), exec_=("id",), timeout=3.5))
-    save(tmp_path / "t", dumps(SOURCE, (written, trace())))
+    save(tmp_path / "t", dumps(IMAGE, (written, trace())))
     assert (tmp_path / "t").read_bytes().isascii()
     first, second = load(str(tmp_path / "t"))
     assert sorted(first.observations.accesses, key=repr) == sorted(written.observations.accesses, key=repr)
@@ -92,7 +64,7 @@ def test_a_file_is_its_owner_s_alone_unless_it_was_another_s_before(tmp_path: Pa
     ],
 )
 def test_what_is_no_trace_is_refused(tmp_path: Path, change: dict[str, object], said: str) -> None:
-    document = json.loads(dumps(SOURCE, (trace(access("/a"), exercise=Exercise()),))) | change
+    document = json.loads(dumps(IMAGE, (trace(access("/a"), exercise=Exercise()),))) | change
     (tmp_path / "t").write_text(json.dumps(document))
     with pytest.raises(SlimError, match=said):
         load(str(tmp_path / "t"))

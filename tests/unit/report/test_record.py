@@ -11,27 +11,16 @@ from jsonschema import Draft202012Validator
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.model.image import LayerBlob, SlimImage, SourceImage
-from docker_slim_plugin.model.observation import (
-    Access,
-    AccessKind,
-    Observations,
-    Origin,
-    ProbeResult,
-    Process,
-    RunResult,
-)
+from docker_slim_plugin.model.image import LayerBlob, SlimImage
 from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry, Reason, ReasonKind
 from docker_slim_plugin.model.verdict import Verdict
 from docker_slim_plugin.progress import Silent
 from docker_slim_plugin.report.record import Repair, Report, make_report_path, save, save_or_warn
+from tests.observed import execution, observations, probe, run_result, source_image
 from tests.schema import SCHEMA, violations
 
 ID = "sha256:" + "a" * 64
-SOURCE = SourceImage(
-    reference="app:1", id=ID, digests=(), tags=("app:1",), size=1000, os="linux", architecture="amd64", variant="",
-    created="", config={}, layers=("x", "y"),
-)  # fmt: skip
+SOURCE = source_image(id=ID, tags=("app:1",), size=1000, layers=("x", "y"))
 
 
 def kept(path: str, kind: EntryKind, *reasons: Reason, package: str = "", size: int = 0) -> KeptEntry:
@@ -50,16 +39,12 @@ PLAN = FilePlan(
 )
 REPORT = Report(
     source=SOURCE,
-    observations=Observations(
-        accesses=(
-            Access("/app", AccessKind.EXEC, Origin.PTRACE, Process(1, "app")),
-            Access("/usr/local/bin/app", AccessKind.EXEC, Origin.PTRACE, Process(1, "app")),
-        ),
-        result=RunResult(
-            probes=(
-                ProbeResult(kind="http", target="GET 80/", ok=True, status=200, output="secret"),
-                ProbeResult(kind="exec", target="false", ok=False, status=1, detail="exit status 1"),
-            ),
+    observations=observations(
+        execution("/app"),
+        execution("/usr/local/bin/app"),
+        result=run_result(
+            probe("http", "GET 80/", 200, output="secret"),
+            probe("exec", "false", 1, ok=False, detail="exit status 1"),
             stop_status=0,
         ),
         events=9,
@@ -82,7 +67,7 @@ REPORT = Report(
     outputs=("oci=/tmp/x.tar",),
     file="/var/x.json",
 )  # fmt: skip
-BARE = Report(source=replace(SOURCE, size=0), observations=Observations(accesses=(), result=RunResult()), plan=PLAN)
+BARE = Report(source=replace(SOURCE, size=0), observations=observations(), plan=PLAN)
 
 
 def test_the_schema_is_one() -> None:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.model.image import SourceImage
-from docker_slim_plugin.model.observation import Access, AccessKind, Observations, Origin, Process, RunResult
+from docker_slim_plugin.model.observation import Access, AccessKind, Origin
 from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry, Reason, ReasonKind, Selection
 from docker_slim_plugin.resolve import image_config
 from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.resolve.presets import PRESETS
 from tests.elves import GLIBC, elf
+from tests.observed import access, observations, source_image
 from tests.rootfs import rootfs
 from tests.unit.resolve.packages.test_ownership import DPKG
 
@@ -23,18 +23,10 @@ Tree = dict[str, str | bytes | Entry]
 NO_HINTS = frozenset(PRESETS)
 
 
-def access(path: str, kind: AccessKind = AccessKind.OPEN, argv0: str = "/bin/app", pid: int = 1) -> Access:
-    return Access(path, kind, Origin.PTRACE, Process(pid, argv0))
-
-
 def plan(tree: Tree, *accesses: str | Access, config: dict[str, Any] | None = None, **selection: Any) -> FilePlan:
     seen = tuple(access(item) if isinstance(item, str) else item for item in accesses)
-    source = SourceImage(
-        reference="x", id="", digests=(), tags=(), size=0, os="linux", architecture="amd64", variant="", created="",
-        config=config or {}, layers=(),
-    )  # fmt: skip
     chosen = Selection(**({"hints_off": NO_HINTS} | selection))
-    return resolve(rootfs(tree), Observations(accesses=seen, result=RunResult()), chosen, source)
+    return resolve(rootfs(tree), observations(*seen), chosen, source_image(config))
 
 
 def files(found: FilePlan) -> list[str]:
@@ -309,21 +301,21 @@ ALTERNATIVES: Tree = {
     ],
 )
 def test_symlinks_to_files_that_only_fanotify_reported(origin: Origin, kind: AccessKind, kept: list[str]) -> None:
-    interpreter = Access("/bin/dash", kind, origin, Process(0, "mawk"))
-    found = plan(ALTERNATIVES, Access("/usr/bin/mawk", kind, origin, Process(0, "mawk")), interpreter)
+    interpreter = access("/bin/dash", kind, "mawk", 0, origin)
+    found = plan(ALTERNATIVES, access("/usr/bin/mawk", kind, "mawk", 0, origin), interpreter)
     assert files(found) == kept
 
 
 def test_symlinks_to_data_without_a_tracer() -> None:
     tree: Tree = {"/on/site": "-> ../sites/site", "/sites/site": "x"}
-    seen = Access("/sites/site", AccessKind.OPEN, Origin.FANOTIFY, Process(0, "x"))
+    seen = access("/sites/site", pid=0, origin=Origin.FANOTIFY)
     assert files(plan(tree, seen)) == ["/on/site", "/sites/site"]
     assert files(plan(tree, seen, access("/none"))) == ["/sites/site"]
 
 
 def test_no_symlinks_to_files_that_were_also_traced() -> None:
     seen = (
-        Access("/usr/bin/mawk", AccessKind.EXEC, Origin.FANOTIFY, Process(0, "mawk")),
+        access("/usr/bin/mawk", AccessKind.EXEC, "mawk", 0, Origin.FANOTIFY),
         access("/etc/alternatives/awk", AccessKind.EXEC),
     )
     assert "/usr/bin/awk" not in files(plan(ALTERNATIVES, *seen))

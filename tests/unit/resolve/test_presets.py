@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from docker_slim_plugin.model.entry import RootPath
-from docker_slim_plugin.model.observation import Access, AccessKind, Origin, Process
+from docker_slim_plugin.model.observation import AccessKind
 from docker_slim_plugin.resolve import presets
+from tests.observed import access
 from tests.rootfs import rootfs
 
 GLIBC = "/lib/x86_64-linux-gnu/libc.so.6"
@@ -37,7 +38,7 @@ OWNED = frozenset({RootPath("/usr/lib/app/plugin.so")})
 def find_preset_paths(
     *kept: str, off: set[str] | None = None, accessed: tuple[tuple[str, AccessKind], ...] = (), **environment: str
 ) -> dict[str, set[str]]:
-    accesses = tuple(Access(path, kind, Origin.PTRACE, Process(1, "app")) for path, kind in accessed)
+    accesses = tuple(access(path, kind) for path, kind in accessed)
     tree = rootfs(TREE)
     facts = replace(presets.gather_facts(tree, accesses, environment, OWNED), kept=dict.fromkeys(kept))  # type: ignore[arg-type]
     found: dict[str, set[str]] = {}

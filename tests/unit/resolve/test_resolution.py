@@ -10,22 +10,18 @@ import pytest
 from docker_slim_plugin import typed_json
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.entry import RootPath
-from docker_slim_plugin.model.image import SourceImage
-from docker_slim_plugin.model.observation import Observations, RunResult
 from docker_slim_plugin.model.plan import Group, Reason, ReasonKind, Selection
 from docker_slim_plugin.resolve.resolution import Resolution, ResolvedPath, compact, expand, resolve_compact
 from docker_slim_plugin.rootfs.index import Rootfs
+from tests.observed import observations, source_image
 from tests.rootfs import rootfs
 
 TREE = rootfs({
     "/bin": "-> usr/bin", "/usr/bin/app": "#!/bin/sh\n", "/usr/bin/sh": "x", "/etc/passwd": "root:x:0:0::/:/bin/sh\n",
     "/srv/na\udcffme\n": "odd", "/var/lib/dpkg/status": "Package: a\nVersion: 1\n\n", "/var/lib/dpkg/info/a.list": "/usr/bin/app\n",
 })  # fmt: skip
-NOTHING = Observations(accesses=(), result=RunResult(), mode="off", watch="off")
-SOURCE = SourceImage(
-    reference="app:1", id="sha256:1", digests=(), tags=(), size=1, os="linux", architecture="amd64", variant="",
-    created="", config={"Cmd": ["app"]}, layers=(),
-)  # fmt: skip
+NOTHING = observations(mode="off", watch="off")
+SOURCE = source_image({"Cmd": ["app"]})
 
 
 def found() -> Resolution:

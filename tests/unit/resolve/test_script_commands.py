@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from docker_slim_plugin.model.entry import RootPath
-from docker_slim_plugin.model.observation import Access, AccessKind, Origin, Process
+from docker_slim_plugin.model.observation import AccessKind
 from docker_slim_plugin.resolve.script_commands import MAX_PROGRAM, find_command_words, find_programs
 from tests.elves import elf
+from tests.observed import access, execution
 from tests.rootfs import rootfs
 
 NAMES = ("chown", "find", "gosu", "install", "mkdir", "openssl", "rm", "sed", "test", "id", "date")
@@ -45,7 +46,7 @@ def test_find_command_words(line: str, meant: set[str]) -> None:
 )
 def test_scripts(name: str, text: str, kind: AccessKind, argv0: str) -> None:
     tree = {name: text, "/bin": "-> usr/bin"} | {f"/usr/bin/{program}": elf() for program in NAMES}
-    seen = [Access(name, kind, Origin.PTRACE, Process(1, argv0))]
+    seen = [access(name, kind, argv0)]
     assert find_programs(rootfs(tree), seen, (), ("/bin",)) == {"/bin/chown"}
     assert find_programs(rootfs(tree), seen, {RootPath(name)}, ("/bin",)) == frozenset()
 
@@ -61,7 +62,7 @@ def test_scripts(name: str, text: str, kind: AccessKind, argv0: str) -> None:
 )
 def test_no_scripts(text: str, kind: AccessKind, argv0: str) -> None:
     tree = {"/entry": text, "/bin/chown": elf()}
-    assert find_programs(rootfs(tree), [Access("/entry", kind, Origin.PTRACE, Process(1, argv0))], (), ("/bin",)) == set()
+    assert find_programs(rootfs(tree), [access("/entry", kind, argv0)], (), ("/bin",)) == set()
 
 
 def test_scripts_that_scripts_mention() -> None:
@@ -71,5 +72,5 @@ def test_scripts_that_scripts_mention() -> None:
         "/bin/install": elf(),
         "/bin/large": elf() + bytes(MAX_PROGRAM),
     }
-    seen = [Access("/a", AccessKind.EXEC, Origin.PTRACE, Process(1, "/a"))]
+    seen = [execution("/a", "/a")]
     assert find_programs(rootfs(tree), seen, (), ("/bin",)) == {"/opt/b", "/bin/install"}

@@ -13,10 +13,11 @@ from docker_slim_plugin.verify.compare import (
     compare,
     find_chance_differences,
 )
+from tests.observed import probe
 
 
 def http(status: int, body: str = "", target: str = "GET 80/") -> ProbeResult:
-    return ProbeResult(kind="http", target=target, ok=0 < status < 500, status=status, output=body)
+    return probe("http", target, status, ok=0 < status < 500, output=body)
 
 
 def job(output: str, status: int = 0) -> RunResult:

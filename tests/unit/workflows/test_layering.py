@@ -12,21 +12,18 @@ from docker_slim_plugin.image.context import ContextBase, make_dockerfile
 from docker_slim_plugin.image.layers import split_layers
 from docker_slim_plugin.image.parent import BaseImage
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.plan import FilePlan, Group, ReasonKind
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.workflows.steps.layering import Extras, complete_plan, place_on_base
 from tests import rpmdb
 from tests.directly import DIRECTLY
+from tests.observed import source_image
 from tests.rootfs import rootfs
 from tests.unit.resolve.packages.test_ownership import DPKG
 from tests.unit.resolve.test_busybox import BUSYBOX
 from tests.unit.resolve.test_plan import NO_HINTS, Tree, plan
 
-IMAGE = SourceImage(
-    reference="common:1", id="sha256:1", digests=(), tags=(), size=0, os="linux", architecture="amd64", variant="",
-    created="", config={}, layers=(),
-)  # fmt: skip
+IMAGE = source_image(reference="common:1")
 DEBIAN = "ID=debian\nVERSION_ID='12'\n"
 SOURCE: Tree = {"/etc/os-release": DEBIAN, "/lib/libc": "libc", "/opt/app": "app", "/etc/conf": "mine", "/old": "-> x"}
 BASE: Tree = {"/etc/os-release": DEBIAN, "/lib/libc": "libc", "/etc/conf": "its", "/etc/more": "more", "/old/below": "x"}

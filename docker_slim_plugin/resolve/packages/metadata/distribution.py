@@ -7,22 +7,18 @@ from collections.abc import Callable
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.resolve.kept_set import KeptSet
 from docker_slim_plugin.resolve.packages.metadata import apk, dpkg, rpm
-from docker_slim_plugin.resolve.packages.metadata.description import ContentMaker, WrittenContents
+from docker_slim_plugin.resolve.packages.metadata.chooser import MetadataChooser
+from docker_slim_plugin.resolve.packages.metadata.description import WrittenContents
 from docker_slim_plugin.resolve.packages.metadata.presence import KeptCode
-from docker_slim_plugin.resolve.packages.metadata.reasons import FILTERED, PACKAGE_DATABASE, is_needed, is_read
+from docker_slim_plugin.resolve.packages.metadata.reasons import FILTERED, PACKAGE_DATABASE, is_needed
 from docker_slim_plugin.resolve.packages.ownership import DIVERSIONS, Packages, resolve_diversion, shorten_description
-from docker_slim_plugin.resolve.packages.path_spelling import PathSpelling
 
 
-class PackageDatabase:
+class PackageDatabase(MetadataChooser):
     """The package database of one image."""
 
     def __init__(self, kept_set: KeptSet, packages: Packages, code: KeptCode) -> None:
-        self.kept_set = kept_set
-        self.packages = packages
-        self.code = code
-        self.spelling = PathSpelling(kept_set.rootfs)
-        self.makers: dict[RootPath, ContentMaker] = {}
+        super().__init__(kept_set, packages, code)
         self.database: set[RootPath] = set()
         self.warnings: list[str] = []
 
@@ -30,7 +26,7 @@ class PackageDatabase:
         """Keep what the package database has about packages that are present."""
         packages = self.packages
         files = packages.database
-        is_whole = any(self._is_read(path) for path in files)
+        is_whole = any(self.is_read(path) for path in files)
         if not packages.owners or (is_whole and packages.system != "distroless"):
             for path in files:
                 self._keep(path)
@@ -72,7 +68,7 @@ class PackageDatabase:
             self._keep(path)
         if any(self._is_kept("")(path) for pair in self.packages.diverted.items() for path in (pair[0], pair[1][0])):
             self._keep(RootPath(DIVERSIONS))
-            if not self._is_read(RootPath(DIVERSIONS)):
+            if not self.is_read(RootPath(DIVERSIONS)):
                 self.makers[RootPath(DIVERSIONS)] = lambda content, _: dpkg.cut_diversions(content, self._is_kept(""))
 
     def _cut_file(self, path: RootPath, key: str) -> None:
@@ -82,7 +78,7 @@ class PackageDatabase:
                 del self.kept_set.reasons[path]
             return
         self._keep(path)
-        if self._is_read(path):
+        if self.is_read(path):
             return
         if path.endswith(".md5sums"):
             self.makers[path] = lambda content, written: dpkg.cut_md5sums(
@@ -143,9 +139,6 @@ class PackageDatabase:
 
     def _canonical(self, path: str, key: str) -> RootPath | None:
         return self.spelling.canonical(resolve_diversion(path, key, self.packages.diverted))
-
-    def _is_read(self, path: RootPath) -> bool:
-        return is_read(self.kept_set.reasons.get(path, ()))
 
     def _is_needed(self, path: RootPath) -> bool:
         return is_needed(self.kept_set.reasons.get(path, ()))

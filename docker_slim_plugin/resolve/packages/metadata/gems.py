@@ -17,10 +17,7 @@ from dataclasses import dataclass, replace
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.resolve.packages.metadata.description import PackageMetadata
-from docker_slim_plugin.resolve.packages.metadata.file_content import MetadataReader
-from docker_slim_plugin.resolve.packages.metadata.presence import KeptCode
-from docker_slim_plugin.resolve.packages.ownership import Packages
-from docker_slim_plugin.rootfs.index import Rootfs
+from docker_slim_plugin.resolve.packages.metadata.sources import Sources
 
 MAX_GEMS_PER_PACKAGE = 200
 """Most gems in one distribution package for which its files are told apart."""
@@ -46,19 +43,14 @@ class _Gem:
     is_present: bool
 
 
-def find(
-    rootfs: Rootfs,
-    packages: Packages,
-    code: KeptCode,
-    metadata_reader: MetadataReader,
-    was_read: Callable[[RootPath], bool],
-) -> Iterator[PackageMetadata]:
+def find(sources: Sources, was_read: Callable[[RootPath], bool]) -> Iterator[PackageMetadata]:
     """Yield every gem of the image. `was_read` returns whether the run has opened a file."""
-    places = [match for path in sorted(rootfs.entries) if (match := _PLACE.fullmatch(path))]
-    finder = _GemFinder(rootfs, packages, code, metadata_reader, places)
-    gems = [finder.read_gem(match) for match in places if rootfs.entries[RootPath(match[0])].kind is EntryKind.FILE]
-    locks = [path for path in code if path.endswith(LOCKS) and was_read(path)]
-    locked_gems = {name for path in locks for name in _parse_lock(metadata_reader.read(path) or b"")}
+    entries = sources.rootfs.entries
+    places = [match for path in sorted(entries) if (match := _PLACE.fullmatch(path))]
+    finder = _GemFinder(sources, places)
+    gems = [finder.read_gem(match) for match in places if entries[RootPath(match[0])].kind is EntryKind.FILE]
+    locks = [path for path in sources.code if path.endswith(LOCKS) and was_read(path)]
+    locked_gems = {name for path in locks for name in _parse_lock(sources.metadata_reader.read(path) or b"")}
     needed = _find_required(gems, locked_gems)
     for gem in gems:
         yield PackageMetadata(
@@ -97,18 +89,9 @@ def _parse_lock(content: bytes) -> Iterator[str]:
 
 
 class _GemFinder:
-    def __init__(
-        self,
-        rootfs: Rootfs,
-        packages: Packages,
-        code: KeptCode,
-        metadata_reader: MetadataReader,
-        places: Iterable[re.Match[str]],
-    ) -> None:
-        self._rootfs = rootfs
-        self._packages = packages
-        self._code = code
-        self._metadata_reader = metadata_reader
+    def __init__(self, sources: Sources, places: Iterable[re.Match[str]]) -> None:
+        self._sources = sources
+        packages, code = sources.packages, sources.code
         matches = (_LIBRARY.fullmatch(path) for path in code)
         self._library = {(match["version"], match["name"]) for match in matches if match}
         matches = (_EXTENSION.match(path) for path in code)
@@ -121,7 +104,7 @@ class _GemFinder:
 
     def read_gem(self, match: re.Match[str]) -> _Gem:
         path = RootPath(match[0])
-        text = (self._metadata_reader.read(path) or b"").decode(errors="surrogateescape")
+        text = (self._sources.metadata_reader.read(path) or b"").decode(errors="surrogateescape")
         full = match["full"]
         stub = _STUB.search(text)
         name = stub[1] if stub else full.rpartition("-")[0]
@@ -131,20 +114,20 @@ class _GemFinder:
 
     def _is_present(self, gem: _Gem, home: str, text: str, *, default: bool) -> bool:
         own = RootPath(f"{home}/gems/{gem.full}")
-        if self._code.has_below(own) or (home, gem.full) in self._built_extensions:
+        if self._sources.code.has_below(own) or (home, gem.full) in self._built_extensions:
             return True
         if default:
             # It may also have a directory of its own, but only for its programs.
             version = home.rpartition("/")[2]
             return any((version, name) in self._library for name in _parse_files(text))
-        owner = self._packages.owners.get(gem.path)
-        has_own = any(entry.kind is not EntryKind.DIRECTORY for entry in self._rootfs.below(own))
+        owner = self._sources.packages.owners.get(gem.path)
+        has_own = any(entry.kind is not EntryKind.DIRECTORY for entry in self._sources.rootfs.below(own))
         if owner is None or has_own:
             return False
         owned = self._owned.get(owner, [])
         mark = re.compile(rf"/{re.escape(gem.name.replace('-', '/'))}(?:/|\.rb$|\.so$)")
         if self._gems_per_package[owner] == 1 or self._gems_per_package[owner] > MAX_GEMS_PER_PACKAGE:
-            return owner in self._code.packages
+            return owner in self._sources.code.packages
         return any(mark.search(path) for path in owned)
 
 

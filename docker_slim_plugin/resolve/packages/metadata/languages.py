@@ -8,24 +8,21 @@ from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.plan import ReasonKind
 from docker_slim_plugin.resolve.kept_set import KeptSet
 from docker_slim_plugin.resolve.packages.metadata import gems, node, python
-from docker_slim_plugin.resolve.packages.metadata.description import ContentMaker, PackageMetadata
+from docker_slim_plugin.resolve.packages.metadata.chooser import MetadataChooser
+from docker_slim_plugin.resolve.packages.metadata.description import PackageMetadata
 from docker_slim_plugin.resolve.packages.metadata.file_content import MetadataReader
 from docker_slim_plugin.resolve.packages.metadata.presence import KeptCode
-from docker_slim_plugin.resolve.packages.metadata.reasons import NO_KINDS, PACKAGE_DATABASE, is_needed, is_read
+from docker_slim_plugin.resolve.packages.metadata.reasons import NO_KINDS, PACKAGE_DATABASE, is_needed
+from docker_slim_plugin.resolve.packages.metadata.sources import Sources
 from docker_slim_plugin.resolve.packages.ownership import Packages
-from docker_slim_plugin.resolve.packages.path_spelling import PathSpelling
 
 
-class LanguageMetadata:
+class LanguageMetadata(MetadataChooser):
     """The language packages of one image."""
 
     def __init__(self, kept_set: KeptSet, packages: Packages, code: KeptCode, metadata_reader: MetadataReader) -> None:
-        self.kept_set = kept_set
-        self.packages = packages
-        self.code = code
-        self.metadata_reader = metadata_reader
-        self.spelling = PathSpelling(kept_set.rootfs)
-        self.makers: dict[RootPath, ContentMaker] = {}
+        super().__init__(kept_set, packages, code)
+        self.sources = Sources(kept_set.rootfs, packages, code, metadata_reader)
         self.removed_directories: set[RootPath] = set()
         self.notes: list[str] = []
 
@@ -43,10 +40,9 @@ class LanguageMetadata:
             self.notes.append(f"{text}: scanners may report these packages ({min(left)!r} ...)")
 
     def _find_all(self) -> Iterator[PackageMetadata]:
-        rootfs, packages, code = self.kept_set.rootfs, self.packages, self.code
-        yield from python.find(rootfs, packages, code, self.metadata_reader)
-        yield from node.find(rootfs, packages, code)
-        yield from gems.find(rootfs, packages, code, self.metadata_reader, self._is_read)
+        yield from python.find(self.sources)
+        yield from node.find(self.sources)
+        yield from gems.find(self.sources, self.is_read)
 
     def _is_repair(self, one: PackageMetadata) -> bool:
         """Return whether a slim image failed without this metadata."""
@@ -57,7 +53,7 @@ class LanguageMetadata:
         for path in one.kept_files:
             self.kept_set.keep(path, PACKAGE_DATABASE)
         for path in one.file_lists:
-            if not self._is_read(path):
+            if not self.is_read(path):
                 base = python.list_base(path)
                 self.makers[path] = lambda content, _, path=path, base=base: python.cut_file_list(  # type: ignore[misc]
                     path, content, lambda name: self.spelling.below(base, name) in self.kept_set.reasons
@@ -75,6 +71,3 @@ class LanguageMetadata:
                 self.kept_set.reasons.pop(entry.path, None)
                 self.removed_directories.add(entry.path)
         return left
-
-    def _is_read(self, path: RootPath) -> bool:
-        return is_read(self.kept_set.reasons.get(path, ()))

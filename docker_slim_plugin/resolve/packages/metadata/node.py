@@ -12,31 +12,33 @@ from collections.abc import Iterator
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.resolve.packages.metadata.description import PackageMetadata
-from docker_slim_plugin.resolve.packages.metadata.presence import MANIFEST, KeptCode
-from docker_slim_plugin.resolve.packages.ownership import Packages
+from docker_slim_plugin.resolve.packages.metadata.presence import MANIFEST
+from docker_slim_plugin.resolve.packages.metadata.sources import Sources
 from docker_slim_plugin.rootfs.index import Rootfs, parents
 
 NAME = "package.json"
 _PACKAGE = re.compile(r"(?:.*/node_modules|/usr/(?:share|lib)/nodejs)/(?:@[^/]+/)?[^/@][^/]*(?=/)", re.DOTALL)
 
 
-def find(rootfs: Rootfs, packages: Packages, code: KeptCode) -> Iterator[PackageMetadata]:
+def find(sources: Sources) -> Iterator[PackageMetadata]:
     """Yield the packages of which a file is kept, and all others in node_modules."""
-    present = _find_present(rootfs, packages, code)
-    for path in sorted(rootfs.entries):
+    entries = sources.rootfs.entries
+    present = _find_present(sources)
+    for path in sorted(entries):
         inside = MANIFEST.search(path) is not None
-        if (inside or path in present) and rootfs.entries[path].kind is not EntryKind.DIRECTORY:
+        if (inside or path in present) and entries[path].kind is not EntryKind.DIRECTORY:
             yield PackageMetadata(is_present=path in present, files=(path,), kept_files=(path,))
 
 
-def _find_present(rootfs: Rootfs, packages: Packages, code: KeptCode) -> set[RootPath]:
+def _find_present(sources: Sources) -> set[RootPath]:
     found: set[RootPath] = set()
     nearest: dict[RootPath, RootPath | None] = {}
-    for path in code:
+    rootfs, owners = sources.rootfs, sources.packages.owners
+    for path in sources.code:
         match = _PACKAGE.match(path)
         if match is not None:
             found.add(RootPath(f"{match[0]}/{NAME}"))
-        elif path not in packages.owners and (manifest := _nearest_manifest(rootfs, path, nearest)) is not None:
+        elif path not in owners and (manifest := _nearest_manifest(rootfs, path, nearest)) is not None:
             found.add(manifest)
     return found & rootfs.entries.keys()
 

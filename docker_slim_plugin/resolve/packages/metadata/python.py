@@ -17,9 +17,7 @@ from collections.abc import Callable, Iterator
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.resolve.packages.metadata.description import PackageMetadata
-from docker_slim_plugin.resolve.packages.metadata.file_content import MetadataReader
-from docker_slim_plugin.resolve.packages.metadata.presence import KeptCode
-from docker_slim_plugin.resolve.packages.ownership import Packages
+from docker_slim_plugin.resolve.packages.metadata.sources import Sources
 from docker_slim_plugin.resolve.packages.path_spelling import PathSpelling
 from docker_slim_plugin.rootfs.index import Rootfs
 
@@ -31,16 +29,15 @@ _VERSION = re.compile(r"-\d.*|\.(?:dist|egg)-info$", re.IGNORECASE | re.DOTALL)
 MAX_NAMES = 1000
 
 
-def find(
-    rootfs: Rootfs, packages: Packages, code: KeptCode, metadata_reader: MetadataReader
-) -> Iterator[PackageMetadata]:
+def find(sources: Sources) -> Iterator[PackageMetadata]:
     """Yield every distribution of the image."""
+    rootfs, owners = sources.rootfs, sources.packages.owners
     kinds = (EntryKind.DIRECTORY, EntryKind.FILE)
     metadata_paths = [
         path for path in sorted(rootfs.entries) if DIRECTORY.fullmatch(path) and rootfs.entries[path].kind in kinds
     ]
-    metadata_per_package = Counter(packages.owners.get(_first_file(rootfs, top)) for top in metadata_paths)
-    finder = _DistributionFinder(rootfs, packages, code, metadata_reader, metadata_per_package)
+    metadata_per_package = Counter(owners.get(_first_file(rootfs, top)) for top in metadata_paths)
+    finder = _DistributionFinder(sources, metadata_per_package)
     yield from (finder.describe(top) for top in metadata_paths)
 
 
@@ -74,24 +71,14 @@ def merge_records(upper: bytes, lower: bytes) -> bytes:
 
 
 class _DistributionFinder:
-    def __init__(
-        self,
-        rootfs: Rootfs,
-        packages: Packages,
-        code: KeptCode,
-        metadata_reader: MetadataReader,
-        metadata_per_package: Counter[str | None],
-    ) -> None:
-        self._rootfs = rootfs
-        self._packages = packages
-        self._code = code
-        self._metadata_reader = metadata_reader
+    def __init__(self, sources: Sources, metadata_per_package: Counter[str | None]) -> None:
+        self._sources = sources
         self._metadata_per_package = metadata_per_package
-        self._spelling = PathSpelling(rootfs)
+        self._spelling = PathSpelling(sources.rootfs)
 
     def describe(self, top: RootPath) -> PackageMetadata:
-        directory = self._rootfs.entries[top].kind is EntryKind.DIRECTORY
-        entries = self._rootfs.below(top) if directory else [self._rootfs.entries[top]]
+        directory = self._sources.rootfs.entries[top].kind is EntryKind.DIRECTORY
+        entries = self._sources.rootfs.below(top) if directory else [self._sources.rootfs.entries[top]]
         files = tuple(entry.path for entry in entries if entry.kind is not EntryKind.DIRECTORY)
         kept_files = tuple(
             path for path in files if path in {top, *(f"{top}/{name}" for name in (*KEPT_NAMES, INSTALLED))}
@@ -107,31 +94,31 @@ class _DistributionFinder:
     def _is_present(self, top: RootPath, files: tuple[RootPath, ...]) -> bool:
         site = top.rpartition("/")[0]
         if site.lower().endswith(".egg"):
-            return self._code.has_below(site)
+            return self._sources.code.has_below(site)
         for name in (RECORD, INSTALLED):
             path = RootPath(f"{top}/{name}")
-            if path in files and (content := self._metadata_reader.read(path)) is not None:
+            if path in files and (content := self._sources.metadata_reader.read(path)) is not None:
                 return self._lists_code(path, content)
-        owner = self._packages.owners.get(files[0]) if files else None
+        owner = self._sources.packages.owners.get(files[0]) if files else None
         if owner is not None and self._metadata_per_package[owner] == 1:
-            return owner in self._code.packages
+            return owner in self._sources.code.packages
         return any(self._is_module(site, name) for name in self._top_level_names(top))
 
     def _lists_code(self, path: RootPath, content: bytes) -> bool:
         directory = list_base(path)
         name = parse_record_row if path.endswith(RECORD) else str
         lines = content.decode(errors="surrogateescape").splitlines()
-        return any(self._spelling.below(directory, name(line)) in self._code for line in lines)
+        return any(self._spelling.below(directory, name(line)) in self._sources.code for line in lines)
 
     def _top_level_names(self, top: RootPath) -> list[str]:
-        content = self._metadata_reader.read(f"{top}/top_level.txt") or b""
+        content = self._sources.metadata_reader.read(f"{top}/top_level.txt") or b""
         names = [name.strip() for name in content.decode(errors="surrogateescape").split("\n", MAX_NAMES)[:MAX_NAMES]]
         guessed = _VERSION.sub("", top.rpartition("/")[2]).replace("-", "_")
         return [name for name in names if name and ".." not in name] or [guessed, guessed.lower()]
 
     def _is_module(self, site: str, name: str) -> bool:
         starts = (f"{site}/{name}/", f"{site}/{name}.", f"{site}/__pycache__/{name}.")
-        return any(self._code.has_prefix(start) for start in starts)
+        return any(self._sources.code.has_prefix(start) for start in starts)
 
 
 def _first_file(rootfs: Rootfs, top: RootPath) -> RootPath:

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.model.observation import Access, AccessKind, Origin, Process
+from docker_slim_plugin.model.observation import Access, AccessKind, Origin
 from docker_slim_plugin.observe.watcher import watcher
 from docker_slim_plugin.observe.watcher.fanotify import open_file_path
 from docker_slim_plugin.observe.watcher.inotify import directories
 from docker_slim_plugin.observe.watcher.watcher import Watcher, open_watcher
+from tests.observed import access
 
 
 class FakeSource:
@@ -29,7 +30,7 @@ class FakeSource:
         self.closed = False
 
     def add(self, *paths: str, kind: AccessKind = AccessKind.OPEN, lost: int = 0) -> None:
-        accesses = [Access(path, kind, Origin.FANOTIFY, Process(1, "x")) for path in paths]
+        accesses = [access(path, kind, origin=Origin.FANOTIFY) for path in paths]
         with self._lock:
             self._events.append((accesses, lost))
         os.write(self._write, b".")

@@ -13,9 +13,10 @@ from docker_slim_plugin.model.observation import Access, AccessKind
 from docker_slim_plugin.model.plan import Group, Reason, ReasonKind
 from docker_slim_plugin.resolve.packages import ownership
 from docker_slim_plugin.resolve.packages.metadata import apk, dpkg, python
+from tests.observed import IMAGE, access, observations
 from tests.rootfs import rootfs
 from tests.unit.resolve.packages.test_ownership import APK, DPKG
-from tests.unit.resolve.test_plan import NO_HINTS, Tree, access, files, plan
+from tests.unit.resolve.test_plan import NO_HINTS, Tree, files, plan
 
 WITH = NO_HINTS - {"pkgdb"}
 INFO = "/var/lib/dpkg/info"
@@ -256,12 +257,10 @@ def test_gems(kept: list[str], gems: list[str]) -> None:
 def test_metadata_from_a_repair_stays() -> None:
     tree, asked = SITE | GEMS, ["/s/site-packages/flask-3.dist-info", f"{HOME}/specifications/idle-1.0.gemspec"]
     missed = [access(path, AccessKind.LIST) for path in asked]
-    from docker_slim_plugin.model.observation import Observations, RunResult
     from docker_slim_plugin.model.plan import Selection
     from docker_slim_plugin.resolve.plan import resolve
-    from tests.unit.workflows.test_layering import IMAGE
 
-    found = resolve(rootfs(tree), Observations(accesses=(), result=RunResult()), Selection(hints_off=WITH), IMAGE, missed)
+    found = resolve(rootfs(tree), observations(), Selection(hints_off=WITH), IMAGE, missed)
     assert set(files(found)) == OF_FLASK | {f"{HOME}/specifications/idle-1.0.gemspec"}
 
 
