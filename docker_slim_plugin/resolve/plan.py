@@ -68,7 +68,9 @@ def resolve(
     used_files = _find_used_files(rootfs, (*observations.accesses, *missed))
     closure = _DependencyClosure(kept_set, source, replace(used_files, executed=used_files.executed | programs))
     static_needs = StaticNeeds(rootfs, closure.loader) if selection.requested else None
-    set_needs = _SetNeeds(kept_set, observations, selection, source, PackageUnits(rootfs, database), static_needs)
+    set_needs = _SetNeeds(
+        kept_set, observations, selection, source, PackageUnits(rootfs, database), static_needs, closure.loader
+    )
     while True:
         closure.add_dependencies()
         before = len(kept_set.reasons)
@@ -230,6 +232,7 @@ class _SetNeeds:
         source: SourceImage,
         units: PackageUnits,
         static_needs: StaticNeeds | None,
+        loader: Loader,
     ) -> None:
         self.static_needs = static_needs
         self.app_level = AppLevel(
@@ -238,6 +241,7 @@ class _SetNeeds:
                 packages=units.packages,
                 config=source.config,
                 accesses=observations.accesses,
+                loader=loader,
             ),
             selection,
         )

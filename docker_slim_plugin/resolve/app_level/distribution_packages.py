@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 from docker_slim_plugin.model.entry import RootPath
-from docker_slim_plugin.resolve.app_level.facts import AppFacts
+from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept
 from docker_slim_plugin.resolve.packages.ownership import DEPENDS, package_name, read_field
+from docker_slim_plugin.resolve.script_interpreters import parse_env_program, parse_shebang
 
 AUTOMATIC = "/var/lib/apt/extended_states"
 MAX_STATES = 4 << 20
 SMALL = 2 << 20
 """Bytes of a package that the image's author installed by name, and that the run did not use."""
 LEFT_OUT = re.compile(
-    r"/(?:include|pkgconfig|cmake|bitcode|debug|aclocal|gdb|valgrind|bash-completion|lintian|bug)/|\.a$"
+    r"/(?:include|pkgconfig|cmake|bitcode|debug|aclocal|gdb|valgrind|bash-completion|lintian|bug|vim|nano|emacs|apport)/|\.a$"
 )
 """Of a whole package: development files, LLVM's bitcode for inlining, what belongs to other tools."""
 RUNTIMES = re.compile(
     r"^(?:lib)?(?:python|perl|ruby|nodejs|php[0-9.]*-cli|openjdk|golang|gcc|g\+\+|cpp|binutils|llvm|clang)"
 )
 """Interpreters and compilers: the rules of the languages know better what is needed of them."""
+HEAD = 256
 ALTERNATIVE = re.compile(r"\s*\|\s*")
 
 
@@ -38,13 +40,30 @@ class DistributionPackages:
         self.facts = facts
         self.whole = whole
 
-    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:  # noqa: ARG002 (the run decides, not the kept set)
-        return self._paths
+    def find(self, kept: Kept) -> Iterable[str]:
+        return [path for path in self._paths if path not in self._scripts or self._scripts[path] in kept]
 
     @cached_property
     def _paths(self) -> tuple[RootPath, ...]:
-        keys = self._with_dependencies(self._used_at_all()) if self.whole else {*self._executed(), *self._by_name()}
+        if self.whole:
+            keys = self._with_dependencies(self._used_at_all())
+        else:
+            executed = set(self._executed())
+            keys = {*executed, *self._of_the_same_source(executed), *self._by_name()}
         return tuple(path for key in sorted(keys) for path in self._files(key))
+
+    @cached_property
+    def _scripts(self) -> dict[RootPath, RootPath | None]:
+        """The interpreter of each script. A script that nothing else needs is no reason to keep its interpreter."""
+        found: dict[RootPath, RootPath | None] = {}
+        for path in self._paths:
+            if self.facts.rootfs.entries[path].is_executable:
+                interpreter, argument = parse_shebang(self.facts.rootfs.read(path, HEAD))
+                if interpreter.endswith("/env"):
+                    interpreter = f"/usr/bin/{parse_env_program(argument)}"
+                if interpreter.startswith("/"):
+                    found[path] = self.facts.rootfs.walk(interpreter).end
+        return found
 
     def _files(self, key: str) -> Iterator[RootPath]:
         return (path for path in self.facts.package_files(key) if not LEFT_OUT.search(path))
@@ -55,6 +74,17 @@ class DistributionPackages:
             for key in packages.owners_of(path):
                 if key not in packages.base and not RUNTIMES.match(key):
                     yield key
+
+    def _of_the_same_source(self, executed: set[str]) -> set[str]:
+        """Return packages that the executed ones depend on, and that were built of the same source."""
+        sources = {package_name(key): self._source(key, stanza) for key, stanza in self.facts.packages.stanzas}
+        wanted = {sources.get(package_name(key)) for key in executed} - {None}
+        found = self._with_dependencies(executed, lambda name: sources.get(name) in wanted)
+        return {key for key in found if not RUNTIMES.match(key)}
+
+    @staticmethod
+    def _source(key: str, stanza: bytes) -> str:
+        return read_field(stanza, b"Source").partition(" ")[0] or package_name(key)
 
     def _used_at_all(self) -> set[str]:
         packages = self.facts.packages
@@ -83,8 +113,8 @@ class DistributionPackages:
                 found.add(name)
         return frozenset(found)
 
-    def _with_dependencies(self, keys: set[str]) -> set[str]:
-        """Return the packages and what they depend on for running, transitively."""
+    def _with_dependencies(self, keys: set[str], is_wanted: Callable[[str], bool] = lambda _: True) -> set[str]:
+        """Return the packages and what they depend on for running, transitively, as far as it is wanted."""
         stanzas = {package_name(key): (key, stanza) for key, stanza in self.facts.packages.stanzas}
         provided = {
             word: name
@@ -96,7 +126,7 @@ class DistributionPackages:
         while pending:
             name = pending.pop()
             name = name if name in stanzas else provided.get(name, "")
-            if name not in stanzas or stanzas[name][0] in chosen:
+            if name not in stanzas or stanzas[name][0] in chosen or not is_wanted(name):
                 continue
             key, stanza = stanzas[name]
             chosen.add(key)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.observation import Access, AccessKind
+from docker_slim_plugin.model.plan import Reason, ReasonKind
+from docker_slim_plugin.resolve.elf.loader import Loader
 from docker_slim_plugin.resolve.packages.documentation import is_documentation
 from docker_slim_plugin.resolve.packages.ownership import Packages
 from docker_slim_plugin.rootfs.index import Rootfs
@@ -27,6 +29,13 @@ class AppFacts:
     config: Mapping[str, Any]
     """The image's Config."""
     accesses: tuple[Access, ...] = field(repr=False)
+    loader: Loader | None = field(default=None, repr=False)
+
+    def libraries_size(self, path: RootPath, kept: Container[RootPath]) -> int:
+        """Return the bytes of the shared libraries that a program or module needs, and that are not kept yet."""
+        if self.loader is None or self.loader.examine(path) is None:
+            return 0
+        return self.size_of(one for one in self.loader.closure(path).mapped if one not in kept)
 
     @cached_property
     def used(self) -> frozenset[RootPath]:
@@ -63,9 +72,18 @@ class AppFacts:
         return sum(self.rootfs.entries[path].size for path in paths if path in self.rootfs.entries)
 
 
+Kept = Mapping[RootPath, Collection[Reason]]
+"""The kept set: the reasons of each path."""
+
+
+def is_kept_beside(reasons: Collection[Reason], names: Container[str]) -> bool:
+    """Tell whether there is another reason for a path than the rules of these names, links aside."""
+    return any(one.by not in names and one.kind is not ReasonKind.SYMLINK for one in reasons)
+
+
 class Rule(Protocol):
     """Finds paths that are kept besides. It is asked again and again while the kept set grows."""
 
-    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:
+    def find(self, kept: Kept) -> Iterable[str]:
         """Return paths that `kept` calls for. Paths that were returned before may be left out."""
         ...

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import AppFacts
+from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept
 
 PATH = re.compile(rb"(?<![\w./-])/(?:[\w.+@-]+/)+[\w.+@-]+")
 MAX_FILE = 256 << 10
@@ -36,7 +36,7 @@ class NamedInConfig:
         self.facts = facts
         self._seen: set[RootPath] = set()
 
-    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:
+    def find(self, kept: Kept) -> Iterable[str]:
         found: list[str] = []
         rootfs = self.facts.rootfs
         for path in [path for path in kept if path not in self._seen and path.startswith(TREES)]:

@@ -7,10 +7,10 @@ node_modules folders"). Nested `node_modules` belong to the dependencies.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import MAX_TEXT, AppFacts
+from docker_slim_plugin.resolve.app_level.facts import MAX_TEXT, AppFacts, Kept
 from docker_slim_plugin.rootfs.index import parents
 
 MODULES = "node_modules"
@@ -31,7 +31,7 @@ class NodePackages:
         self._seen: set[RootPath] = set()
         self._whole: set[RootPath] = set()
 
-    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:
+    def find(self, kept: Kept) -> Iterable[str]:
         found: list[RootPath] = []
         for path in [path for path in kept if path not in self._seen and path.endswith(CODE)]:
             self._seen.add(path)

@@ -7,11 +7,11 @@ brought is left to the rules of the languages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import AppFacts
+from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept
 from docker_slim_plugin.rootfs.index import parents
 
 LARGE_TREE, LEAST_SHARE = 20 << 20, 0.02
@@ -32,8 +32,9 @@ VOLATILE = (
 )  # fmt: skip
 PROGRAMS = ("bin", "sbin", "games", "libexec")
 """Directories of independent programs: one that was used says nothing about its neighbours."""
+CODE = ("/lib", "/usr/lib", "/usr/local/lib")
 FOREIGN = frozenset(
-    {"site-packages", "dist-packages", "node_modules", "gems", "specifications", "vendor_ruby", "perl5"}
+    {"site-packages", "dist-packages", "node_modules", "gems", "specifications", "vendor_ruby", "perl5", "__pycache__"}
 )
 SKIPPED = frozenset(
     {".git", ".hg", ".svn", ".cache", ".npm", ".cargo", ".m2", ".gradle", ".pytest_cache", ".mypy_cache"}
@@ -48,7 +49,7 @@ class OwnFiles:
         self.facts = facts
         self.notes: list[str] = []
 
-    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:  # noqa: ARG002 (the run decides, not the kept set)
+    def find(self, kept: Kept) -> Iterable[str]:  # noqa: ARG002 (the run decides, not the kept set)
         return self._paths
 
     @cached_property
@@ -59,7 +60,7 @@ class OwnFiles:
             top = self._tree(path)
             if top is not None:
                 trees.setdefault(top, set()).add(path)
-            elif (directory := next(parents(path))) != "/" and directory.rpartition("/")[2] not in PROGRAMS:
+            elif self._is_for_files(directory := next(parents(path))):
                 siblings.add(directory)
         working = self.facts.rootfs.find(str(self.facts.config.get("WorkingDir") or "/"))
         if working is not None and working.kind is EntryKind.DIRECTORY and not self._is_distribution(working.path):
@@ -67,6 +68,10 @@ class OwnFiles:
         found = [path for top, used in trees.items() for path in self._whole(top, used)]
         found += [path for directory in siblings for path in self._unowned_beside(directory)]
         return tuple(dict.fromkeys(found))
+
+    def _is_for_files(self, directory: RootPath) -> bool:
+        """Tell whether a directory of the distribution is for configuration and data, not for programs."""
+        return directory != "/" and not directory.startswith(CODE) and directory.rpartition("/")[2] not in PROGRAMS
 
     def _used_files(self) -> Iterator[RootPath]:
         owners = self.facts.packages.owners

@@ -7,10 +7,10 @@ literals. What a computed name loads is not found.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import AppFacts
+from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept
 from docker_slim_plugin.resolve.script_interpreters import parse_shebang
 
 ROOTS = re.compile(
@@ -34,7 +34,7 @@ class PerlModules:
         self._seen: set[RootPath] = set()
         self._inc: tuple[RootPath, ...] | None = None
 
-    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:
+    def find(self, kept: Kept) -> Iterable[str]:
         found: list[RootPath] = []
         for path in [path for path in kept if path not in self._seen]:
             self._seen.add(path)

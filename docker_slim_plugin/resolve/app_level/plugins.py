@@ -6,17 +6,17 @@ PAM is a case of its own: a run of sshd in which nobody logs in opens no module 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import AppFacts
+from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept
 from docker_slim_plugin.rootfs.index import parents
 
 MODULE = re.compile(r"\.so(?:\.\d+)*$")
 LIBRARIES = re.compile(r"^(?:/usr(?:/local)?)?/lib(?:32|64|x32)?(?:/[\w-]+-linux-[\w-]+)?$")
 """Directories of shared libraries, which the dynamic loader searches: their files are no modules."""
-OTHERS = ("/lib-dynload", "/gconv", "/perl", "/python", "/ruby", "/node_modules", "/site-packages", "/dist-packages")
+OTHERS = ("/lib-dynload", "/gconv", "/perl", "/python", "/ruby", "/node_modules", "-packages", "/security")
 """Parts of directories that other rules know better."""
 MAX_DIRECTORY = 8 << 20
 """Bytes of modules of one directory that come together."""
@@ -45,7 +45,7 @@ class Plugins:
         self.facts = facts
         self._seen: set[RootPath] = set()
 
-    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:
+    def find(self, kept: Kept) -> Iterable[str]:
         directories = {next(parents(path)) for path in kept if MODULE.search(path)} - self._seen
         self._seen |= directories
         return [path for directory in sorted(directories) for path in self._modules(directory)]
@@ -65,7 +65,7 @@ class PamModules:
         self.facts = facts
         self._is_done = False
 
-    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:
+    def find(self, kept: Kept) -> Iterable[str]:
         if self._is_done or not any(path.endswith(PAM_LIBRARY) or f"{PAM_LIBRARY}." in path for path in kept):
             return ()
         self._is_done = True

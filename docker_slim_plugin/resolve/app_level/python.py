@@ -8,10 +8,10 @@ standard library all is kept but tests, editors, installers and windows, without
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import MAX_TEXT, AppFacts
+from docker_slim_plugin.resolve.app_level.facts import MAX_TEXT, AppFacts, Kept
 from docker_slim_plugin.resolve.packages.metadata.python import parse_record_row
 
 SITES = ("site-packages", "dist-packages")
@@ -20,10 +20,14 @@ LEFT_OUT = re.compile(
     r"^(?:test|idlelib|tkinter|turtledemo|ensurepip|lib2to3|pydoc_data|site-packages|dist-packages|config-[\w.-]+)$|^turtle\.py$"
 )
 """First parts of names in the standard library: tests, editors, windows, installers, static libraries."""
-WINDOWS = re.compile(r"/(?:_tkinter|_test\w*|_xx\w*|xxlimited\w*|_ctypes_test)\.[^/]*\.so$")
+WINDOWS = re.compile(
+    r"/(?:_tkinter|_dbm|_gdbm|nis|ossaudiodev|readline|_test\w*|_xx\w*|xxlimited\w*|_ctypes_test)\.[^/]*\.so$"
+)
 REQUIREMENT = re.compile(r"^Requires-Dist: *([A-Za-z0-9][A-Za-z0-9._-]*)", re.MULTILINE)
 NAME = re.compile(r"^Name: *(\S+)", re.MULTILINE)
 TESTS = frozenset({"tests", "test"})
+INSTALLERS = frozenset({"pip", "setuptools", "wheel", "pkg-resources", "distribute", "uv", "poetry-core"})
+"""They are kept by need: what is installed is installed."""
 
 
 def normalized(name: str) -> str:
@@ -40,7 +44,7 @@ class PythonPackages:
         self._seen: set[RootPath] = set()
         self._libraries: set[str] = set()
 
-    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:
+    def find(self, kept: Kept) -> Iterable[str]:
         found: list[RootPath] = []
         for path in [path for path in kept if path not in self._seen and ("/python" in path or "-packages/" in path)]:
             self._seen.add(path)
@@ -72,7 +76,7 @@ class PythonPackages:
                 continue
             for path in self.facts.files_below(RootPath(f"{top}/{name}")):
                 parts = path.removeprefix(f"{top}/").split("/")
-                if not (TESTS.intersection(parts) or "__pycache__" in parts or WINDOWS.search(path)):
+                if not (TESTS.intersection(parts) or "__pycache__" in parts or UNUSED.search(path)):
                     yield path
 
 
@@ -122,11 +126,12 @@ class _Site:
 
     def whole(self, path: RootPath) -> Iterator[RootPath]:
         """Yield the files of the distribution of `path`, and of those that it requires."""
-        key = self.owner.get(path)
-        pending = [key] if key else []
+        key = self.owner.get(path, "")
+        is_code = not path.endswith(".pth") and ".dist-info/" not in path and ".egg-info" not in path
+        pending = [key] if key and is_code else []
         while pending:
             key = pending.pop()
-            if key in self._whole:
+            if key in self._whole or key in INSTALLERS:
                 continue
             self._whole.add(key)
             pending += (one for one in self.requires.get(key, ()) if one in self.files)

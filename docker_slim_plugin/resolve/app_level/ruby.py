@@ -7,10 +7,10 @@ executed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import MAX_TEXT, AppFacts
+from docker_slim_plugin.resolve.app_level.facts import MAX_TEXT, AppFacts, Kept
 
 GEM = re.compile(r"(.*)/gems/([^/]+)-(\d[^/-]*(?:-[^/]*)?)/")
 DEPENDENCY = re.compile(r"add_(?:runtime_)?dependency\(?\s*(?:%q<|['\"])([\w.-]+)")
@@ -31,7 +31,7 @@ class RubyGems:
         self._done: set[str] = set()
         self._places: dict[str, dict[str, str]] = {}
 
-    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:
+    def find(self, kept: Kept) -> Iterable[str]:
         found: list[RootPath] = []
         for path in [path for path in kept if path not in self._seen and ("/gems/" in path or "/ruby/" in path)]:
             self._seen.add(path)

@@ -9,17 +9,20 @@ from typing import NamedTuple
 from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.plan import Reason, ReasonKind, Selection
 from docker_slim_plugin.resolve.app_level.distribution_packages import DistributionPackages
-from docker_slim_plugin.resolve.app_level.facts import AppFacts, Rule
+from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, Rule
 from docker_slim_plugin.resolve.app_level.named_in_config import NamedInConfig
 from docker_slim_plugin.resolve.app_level.node import NodePackages
 from docker_slim_plugin.resolve.app_level.own_files import OwnFiles
 from docker_slim_plugin.resolve.app_level.perl import PerlModules
-from docker_slim_plugin.resolve.app_level.plugins import PamModules, Plugins
+from docker_slim_plugin.resolve.app_level.plugins import MODULE, PamModules, Plugins
 from docker_slim_plugin.resolve.app_level.python import PythonPackages
 from docker_slim_plugin.resolve.app_level.ruby import RubyGems
 from docker_slim_plugin.resolve.app_level.run_options import CertificateAuthorities, Locales, TimeZones
 from docker_slim_plugin.resolve.app_level.shell_scripts import ScriptPrograms
 from docker_slim_plugin.resolve.kept_set import Need
+
+MAX_LIBRARIES = 16 << 20
+"""Bytes of libraries that one program or module may bring which no run used."""
 
 
 class RuleKind(NamedTuple):
@@ -50,6 +53,9 @@ class AppLevel:
     """The rules that apply to one image at the level of a selection."""
 
     def __init__(self, facts: AppFacts, selection: Selection) -> None:
+        self.facts = facts
+        self._priced: set[RootPath] = set()
+        self._too_dear: set[RootPath] = set()
         kinds = {name: kind for name, kind in RULES.items() if name not in selection.hints_off}
         if selection.level == "package" and "packages" in kinds:
             whole = RuleKind("used packages, with what they depend on", partial(DistributionPackages, whole=True))
@@ -57,13 +63,31 @@ class AppLevel:
         self.rules = {} if selection.level == "exact" else {name: kind.make(facts) for name, kind in kinds.items()}
         self.reasons = {name: Reason(ReasonKind.HINT, name, kind.summary) for name, kind in kinds.items()}
 
-    def needs(self, kept: Mapping[RootPath, object]) -> Iterator[Need]:
+    def needs(self, kept: Kept) -> Iterator[Need]:
         """Yield what the rules add to the kept set."""
         for name, rule in self.rules.items():
             for path in rule.find(kept):
-                if path not in kept:
+                if path not in kept and not self._is_too_dear(path, kept):
                     yield Need(path, self.reasons[name])
 
+    def _is_too_dear(self, path: str, kept: Kept) -> bool:
+        """Tell whether a program or module that no run used would bring large libraries, and note it."""
+        place = RootPath(path)
+        if place in self._too_dear:
+            return True
+        if place in self._priced or not (MODULE.search(path) or "/bin/" in path or "/sbin/" in path):
+            return False
+        self._priced.add(place)
+        if self.facts.libraries_size(place, kept) > MAX_LIBRARIES:
+            self._too_dear.add(place)
+        return place in self._too_dear
+
     def notes(self) -> Iterator[str]:
+        if self._too_dear:
+            names = ", ".join(sorted(self._too_dear)[:3]) + (" ..." if len(self._too_dear) > 3 else "")
+            yield (
+                f"{len(self._too_dear)} programs and modules need libraries of more than {MAX_LIBRARIES >> 20} MB that "
+                f"nothing else needs, and are left out: {names} (--keep keeps them)"
+            )
         for rule in self.rules.values():
             yield from getattr(rule, "notes", ())

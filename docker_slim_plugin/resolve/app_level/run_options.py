@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from docker_slim_plugin.model.entry import RootPath
-from docker_slim_plugin.resolve.app_level.facts import AppFacts
+from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept
 from docker_slim_plugin.resolve.presets import BUNDLE, CERTIFICATE_DIRECTORIES
 
 ZONES = RootPath("/usr/share/zoneinfo")
@@ -28,7 +28,7 @@ class TimeZones:
             path for path in facts.files_below(ZONES) if not path.removeprefix(f"{ZONES}/").startswith(DOUBLE)
         ]
 
-    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:  # noqa: ARG002
+    def find(self, kept: Kept) -> Iterable[str]:  # noqa: ARG002
         return self._files
 
 
@@ -40,7 +40,7 @@ class Locales:
         if facts.size_of(self._files) > MAX_LOCALES:
             self._files = [path for path in self._files if path.startswith(f"{LOCALES}/C.")]
 
-    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:
+    def find(self, kept: Kept) -> Iterable[str]:
         return self._files if any(path.endswith("/libc.so.6") for path in kept) else ()
 
 
@@ -51,7 +51,7 @@ class CertificateAuthorities:
         self.facts = facts
         self._seen: set[RootPath] = set()
 
-    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:
+    def find(self, kept: Kept) -> Iterable[str]:
         new = [path for path in kept if path in self.facts.executed and path not in self._seen]
         self._seen.update(new)
         found: list[str] = [path for path in kept if JAVA.search(path)]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import AppFacts
+from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, is_kept_beside
 from docker_slim_plugin.resolve.image_config import parse_environment
 from docker_slim_plugin.resolve.script_commands import MAX_SCRIPT, find_commands
 from docker_slim_plugin.resolve.script_interpreters import DEFAULT_PATH, MAX_PATH
 
-PLACES = ("/bin/", "/sbin/", "/etc/cron.", "/etc/init.d/", "/libexec/")
-"""Scripts in these places run as programs; those elsewhere count if the run used them."""
+WHOLE = frozenset({"packages"})
+"""Rules that keep scripts which nothing else asks for."""
 
 
 class ScriptPrograms:
@@ -23,13 +23,13 @@ class ScriptPrograms:
         self.search = path.split(":")[:MAX_PATH]
         self._seen: set[RootPath] = set()
 
-    def find(self, kept: Mapping[RootPath, object]) -> Iterable[str]:
+    def find(self, kept: Kept) -> Iterable[str]:
         found: list[str] = []
         for path in [path for path in kept if path not in self._seen]:
-            self._seen.add(path)
             entry = self.facts.rootfs.entries[path]
             if entry.kind is not EntryKind.FILE or not entry.is_executable or entry.size > MAX_SCRIPT:
-                continue
-            if path in self.facts.executed or any(place in path for place in PLACES):
+                self._seen.add(path)
+            elif is_kept_beside(kept[path], WHOLE):
+                self._seen.add(path)
                 found += (name for name, _ in find_commands(self.facts.rootfs, path, self.search))
         return found
