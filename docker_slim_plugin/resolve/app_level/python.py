@@ -20,9 +20,10 @@ LEFT_OUT = re.compile(
     r"^(?:test|idlelib|tkinter|turtledemo|ensurepip|lib2to3|pydoc_data|site-packages|dist-packages|config-[\w.-]+)$|^turtle\.py$"
 )
 """First parts of names in the standard library: tests, editors, windows, installers, static libraries."""
-WINDOWS = re.compile(
+UNUSED = re.compile(
     r"/(?:_tkinter|_dbm|_gdbm|nis|ossaudiodev|readline|_test\w*|_xx\w*|xxlimited\w*|_ctypes_test)\.[^/]*\.so$"
 )
+"""Compiled modules for windows, consoles, old databases and tests."""
 REQUIREMENT = re.compile(r"^Requires-Dist: *([A-Za-z0-9][A-Za-z0-9._-]*)", re.MULTILINE)
 NAME = re.compile(r"^Name: *(\S+)", re.MULTILINE)
 TESTS = frozenset({"tests", "test"})
