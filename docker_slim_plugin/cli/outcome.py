@@ -24,6 +24,8 @@ S = TypeVar("S", BaseRequest, LayersRequest)
 R = TypeVar("R")
 STDOUT = "-"
 """Standard output, in the outputs of a report."""
+SHOWN_BYTES = 100_000
+"""Smaller additions of a rule are in the report only."""
 
 
 def main_image(report: Report) -> SlimImage:
@@ -98,7 +100,7 @@ def result(report: Report, request: Request | PackRequest, shown: Shown) -> str:
     for image in report.images:
         count = str(len(image.layers)) if image.form == "layered" else "1"
         rows.append((printable(image.reference), short(image.id), size(image.size), count, image.form))
-    lines = [table(rows), "", _summary(report), *_verification(report)]
+    lines = [table(rows), "", _summary(report), *_rules(report), *_verification(report)]
     lines += [f"wrote {printable(place)}" for place in report.outputs if place != STDOUT]
     lines += [f"report: {printable(str(report.file))}"] if report.file else []
     if report.images:
@@ -118,6 +120,15 @@ def _summary(report: Report) -> str:
     before = max(report.source.size, 1)
     less = f"{size(smallest)} of {size(report.source.size)}, {1 - smallest / before:.1%} less"
     return f"{kept}; {less}; {seconds(report.seconds)}"
+
+
+def _rules(report: Report) -> list[str]:
+    """Return a line about what the rules of the level have added, if they have."""
+    prices = [one for one in report.plan.by_rule() if one.size >= SHOWN_BYTES]
+    if report.plan.level == "exact" or not prices:
+        return []
+    shown = ", ".join(f"{one.summary} {size(one.size)} ({one.name})" for one in prices)
+    return [f"for what may be asked next: {shown}; --no-hint NAME leaves one out, --level exact all"]
 
 
 def _verification(report: Report) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,9 @@ BASE_CREATED_BY = "docker slim base:"
 """The same for a base image, which can be slimmed like any other image."""
 BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
+LEVEL = "docker-slim.level"
+"""Label with the level of a slim image: exact, app or package."""
+OWN_LABELS = frozenset({BASE_NAME, BASE_DIGEST, LEVEL})
 _CONTAINER_FIELDS = frozenset(
     {"Hostname", "Domainname", "MacAddress", "Image", "AttachStdin", "AttachStdout", "AttachStderr"}
 )
@@ -30,6 +34,12 @@ def make_base_labels(source: SourceImage) -> dict[str, str]:
     """Return the annotations of the OCI image spec that name the image from which this one was made."""
     digests = [digest.partition("@")[2] for digest in source.digests]
     return {BASE_NAME: source.reference, BASE_DIGEST: digests[0] if digests else source.id}
+
+
+def label_level(source: SourceImage, level: str) -> SourceImage:
+    """Return the source with the label that a slim image of this level gets."""
+    labels = {**(source.config.get("Labels") or {}), LEVEL: level}
+    return replace(source, config={**source.config, "Labels": labels})
 
 
 def make_slim_config(source: SourceImage) -> dict[str, Any]:
@@ -145,7 +155,7 @@ def _normalize(field: str, value: Any) -> Any:
     if field == "StopTimeout":
         return value
     if field == "Labels":
-        value = {name: text for name, text in (value or {}).items() if name not in (BASE_NAME, BASE_DIGEST)}
+        value = {name: text for name, text in (value or {}).items() if name not in OWN_LABELS}
     if field == "Healthcheck":
         value = {name: part for name, part in (value or {}).items() if part}
     return value or None

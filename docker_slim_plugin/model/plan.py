@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 
@@ -75,6 +76,16 @@ class KeptEntry:
     """Set if the content is generated. entry.size is then len(content)."""
 
 
+class RulePrice(NamedTuple):
+    """What a preset or rule adds to an image, the libraries of its files aside."""
+
+    name: str
+    summary: str
+    files: int
+    size: int
+    """Bytes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePlan:
     """The entries of the slim image, sorted by path, with every parent directory."""
@@ -86,6 +97,8 @@ class FilePlan:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """Information for the user that is not a warning."""
+    level: str = "exact"
+    """exact, app or package: how much was kept beside what the run showed."""
     base: str = ""
     """The base image. Its entries are in `kept`, in the group COMMON."""
 
@@ -98,6 +111,19 @@ class FilePlan:
             and kept.reasons[0].kind is not ReasonKind.SHELL
             and not (kept.reasons[0].kind is ReasonKind.BASE and len(kept.reasons) == 1)
         )
+
+    def by_rule(self) -> tuple[RulePrice, ...]:
+        """Return what each preset and rule has kept that nothing else asked for, the largest first."""
+        prices: dict[str, tuple[str, int, int]] = {}
+        for kept in self.kept:
+            asked = [one for one in kept.reasons if one.kind not in (ReasonKind.SYMLINK, ReasonKind.DIRECTORY)]
+            if kept.entry.kind is EntryKind.DIRECTORY or any(one.kind is not ReasonKind.HINT for one in asked):
+                continue
+            for reason in asked[:1]:
+                summary, files, size = prices.get(reason.by, (reason.detail, 0, 0))
+                prices[reason.by] = (summary, files + 1, size + kept.entry.size)
+        found = (RulePrice(name, *price) for name, price in prices.items())
+        return tuple(sorted(found, key=lambda one: (-one.size, one.name)))
 
     def by_path(self) -> Mapping[RootPath, KeptEntry]:
         return {kept.entry.path: kept for kept in self.kept}

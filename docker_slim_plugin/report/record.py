@@ -128,7 +128,15 @@ class Report:
                 "StopStatus": self.observations.result.stop_status,
                 "Probes": [_probe(probe) for probe in self.observations.result.probes],
             },
-            "Kept": {"Files": self.kept_files, "Bytes": sum(kept.entry.size for kept in self.plan.kept)},
+            "Kept": {
+                "Files": self.kept_files,
+                "Bytes": sum(kept.entry.size for kept in self.plan.kept),
+                "Level": self.plan.level,
+                "Rules": [
+                    {"Name": one.name, "Summary": one.summary, "Files": one.files, "Bytes": one.size}
+                    for one in self.plan.by_rule()
+                ],
+            },
             "Verified": [
                 {
                     "Form": verdict.form,

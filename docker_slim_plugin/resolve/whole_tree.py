@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -21,6 +22,10 @@ DIRECTORY = Reason(ReasonKind.DIRECTORY, "image", "directories stay")
 LINK = Reason(ReasonKind.SYMLINK, "image", "leads to a directory")
 
 
+MODULES = re.compile(r"/(?:python\d[\d.]*|site-packages|dist-packages)/.")
+"""Matches directories in which Python looks for modules."""
+
+
 def build_plan(kept_set: KeptSet, packages: Packages, selection: Selection, warnings: tuple[str, ...]) -> FilePlan:
     """Return the plan: the kept set, completed to a tree."""
     rootfs = kept_set.rootfs
@@ -28,7 +33,10 @@ def build_plan(kept_set: KeptSet, packages: Packages, selection: Selection, warn
     choice = (
         MetadataChoice() if "pkgdb" in selection.hints_off else choose_metadata(kept_set, packages, metadata_reader)
     )
-    _add_directories(kept_set, choice.removed_directories, is_sparse=bool(selection.requested))
+    empty = _empty_packages(kept_set)
+    for path in empty:
+        kept_set.reasons.pop(path, None)
+    _add_directories(kept_set, choice.removed_directories | empty, is_sparse=bool(selection.requested))
     generated, metadata_warnings = make_contents(kept_set, choice, metadata_reader)
     group = assign_groups(rootfs, kept_set.reasons, packages)
     database = choice.database | frozenset(packages.database)
@@ -73,6 +81,24 @@ def _add_directories(kept_set: KeptSet, removed: Collection[RootPath], *, is_spa
         end = rootfs.find(link) if reachable else None
         if end is not None and end.kind is EntryKind.DIRECTORY and end.path in kept_set.reasons:
             kept_set.keep(link, LINK)
+
+
+def _empty_packages(kept_set: KeptSet) -> frozenset[RootPath]:
+    """Return the directories of Python modules of which no file is kept, and that have files in the image.
+
+    Such a directory would be a package to Python (PEP 420): its import would succeed, and its use would fail later.
+    """
+    entries = kept_set.rootfs.entries
+    kept = {path for path in kept_set.reasons if entries[path].kind is not EntryKind.DIRECTORY}
+    used = {parent for path in kept for parent in parents(path)}
+    return frozenset(
+        path
+        for path, entry in entries.items()
+        if entry.kind is EntryKind.DIRECTORY
+        and path not in used
+        and MODULES.search(path)
+        and kept_set.rootfs.children.get(path)
+    )
 
 
 def _count_files(rootfs: Rootfs) -> tuple[int, int]:

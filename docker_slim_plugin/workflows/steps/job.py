@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -66,8 +66,10 @@ class ImageJob(Generic[R]):
 
     def make_plan(self, rootfs: Rootfs, observations: Observations, missed: tuple[Access, ...] = ()) -> FilePlan:
         """Return the plan of the slim image."""
-        found = self.sandbox.call(resolve_compact, rootfs, observations, self.request.selection, self.target, missed)
-        return complete_plan(expand(found, rootfs), rootfs, self.extras, self.sandbox)
+        selection = self.request.selection
+        found = self.sandbox.call(resolve_compact, rootfs, observations, selection, self.target, missed)
+        plan = replace(expand(found, rootfs), level=selection.level)
+        return complete_plan(plan, rootfs, self.extras, self.sandbox)
 
     @property
     def progress(self) -> Progress:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from docker_slim_plugin.engine.background import background
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image import file_outputs, writer
+from docker_slim_plugin.image.config import label_level
 from docker_slim_plugin.image.writer import Draft
 from docker_slim_plugin.model.image import SlimImage
 from docker_slim_plugin.model.observation import Access, AccessKind
@@ -79,6 +80,7 @@ def plan_repair(
 def write_and_verify(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Replay, ...]) -> tuple[Draft, Report]:
     """Write both forms under temporary names and verify them. Returns the layered image, and the report on both."""
     engine, source, plan, request = job.engine, job.source, report.plan, job.request
+    labelled = label_level(source, request.selection.level)
     size = sum(entry.size for entry in plan.files())
 
     def verify_draft(draft: Draft) -> tuple[SlimImage, tuple[Verdict, ...]]:
@@ -90,10 +92,10 @@ def write_and_verify(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Re
 
     def squash() -> Draft:
         with job.clock.step("write squashed", size=size):
-            return writer.load_squashed(engine, source, plan, layered, job.directory)
+            return writer.load_squashed(engine, labelled, plan, layered, job.directory)
 
     with job.clock.step("write layered", size=size):
-        layered = writer.load_layered(engine, source, rootfs, plan, job.directory, job.extras.base_image)
+        layered = writer.load_layered(engine, labelled, rootfs, plan, job.directory, job.extras.base_image)
     # The squashed image is written while the layered one is verified. If possible, both are verified in parallel.
     with background(engine) as executor:
         squashed = executor.submit(squash) if "squashed" in request.outputs else None

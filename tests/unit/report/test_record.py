@@ -128,7 +128,7 @@ def test_what_is_counted() -> None:
     document = REPORT.to_json()
     assert document["Passed"] is False
     assert document["Seconds"] == 12.346
-    assert document["Kept"] == {"Files": 2, "Bytes": 100}
+    assert document["Kept"] == {"Files": 2, "Bytes": 100, "Level": "exact", "Rules": []}
     assert document["Source"]["Files"] == 77
     assert document["Images"][0]["Percent"] == 10.0
     assert document["Observed"]["Paths"] == 2
