@@ -20,6 +20,8 @@ AUTOMATIC = "/var/lib/apt/extended_states"
 MAX_STATES = 4 << 20
 SMALL = 2 << 20
 """Bytes of a package that the image's author installed by name, and that the run did not use."""
+SMALL_TOGETHER = 8 << 20
+"""Bytes of all of these; the smallest come first."""
 LEFT_OUT = re.compile(
     r"/(?:include|pkgconfig|cmake|bitcode|debug|aclocal|gdb|valgrind|bash-completion|lintian|bug|vim|nano|emacs|apport)/|\.a$"
 )
@@ -96,11 +98,17 @@ class DistributionPackages:
         automatic = self._automatic()
         if packages.system != "dpkg" or not automatic:
             return
-        for key in self.facts.files_by_package:
-            if package_name(key) in automatic or key in packages.base or RUNTIMES.match(key):
-                continue
-            if self.facts.size_of(self._files(key)) <= SMALL:
-                yield key
+        sizes = {
+            key: self.facts.size_of(self._files(key))
+            for key in self.facts.files_by_package
+            if not (package_name(key) in automatic or key in packages.base or RUNTIMES.match(key))
+        }
+        total = 0
+        for key, size in sorted(sizes.items(), key=lambda item: (item[1], item[0])):
+            total += size
+            if size > SMALL or total > SMALL_TOGETHER:
+                return
+            yield key
 
     def _automatic(self) -> frozenset[str]:
         """Return the packages that apt installed as dependencies (apt-mark(8), showauto)."""

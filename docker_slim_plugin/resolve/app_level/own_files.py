@@ -8,6 +8,7 @@ brought is left to the rules of the languages.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
@@ -40,6 +41,19 @@ SKIPPED = frozenset(
     {".git", ".hg", ".svn", ".cache", ".npm", ".cargo", ".m2", ".gradle", ".pytest_cache", ".mypy_cache"}
 )
 """Directories of version control and caches."""
+
+
+@dataclass(slots=True)
+class _Total:
+    """What a directory holds, with all below."""
+
+    size: int = 0
+    files: int = 0
+    used: int = 0
+
+    @property
+    def is_rarely_used(self) -> bool:
+        return self.size > LARGE_TREE and self.used < LEAST_SHARE * self.files
 
 
 class OwnFiles:
@@ -105,15 +119,25 @@ class OwnFiles:
         return top
 
     def _whole(self, top: RootPath, used: set[RootPath]) -> list[RootPath]:
+        """Return the files of a tree, without its large directories that the run hardly used."""
         files = list(self._files(top))
-        size = self.facts.size_of(files)
-        if size > LARGE_TREE and len(used) < LEAST_SHARE * len(files):
-            self.notes.append(
-                f"{top} has {size >> 20} MB, and the run used {len(used)} of its {len(files)} files: "
-                f"only what is needed of it is kept (--keep {top} keeps all)"
-            )
-            return []
-        return files
+        totals: dict[RootPath, _Total] = {}
+        for path in files:
+            for parent in parents(path):
+                total = totals.setdefault(parent, _Total())
+                total.size += self.facts.rootfs.entries[path].size
+                total.files += 1
+                total.used += path in used
+                if parent == top:
+                    break
+        rare = {directory for directory, total in totals.items() if total.is_rarely_used}
+        self.notes += (
+            f"{directory} has {totals[directory].size >> 20} MB, and the run used {totals[directory].used} of its "
+            f"{totals[directory].files} files: only what is needed of it is kept (--keep {directory} keeps all)"
+            for directory in sorted(rare)
+            if rare.isdisjoint(parents(directory))
+        )
+        return [path for path in files if rare.isdisjoint(parents(path))]
 
     def _files(self, top: RootPath) -> Iterator[RootPath]:
         pending = [top]
