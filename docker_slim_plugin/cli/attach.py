@@ -24,7 +24,7 @@ ContainerName = Annotated[
     "attach",
     options.EXERCISE.without("no_http").changed({"timeout": DAY}),
     options.OBSERVING.without("runs"),
-    options.SHOWING.without("form", "iidfile"),
+    options.OBSERVED,
     usage="[OPTIONS] CONTAINER",
     short="Watch a running container, and write down what it needs",
 )

@@ -264,6 +264,10 @@ SHOWING = Group(
         "verbose": Option("--verbose", "Say more, and where the time went. (-v is docker's --volume.)"),
     },
 )
+OBSERVED = SHOWING.without("form", "iidfile").changed(
+    quiet=replace(SHOWING.options["quiet"], help="Print no progress.")
+)
+"""Of the commands that write traces."""
 SLIMMING = (KEEPING.changed({"level": "app"}), OUTPUT, VERIFICATION, SHOWING)
 """The groups of the commands that write slim images of an app, and try them."""
 CONFIG = Group(
@@ -360,7 +364,13 @@ Command = Annotated[
         metavar="[COMMAND [ARG...]]", help="Run this instead of the image's own command.", show_default=False
     ),
 ]
-Force = Annotated[bool, Option("--force", "Slim an image that is slim already.")]
+Force = Annotated[
+    bool,
+    Option(
+        "--force",
+        "Slim an image that is slim already, or that gets larger; take a name from an image of others.",
+    ),
+]
 TraceFile = Annotated[
     str, Option("--output", "Write the trace to FILE, instead of standard output.", "FILE", short="-o")
 ]

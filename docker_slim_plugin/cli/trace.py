@@ -20,7 +20,7 @@ from docker_slim_plugin.progress import Progress
     "trace",
     options.EXERCISE,
     options.OBSERVING,
-    options.SHOWING.without("form", "iidfile"),
+    options.OBSERVED,
     usage=options.AS_DOCKER_RUN,
     short="Run an image and watch it, and write down what it needs",
     epilog=options.DOCKERS,

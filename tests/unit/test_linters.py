@@ -17,6 +17,7 @@ SCRIPTS = ["install.sh", ".ci/run", *sorted(path.relative_to(ROOT).as_posix() fo
     "command",
     [
         pytest.param([sys.executable, "-m", "ruff", "check", "."], id="ruff"),
+        pytest.param([sys.executable, "-m", "ruff", "format", "--check", "docker_slim_plugin"], id="ruff format"),
         pytest.param([sys.executable, "-m", "mypy"], id="mypy"),
         pytest.param(["shellcheck", *SCRIPTS], id="shellcheck"),
     ],

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Sequence
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 import typer.main
@@ -19,6 +21,8 @@ from docker_slim_plugin.cli.session import Session, app
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.model.plan import Selection
 from docker_slim_plugin.model.request import BaseSelection, Output, Request
+from docker_slim_plugin.resolve.app_level.rules import RULES
+from docker_slim_plugin.resolve.presets import PRESETS
 
 GROUPS = {name: one for name, one in vars(options).items() if isinstance(one, Group)}
 
@@ -106,3 +110,20 @@ def test_a_record_has_the_same_fields_in_every_command() -> None:
 def test_options_of_docker_stay_docker_s() -> None:
     found = run_arguments(["--tag=x", "nginx"], own_flags("run"), {}, "run")
     assert (found.own, found.docker, found.image) == (("--tag=x",), (), "nginx")
+
+
+COMMANDS_TEXT = (Path(__file__).parents[3] / "docs" / "commands.md").read_text()
+
+
+@pytest.mark.parametrize("verb", OPTIONS)
+def test_the_documentation_has_every_option_and_choice(verb: str) -> None:
+    for option in OPTIONS[verb].values():
+        assert option.name in COMMANDS_TEXT, option.name
+        for choice in option.choices:
+            assert choice.rstrip("=-").split(",")[0] in COMMANDS_TEXT, (option.name, choice)
+
+
+def test_the_documentation_names_every_preset_and_rule() -> None:
+    (line,) = [line for line in COMMANDS_TEXT.splitlines() if line.startswith("| `--no-hint NAME`")]
+    names = set(re.findall(r"`([a-z-]+)`", line))
+    assert names == {*PRESETS, *RULES}
