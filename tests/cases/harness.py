@@ -71,7 +71,7 @@ class Case:
     """Of docker run."""
     command: tuple[str, ...] = ()
     slim: tuple[str, ...] = ()
-    """Of docker slim run alone: --exec, --host-exec, --http, --until ..."""
+    """Of docker slim run alone: --exec, --host-exec, --http, --until ... The level is exact, if none is here."""
     ports: tuple[int, ...] = ()
     """TCP ports that must talk or hold a connection before the check begins."""
     batch: bool = False
@@ -213,7 +213,8 @@ def hold(case: Case) -> dict[str, Any]:
 def slim(case: Case) -> dict[str, Any]:
     """Slim the case's image by the command line and return the full report: passed, complete, nothing to warn of."""
     publish = [f"--publish=127.0.0.1::{port}" for port in case.ports]
-    argv = [*SLIM, "run", "--format=json", *case.slim, *case.options, *publish, case.image, *case.command]
+    level = () if any(option.startswith("--level") for option in case.slim) else ("--level=exact",)
+    argv = [*SLIM, "run", "--format=json", *level, *case.slim, *case.options, *publish, case.image, *case.command]
     answer = subprocess.run(argv, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=290)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     file = json.loads(answer.stdout)["Report"]
