@@ -74,17 +74,23 @@ def _find_scripts(rootfs: Rootfs, accesses: Iterable[Access]) -> Iterator[RootPa
 
 def find_commands(rootfs: Rootfs, script: RootPath, search: Sequence[str]) -> Iterator[tuple[str, Entry]]:
     """Yield the programs that a shell script mentions, as paths in PATH, with their files."""
-    for word in sorted(find_command_words(_script_text(rootfs, script))):
-        places = [word] if word.startswith("/") else [posixpath.join(directory, word) for directory in search]
-        for place in places if "/" not in word[1:] or word.startswith("/") else ():
-            entry = rootfs.find(place) if place.startswith("/") else None
-            if entry is not None and entry.is_executable:
-                if entry.size <= MAX_PROGRAM:
-                    yield place, entry
-                break
+    for word in sorted(find_command_words(script_text(rootfs, script))):
+        found = find_command(rootfs, word, search)
+        if found is not None:
+            yield found
 
 
-def _script_text(rootfs: Rootfs, script: RootPath) -> str:
+def find_command(rootfs: Rootfs, word: str, search: Sequence[str]) -> tuple[str, Entry] | None:
+    """Return the program that a word of a shell script means, as a path in PATH, with its file."""
+    places = [word] if word.startswith("/") else [posixpath.join(directory, word) for directory in search]
+    for place in places if "/" not in word[1:] or word.startswith("/") else ():
+        entry = rootfs.find(place) if place.startswith("/") else None
+        if entry is not None and entry.is_executable:
+            return (place, entry) if entry.size <= MAX_PROGRAM else None
+    return None
+
+
+def script_text(rootfs: Rootfs, script: RootPath) -> str:
     """Return the text of a shell script, or "" for any other file."""
     entry = rootfs.entries[script]
     if entry.kind is not EntryKind.FILE or not 0 < entry.size <= MAX_SCRIPT:

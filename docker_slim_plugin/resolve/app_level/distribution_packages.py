@@ -13,7 +13,7 @@ from functools import cached_property
 
 from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept
-from docker_slim_plugin.resolve.packages.ownership import DEPENDS, package_name, read_field
+from docker_slim_plugin.resolve.packages.ownership import DEPENDS, WORD, package_name, read_field
 from docker_slim_plugin.resolve.script_interpreters import parse_env_program, parse_shebang
 
 AUTOMATIC = "/var/lib/apt/extended_states"
@@ -31,7 +31,6 @@ RUNTIMES = re.compile(
 )
 """Interpreters and compilers: the rules of the languages know better what is needed of them."""
 HEAD = 256
-ALTERNATIVE = re.compile(r"\s*\|\s*")
 
 
 class DistributionPackages:
@@ -48,7 +47,8 @@ class DistributionPackages:
     @cached_property
     def _paths(self) -> tuple[RootPath, ...]:
         if self.whole:
-            keys = self._with_dependencies(self._used_at_all())
+            used = self._used_at_all()
+            keys = used | self._with_dependencies(used)
         else:
             executed = set(self._executed())
             keys = {*executed, *self._of_the_same_source(executed), *self._by_name()}
@@ -57,15 +57,29 @@ class DistributionPackages:
     @cached_property
     def _scripts(self) -> dict[RootPath, RootPath | None]:
         """The interpreter of each script. A script that nothing else needs is no reason to keep its interpreter."""
+        rootfs = self.facts.rootfs
         found: dict[RootPath, RootPath | None] = {}
         for path in self._paths:
-            if self.facts.rootfs.entries[path].is_executable:
-                interpreter, argument = parse_shebang(self.facts.rootfs.read(path, HEAD))
+            if rootfs.entries[path].is_executable:
+                interpreter, argument = parse_shebang(self._head(path))
                 if interpreter.endswith("/env"):
-                    interpreter = f"/usr/bin/{parse_env_program(argument)}"
-                if interpreter.startswith("/"):
-                    found[path] = self.facts.rootfs.walk(interpreter).end
+                    interpreter = self._place(parse_env_program(argument))
+                elif not interpreter.startswith("/"):
+                    continue
+                found[path] = rootfs.walk(interpreter).end if interpreter else None
         return found
+
+    def _place(self, program: str) -> str:
+        """Return the path of a program in PATH, or "" if there is none."""
+        places = (f"{directory}/{program}" for directory in self.facts.search)
+        return next((place for place in places if (one := self.facts.rootfs.find(place)) and one.is_executable), "")
+
+    def _head(self, path: RootPath) -> bytes:
+        """Return the beginning of a script. The loader reads each file once for all."""
+        if self.facts.loader is None:
+            return self.facts.rootfs.read(path, HEAD)
+        found = self.facts.loader.examine(path)
+        return found if isinstance(found, bytes) else b""
 
     def _files(self, key: str) -> Iterator[RootPath]:
         return (path for path in self.facts.package_files(key) if not LEFT_OUT.search(path))
@@ -127,19 +141,17 @@ class DistributionPackages:
         provided = {
             word: name
             for name, (_, stanza) in stanzas.items()
-            for word in re.split(r"[,\s]+", read_field(stanza, b"Provides"))
+            for word in WORD.findall(os.fsencode(read_field(stanza, b"Provides")))
         }
         chosen: set[str] = set()
         pending = [package_name(key) for key in keys]
         while pending:
             name = pending.pop()
-            name = name if name in stanzas else provided.get(name, "")
+            name = name if name in stanzas else provided.get(os.fsencode(name), "")
             if name not in stanzas or stanzas[name][0] in chosen or not is_wanted(name):
                 continue
             key, stanza = stanzas[name]
             chosen.add(key)
             for line in DEPENDS.findall(stanza):
-                for group in os.fsdecode(line).split(","):
-                    words = (re.split(r"[ (:]", one.strip(), maxsplit=1)[0] for one in ALTERNATIVE.split(group.strip()))
-                    pending += words
+                pending += map(os.fsdecode, WORD.findall(line))
         return chosen

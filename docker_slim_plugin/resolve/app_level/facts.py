@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any, Protocol
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.observation import Access, AccessKind
 from docker_slim_plugin.model.plan import Reason, ReasonKind
+from docker_slim_plugin.resolve.elf.elf_file import Elf
 from docker_slim_plugin.resolve.elf.loader import Loader
+from docker_slim_plugin.resolve.image_config import parse_environment
 from docker_slim_plugin.resolve.packages.documentation import is_documentation
 from docker_slim_plugin.resolve.packages.ownership import Packages
+from docker_slim_plugin.resolve.script_interpreters import DEFAULT_PATH, MAX_PATH
 from docker_slim_plugin.rootfs.index import Rootfs
 
 USED = frozenset({AccessKind.EXEC, AccessKind.OPEN, AccessKind.LIST, AccessKind.CHDIR})
@@ -31,11 +35,24 @@ class AppFacts:
     accesses: tuple[Access, ...] = field(repr=False)
     loader: Loader | None = field(default=None, repr=False)
 
-    def libraries_size(self, path: RootPath, kept: Container[RootPath]) -> int:
-        """Return the bytes of the shared libraries that a program or module needs, and that are not kept yet."""
-        if self.loader is None or self.loader.examine(path) is None:
+    def libraries_size(self, path: str, kept: Container[RootPath]) -> int:
+        """Return the bytes of a program or module with its shared libraries, without those that are kept yet."""
+        entry = self.rootfs.find(path)
+        if self.loader is None or entry is None or entry.kind is not EntryKind.FILE:
             return 0
-        return self.size_of(one for one in self.loader.closure(path).mapped if one not in kept)
+        found = self.loader.elf(entry.path)
+        if found is None:
+            return 0
+        # Most programs of an image need the same few libraries. Search paths may be relative to the program.
+        place = entry.path.rpartition("/")[0] if found.rpath or found.runpath else ""
+        key = (place, found)
+        if key not in self._libraries:
+            self._libraries[key] = self.loader.closure(entry.path).mapped - {entry.path}
+        return self.size_of(one for one in (entry.path, *self._libraries[key]) if one not in kept)
+
+    @cached_property
+    def _libraries(self) -> dict[tuple[str, Elf], frozenset[RootPath]]:
+        return {}
 
     @cached_property
     def used(self) -> frozenset[RootPath]:
@@ -49,6 +66,11 @@ class AppFacts:
         names = {(access.path, access.root) for access in self.accesses if access.kind is AccessKind.EXEC}
         ends = (self.rootfs.walk(path, root=root).end for path, root in names)
         return frozenset(end for end in ends if end is not None)
+
+    @cached_property
+    def search(self) -> tuple[str, ...]:
+        """The directories of the image's PATH."""
+        return tuple(parse_environment(self.config).get("PATH", DEFAULT_PATH).split(":")[:MAX_PATH])
 
     def files_below(self, top: RootPath) -> Iterator[RootPath]:
         """Yield what is below `top` and no directory; symlinks are not followed."""
@@ -73,7 +95,25 @@ class AppFacts:
 
 
 Kept = Mapping[RootPath, Collection[Reason]]
-"""The kept set: the reasons of each path."""
+"""The kept set: the reasons of each path, in the order in which the paths were added. None is removed."""
+
+
+class NewPaths:
+    """Gives each path of a growing kept set once: rules are asked many times, and an image has 100,000s of files."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def of(self, kept: Kept) -> list[RootPath]:
+        """Return the paths that were added since the last call."""
+        new = list(islice(kept, self._count, None))
+        self._count += len(new)
+        return new
+
+
+def child(directory: str, name: str) -> RootPath:
+    """Return the path of a name in a directory."""
+    return RootPath(f"{'' if directory == '/' else directory}/{name}")
 
 
 def is_kept_beside(reasons: Collection[Reason], names: Container[str]) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept
+from docker_slim_plugin.model.entry import EntryKind
+from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, NewPaths
 
 PATH = re.compile(rb"(?<![\w./-])/(?:[\w.+@-]+/)+[\w.+@-]+")
 MAX_FILE = 256 << 10
@@ -34,20 +34,20 @@ class NamedInConfig:
 
     def __init__(self, facts: AppFacts) -> None:
         self.facts = facts
-        self._seen: set[RootPath] = set()
+        self._new = NewPaths()
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[str] = []
         rootfs = self.facts.rootfs
-        for path in [path for path in kept if path not in self._seen and path.startswith(TREES)]:
-            self._seen.add(path)
+        for path in self._new.of(kept):
+            if not (path.startswith(TREES) and path.endswith(CONFIGURATION) and path in self.facts.used):
+                continue
             entry = rootfs.entries[path]
             if entry.kind is not EntryKind.FILE or not 0 < entry.size <= MAX_FILE:
                 continue
-            if not (path in self.facts.used and path.endswith(CONFIGURATION)):
-                continue
-            for name in sorted(set(PATH.findall(rootfs.read(path, MAX_FILE)))):
-                named = rootfs.find(name.decode("ascii", "surrogateescape"))
+            for name in sorted({match.decode("ascii") for match in PATH.findall(rootfs.read(path, MAX_FILE))}):
+                named = rootfs.find(name)
                 if named is not None and named.kind is EntryKind.FILE and named.size <= MAX_NAMED:
-                    found.append(named.path)
+                    # As it is spelled: symlinks on the way are needed too.
+                    found.append(name)
         return found

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept
+from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, child
 from docker_slim_plugin.rootfs.index import parents
 
 LARGE_TREE, LEAST_SHARE = 20 << 20, 0.02
@@ -29,11 +29,13 @@ DISTRIBUTION = frozenset((
     "/var/spool", "/var/tmp",
 ))  # fmt: skip
 VOLATILE = (
-    "/dev", "/proc", "/sys", "/run", "/tmp", "/var/cache", "/var/log", "/var/tmp", "/var/lib/apt", "/var/lib/dpkg",
+    "/dev/", "/proc/", "/sys/", "/run/", "/tmp/", "/var/cache/", "/var/log/", "/var/tmp/", "/var/lib/apt/",
+    "/var/lib/dpkg/",
 )  # fmt: skip
 PROGRAMS = ("bin", "sbin", "games", "libexec")
 """Directories of independent programs: one that was used says nothing about its neighbours."""
 CODE = ("/lib", "/usr/lib", "/usr/local/lib")
+"""Beginnings of directories of code: /usr/lib64 and /usr/libexec are among them."""
 FOREIGN = frozenset(
     {"site-packages", "dist-packages", "node_modules", "gems", "specifications", "vendor_ruby", "perl5", "__pycache__"}
 )
@@ -90,7 +92,7 @@ class OwnFiles:
     def _used_files(self) -> Iterator[RootPath]:
         owners = self.facts.packages.owners
         for path in self.facts.used:
-            if path == "/" or path in owners or path.startswith(tuple(f"{top}/" for top in VOLATILE)):
+            if path == "/" or path in owners or path.startswith(VOLATILE):
                 continue
             if not FOREIGN.isdisjoint(path.split("/")):
                 continue
@@ -99,14 +101,20 @@ class OwnFiles:
 
     @cached_property
     def _owned_directories(self) -> frozenset[str]:
-        return frozenset(parent for path in self.facts.packages.owners for parent in parents(path))
+        found: set[str] = set()
+        for path in self.facts.packages.owners:
+            for parent in parents(path):
+                if parent in found:
+                    break
+                found.add(parent)
+        return frozenset(found)
 
     def _is_distribution(self, directory: RootPath) -> bool:
         return (
             directory in DISTRIBUTION
             or directory in self._owned_directories
             or (directory.startswith(("/home/", "/etc/")) and directory.count("/") == 2)
-            or directory.startswith(tuple(f"{top}/" for top in VOLATILE))
+            or directory.startswith(VOLATILE)
         )  # fmt: skip
 
     def _tree(self, path: RootPath) -> RootPath | None:
@@ -144,7 +152,7 @@ class OwnFiles:
         while pending:
             here = pending.pop()
             for name in self.facts.rootfs.children.get(here, ()):
-                path = RootPath(f"{here}/{name}")
+                path = child(here, name)
                 if self.facts.rootfs.entries[path].kind is not EntryKind.DIRECTORY:
                     yield path
                 elif name not in SKIPPED and name not in FOREIGN:
@@ -153,7 +161,7 @@ class OwnFiles:
     def _unowned_beside(self, directory: RootPath) -> Iterator[RootPath]:
         rootfs, owners = self.facts.rootfs, self.facts.packages.owners
         for name in rootfs.children.get(directory, ()):
-            path = RootPath(f"{directory}/{name}")
+            path = child(directory, name)
             entry = rootfs.entries[path]
             if entry.kind is not EntryKind.DIRECTORY and path not in owners and entry.size <= MAX_SIBLING:
                 yield path

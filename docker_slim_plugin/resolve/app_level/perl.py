@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept
-from docker_slim_plugin.resolve.script_interpreters import parse_shebang
+from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, NewPaths, child
+from docker_slim_plugin.resolve.script_interpreters import parse_env_program, parse_shebang
 
 ROOTS = re.compile(
-    r"^/(?:usr|usr/local|etc)(?:/(?:lib|share))?(?:/[\w-]+-linux-\w+)?/(?:perl|perl5|perl-base)(?:/5[\d.]*)?$|^/etc/perl$"
+    r"^/usr(?:/local)?(?:/(?:lib|lib64|share))?(?:/\w+-linux-\w+)?/(?:perl|perl5|perl-base)"
+    r"(?:/(?:site|vendor|core)_perl)?(?:/5[\d.]*)?(?:/\w+-linux[\w-]*)?$|^/etc/perl$"
 )
 """Directories of @INC, as distributions and Perl's own installer lay them."""
-LOAD = re.compile(r"^\s*(?:use|no|require)\s+([A-Za-z_]\w*(?:(?:::|')\w+)+|[A-Z]\w*)\b", re.MULTILINE)
-INHERIT = re.compile(r"^\s*use\s+(?:parent|base)\b([^;\n]*)", re.MULTILINE)
-FILE = re.compile(r"^\s*(?:require|do)\s+['\"]([\w./-]+)['\"]", re.MULTILINE)
+LOAD = re.compile(r"^[ \t]*+(?:use|no|require)[ \t]++([A-Za-z_]\w*(?:(?:::|')\w+)+|[A-Z]\w*)\b", re.MULTILINE)
+INHERIT = re.compile(r"^[ \t]*+use[ \t]++(?:parent|base)\b([^;\n]*)", re.MULTILINE)
+FILE = re.compile(r"^[ \t]*+(?:require|do)[ \t]++['\"]([\w./-]+)['\"]", re.MULTILINE)
 WORD = re.compile(r"[A-Za-z_]\w*(?:::\w+)*")
 CODE = (".pm", ".pl", ".al", ".ix", ".ph")
 MAX_SCRIPT = 1 << 20
@@ -31,13 +33,12 @@ class PerlModules:
 
     def __init__(self, facts: AppFacts) -> None:
         self.facts = facts
-        self._seen: set[RootPath] = set()
-        self._inc: tuple[RootPath, ...] | None = None
+        self._new = NewPaths()
+        self._named: set[str] = set()
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[RootPath] = []
-        for path in [path for path in kept if path not in self._seen]:
-            self._seen.add(path)
+        for path in self._new.of(kept):
             if self._is_perl(path):
                 found += self._loaded(self.facts.rootfs.text(path, MAX_SCRIPT))
         return found
@@ -51,36 +52,41 @@ class PerlModules:
         if not entry.is_executable or entry.size > MAX_SCRIPT:
             return False
         interpreter, argument = parse_shebang(self.facts.rootfs.read(path, HEAD))
-        return "perl" in f"{interpreter} {argument}".rpartition("/")[2]
+        if interpreter.endswith("/env"):
+            interpreter = parse_env_program(argument)
+        return "perl" in interpreter.rpartition("/")[2]
 
     def _loaded(self, text: str) -> Iterator[RootPath]:
         code = text.partition("\n__END__")[0]
         names = {match.replace("'", "::") for match in LOAD.findall(code)}
         names |= {word for line in INHERIT.findall(code) for word in WORD.findall(line)} - {"qw", "norequire"}
-        for name in sorted(names):
+        for name in sorted(names - self._named):
             yield from self._module(name.replace("::", "/"))
-        for name in FILE.findall(code):
+        files = set(FILE.findall(code))
+        for name in sorted(files - self._named):
             yield from self._first(name)
+        self._named |= names | files
 
     def _module(self, name: str) -> Iterator[RootPath]:
         yield from self._first(f"{name}.pm")
-        for top in self._directories():
-            for path in self.facts.files_below(RootPath(f"{top}/auto/{name}")):
-                # Compiled parts of deeper modules are theirs.
-                if path.count("/") == f"{top}/auto/{name}".count("/") + 1:
-                    yield path
+        rootfs = self.facts.rootfs
+        for top in self._directories:
+            directory = RootPath(f"{top}/auto/{name}")
+            # Compiled parts of deeper modules are theirs.
+            paths = (child(directory, one) for one in rootfs.children.get(directory, ()))
+            yield from (path for path in paths if rootfs.entries[path].kind is not EntryKind.DIRECTORY)
 
     def _first(self, name: str) -> Iterator[RootPath]:
-        for top in self._directories():
+        for top in self._directories:
             path = RootPath(f"{top}/{name}")
             if path in self.facts.rootfs.entries:
                 yield path
                 return
 
+    @cached_property
     def _directories(self) -> tuple[RootPath, ...]:
-        if self._inc is None:
-            kinds = (EntryKind.DIRECTORY, EntryKind.SYMLINK)
-            entries = (entry for entry in self.facts.rootfs.entries.values() if entry.kind in kinds)
-            tops = {self.facts.rootfs.walk(entry.path).end for entry in entries if ROOTS.match(entry.path)}
-            self._inc = tuple(sorted(top for top in tops if top is not None))
-        return self._inc
+        """The directories of @INC, roughly in its order: local ones, those of packages, Perl's own."""
+        rootfs = self.facts.rootfs
+        tops = {rootfs.walk(path).end for path in rootfs.entries if "/perl" in path and ROOTS.match(path)}
+        order = {top: ("/local/" not in top, "/perl5" not in top, top) for top in tops if top is not None}
+        return tuple(sorted(order, key=order.__getitem__))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept
+from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, NewPaths, child
 from docker_slim_plugin.rootfs.index import parents
 
 MODULE = re.compile(r"\.so(?:\.\d+)*$")
@@ -20,7 +20,7 @@ OTHERS = ("/lib-dynload", "/gconv", "/perl", "/python", "/ruby", "/node_modules"
 """Parts of directories that other rules know better."""
 MAX_DIRECTORY = 8 << 20
 """Bytes of modules of one directory that come together."""
-PAM_LIBRARY = "/libpam.so.0"
+PAM_LIBRARY = re.compile(r"/libpam\.so\.0(?:\.|$)")
 PAM_FILES = (
     "/etc/environment",
     "/etc/login.defs",
@@ -30,6 +30,9 @@ PAM_FILES = (
     "/etc/nologin",
 )
 PAM_MODULE = re.compile(r"\bpam_\w+\.so\b")
+PAM_COMMON = ("other", "postlogin")
+PAM_COMMON_BEGINNINGS = ("common-", "system-", "password-", "base-")
+"""Service files that others include: of Debian and SUSE, Fedora, Alpine."""
 PAM_HELPERS = ("unix_chkpwd", "unix_update", "pam_extrausers_chkpwd", "mkhomedir_helper", "pam_namespace_helper")
 SHELL_FILES = ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc", "/etc/motd", "/etc/legal")
 NO_SHELL = ("nologin", "false", "sync", "halt", "shutdown")
@@ -43,10 +46,12 @@ class Plugins:
 
     def __init__(self, facts: AppFacts) -> None:
         self.facts = facts
+        self._new = NewPaths()
         self._seen: set[RootPath] = set()
 
     def find(self, kept: Kept) -> Iterable[str]:
-        directories = {next(parents(path)) for path in kept if MODULE.search(path)} - self._seen
+        modules = (path for path in self._new.of(kept) if MODULE.search(path))
+        directories = {next(parents(path)) for path in modules} - self._seen
         self._seen |= directories
         return [path for directory in sorted(directories) for path in self._modules(directory)]
 
@@ -54,7 +59,7 @@ class Plugins:
         if LIBRARIES.match(directory) or any(part in directory for part in OTHERS):
             return []
         names = self.facts.rootfs.children.get(directory, ())
-        found = [RootPath(f"{directory}/{name}") for name in names if MODULE.search(name)]
+        found = [child(directory, name) for name in names if MODULE.search(name)]
         return found if self.facts.size_of(found) <= MAX_DIRECTORY else []
 
 
@@ -63,15 +68,15 @@ class PamModules:
 
     def __init__(self, facts: AppFacts) -> None:
         self.facts = facts
+        self._new = NewPaths()
         self._is_done = False
 
     def find(self, kept: Kept) -> Iterable[str]:
-        if self._is_done or not any(path.endswith(PAM_LIBRARY) or f"{PAM_LIBRARY}." in path for path in kept):
+        if self._is_done or not any(PAM_LIBRARY.search(path) for path in self._new.of(kept)):
             return ()
         self._is_done = True
-        return self._files
+        return self._files()
 
-    @cached_property
     def _files(self) -> tuple[str, ...]:
         rootfs = self.facts.rootfs
         services = [path for path in self.facts.files_below(RootPath("/etc/pam.d")) if self._is_for_us(path)]
@@ -88,21 +93,26 @@ class PamModules:
     def _is_for_us(self, path: RootPath) -> bool:
         """Tell whether a service file is common to all, or of a program that the run executed, or of its package."""
         name = path.rpartition("/")[2]
-        if name == "other" or name.startswith(("common-", "system-", "password-")):
+        if name in PAM_COMMON or name.startswith(PAM_COMMON_BEGINNINGS) or name in self._executed_names:
             return True
-        owners = set(self.facts.packages.owners_of(path))
-        used = {key for one in self.facts.executed for key in self.facts.packages.owners_of(one)}
-        return bool(owners & used) or any(one.rpartition("/")[2] == name for one in self.facts.executed)
+        return not self._executed_packages.isdisjoint(self.facts.packages.owners_of(path))
+
+    @cached_property
+    def _executed_names(self) -> frozenset[str]:
+        return frozenset(path.rpartition("/")[2] for path in self.facts.executed)
+
+    @cached_property
+    def _executed_packages(self) -> frozenset[str]:
+        return frozenset(key for path in self.facts.executed for key in self.facts.packages.owners_of(path))
 
     def _shells(self) -> Iterator[str]:
-        for line in self.facts.rootfs.text(USERS, MAX_USERS).split("\n"):
-            fields = line.split(":")
-            if len(fields) > 6 and fields[6].startswith("/") and not fields[6].endswith(NO_SHELL):
-                yield fields[6]
-                home = self.facts.rootfs.find(fields[5]) if fields[5].startswith("/home/") else None
-                if home is not None and home.kind is EntryKind.DIRECTORY:
-                    yield from (
-                        path
-                        for path in self.facts.files_below(home.path)
-                        if path.count("/") == home.path.count("/") + 1
-                    )
+        """Yield the shells of users who can log in, and the files in their home directories."""
+        rootfs = self.facts.rootfs
+        users = (line.split(":") for line in rootfs.text(USERS, MAX_USERS).split("\n"))
+        found = {(user[6], user[5]) for user in users if len(user) > 6 and user[6].startswith("/")}
+        found = {(shell, home) for shell, home in found if not shell.endswith(NO_SHELL)}
+        yield from sorted({shell for shell, _ in found})
+        homes = {rootfs.walk(home).end for _, home in found if home.startswith("/home/")}
+        for top in sorted(home for home in homes if home is not None and home.startswith("/home/")):
+            paths = (child(top, name) for name in rootfs.children.get(top, ()))
+            yield from (path for path in paths if rootfs.entries[path].kind is not EntryKind.DIRECTORY)

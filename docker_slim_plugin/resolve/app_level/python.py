@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import MAX_TEXT, AppFacts, Kept
+from docker_slim_plugin.resolve.app_level.facts import MAX_TEXT, AppFacts, Kept, NewPaths, child
 from docker_slim_plugin.resolve.packages.metadata.python import parse_record_row
+from docker_slim_plugin.resolve.packages.path_spelling import PathSpelling
 
 SITES = ("site-packages", "dist-packages")
 LIBRARY = re.compile(r"(.*/lib(?:64)?/python3\.\d+)/(?!site-packages/|dist-packages/)[^/]")
@@ -42,13 +43,14 @@ class PythonPackages:
     def __init__(self, facts: AppFacts) -> None:
         self.facts = facts
         self._sites: dict[str, _Site] = {}
-        self._seen: set[RootPath] = set()
+        self._new = NewPaths()
         self._libraries: set[str] = set()
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[RootPath] = []
-        for path in [path for path in kept if path not in self._seen and ("/python" in path or "-packages/" in path)]:
-            self._seen.add(path)
+        for path in self._new.of(kept):
+            if not ("/python" in path or "-packages/" in path):
+                continue
             if self.facts.rootfs.entries[path].kind is EntryKind.DIRECTORY:
                 continue
             site = self._site_of(path)
@@ -75,7 +77,7 @@ class PythonPackages:
         for name in self.facts.rootfs.children.get(top, ()):
             if LEFT_OUT.match(name):
                 continue
-            for path in self.facts.files_below(RootPath(f"{top}/{name}")):
+            for path in self.facts.files_below(child(top, name)):
                 parts = path.removeprefix(f"{top}/").split("/")
                 if not (TESTS.intersection(parts) or "__pycache__" in parts or UNUSED.search(path)):
                     yield path
@@ -90,10 +92,12 @@ class _Site:
         self.files: dict[str, list[RootPath]] = {}
         self.requires: dict[str, set[str]] = {}
         self.owner: dict[RootPath, str] = {}
+        self._spelling = PathSpelling(facts.rootfs)
+        self._by_package: dict[str, str] = {}
         self._whole: set[str] = set()
         for name in facts.rootfs.children.get(place, ()):
             if name.endswith((".dist-info", ".egg-info")):
-                self._read(RootPath(f"{place}/{name}"))
+                self._read(child(place, name))
 
     def _read(self, metadata: RootPath) -> None:
         rootfs = self.facts.rootfs
@@ -105,25 +109,32 @@ class _Site:
             return
         key = normalized(match[1])
         self.requires[key] = {normalized(one) for one in REQUIREMENT.findall(text.partition("\n\n")[0])}
-        files = [path for row in rootfs.text(f"{metadata}/RECORD", MAX_TEXT).split("\n") if (path := self._path(row))]
-        if not files:
-            files = self._by_package(metadata)
+        names = {parse_record_row(row) for row in rootfs.text(f"{metadata}/RECORD", MAX_TEXT).split("\n")} - {""}
+        files = [path for name in sorted(names) if (path := self._path(name))] or self._files_by_package(metadata, key)
         self.files[key] = files
         for path in files:
             self.owner.setdefault(path, key)
 
-    def _path(self, row: str) -> RootPath | None:
-        name = parse_record_row(row)
-        if not name:
-            return None
-        return self.facts.rootfs.walk(name if name.startswith("/") else f"{self.place}/{name}", follow=False).end
+    def _path(self, name: str) -> RootPath | None:
+        """Return the file that a RECORD names, which may lie outside of the site: ../../../bin/flask."""
+        return self._spelling.file(name) if name.startswith("/") else self._spelling.below(self.place, name)
 
-    def _by_package(self, metadata: RootPath) -> list[RootPath]:
-        """Return the files of the distribution package that brought the metadata, as Debian's have no RECORD."""
+    def _files_by_package(self, metadata: RootPath, key: str) -> list[RootPath]:
+        """Return the files of the distribution package that brought the metadata, as Debian's have no RECORD.
+
+        If the package brought several distributions, the first has its files, and the others require the first.
+        """
         rootfs, packages = self.facts.rootfs, self.facts.packages
-        files = [metadata] if rootfs.entries[metadata].kind is EntryKind.FILE else self.facts.files_below(metadata)
-        keys = {key for path in files for key in packages.owners_of(path)}
-        return [path for key in keys for path in self.facts.package_files(key) if path.startswith(f"{self.place}/")]
+        is_file = rootfs.entries[metadata].kind is EntryKind.FILE
+        paths = [metadata] if is_file else list(self.facts.files_below(metadata))
+        found: list[RootPath] = []
+        for package in sorted({package for path in paths for package in packages.owners_of(path)}):
+            first = self._by_package.setdefault(package, key)
+            if first == key:
+                found += (path for path in self.facts.package_files(package) if path.startswith(f"{self.place}/"))
+            else:
+                self.requires[key].add(first)
+        return found
 
     def whole(self, path: RootPath) -> Iterator[RootPath]:
         """Yield the files of the distribution of `path`, and of those that it requires."""
@@ -136,6 +147,4 @@ class _Site:
                 continue
             self._whole.add(key)
             pending += (one for one in self.requires.get(key, ()) if one in self.files)
-            yield from (
-                one for one in self.files[key] if self.facts.rootfs.entries[one].kind is not EntryKind.DIRECTORY
-            )
+            yield from self.files[key]

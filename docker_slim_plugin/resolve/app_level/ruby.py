@@ -10,15 +10,18 @@ import re
 from collections.abc import Iterable, Iterator
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import MAX_TEXT, AppFacts, Kept
+from docker_slim_plugin.resolve.app_level.facts import MAX_TEXT, AppFacts, Kept, NewPaths, child
 
 GEM = re.compile(r"(.*)/gems/([^/]+)-(\d[^/-]*(?:-[^/]*)?)/")
+DIRECTORY = re.compile(r"([^/]+)-\d[^/-]*(?:-[^/]*)?")
+"""The directory of a gem: its name, its version, and a platform if it was compiled for one."""
 DEPENDENCY = re.compile(r"add_(?:runtime_)?dependency\(?\s*(?:%q<|['\"])([\w.-]+)")
 LIBRARY = re.compile(r"(.*/lib(?:64)?/(?:[\w-]+/)?ruby/\d+\.\d+\.\d+)/")
 LEFT_OUT = frozenset(
     {"bundler", "rdoc", "irb", "ri", "reline", "readline", "debug", "mkmf.rb", "bundler.rb", "rdoc.rb", "irb.rb"}
 )
 """Of the standard library: installers, documentation, consoles."""
+MAX_PLATFORMS = 64
 TESTS = frozenset({"test", "tests", "spec", "doc", "examples", "features", "benchmark", ".github"})
 
 
@@ -27,14 +30,15 @@ class RubyGems:
 
     def __init__(self, facts: AppFacts) -> None:
         self.facts = facts
-        self._seen: set[RootPath] = set()
+        self._new = NewPaths()
         self._done: set[str] = set()
         self._places: dict[str, dict[str, str]] = {}
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[RootPath] = []
-        for path in [path for path in kept if path not in self._seen and ("/gems/" in path or "/ruby/" in path)]:
-            self._seen.add(path)
+        for path in self._new.of(kept):
+            if not ("/gems/" in path or "/ruby/" in path):
+                continue
             if self.facts.rootfs.entries[path].kind is EntryKind.DIRECTORY:
                 continue
             if match := GEM.match(path):
@@ -57,7 +61,8 @@ class RubyGems:
                 yield RootPath(specification)
             for one in self.facts.rootfs.children.get(RootPath(top), ()):
                 if one not in TESTS:
-                    yield from self.facts.files_below(RootPath(f"{top}/{one}"))
+                    yield from self.facts.files_below(child(top, one))
+            yield from self._extensions(place, directory)
             installed = self._installed(place)
             needed = DEPENDENCY.findall(self.facts.rootfs.text(specification, MAX_TEXT))
             pending += ((place, one, installed[one]) for one in needed if one in installed)
@@ -66,10 +71,20 @@ class RubyGems:
         """Return {name: directory} of the gems in a place; of several versions the last one."""
         if place not in self._places:
             names = self.facts.rootfs.children.get(RootPath(f"{place}/gems"), ())
-            self._places[place] = {name.rpartition("-")[0]: name for name in names}
+            matches = (match for name in names if (match := DIRECTORY.fullmatch(name)))
+            self._places[place] = {match[1]: match[0] for match in matches}
         return self._places[place]
+
+    def _extensions(self, place: str, directory: str) -> Iterator[RootPath]:
+        """Yield the compiled parts of a gem: extensions/PLATFORM/VERSION OF RUBY/GEM."""
+        children = self.facts.rootfs.children
+        tops = [RootPath(f"{place}/extensions")]
+        for _ in range(2):
+            tops = [child(top, name) for top in tops for name in children.get(top, ())][:MAX_PLATFORMS]
+        for top in tops:
+            yield from self.facts.files_below(child(top, directory))
 
     def _library(self, top: RootPath) -> Iterator[RootPath]:
         for name in self.facts.rootfs.children.get(top, ()):
             if name not in LEFT_OUT:
-                yield from self.facts.files_below(RootPath(f"{top}/{name}"))
+                yield from self.facts.files_below(child(top, name))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from docker_slim_plugin.model.entry import RootPath
-from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept
+from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, NewPaths
 from docker_slim_plugin.resolve.presets import BUNDLE, CERTIFICATE_DIRECTORIES
 
 ZONES = RootPath("/usr/share/zoneinfo")
@@ -17,7 +17,10 @@ MAX_LOCALES = 8 << 20
 AUTHORITIES = (b"/etc/ssl/certs", b"/etc/pki/tls/certs", b"ca-certificates.crt", b"cacert.pem")
 """Strings in programs that look for certificate authorities: Go, Rust, OpenSSL."""
 MAX_PROGRAM = 256 << 20
-JAVA = re.compile(r"/lib/security/(?:cacerts|blocked\.certs|public_suffix_list\.dat)$")
+CHUNK = 1 << 20
+OVERLAP = max(map(len, AUTHORITIES)) - 1
+JAVA = re.compile(r"(.*/lib)/(?:[^/]+/)?(?:server|client|minimal)/libjvm\.so$")
+JAVA_FILES = ("cacerts", "blocked.certs", "public_suffix_list.dat")
 
 
 class TimeZones:
@@ -29,7 +32,8 @@ class TimeZones:
         ]
 
     def find(self, kept: Kept) -> Iterable[str]:  # noqa: ARG002
-        return self._files
+        files, self._files = self._files, []
+        return files
 
 
 class Locales:
@@ -39,25 +43,44 @@ class Locales:
         self._files = list(facts.files_below(LOCALES))
         if facts.size_of(self._files) > MAX_LOCALES:
             self._files = [path for path in self._files if path.startswith(f"{LOCALES}/C.")]
+        self._new = NewPaths()
 
     def find(self, kept: Kept) -> Iterable[str]:
-        return self._files if any(path.endswith("/libc.so.6") for path in kept) else ()
+        return self._files if any(path.endswith("/libc.so.6") for path in self._new.of(kept)) else ()
 
 
 class CertificateAuthorities:
-    """The bundle of certificate authorities, where an executed program names such a place."""
+    """The bundle of certificate authorities, where an executed program names such a place; and that of a kept Java."""
 
     def __init__(self, facts: AppFacts) -> None:
         self.facts = facts
-        self._seen: set[RootPath] = set()
+        self._new = NewPaths()
+        self._is_done = False
 
     def find(self, kept: Kept) -> Iterable[str]:
-        new = [path for path in kept if path in self.facts.executed and path not in self._seen]
-        self._seen.update(new)
-        found: list[str] = [path for path in kept if JAVA.search(path)]
-        for path in new:
-            data = self.facts.rootfs.read(path, MAX_PROGRAM)
-            if data.startswith(b"\x7fELF") and any(one in data for one in AUTHORITIES):
+        found: list[str] = []
+        for path in self._new.of(kept):
+            if path.endswith("/libjvm.so") and (match := JAVA.match(path)):
+                found += (f"{match[1]}/security/{name}" for name in JAVA_FILES)
+            if not self._is_done and path in self.facts.executed and self._names_authorities(path):
+                self._is_done = True
                 found += (f"{top}/{BUNDLE}" for top in CERTIFICATE_DIRECTORIES)
                 found += ("/etc/ssl/cert.pem", "/etc/pki/tls/certs/ca-bundle.crt")
         return found
+
+    def _names_authorities(self, path: RootPath) -> bool:
+        """Tell whether a program has the name of such a place in it. It is read in parts, as it may be large."""
+        if self.facts.rootfs.entries[path].kind is not EntryKind.FILE:
+            return False
+        with self.facts.rootfs.reader.open(path) as file:
+            data = file.read(CHUNK)
+            if not data.startswith(b"\x7fELF"):
+                return False
+            for _ in range(MAX_PROGRAM // CHUNK):
+                if any(one in data for one in AUTHORITIES):
+                    return True
+                more = file.read(CHUNK)
+                if not more:
+                    return False
+                data = data[-OVERLAP:] + more
+        return False

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, is_kept_beside
-from docker_slim_plugin.resolve.image_config import parse_environment
-from docker_slim_plugin.resolve.script_commands import MAX_SCRIPT, find_commands
-from docker_slim_plugin.resolve.script_interpreters import DEFAULT_PATH, MAX_PATH
+from docker_slim_plugin.model.entry import RootPath
+from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, NewPaths, is_kept_beside
+from docker_slim_plugin.resolve.script_commands import MAX_SCRIPT, find_command, find_command_words, script_text
 
 WHOLE = frozenset({"packages"})
 """Rules that keep scripts which nothing else asks for."""
@@ -19,17 +17,30 @@ class ScriptPrograms:
 
     def __init__(self, facts: AppFacts) -> None:
         self.facts = facts
-        path = parse_environment(facts.config).get("PATH", DEFAULT_PATH)
-        self.search = path.split(":")[:MAX_PATH]
-        self._seen: set[RootPath] = set()
+        self._new = NewPaths()
+        self._waiting: list[RootPath] = []
+        """Scripts that have no other reason yet."""
+        self._words: set[str] = set()
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[str] = []
-        for path in [path for path in kept if path not in self._seen]:
-            entry = self.facts.rootfs.entries[path]
-            if entry.kind is not EntryKind.FILE or not entry.is_executable or entry.size > MAX_SCRIPT:
-                self._seen.add(path)
-            elif is_kept_beside(kept[path], WHOLE):
-                self._seen.add(path)
-                found += (name for name, _ in find_commands(self.facts.rootfs, path, self.search))
+        asked = [*self._waiting, *(path for path in self._new.of(kept) if self._is_small_program(path))]
+        self._waiting = []
+        for path in asked:
+            if is_kept_beside(kept[path], WHOLE):
+                found += self._commands(path)
+            else:
+                self._waiting.append(path)
         return found
+
+    def _is_small_program(self, path: RootPath) -> bool:
+        entry = self.facts.rootfs.entries[path]
+        return entry.is_executable and entry.size <= MAX_SCRIPT
+
+    def _commands(self, path: RootPath) -> Iterator[str]:
+        words = find_command_words(script_text(self.facts.rootfs, path)) - self._words
+        self._words |= words
+        for word in sorted(words):
+            command = find_command(self.facts.rootfs, word, self.facts.search)
+            if command is not None:
+                yield command[0]
