@@ -63,6 +63,8 @@ class Option:
     def parameter(self, name: str, kind: Any, default: Any, title: str = SHOW) -> inspect.Parameter:
         """Return what Typer makes the option of; `kind` is the type of its value, `default` that of its record."""
         repeats = typing.get_origin(kind) in (tuple, frozenset)
+        if not repeats and any(typing.get_origin(one) is tuple for one in typing.get_args(kind)):
+            kind = str | None  # one text, of which `read` makes the words
         given = None if repeats else (not default if self.negates else default)
         shows = self.has_default and not isinstance(given, bool) and given not in (None, "")
         declared = typer.Option(

@@ -16,12 +16,12 @@ pytestmark = pytest.mark.integration
 PROGRAM = """
 import hashlib, json, sys
 sys.path = [path for path in sys.path if "/.venv" not in path] + [sys.argv[1]]
-from docker_slim_plugin.observe import syscalls
+from docker_slim_plugin.observe.tracer import syscall_table
 machine = sys.argv[2]
 print(json.dumps([
-    syscalls.seccomp.__name__,
-    hashlib.sha256(syscalls.filter_program(machine)).hexdigest(),
-    sorted([*key, row] for key, row in syscalls.numbers(machine).items()),
+    syscall_table.seccomp.__name__,
+    hashlib.sha256(syscall_table.filter_program(machine)).hexdigest(),
+    sorted([*key, row] for key, row in syscall_table.numbers(machine).items()),
 ]))
 """
 

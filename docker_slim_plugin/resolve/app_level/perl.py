@@ -19,9 +19,17 @@ ROOTS = re.compile(
     r"(?:/(?:site|vendor|core)_perl)?(?:/5[\d.]*)?(?:/\w+-linux[\w-]*)?$|^/etc/perl$"
 )
 """Directories of @INC, as distributions and Perl's own installer lay them."""
-LOAD = re.compile(r"^[ \t]*+(?:use|no|require)[ \t]++([A-Za-z_]\w*(?:(?:::|')\w+)+|[A-Z]\w*)\b", re.MULTILINE)
+LOAD = re.compile(r"^[ \t]*+(?:use|no|require)[ \t]++([A-Za-z_]\w*(?:(?:::|')\w+)*)\b", re.MULTILINE)
 INHERIT = re.compile(r"^[ \t]*+use[ \t]++(?:parent|base)\b([^;\n]*)", re.MULTILINE)
 FILE = re.compile(r"^[ \t]*+(?:require|do)[ \t]++['\"]([\w./-]+)['\"]", re.MULTILINE)
+IMPLICIT = (
+    (re.compile(r"\bglob\b|<[^<>\s]{0,99}[*?][^<>\s]{0,99}>"), "File::Glob"),
+    (re.compile(r"%[+-]\W|\$\+\{"), "Tie::Hash::NamedCapture"),
+    (re.compile(r":(?:encoding|utf8)\b"), "PerlIO::encoding"),
+    (re.compile(r":(?:encoding|utf8)\b"), "Encode"),
+    (re.compile(r"\bopen\b[^;\n]{0,200}\\[$@]"), "PerlIO::scalar"),
+)
+"""Modules that Perl itself loads for an operator (perlop(1), PerlIO(3perl))."""
 WORD = re.compile(r"[A-Za-z_]\w*(?:::\w+)*")
 CODE = (".pm", ".pl", ".al", ".ix", ".ph")
 MAX_SCRIPT = 1 << 20
@@ -60,6 +68,7 @@ class PerlModules:
         code = text.partition("\n__END__")[0]
         names = {match.replace("'", "::") for match in LOAD.findall(code)}
         names |= {word for line in INHERIT.findall(code) for word in WORD.findall(line)} - {"qw", "norequire"}
+        names |= {module for pattern, module in IMPLICIT if pattern.search(code)}
         for name in sorted(names - self._named):
             yield from self._module(name.replace("::", "/"))
         files = set(FILE.findall(code))

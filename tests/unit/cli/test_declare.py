@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import typing
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -127,3 +128,11 @@ def test_the_documentation_names_every_preset_and_rule() -> None:
     (line,) = [line for line in COMMANDS_TEXT.splitlines() if line.startswith("| `--no-hint NAME`")]
     names = set(re.findall(r"`([a-z-]+)`", line))
     assert names == {*PRESETS, *RULES}
+
+
+def test_a_command_as_one_text() -> None:
+    """The field is a tuple, and the option is given once."""
+    parameters = {one.name: one for one in options.CONFIG.parameters()}
+    assert typing.get_args(parameters["cmd"].annotation)[0] == str | None
+    assert options.CONFIG.filled(given(options.CONFIG, cmd="nginx -g 'a b'")).cmd == ("nginx", "-g", "a b")
+    assert options.CONFIG.filled(given(options.CONFIG)).cmd is None
