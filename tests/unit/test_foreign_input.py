@@ -26,14 +26,16 @@ from docker_slim_plugin.base import dpkg_selections, package_manager
 from docker_slim_plugin.cli.text import printable
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.kernel.mountinfo import parse_mountinfo
-from docker_slim_plugin.model.entry import RootPath
-from docker_slim_plugin.model.plan import Selection
+from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.model.plan import Reason, ReasonKind, Selection
 from docker_slim_plugin.observe.launch import launch
 from docker_slim_plugin.observe.probes.crawl import links
 from docker_slim_plugin.observe.probes.http import Response, Server
 from docker_slim_plugin.observe.trace import load
 from docker_slim_plugin.observe.tracer import existing_processes, privilege_gain
 from docker_slim_plugin.resolve import image_config, patterns, presets, script_commands, script_interpreters
+from docker_slim_plugin.resolve.app_level.facts import AppFacts
+from docker_slim_plugin.resolve.app_level.rules import RULES, AppLevel
 from docker_slim_plugin.resolve.elf import elf_file
 from docker_slim_plugin.resolve.elf.loader import Loader
 from docker_slim_plugin.resolve.elf.search_paths import MappedObject, SearchPaths
@@ -128,6 +130,39 @@ def planned(tree: Rootfs) -> object:
     return resolve(tree, nothing, Selection(keep=("/**",), drop=("/usr/share/x/y",)), IMAGE)
 
 
+def of_rule(name: str, path: str, *others: str, **kinds: str) -> Callable[[bytes], object]:
+    """Return a reader that is one rule of the level `app`, with its text in a file of an image of which all is kept.
+
+    `others` have the text too. `kinds` are further files.
+    """
+
+    def reader(text: bytes) -> object:
+        tree = rootfs({**dict.fromkeys((path, *others), text), **{place.replace("__", "/"): what for place, what in kinds.items()}})
+        return asked(name, tree)
+
+    return reader
+
+
+def asked(name: str, tree: Rootfs, level: str = "app") -> object:
+    accesses = tuple(execution(path) for path, entry in tree.entries.items() if entry.kind is EntryKind.FILE)
+    facts = AppFacts(rootfs=tree, packages=ownership.read(tree), config={"WorkingDir": "/app"}, accesses=accesses, loader=Loader(tree))
+    rules = AppLevel(facts, Selection(level=level, hints_off=frozenset(RULES) - {name}))
+    kept: dict[RootPath, list[Reason]] = {path: [Reason(ReasonKind.ACCESS, "app")] for path in tree.entries}
+    return list(rules.rules[name].find(kept)), list(rules.notes())
+
+
+def with_head(name: str, path: str, head: bytes, **kinds: str) -> Callable[[bytes], object]:
+    """Return a reader of a script with a #! line."""
+    reader = of_rule(name, path, **kinds)
+    return lambda text: reader(head + text)
+
+
+def dependencies(text: bytes) -> object:
+    tree = rootfs({"/var/lib/dpkg/status": b"Package: a\nDepends: " + text + b"\nProvides: " + text, "/var/lib/dpkg/info/a.list": "/app/a\n",
+                   "/app/a": made(), "/var/lib/apt/extended_states": text})  # fmt: skip
+    return asked("packages", tree), asked("packages", tree, "package")
+
+
 def hinted(tree: Rootfs) -> object:
     facts = presets.gather_facts(tree, (execution("/entry.sh", "sh"),), {"LANG": "de_DE.UTF-8"})
     return list(presets.find_needs(facts, frozenset()))
@@ -203,6 +238,39 @@ READERS: Mapping[str, Reader] = {
     "units": Reader(units, (b"/gems/", b"x-1", b"-1", b"/node_modules/", b"@a/", b"/site-packages/", b"/", b"/dist-packages", b".")),
     "passwd and configuration": Reader(started, (b":", b"/", b"root", b"x:x:0:0::/root:", b"1:", b"99999-", b"/tcp", b"-", b"=", b"8000-8999")),
     "os-release": Reader(of_files(read_distribution, "/etc/os-release"), (b"ID=", b"VERSION_ID=", b'"', b"'", b"=", b"#")),
+    "dependencies": Reader(dependencies, (b", ", b"| ", b"|", b" | ", b"a", b" (= 1)", b":any", b"\nPackage: a\nDepends: ", b"Auto-Installed: 1\n", b"Package: ", b": ", b"\n\n")),
+    "distributions": Reader(
+        of_rule("python", *(f"/python/site-packages/x-1.dist-info/{name}" for name in ("METADATA", "RECORD")), **{"__python__site-packages__x.py": "x"}),
+        (b"Name: x\n", b"Name:", b"Requires-Dist: x\n", b"Requires-Dist:", b"x.py,\n", b"x.py", b'"', b'""', b",", b"../", b"/", b"-", b".", b"_", b"\n\n", b"x/../"),
+    ),
+    "manifests": Reader(
+        of_rule("node", "/app/node_modules/x/package.json", **{"__app__node_modules__x__x.js": "x", "__node_modules__y__package.json": "{}"}),
+        (b"{", b"}", b"[", b"]", b'{"dependencies":{', b'{"dependencies":', b'"x":1,', b'"../x":', b'"', b":", b",", b"1", b"e9", b"\\u0000", b"\\ud800", b"null", b"-"),
+    ),
+    "gemspecs": Reader(
+        of_rule("ruby", "/gems/specifications/x-1.gemspec", **{"__gems__gems__x-1__x.rb": "x", "__gems__gems__y-1__x.rb": "x"}),
+        (b"add_dependency", b"add_runtime_dependency(", b"add_dependency '", b"%q<", b"'", b"(", b"y", b"-", b".", b">", b"add_"),
+    ),
+    "perl": Reader(
+        with_head("perl", "/bin/x", b"#!/usr/bin/perl\n", __usr__share__perl5__A="x"),
+        (b"use ", b"use", b"no ", b"require ", b"do '", b"use parent ", b"use base", b"A", b"A::", b"::", b"'", b'"', b"qw(", b"\n__END__", b";", b"./", b"\nuse A"),
+    ),
+    "first lines": Reader(lambda text: with_head("perl", "/bin/x", b"#!")(text[:300]), (b"/usr/bin/env ", b"perl", b"-S", b"'", b'"', b"/")),
+    "commands": Reader(
+        with_head("commands", "/bin/x", b"#!/bin/sh\n"),
+        (b"word", b"/bin/x", b"../", b"/", b"'", b'"', b'"\\', b"`", b"$(", b")", b"echo ", b";", b"trap ", b"#", b"=", b"${", b"|", b".", b"+", b"-"),
+    ),
+    "pam": Reader(
+        of_rule("pam", "/etc/pam.d/other", "/etc/passwd", **{"__lib__security__pam_a.so": "x", "__home__a__x": "x", "__lib__libpam.so.0": "x"}),
+        (b"pam_", b"pam_a.so", b".so", b"_", b"a:x:0:0::/home/a:/bin/sh\n", b"a:x:0:0::/home/../..:/\n", b":", b"/", b"/home/a", b"../"),
+    ),
+    "configuration": Reader(
+        of_rule("config-names", "/etc/x.conf", __usr__share__x="x"),
+        (b"/", b"/etc/x.conf", b"/a", b"a/", b"../", b".", b"@", b"+", b"-", b"@/", b"+/", b"//", b"_", b"="),
+    ),
+    "programs": Reader(
+        with_head("authorities", "/bin/x", b"\x7fELF"), (b"/etc/ssl/cert", b"/etc/ssl/", b"ca-certificates.cr", b"cacert.pe", b"c", b"/")
+    ),
     "hints": Reader(
         of_files(hinted, "/etc/nsswitch.conf", "/entry.sh", "/usr/lib/locale/x"),
         (b"passwd:", b"files ", b"[", b"]", b"#", b"../", b"hosts: dns\n", b"#!/bin/sh\n", b'"\\', b"/"),

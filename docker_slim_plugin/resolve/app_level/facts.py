@@ -36,7 +36,7 @@ class AppFacts:
     loader: Loader | None = field(default=None, repr=False)
 
     def libraries_size(self, path: str, kept: Container[RootPath]) -> int:
-        """Return the bytes of a program or module with its shared libraries, without those that are kept yet."""
+        """Return the bytes of the shared libraries that a program or module needs, and that are not kept yet."""
         entry = self.rootfs.find(path)
         if self.loader is None or entry is None or entry.kind is not EntryKind.FILE:
             return 0
@@ -48,7 +48,7 @@ class AppFacts:
         key = (place, found)
         if key not in self._libraries:
             self._libraries[key] = self.loader.closure(entry.path).mapped - {entry.path}
-        return self.size_of(one for one in (entry.path, *self._libraries[key]) if one not in kept)
+        return self.size_of(one for one in self._libraries[key] if one not in kept)
 
     @cached_property
     def _libraries(self) -> dict[tuple[str, Elf], frozenset[RootPath]]:

@@ -17,7 +17,7 @@ from docker_slim_plugin.rootfs.index import parents
 MODULES = "node_modules"
 MANIFEST = "package.json"
 MAX_MANIFEST = 1 << 20
-NAME = re.compile(r"(?:@[^/]+/)?[^/.][^/]*")
+NAME = re.compile(r"(?:@[^/]+/)?[^/.@][^/]*")
 """The name of a package, which is a path below `node_modules`."""
 KINDS = ("dependencies", "optionalDependencies", "peerDependencies")
 LEFT_OUT = frozenset(
@@ -68,13 +68,8 @@ class NodePackages:
                 yield from self._files(here)
             places = self._places(here)
             for name in self._dependencies(here):
-                for place in places:
-                    end = self._resolve(place, name)
-                    if end is not None:
-                        # As it is spelled: the directory may be a symlink, in workspaces and as pnpm lays it.
-                        yield RootPath(f"{place}/{name}/{MANIFEST}")
-                        pending.append(end)
-                        break
+                found = next((end for place in places if (end := self._resolve(place, name))), None)
+                pending += [found] if found else []
 
     def _files(self, package: RootPath) -> Iterator[RootPath]:
         rootfs = self.facts.rootfs

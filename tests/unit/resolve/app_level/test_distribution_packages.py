@@ -1,0 +1,109 @@
+"""Distribution packages that the app is made of."""
+
+from __future__ import annotations
+
+import pytest
+
+from docker_slim_plugin.model.observation import Access
+from docker_slim_plugin.resolve.app_level import distribution_packages
+from tests.elves import elf
+from tests.observed import execution
+from tests.unit.resolve.app_level.test_rules import added, status
+from tests.unit.resolve.test_plan import Tree
+
+INFO = "/var/lib/dpkg/info"
+STATES = "/var/lib/apt/extended_states"
+TREE: Tree = {
+    "/usr/sbin/web": elf(), "/usr/sbin/webctl": elf(), "/usr/share/web/error.html": "x", "/usr/share/doc/web/copyright": "x",
+    "/usr/include/web/web.h": "x", "/usr/lib/libweb.a": "x", f"{INFO}/web.list": "/usr/sbin/web\n/usr/sbin/webctl\n/usr/share/web/error.html\n"
+    "/usr/share/doc/web/copyright\n/usr/include/web/web.h\n/usr/lib/libweb.a\n/gone\n",
+    "/usr/share/web-common/mime": "x", f"{INFO}/web-common.list": "/usr/share/web-common/mime\n",
+    "/usr/lib/libz.so": elf(), "/usr/share/z/z": "x", f"{INFO}/libz:amd64.list": "/usr/lib/libz.so\n/usr/share/z/z\n",
+    "/bin/ls": elf(), "/bin/cat": elf(), f"{INFO}/coreutils.list": "/bin/ls\n/bin/cat\n",
+    "/usr/bin/python3": elf(), "/usr/bin/pydoc": elf(), f"{INFO}/python3.list": "/usr/bin/python3\n/usr/bin/pydoc\n",
+    "/usr/bin/tool": elf(), f"{INFO}/tool.list": "/usr/bin/tool\n",
+    "/var/lib/dpkg/status": status(
+        **{"web": "Depends: web-common (= 1), virtual-z | other, coreutils", "web-common": "Source: web (1.2)\n", "libz": "Provides: virtual-z (= 1)\n",
+           "coreutils_": "", "python3": "", "tool": ""}
+    ).replace("Package: libz\nStatus: install ok installed\nArchitecture: amd64", "Package: libz\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: same"),
+}  # fmt: skip
+WEB = ["/usr/sbin/webctl", "/usr/share/web/error.html"]
+COMMON = "/usr/share/web-common/mime"
+
+
+def states(*automatic: str) -> Tree:
+    return {STATES: "".join(f"Package: {name}\nArchitecture: amd64\nAuto-Installed: 1\n\n" for name in automatic)}
+
+
+@pytest.mark.parametrize(
+    ("tree", "accesses", "kept"),
+    [
+        pytest.param(TREE, [execution("/usr/sbin/web")], [*WEB, COMMON], id="the package of an executed program, and those of the same source that it depends on"),
+        pytest.param(TREE, ["/usr/sbin/web"], [], id="what was only opened is not executed"),
+        pytest.param(TREE, ["/usr/share/web/error.html"], [], id="data is kept by need"),
+        pytest.param(TREE, [execution("/bin/ls")], [], id="packages of the base are kept by need"),
+        pytest.param(TREE, [execution("/usr/bin/python3")], [], id="interpreters are left to other rules"),
+        pytest.param(TREE | states("web", "web-common", "libz"), [], ["/usr/bin/tool"], id="small packages that were installed by name"),
+        pytest.param(TREE | {STATES: "Package: web\nAuto-Installed: 0\n"}, [], [], id="nothing is known to be installed by name if nothing is automatic"),
+        pytest.param(TREE | {STATES: "Auto-Installed: 1\n\0\n: \nPackage"}, [], [*["/usr/bin/tool", "/usr/lib/libz.so"], *WEB[:0], "/usr/sbin/web", *WEB, COMMON, "/usr/share/z/z"], id="malformed states name no package"),
+    ],
+)  # fmt: skip
+def test_packages(tree: Tree, accesses: list[str | Access], kept: list[str]) -> None:
+    assert added("packages", tree, *accesses) == sorted(kept)
+
+
+def test_large_packages_that_were_installed_by_name_are_kept_by_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distribution_packages, "SMALL", len(elf()) - 1)
+    assert added("packages", TREE | states("web", "web-common", "libz")) == []
+
+
+@pytest.mark.parametrize(
+    ("first_line", "tree", "kept"),
+    [
+        ("#!/bin/sh", {}, []),
+        ("#!/bin/cat", {}, ["/usr/bin/helper"]),
+        ("#!/usr/bin/env cat", {}, ["/usr/bin/helper"]),
+        ("#!/usr/bin/env gone", {}, []),
+        ("#!/usr/bin/env", {}, []),
+        ("#!/loop", {"/loop": "-> loop"}, []),
+        ("#!cat", {}, ["/usr/bin/helper"]),
+    ],
+)
+def test_scripts_of_a_package_come_if_their_interpreter_is_kept(first_line: str, tree: Tree, kept: list[str]) -> None:
+    small: Tree = {
+        "/usr/bin/main": elf(), "/usr/bin/helper": f"{first_line}\n", "/bin/cat": elf(), "/bin/sh": elf(),
+        f"{INFO}/main.list": "/usr/bin/main\n/usr/bin/helper\n", "/var/lib/dpkg/status": status(main=""),
+    }  # fmt: skip
+    assert added("packages", small | tree, execution("/usr/bin/main"), "/bin/cat") == kept
+
+
+@pytest.mark.parametrize(
+    ("accesses", "kept"),
+    [
+        pytest.param([execution("/usr/sbin/web")], [*WEB, COMMON, "/usr/lib/libz.so", "/usr/share/z/z", "/bin/ls", "/bin/cat"], id="dependencies, virtual ones and the base too"),
+        pytest.param(["/usr/share/z/z"], ["/usr/lib/libz.so"], id="any used file"),
+        pytest.param(["/usr/bin/python3"], ["/usr/bin/pydoc"], id="interpreters"),
+        pytest.param(["/else"], [], id="nothing"),
+    ],
+)
+def test_level_package(accesses: list[str | Access], kept: list[str]) -> None:
+    assert added("packages", TREE, *accesses, level="package") == sorted(kept)
+
+
+def test_cyclic_and_malformed_dependencies() -> None:
+    tree: Tree = {
+        f"/usr/bin/{name}{part}": elf() for name in "abc" for part in "12"
+    } | {f"{INFO}/{name}.list": f"/usr/bin/{name}1\n/usr/bin/{name}2\n" for name in "abc"}  # fmt: skip
+    tree["/var/lib/dpkg/status"] = status(a="Depends: b, , |, (\n", b="Depends: a\n", c="Provides: ,(= 1),\n")
+    assert added("packages", tree, execution("/usr/bin/a1"), level="package") == ["/usr/bin/a2", "/usr/bin/b1", "/usr/bin/b2"]
+
+
+def test_level_package_without_dependencies_in_the_database() -> None:
+    apk: Tree = {"/usr/bin/a": elf(), "/usr/bin/b": elf(), "/lib/apk/db/installed": "P:a\nF:usr/bin\nR:a\nR:b\n"}
+    assert added("packages", apk, execution("/usr/bin/a")) == ["/usr/bin/b"]
+    assert added("packages", apk, "/usr/bin/a", level="package") == ["/usr/bin/b"]
+    distroless: Tree = {
+        "/usr/bin/a": elf(), "/usr/bin/b": elf(), "/var/lib/dpkg/status.d/a": "Package: a\n",
+        "/var/lib/dpkg/status.d/a.md5sums": f"{'0' * 32}  usr/bin/a\n{'0' * 32}  usr/bin/b\n",
+    }  # fmt: skip
+    assert added("packages", distroless, "/usr/bin/a", level="package") == ["/usr/bin/b"]

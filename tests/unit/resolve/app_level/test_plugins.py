@@ -1,0 +1,92 @@
+"""Modules beside those that were loaded, and logins."""
+
+from __future__ import annotations
+
+import pytest
+
+from docker_slim_plugin.model.observation import Access
+from docker_slim_plugin.resolve.app_level import plugins
+from tests.elves import elf
+from tests.observed import execution
+from tests.unit.resolve.app_level.test_rules import added, status
+from tests.unit.resolve.test_plan import Tree
+
+TRIPLET = "/usr/lib/x86_64-linux-gnu"
+
+
+@pytest.mark.parametrize(
+    ("directory", "kept"),
+    [
+        pytest.param("/usr/lib/nginx/modules", ["b.so", "c.so.1.2"], id="modules"),
+        pytest.param("/opt/app/lib", ["b.so", "c.so.1.2"], id="of the app"),
+        pytest.param("", ["b.so", "c.so.1.2"], id="in the root directory"),
+        pytest.param("/usr/lib", [], id="libraries"),
+        pytest.param(TRIPLET, [], id="libraries of an architecture"),
+        pytest.param("/usr/local/lib64", [], id="local libraries"),
+        pytest.param(f"{TRIPLET}/gconv", [], id="character sets"),
+        pytest.param(f"{TRIPLET}/security", [], id="PAM"),
+        pytest.param("/usr/lib/python3/dist-packages/x", [], id="Python"),
+    ],
+)
+def test_plugins(directory: str, kept: list[str]) -> None:
+    tree: Tree = {f"{directory}/{name}": elf() for name in ("a.so", "b.so", "c.so.1.2", "d.so.x", "e.txt", "sub/f.so")}
+    assert added("plugins", tree, f"{directory}/a.so") == [f"{directory}/{name}" for name in kept]
+    assert added("plugins", tree, f"{directory}/e.txt") == []
+
+
+def test_many_bytes_of_modules_are_kept_by_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "MAX_DIRECTORY", 3)
+    assert added("plugins", {"/p/a.so": "12", "/p/b.so": "34"}, "/p/a.so") == []
+    assert added("plugins", {"/p/a.so": "12", "/p/b.so": "3"}, "/p/a.so") == ["/p/b.so"]
+
+
+LIBRARY = f"{TRIPLET}/libpam.so.0.85.1"
+PAM: Tree = {
+    LIBRARY: elf(), "/usr/sbin/sshd": elf(), "/usr/sbin/cron": elf(), "/bin/bash": elf(), "/bin/zsh": elf(), "/usr/sbin/nologin": elf(),
+    "/etc/pam.d/sshd": "auth required pam_own.so\n@include common-auth\n", "/etc/pam.d/common-auth": "auth [success=1] pam_unix.so nullok\n",
+    "/etc/pam.d/cron": "auth required pam_cron.so\n", "/etc/pam.d/other": "", "/etc/pam.d/base-auth": "auth required pam_base.so",
+    **{f"{TRIPLET}/security/pam_{name}.so": elf() for name in ("own", "unix", "cron", "never", "base")},
+    "/usr/sbin/unix_chkpwd": elf(), "/etc/login.defs": "x", "/etc/profile": "x", "/etc/security/limits.conf": "x",
+    "/etc/passwd": "root:x:0:0:root:/root:/bin/bash\nme:x:1:1::/home/me:/bin/bash\nd:x:2:2::/usr/sbin:/usr/sbin/nologin\n",
+    "/home/me/.bashrc": "x", "/home/me/d/x": "x", "/root/x": "x",
+}  # fmt: skip
+LOGIN = [
+    "/bin/bash", "/etc/login.defs", "/etc/pam.d/base-auth", "/etc/pam.d/common-auth", "/etc/pam.d/other", "/etc/pam.d/sshd", "/etc/profile",
+    "/etc/security/limits.conf", "/home/me/.bashrc", f"{TRIPLET}/security/pam_base.so", f"{TRIPLET}/security/pam_own.so",
+    f"{TRIPLET}/security/pam_unix.so", "/usr/sbin/unix_chkpwd",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tree", "accesses", "kept"),
+    [
+        pytest.param(PAM, [execution("/usr/sbin/sshd"), LIBRARY], LOGIN, id="a login, with the service of an executed program"),
+        pytest.param(PAM, [execution("/usr/sbin/sshd")], [], id="nothing without libpam"),
+        pytest.param(
+            {**PAM, "/usr/sbin/sshd2": elf(), "/var/lib/dpkg/status": status(ssh=""), "/var/lib/dpkg/info/ssh.list": "/usr/sbin/sshd2\n/etc/pam.d/sshd\n"},
+            [execution("/usr/sbin/sshd2"), LIBRARY], LOGIN, id="with the service of its package",
+        ),
+        pytest.param({LIBRARY: elf(), "/etc/pam.d": "-> pam.d", "/etc/passwd/": ""}, [LIBRARY], [], id="links and directories in place of files"),
+    ],
+)  # fmt: skip
+def test_pam(tree: Tree, accesses: list[str | Access], kept: list[str]) -> None:
+    assert added("pam", tree, *accesses) == sorted(kept)
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("a:x:1:1::/home/me/..:/bin/zsh", ["/bin/zsh"]),
+        ("a:x:1:1::/home/../etc:/bin/zsh", ["/bin/zsh"]),
+        ("a:x:1:1::/home/me:bin/zsh", []),
+        ("a:x:1:1::/home/me:/bin/zsh:more", ["/bin/zsh", "/home/me/x"]),
+        ("a:x:1:1::/home/me", []),
+        ("a:x:1:1::/home/loop:/home/loop", ["/home/loop"]),
+        ("a:x:1:1::/home/me:/usr/sbin/\0", ["/home/me/x"]),
+        ("a:x:1:1::/home/me/x:/", []),
+        ("::::::", []),
+    ],
+)
+def test_users(line: str, kept: list[str]) -> None:
+    tree: Tree = {LIBRARY: elf(), "/bin/zsh": elf(), "/etc/passwd": f"{line}\n{line}\n", "/home/me/x": "x", "/home/me/d/y": "x", "/home/loop": "-> loop", "/etc/z": "x"}
+    assert added("pam", tree, LIBRARY) == kept

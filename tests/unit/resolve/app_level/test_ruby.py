@@ -1,0 +1,43 @@
+"""Gems and the standard library of Ruby."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.resolve.app_level.test_rules import added
+from tests.unit.resolve.test_plan import Tree
+
+TOP = "/usr/local/bundle"
+GEMS: Tree = {
+    f"{TOP}/gems/web-1.0/lib/web.rb": "x", f"{TOP}/gems/web-1.0/lib/lazy.rb": "x", f"{TOP}/gems/web-1.0/spec/x.rb": "x",
+    f"{TOP}/specifications/web-1.0.gemspec": "s.add_runtime_dependency(%q<native-ext>.freeze, [\">= 1\"])\ns.add_dependency 'plain'\ns.add_development_dependency(%q<dev>)\ns.add_dependency('gone')\n",
+    f"{TOP}/gems/native-ext-1.15.4-x86_64-linux/lib/n.rb": "x",
+    f"{TOP}/specifications/native-ext-1.15.4-x86_64-linux.gemspec": "add_dependency(%q<web>)",
+    f"{TOP}/gems/plain-2.0/lib/p.rb": "x", f"{TOP}/gems/dev-1.0/lib/d.rb": "x",
+    f"{TOP}/extensions/x86_64-linux/3.2.0/plain-2.0/gem.build_complete": "", f"{TOP}/extensions/x86_64-linux/3.2.0/dev-1.0/gem.build_complete": "",
+}  # fmt: skip
+OTHERS = [
+    f"{TOP}/extensions/x86_64-linux/3.2.0/plain-2.0/gem.build_complete", f"{TOP}/gems/native-ext-1.15.4-x86_64-linux/lib/n.rb",
+    f"{TOP}/gems/plain-2.0/lib/p.rb", f"{TOP}/gems/web-1.0/lib/lazy.rb", f"{TOP}/specifications/native-ext-1.15.4-x86_64-linux.gemspec",
+    f"{TOP}/specifications/web-1.0.gemspec",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tree", "accesses", "kept"),
+    [
+        pytest.param(GEMS, [f"{TOP}/gems/web-1.0/lib/web.rb"], OTHERS, id="whole, with what it requires, in cycles too"),
+        pytest.param(GEMS, [f"{TOP}/specifications/web-1.0.gemspec"], [], id="a specification is no use of a gem"),
+        pytest.param(GEMS, [f"{TOP}/gems/web-1.0"], [], id="nor is a directory"),
+        pytest.param({"/gems/a-1/a.rb": "x", "/gems/a-1/b.rb": "x", "/gems/a-1/c/": "", "/specifications/a-1.gemspec/": ""}, ["/gems/a-1/a.rb"], ["/gems/a-1/b.rb"], id="in the root directory, with a specification that is none"),
+        pytest.param({"/gems/a-1/a.rb": "x", "/gems/b": "x", "/gems/-1/x": "", "/specifications/a-1.gemspec": "add_dependency '..'\nadd_dependency ''\nadd_dependency 'b'\nadd_dependency('../..')"}, ["/gems/a-1/a.rb"], ["/specifications/a-1.gemspec"], id="odd names"),
+    ],
+)  # fmt: skip
+def test_gems(tree: Tree, accesses: list[str], kept: list[str]) -> None:
+    assert added("ruby", tree, *accesses) == kept
+
+
+@pytest.mark.parametrize("top", ["/usr/local/lib/ruby/3.2.0", "/usr/lib/x86_64-linux-gnu/ruby/3.1.0", "/usr/lib64/ruby/3.0.0"])
+def test_standard_library(top: str) -> None:
+    tree: Tree = {f"{top}/{name}": "x" for name in ("set.rb", "json/ext.rb", "irb.rb", "irb/x.rb", "bundler/x.rb", "rdoc.rb", "used.rb")}
+    assert added("ruby", tree, f"{top}/used.rb") == [f"{top}/json/ext.rb", f"{top}/set.rb"]

@@ -1,0 +1,61 @@
+"""Programs that kept shell scripts run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from docker_slim_plugin.model.observation import Access, AccessKind
+from docker_slim_plugin.model.plan import Selection
+from docker_slim_plugin.resolve.app_level.facts import AppFacts
+from docker_slim_plugin.resolve.app_level.rules import AppLevel
+from docker_slim_plugin.resolve.packages import ownership
+from tests.elves import elf
+from tests.observed import access, execution
+from tests.rootfs import rootfs
+from tests.unit.resolve.app_level.test_rules import ALL, added, status
+from tests.unit.resolve.test_plan import Tree, files, plan
+
+PROGRAMS: Tree = {
+    "/bin/sh": elf(), "/bin/gzip": elf(), "/bin/never": elf(), "/bin/data": "x", "/opt/tool": elf(), "/usr/bin/second": "#!/bin/sh\nthird\n",
+    "/usr/bin/third": "-> ../../opt/tool", "/bin/large": elf() + b"0" * (3 << 20),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("script", "config", "kept"),
+    [
+        pytest.param("#!/bin/sh\n[ -e x ] && gzip -d\n", {}, ["/bin/gzip"], id="in branches that were not taken"),
+        pytest.param("#!/bin/sh\nsecond\n", {}, ["/opt/tool", "/usr/bin/second", "/usr/bin/third"], id="scripts that scripts run, and links"),
+        pytest.param("#!/bin/sh\n/opt/tool\n", {}, ["/opt/tool"], id="by its path"),
+        pytest.param("#!/bin/sh\ntool\n", {"Env": ["PATH=/opt:relative::/gone"]}, ["/opt/tool"], id="in the image's PATH"),
+        pytest.param("#!/bin/sh\necho never; data\nlarge\n# never\n", {}, [], id="no words of texts, no data, nothing large"),
+        pytest.param("#!/usr/bin/perl\nnever\n", {}, [], id="no shell script"),
+        pytest.param("#!/bin/sh\n../../.. \0 \udcff /loop . / ''\n", {"Env": ["PATH"]}, [], id="odd words"),
+    ],
+)  # fmt: skip
+def test_commands(script: str, config: dict[str, Any], kept: list[str]) -> None:
+    tree = {**PROGRAMS, "/bin/start": script, "/loop": "-> loop"}
+    assert added("commands", tree, execution("/bin/start"), "/bin/sh", config=config) == kept
+    assert added("commands", tree, access("/bin/start", AccessKind.STAT), "/bin/sh", config=config) == kept
+
+
+def test_scripts_that_only_their_package_brings_run_nothing_until_something_else_asks() -> None:
+    tree: Tree = {
+        **PROGRAMS, "/usr/bin/main": elf(), "/usr/bin/helper": "#!/bin/sh\ngzip\n",
+        "/var/lib/dpkg/info/main.list": "/usr/bin/main\n/usr/bin/helper\n", "/var/lib/dpkg/status": status(main=""),
+    }  # fmt: skip
+    seen: tuple[Access | str, ...] = (execution("/usr/bin/main"), "/bin/sh")
+    for more, kept in (((), []), ((access("/usr/bin/helper", AccessKind.STAT),), ["/bin/gzip"])):
+        found = plan(tree, *seen, *more, hints_off=ALL - {"packages", "commands"}, level="app")
+        assert files(found) == sorted(["/bin/sh", "/usr/bin/helper", "/usr/bin/main", *kept])
+
+
+def test_each_word_is_looked_up_once() -> None:
+    tree = rootfs({**PROGRAMS, "/a": "#!/bin/sh\ngzip\n", "/b": "#!/bin/sh\ngzip\nsecond\n"})
+    facts = AppFacts(rootfs=tree, packages=ownership.Packages(), config={}, accesses=())
+    rule = AppLevel(facts, Selection(level="app", hints_off=ALL - {"commands"})).rules["commands"]
+    kept = {entry.path: [reason] for entry in tree.entries.values() for reason in plan({"/a": "x"}, "/a").kept[1].reasons}
+    assert sorted(rule.find(kept)) == ["/bin/gzip", "/usr/bin/second", "/usr/bin/third"]
+    assert list(rule.find(kept)) == []
