@@ -238,7 +238,7 @@ READERS: Mapping[str, Reader] = {
     "units": Reader(units, (b"/gems/", b"x-1", b"-1", b"/node_modules/", b"@a/", b"/site-packages/", b"/", b"/dist-packages", b".")),
     "passwd and configuration": Reader(started, (b":", b"/", b"root", b"x:x:0:0::/root:", b"1:", b"99999-", b"/tcp", b"-", b"=", b"8000-8999")),
     "os-release": Reader(of_files(read_distribution, "/etc/os-release"), (b"ID=", b"VERSION_ID=", b'"', b"'", b"=", b"#")),
-    "dependencies": Reader(dependencies, (b", ", b"| ", b"|", b" | ", b"a", b" (= 1)", b":any", b"\nPackage: a\nDepends: ", b"Auto-Installed: 1\n", b"Package: ", b": ", b"\n\n")),
+    "dependencies": Reader(dependencies, (b", ", b"| ", b"|", b" | ", b"a", b" (= 1)", b":any", b" ", b"\nPackage: a\nDepends: ", b"Auto-Installed: 1\n", b"Package: ", b": ", b"\n\n")),
     "distributions": Reader(
         of_rule("python", *(f"/python/site-packages/x-1.dist-info/{name}" for name in ("METADATA", "RECORD")), **{"__python__site-packages__x.py": "x"}),
         (b"Name: x\n", b"Name:", b"Requires-Dist: x\n", b"Requires-Dist:", b"x.py,\n", b"x.py", b'"', b'""', b",", b"../", b"/", b"-", b".", b"_", b"\n\n", b"x/../"),
@@ -253,7 +253,7 @@ READERS: Mapping[str, Reader] = {
     ),
     "perl": Reader(
         with_head("perl", "/bin/x", b"#!/usr/bin/perl\n", __usr__share__perl5__A="x"),
-        (b"use ", b"use", b"no ", b"require ", b"do '", b"use parent ", b"use base", b"A", b"A::", b"::", b"'", b'"', b"qw(", b"\n__END__", b";", b"./", b"\nuse A"),
+        (b"use ", b"use", b"no ", b"require ", b"do '", b"use parent ", b"use base", b"A", b"A::", b"::", b"'", b'"', b"qw(", b"\n__END__", b";", b"./", b"\nuse A", b"\n", b" ", b"a"),
     ),
     "first lines": Reader(lambda text: with_head("perl", "/bin/x", b"#!")(text[:300]), (b"/usr/bin/env ", b"perl", b"-S", b"'", b'"', b"/")),
     "commands": Reader(
@@ -262,7 +262,7 @@ READERS: Mapping[str, Reader] = {
     ),
     "pam": Reader(
         of_rule("pam", "/etc/pam.d/other", "/etc/passwd", **{"__lib__security__pam_a.so": "x", "__home__a__x": "x", "__lib__libpam.so.0": "x"}),
-        (b"pam_", b"pam_a.so", b".so", b"_", b"a:x:0:0::/home/a:/bin/sh\n", b"a:x:0:0::/home/../..:/\n", b":", b"/", b"/home/a", b"../"),
+        (b"pam_", b"pam_a.so", b".so", b"_", b"\n", b"a:x:0:0::/home/a:/bin/sh\n", b"a:x:0:0::/home/../..:/\n", b":", b"/", b"/home/a", b"../"),
     ),
     "configuration": Reader(
         of_rule("config-names", "/etc/x.conf", __usr__share__x="x"),
@@ -315,6 +315,27 @@ def test_what_has_once_stalled_a_run() -> None:
         READERS["html"].read(text)
     READERS["html"].read(b"<base href='/" + b"x/" * 250_000 + b"'>" + b"<a href=y>" * 40_000)
     script_commands.find_command_words('"\\' * (script_commands.MAX_SCRIPT // 2))
+    assert time.process_time() - begun < SECONDS
+
+
+def test_users_whose_home_is_the_whole_image() -> None:
+    tree = {f"/srv/d{index % 100}/f{index}": "" for index in range(20_000)} | {"/lib/libpam.so.0": "x"}
+    users = "".join(f"u{index}:x:{index}:1::/home/..:/bin/sh{index}\n" for index in range(5000))
+    begun = time.process_time()
+    found = asked("pam", rootfs({**tree, "/home/a": "", "/etc/passwd": users}))
+    assert "/home/a" not in str(found)
+    assert time.process_time() - begun < SECONDS
+
+
+def test_distributions_that_one_package_brought() -> None:
+    """Each of them has the files of the package, if they have no RECORD."""
+    top = "/python/dist-packages"
+    names = [f"{top}/x{index}.egg-info" for index in range(4000)]
+    tree = {name: f"Name: x{index}\nRequires-Dist: x{index + 1}\n" for index, name in enumerate(names)}
+    tree |= {f"{top}/x.py": "x", "/var/lib/dpkg/status": "Package: a\n", "/var/lib/dpkg/info/a.list": "\n".join([*names, f"{top}/x.py"])}
+    image = rootfs(tree)
+    begun = time.process_time()
+    asked("python", image)
     assert time.process_time() - begun < SECONDS
 
 

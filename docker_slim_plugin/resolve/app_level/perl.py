@@ -42,13 +42,20 @@ class PerlModules:
     def __init__(self, facts: AppFacts) -> None:
         self.facts = facts
         self._new = NewPaths()
+        self._read: set[RootPath] = set()
         self._named: set[str] = set()
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[RootPath] = []
-        for path in self._new.of(kept):
-            if self._is_perl(path):
-                found += self._loaded(self.facts.rootfs.text(path, MAX_SCRIPT))
+        # What modules load is found at once, because a chain of modules may be long.
+        pending = self._new.of(kept)
+        while pending:
+            path = pending.pop()
+            if path not in self._read and self._is_perl(path):
+                self._read.add(path)
+                loaded = list(self._loaded(self.facts.rootfs.text(path, MAX_SCRIPT)))
+                found += loaded
+                pending += loaded
         return found
 
     def _is_perl(self, path: RootPath) -> bool:

@@ -20,27 +20,35 @@ class ScriptPrograms:
         self._new = NewPaths()
         self._waiting: list[RootPath] = []
         """Scripts that have no other reason yet."""
+        self._read: set[RootPath] = set()
         self._words: set[str] = set()
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[str] = []
         asked = [*self._waiting, *(path for path in self._new.of(kept) if self._is_small_program(path))]
-        self._waiting = []
-        for path in asked:
-            if is_kept_beside(kept[path], WHOLE):
-                found += self._commands(path)
-            else:
-                self._waiting.append(path)
+        self._waiting = [path for path in asked if not is_kept_beside(kept[path], WHOLE)]
+        pending = [path for path in asked if is_kept_beside(kept[path], WHOLE)]
+        # What scripts run is found at once, because a chain of scripts may be long.
+        while pending:
+            script = pending.pop()
+            if script in self._read:
+                continue
+            self._read.add(script)
+            for place, program in self._commands(script):
+                found.append(place)
+                if self._is_small_program(program):
+                    pending.append(program)
         return found
 
     def _is_small_program(self, path: RootPath) -> bool:
         entry = self.facts.rootfs.entries[path]
         return entry.is_executable and entry.size <= MAX_SCRIPT
 
-    def _commands(self, path: RootPath) -> Iterator[str]:
+    def _commands(self, path: RootPath) -> Iterator[tuple[str, RootPath]]:
+        """Yield further programs that a script mentions, as paths in PATH, with their files."""
         words = find_command_words(script_text(self.facts.rootfs, path)) - self._words
         self._words |= words
         for word in sorted(words):
             command = find_command(self.facts.rootfs, word, self.facts.search)
             if command is not None:
-                yield command[0]
+                yield command[0], command[1].path
