@@ -30,6 +30,7 @@ GENERATED = re.compile(
 )
 """Metadata of packages: cut in a slim image, so its content is another."""
 LABELS = ("org.opencontainers.image.base.name", "org.opencontainers.image.base.digest")
+LEVEL = "docker-slim.level"
 OF_A_CONTAINER = {"Hostname", "Domainname", "MacAddress", "Image", "AttachStdin", "AttachStdout", "AttachStderr"}
 """Fields that an image's Config only has because a container's has them."""
 DOCKERS_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -326,7 +327,7 @@ def _plain(field: str, value: Any) -> Any:
     if field == "StopTimeout":
         return value
     if field == "Labels":
-        value = {name: text for name, text in (value or {}).items() if name not in LABELS}
+        value = {name: text for name, text in (value or {}).items() if name not in (*LABELS, LEVEL)}
     return value or None
 
 
