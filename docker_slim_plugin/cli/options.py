@@ -268,6 +268,8 @@ OBSERVED = SHOWING.without("form", "iidfile").changed(
     quiet=replace(SHOWING.options["quiet"], help="Print no progress.")
 )
 """Of the commands that write traces."""
+RUNNING = (EXERCISE, OBSERVING)
+"""The groups of the commands that run an app under observation."""
 SLIMMING = (KEEPING.changed({"level": "app"}), OUTPUT, VERIFICATION, SHOWING)
 """The groups of the commands that write slim images of an app, and try them."""
 CONFIG = Group(

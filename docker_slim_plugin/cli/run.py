@@ -10,8 +10,7 @@ from docker_slim_plugin.model.request import Request
 
 @command(
     "run",
-    options.EXERCISE,
-    options.OBSERVING,
+    *options.RUNNING,
     *options.SLIMMING,
     usage=options.AS_DOCKER_RUN,
     short="Slim an image: run it, watch it, write it anew",

@@ -18,8 +18,7 @@ from docker_slim_plugin.progress import Progress
 
 @command(
     "trace",
-    options.EXERCISE,
-    options.OBSERVING,
+    *options.RUNNING,
     options.OBSERVED,
     usage=options.AS_DOCKER_RUN,
     short="Run an image and watch it, and write down what it needs",

@@ -111,6 +111,20 @@ class NewPaths:
         return new
 
 
+class FileRule:
+    """A rule that looks at each kept file once."""
+
+    def __init__(self, facts: AppFacts) -> None:
+        self.facts = facts
+        self._paths = NewPaths()
+
+    def new_files(self, kept: Kept, *parts: str) -> Iterator[RootPath]:
+        """Yield the files that were added since the last call, and of whose paths one of `parts` is a part."""
+        for path in self._paths.of(kept):
+            if any(part in path for part in parts) and self.facts.rootfs.entries[path].kind is not EntryKind.DIRECTORY:
+                yield path
+
+
 def child(directory: str, name: str) -> RootPath:
     """Return the path of a name in a directory."""
     return RootPath(f"{'' if directory == '/' else directory}/{name}")

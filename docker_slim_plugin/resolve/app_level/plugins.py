@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, NewPaths, child
+from docker_slim_plugin.resolve.app_level.facts import AppFacts, FileRule, Kept, NewPaths, child
 from docker_slim_plugin.rootfs.index import parents
 
 MODULE = re.compile(r"\.so(?:\.\d+)*$")
@@ -63,16 +63,15 @@ class Plugins:
         return found if self.facts.size_of(found) <= MAX_DIRECTORY else []
 
 
-class PamModules:
+class PamModules(FileRule):
     """The rule for programs that log users in: service files, modules, their helpers, and the users' shells."""
 
     def __init__(self, facts: AppFacts) -> None:
-        self.facts = facts
-        self._new = NewPaths()
+        super().__init__(facts)
         self._is_done = False
 
     def find(self, kept: Kept) -> Iterable[str]:
-        if self._is_done or not any(PAM_LIBRARY.search(path) for path in self._new.of(kept)):
+        if self._is_done or not any(PAM_LIBRARY.search(path) for path in self.new_files(kept, "/libpam")):
             return ()
         self._is_done = True
         return self._files()

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import MAX_TEXT, AppFacts, Kept, NewPaths, child
+from docker_slim_plugin.resolve.app_level.facts import MAX_TEXT, AppFacts, FileRule, Kept, child
 from docker_slim_plugin.resolve.packages.metadata.python import parse_record_row
 from docker_slim_plugin.resolve.packages.path_spelling import PathSpelling
 
@@ -37,22 +37,17 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-class PythonPackages:
+class PythonPackages(FileRule):
     """The rule."""
 
     def __init__(self, facts: AppFacts) -> None:
-        self.facts = facts
+        super().__init__(facts)
         self._sites: dict[str, _Site] = {}
-        self._new = NewPaths()
         self._libraries: set[str] = set()
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[RootPath] = []
-        for path in self._new.of(kept):
-            if not ("/python" in path or "-packages/" in path):
-                continue
-            if self.facts.rootfs.entries[path].kind is EntryKind.DIRECTORY:
-                continue
+        for path in self.new_files(kept, "/python", "-packages/"):
             site = self._site_of(path)
             if site is not None:
                 found += site.whole(path)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import MAX_TEXT, AppFacts, Kept, NewPaths, child
+from docker_slim_plugin.model.entry import RootPath
+from docker_slim_plugin.resolve.app_level.facts import MAX_TEXT, AppFacts, FileRule, Kept, child
 
 GEM = re.compile(r"(.*)/gems/([^/]+)-(\d[^/-]*(?:-[^/]*)?)/")
 DIRECTORY = re.compile(r"([^/]+)-\d[^/-]*(?:-[^/]*)?")
@@ -25,22 +25,17 @@ MAX_PLATFORMS = 64
 TESTS = frozenset({"test", "tests", "spec", "doc", "examples", "features", "benchmark", ".github"})
 
 
-class RubyGems:
+class RubyGems(FileRule):
     """The rule."""
 
     def __init__(self, facts: AppFacts) -> None:
-        self.facts = facts
-        self._new = NewPaths()
+        super().__init__(facts)
         self._done: set[str] = set()
         self._places: dict[str, dict[str, str]] = {}
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[RootPath] = []
-        for path in self._new.of(kept):
-            if not ("/gems/" in path or "/ruby/" in path):
-                continue
-            if self.facts.rootfs.entries[path].kind is EntryKind.DIRECTORY:
-                continue
+        for path in self.new_files(kept, "/gems/", "/ruby/"):
             if match := GEM.match(path):
                 found += self._gem(match[1], match[2], f"{match[2]}-{match[3]}")
             elif (match := LIBRARY.match(path)) and match[1] not in self._done:
