@@ -7,6 +7,7 @@ brought is left to the rules of the languages.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,6 +40,8 @@ CODE = ("/lib", "/usr/lib", "/usr/local/lib")
 FOREIGN = frozenset(
     {"site-packages", "dist-packages", "node_modules", "gems", "specifications", "vendor_ruby", "perl5", "__pycache__"}
 )
+RUNTIME = re.compile(r"/lib(?:64)?/(?:[\w-]+/)?(?:python\d[\d.]*|ruby|perl5?|php|jvm)/")
+"""Matches files of the libraries of languages, as official images have them below /usr/local without a package."""
 SKIPPED = frozenset(
     {".git", ".hg", ".svn", ".cache", ".npm", ".cargo", ".m2", ".gradle", ".pytest_cache", ".mypy_cache"}
 )
@@ -94,7 +97,7 @@ class OwnFiles:
         for path in self.facts.used:
             if path == "/" or path in owners or path.startswith(VOLATILE):
                 continue
-            if not FOREIGN.isdisjoint(path.split("/")):
+            if not FOREIGN.isdisjoint(path.split("/")) or RUNTIME.search(path):
                 continue
             if self.facts.rootfs.entries[path].kind is EntryKind.FILE:
                 yield path

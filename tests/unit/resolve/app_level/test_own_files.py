@@ -36,6 +36,7 @@ NGINX: Tree = {
         pytest.param({"/app/a": "x", "/app/.git/b": "x", "/app/.cache/c": "x", "/app/node_modules/d/e": "x", "/app/__pycache__/f": "x"}, ["/app/a"], {}, [], id="no caches, no version control, no code of others"),
         pytest.param({"/app/node_modules/d/e": "x", "/app/b": "x"}, ["/app/node_modules/d/e"], {}, [], id="code of others is no reason for a tree"),
         pytest.param({"/etc/app/a": "x", "/etc/app/b": "x", "/etc/app/d/c": "x"}, ["/etc/app/a"], {}, ["/etc/app/b"], id="configuration: files beside the used one"),
+        pytest.param({"/usr/local/lib/python3.12/os.py": "x", "/usr/local/lib/python3.12/test/a.py": "x"}, ["/usr/local/lib/python3.12/os.py"], {}, [], id="the library of a language is no tree of the app"),
         pytest.param(NGINX, ["/usr/share/nginx/html/index.html"], {}, [], id="an owned file is no reason"),
         pytest.param(NGINX | {"/usr/share/nginx/html/too.html": "x"}, ["/usr/share/nginx/html/mine.html"], {}, ["/usr/share/nginx/html/too.html"], id="unowned files beside an unowned one"),
         pytest.param({"/usr/local/bin/a": "x", "/usr/local/bin/b": "x"}, ["/usr/local/bin/a"], {}, [], id="programs say nothing about their neighbours"),
