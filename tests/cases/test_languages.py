@@ -143,32 +143,3 @@ def test_ruby_with_gems_and_autoloading(image: str) -> None:
     )
     assert "/srv/ruby/models/invoice.rb" in kept(report)
     assert not any("/java-17-openjdk-amd64/" in path for path in kept(report))
-
-
-@pytest.mark.parametrize(
-    ("directory", "command", "second"),
-    [
-        pytest.param(
-            "python",
-            ("python3", "server.py"),
-            "1.2 first ['first', 'second'] True [4, 9] 9:00:00 True 2 42 requests",
-            id="python",
-        ),
-        pytest.param("node", ("node", "server.mjs"), "late 16 1. Januar 1970 um 05:30 ca9781 app", id="node"),
-        pytest.param("java", ("java", "-Xmx64m", "App"), "true 5 hallo 1. Januar 2020 Linux", id="java"),
-        pytest.param(
-            "ruby", ("puma", "--port", "8080", "--environment", "production", "config.ru"), "42 ca9781 1", id="ruby"
-        ),
-    ],
-)
-def test_what_nobody_asked_for_works_by_default(
-    image: str, directory: str, command: tuple[str, ...], second: str
-) -> None:
-    """At the level app: the run asks for the first page alone."""
-
-    def check(subject: Subject) -> None:
-        assert get(subject, "/")[0] == "first"
-        assert get(subject, "/second")[0] == second
-
-    options = ("--user=app", f"--workdir=/srv/{directory}")
-    hold(Case(image=image, command=command, options=options, ports=(PORT,), slim=("--level=app",), check=check))

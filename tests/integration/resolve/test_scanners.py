@@ -143,7 +143,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, 
     write(context, "Dockerfile", f"FROM {base}\nCOPY root /\nCMD {json.dumps(['/opt/busybox', 'sh', '-c', script])}\n")
     subprocess.run(["docker", "build", "-q", "-t", image, str(context)], check=True, stdout=subprocess.DEVNULL)
     try:
-        answer = subprocess.run([*SLIM, "run", "--output=layered", f"--tag={image}-slim", image], check=False, capture_output=True)
+        answer = subprocess.run([*SLIM, "run", "--level=exact", "--output=layered", f"--tag={image}-slim", image], check=False, capture_output=True)
         assert answer.returncode == 0, answer.stderr.decode()
         yield kind, tree(image, tmp_path / "fat"), tree(f"{image}-slim", tmp_path / "slim")
     finally:
