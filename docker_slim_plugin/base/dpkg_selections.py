@@ -131,12 +131,17 @@ class InstalledPackages:
 
     def dependent_closure(self, names: Collection[str]) -> frozenset[str]:
         """Return the names, and every package that needs one of them, directly or not."""
-        found = set(names)
-        while True:
-            more = set().union(*self.find_broken(found)[0].values())
-            if not more:
-                return frozenset(found)
-            found |= more
+        found, pending = set(names), list(set(names))
+        unmet: dict[tuple[str, int], int] = {}
+        """By dependent and dependency: how many packages that fulfil it are not in the closure yet."""
+        while pending:
+            for dependent, providers, absent in self._dependents.get(pending.pop(), ()):
+                dependency = (dependent, id(providers))
+                unmet[dependency] = unmet.get(dependency, len(providers)) - 1
+                if not unmet[dependency] and not absent and dependent not in found:
+                    found.add(dependent)
+                    pending.append(dependent)
+        return frozenset(found)
 
     def find_unremovable(self, names: Iterable[str]) -> list[str]:
         """Return those of the names that every base needs."""
