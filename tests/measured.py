@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,13 @@ import pytest
 from docker_slim_plugin.host import child_process
 
 HERE = Path(__file__).parent
-TRACER = ("integration/observe/test_tracer.py", "integration/observe/test_gate_release.py")
+TRACER = tuple(
+    f"integration/observe/test_{name}.py" for name in ("tracer", "gate_release", "exec_attach", "existing_processes")
+)
 """Here the tracer's process is measured too: the variable below starts coverage in it."""
-MEASURED = ("unit", "integration/image", *TRACER)
+COMMANDS = ("integration/workflows/test_pack.py",)
+"""Here the processes of the command line are measured too, in the same way."""
+MEASURED = ("unit", "integration/image", *TRACER, *COMMANDS)
 UNMEASURED = ("unit/test_foreign_input.py", "unit/test_linters.py", "unit/cli/test_plugin_metadata.py")
 """Their times and imports are what they test."""
 START = "COVERAGE_PROCESS_START"
@@ -43,5 +48,8 @@ class Coverage:
             self.is_on = wanted
             (self.measurement.start if wanted else self.measurement.stop)()
         child_process.ENVIRONMENT.pop(START, None)
+        os.environ.pop(START, None)
+        if wanted and place.startswith(COMMANDS):
+            os.environ[START] = str(HERE.parent / "pyproject.toml")
         if wanted and place.startswith(TRACER):
             child_process.ENVIRONMENT[START] = str(HERE.parent / "pyproject.toml")
