@@ -29,10 +29,6 @@ def split_output(output: str) -> tuple[str, str]:
     return form, where
 
 
-def is_to_stdout(outputs: Sequence[str]) -> bool:
-    return any(split_output(output)[1] == STDOUT for output in outputs)
-
-
 def has_tar(outputs: Sequence[str]) -> bool:
     return any(split_output(output)[0] == "tar" for output in outputs)
 
