@@ -24,6 +24,7 @@ from docker_slim_plugin.resolve import (
     script_interpreters,
     whole_tree,
 )
+from docker_slim_plugin.resolve.accessed_files import find_accessed
 from docker_slim_plugin.resolve.app_level.facts import AppFacts
 from docker_slim_plugin.resolve.app_level.rules import AppLevel
 from docker_slim_plugin.resolve.elf.elf_file import Elf
@@ -65,7 +66,8 @@ def resolve(
     requested = requested_paths.find_requested(rootfs, selection.requested, _search_path(source))
     kept_set.add(requested.needs)
     programs = frozenset(path for path in requested.targets if rootfs.entries[path].is_executable)
-    used_files = _find_used_files(rootfs, (*observations.accesses, *missed))
+    accesses = (*observations.accesses, *missed)
+    used_files = _UsedFiles(*(find_accessed(rootfs, accesses, {kind}) for kind in (AccessKind.EXEC, AccessKind.OPEN)))
     closure = _DependencyClosure(kept_set, source, replace(used_files, executed=used_files.executed | programs))
     static_needs = StaticNeeds(rootfs, closure.loader) if selection.requested else None
     set_needs = _SetNeeds(
@@ -89,11 +91,7 @@ def resolve(
 
 def _search_path(source: SourceImage) -> tuple[str, ...]:
     """Return the directories of the image's PATH."""
-    return tuple(
-        image_config.parse_environment(source.config)
-        .get("PATH", script_interpreters.DEFAULT_PATH)
-        .split(":")[: script_interpreters.MAX_PATH]
-    )
+    return script_interpreters.search_path(image_config.parse_environment(source.config))
 
 
 def _access_needs(accesses: Iterable[Access], reason: ReasonKind) -> Iterator[Need]:
@@ -121,18 +119,6 @@ class _UsedFiles:
         if not all(reason.kind in _RUN_REASONS or reason.by == "listed" for reason in reasons):
             return True
         return path in self.executed or (path in self.opened and not (script and self.executed))
-
-
-def _find_used_files(rootfs: Rootfs, accesses: Iterable[Access]) -> _UsedFiles:
-    paths: dict[AccessKind, set[tuple[str, str]]] = {AccessKind.EXEC: set(), AccessKind.OPEN: set()}
-    for access in accesses:
-        if access.kind in paths:
-            paths[access.kind].add((access.path, access.root))
-    ends = (
-        frozenset(end for path, root in names if (end := rootfs.walk(path, root=root).end) is not None)
-        for names in (paths[AccessKind.EXEC], paths[AccessKind.OPEN])
-    )
-    return _UsedFiles(*ends)
 
 
 def _find_dropped(rootfs: Rootfs, selection: Selection) -> tuple[frozenset[RootPath], list[str]]:

@@ -83,7 +83,7 @@ def gather_facts(
     tls_accessed = any(access.path.startswith(trees) or access.path in TLS_TREES for access in accesses)
     iconv_used = any("/gconv/" in access.path and access.path.endswith(".so") for access in accesses)
     names = frozenset(directory_listings.find_listed_files(rootfs, accesses, owned))
-    search = environment.get("PATH", script_interpreters.DEFAULT_PATH).split(":")[: script_interpreters.MAX_PATH]
+    search = script_interpreters.search_path(environment)
     programs = script_commands.find_programs(rootfs, accesses, owned, search)
     return Facts(
         rootfs,

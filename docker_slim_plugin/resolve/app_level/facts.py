@@ -11,12 +11,13 @@ from typing import Any, Protocol
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.observation import Access, AccessKind
 from docker_slim_plugin.model.plan import Reason, ReasonKind
+from docker_slim_plugin.resolve.accessed_files import find_accessed
 from docker_slim_plugin.resolve.elf.elf_file import Elf
 from docker_slim_plugin.resolve.elf.loader import Loader
 from docker_slim_plugin.resolve.image_config import parse_environment
 from docker_slim_plugin.resolve.packages.documentation import is_documentation
 from docker_slim_plugin.resolve.packages.ownership import Packages
-from docker_slim_plugin.resolve.script_interpreters import DEFAULT_PATH, MAX_PATH
+from docker_slim_plugin.resolve.script_interpreters import search_path
 from docker_slim_plugin.rootfs.index import Rootfs
 
 USED = frozenset({AccessKind.EXEC, AccessKind.OPEN, AccessKind.LIST, AccessKind.CHDIR})
@@ -57,20 +58,16 @@ class AppFacts:
     @cached_property
     def used(self) -> frozenset[RootPath]:
         """The files and directories that the run executed, opened, listed or changed to."""
-        names = {(access.path, access.root) for access in self.accesses if access.kind in USED}
-        ends = (self.rootfs.walk(path, root=root).end for path, root in names)
-        return frozenset(end for end in ends if end is not None)
+        return find_accessed(self.rootfs, self.accesses, USED)
 
     @cached_property
     def executed(self) -> frozenset[RootPath]:
-        names = {(access.path, access.root) for access in self.accesses if access.kind is AccessKind.EXEC}
-        ends = (self.rootfs.walk(path, root=root).end for path, root in names)
-        return frozenset(end for end in ends if end is not None)
+        return find_accessed(self.rootfs, self.accesses, {AccessKind.EXEC})
 
     @cached_property
     def search(self) -> tuple[str, ...]:
         """The directories of the image's PATH."""
-        return tuple(parse_environment(self.config).get("PATH", DEFAULT_PATH).split(":")[:MAX_PATH])
+        return search_path(parse_environment(self.config))
 
     def files_below(self, top: RootPath) -> Iterator[RootPath]:
         """Yield what is below `top` and no directory; symlinks are not followed."""

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, FileRule, Kept, NewPaths, child
+from docker_slim_plugin.resolve.image_config import MAX_PASSWD, USERS
 from docker_slim_plugin.rootfs.index import parents
 
 MODULE = re.compile(r"\.so(?:\.\d+)*$")
@@ -37,8 +38,6 @@ PAM_HELPERS = ("unix_chkpwd", "unix_update", "pam_extrausers_chkpwd", "mkhomedir
 SHELL_FILES = ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc", "/etc/motd", "/etc/legal")
 NO_SHELL = ("nologin", "false", "sync", "halt", "shutdown")
 MAX_SERVICE = 64 << 10
-USERS = "/etc/passwd"
-MAX_USERS = 1 << 20
 
 
 class Plugins:
@@ -107,7 +106,7 @@ class PamModules(FileRule):
     def _shells(self) -> Iterator[str]:
         """Yield the shells of users who can log in, and the files in their home directories."""
         rootfs = self.facts.rootfs
-        users = (line.split(":") for line in rootfs.text(USERS, MAX_USERS).split("\n"))
+        users = (line.split(":") for line in rootfs.text(USERS, MAX_PASSWD).split("\n"))
         found = {(user[6], user[5]) for user in users if len(user) > 6 and user[6].startswith("/")}
         found = {(shell, home) for shell, home in found if not shell.endswith(NO_SHELL)}
         yield from sorted({shell for shell, _ in found})

@@ -1,0 +1,16 @@
+"""Find the files that the run accessed: the ends of the paths that it named."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+
+from docker_slim_plugin.model.entry import RootPath
+from docker_slim_plugin.model.observation import Access, AccessKind
+from docker_slim_plugin.rootfs.index import Rootfs
+
+
+def find_accessed(rootfs: Rootfs, accesses: Iterable[Access], kinds: Container[AccessKind]) -> frozenset[RootPath]:
+    """Return the existing files and directories that accesses of these kinds reached, symlinks followed."""
+    names = {(access.path, access.root) for access in accesses if access.kind in kinds}
+    ends = (rootfs.walk(path, root=root).end for path, root in names)
+    return frozenset(end for end in ends if end is not None)
