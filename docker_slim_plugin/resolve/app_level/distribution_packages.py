@@ -30,7 +30,6 @@ RUNTIMES = re.compile(
     r"^(?:lib)?(?:python|perl|ruby|nodejs|php[0-9.]*-cli|openjdk|golang|gcc|g\+\+|cpp|binutils|llvm|clang)"
 )
 """Interpreters and compilers: the rules of the languages know better what is needed of them."""
-HEAD = 256
 
 
 class DistributionPackages:
@@ -61,7 +60,7 @@ class DistributionPackages:
         found: dict[RootPath, RootPath | None] = {}
         for path in self._paths:
             if rootfs.entries[path].is_executable:
-                interpreter, argument = parse_shebang(self._head(path))
+                interpreter, argument = parse_shebang(self.facts.script_head(path))
                 if interpreter.endswith("/env"):
                     interpreter = self._place(parse_env_program(argument))
                 elif not interpreter.startswith("/"):
@@ -73,13 +72,6 @@ class DistributionPackages:
         """Return the path of a program in PATH, or "" if there is none."""
         places = (f"{directory}/{program}" for directory in self.facts.search)
         return next((place for place in places if (one := self.facts.rootfs.find(place)) and one.is_executable), "")
-
-    def _head(self, path: RootPath) -> bytes:
-        """Return the beginning of a script. The loader reads each file once for all."""
-        if self.facts.loader is None:
-            return self.facts.rootfs.read(path, HEAD)
-        found = self.facts.loader.examine(path)
-        return found if isinstance(found, bytes) else b""
 
     def _files(self, key: str) -> Iterator[RootPath]:
         return (path for path in self.facts.package_files(key) if not LEFT_OUT.search(path))

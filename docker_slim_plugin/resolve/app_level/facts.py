@@ -17,12 +17,13 @@ from docker_slim_plugin.resolve.elf.loader import Loader
 from docker_slim_plugin.resolve.image_config import parse_environment
 from docker_slim_plugin.resolve.packages.documentation import is_documentation
 from docker_slim_plugin.resolve.packages.ownership import Packages
-from docker_slim_plugin.resolve.script_interpreters import search_path
+from docker_slim_plugin.resolve.script_interpreters import parse_env_program, parse_shebang, search_path
 from docker_slim_plugin.rootfs.index import Rootfs
 
 USED = frozenset({AccessKind.EXEC, AccessKind.OPEN, AccessKind.LIST, AccessKind.CHDIR})
 MAX_TEXT = 4 << 20
 """Bytes of a source file that are read."""
+HEAD = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,23 @@ class AppFacts:
     @cached_property
     def executed(self) -> frozenset[RootPath]:
         return find_accessed(self.rootfs, self.accesses, {AccessKind.EXEC})
+
+    def script_program(self, path: RootPath) -> str:
+        """Return the name of the program that runs a script, as its #! line says ("perl"); "" if it is no script."""
+        interpreter, argument = parse_shebang(self.script_head(path))
+        if interpreter.endswith("/env"):
+            interpreter = parse_env_program(argument)
+        return interpreter.rpartition("/")[2]
+
+    def script_head(self, path: RootPath) -> bytes:
+        """Return the beginning of an executable script, or b"". The loader reads each file once for all rules."""
+        entry = self.rootfs.entries[path]
+        if entry.kind is not EntryKind.FILE or not entry.is_executable or not entry.size:
+            return b""
+        if self.loader is None:
+            return self.rootfs.read(path, HEAD)
+        found = self.loader.examine(path)
+        return found if isinstance(found, bytes) else b""
 
     @cached_property
     def search(self) -> tuple[str, ...]:
@@ -116,9 +134,11 @@ class FileRule:
         self._paths = NewPaths()
 
     def new_files(self, kept: Kept, *parts: str) -> Iterator[RootPath]:
-        """Yield the files that were added since the last call, and of whose paths one of `parts` is a part."""
+        """Yield the files that were added since the last call; only those whose path has one of `parts`, if given."""
         for path in self._paths.of(kept):
-            if any(part in path for part in parts) and self.facts.rootfs.entries[path].kind is not EntryKind.DIRECTORY:
+            if (not parts or any(part in path for part in parts)) and self.facts.rootfs.entries[
+                path
+            ].kind is not EntryKind.DIRECTORY:
                 yield path
 
 

@@ -12,7 +12,6 @@ from functools import cached_property
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, NewPaths, child
-from docker_slim_plugin.resolve.script_interpreters import parse_env_program, parse_shebang
 
 ROOTS = re.compile(
     r"^/usr(?:/local)?(?:/(?:lib|lib64|share))?(?:/\w+-linux-\w+)?/(?:perl|perl5|perl-base)"
@@ -33,7 +32,6 @@ IMPLICIT = (
 WORD = re.compile(r"[A-Za-z_]\w*(?:::\w+)*")
 CODE = (".pm", ".pl", ".al", ".ix", ".ph")
 MAX_SCRIPT = 1 << 20
-HEAD = 256
 
 
 class PerlModules:
@@ -64,12 +62,7 @@ class PerlModules:
             return False
         if path.endswith(CODE):
             return True
-        if not entry.is_executable or entry.size > MAX_SCRIPT:
-            return False
-        interpreter, argument = parse_shebang(self.facts.rootfs.read(path, HEAD))
-        if interpreter.endswith("/env"):
-            interpreter = parse_env_program(argument)
-        return "perl" in interpreter.rpartition("/")[2]
+        return entry.size <= MAX_SCRIPT and "perl" in self.facts.script_program(path)
 
     def _loaded(self, text: str) -> Iterator[RootPath]:
         code = text.partition("\n__END__")[0]

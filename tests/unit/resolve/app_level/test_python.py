@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from docker_slim_plugin.resolve.app_level.python import normalized
+from docker_slim_plugin.resolve.app_level.python_site import normalized
 from tests.elves import elf
+from tests.observed import execution
 from tests.unit.resolve.app_level.test_rules import added, status
-from tests.unit.resolve.test_plan import Tree
+from tests.unit.resolve.test_plan import Tree, plan
 
 LIBRARY = "/usr/local/lib/python3.11"
 SITE = f"{LIBRARY}/site-packages"
@@ -48,6 +49,61 @@ DISTRIBUTIONS: Tree = {
 )  # fmt: skip
 def test_distributions(tree: Tree, accesses: list[str], kept: list[str]) -> None:
     assert [path for path in added("python", tree, *accesses) if ".dist-info/" not in path] == kept
+
+
+APP: Tree = {
+    **distribution("used", "used.py"),
+    **distribution("Pillow", "PIL/__init__.py", "PIL/Image.py", requires="Requires-Dist: codec"),
+    **distribution("codec", "codec.abi3.so"),
+    **distribution("ns-a", "ns/a/__init__.py", "ns/a/more.py"),
+    **distribution("ns-b", "ns/b.py"),
+    f"{SITE}/own/__init__.py": "x", f"{SITE}/own/part.py": "x", f"{SITE}/single.py": "x",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [
+        pytest.param("def f():\n    from PIL import Image", ["PIL/Image.py", "PIL/__init__.py", "codec.abi3.so"], id="in a function, with requirements"),
+        pytest.param("import ns.a", ["ns/a/__init__.py", "ns/a/more.py"], id="one distribution of a namespace"),
+        pytest.param("from ns import b", ["ns/b.py"], id="a module that is imported from a namespace"),
+        pytest.param("import codec.x", ["codec.abi3.so"], id="a compiled module"),
+        pytest.param("import own.part", ["own/__init__.py", "own/part.py"], id="a tree without metadata"),
+        pytest.param("import single", ["single.py"], id="a module without metadata"),
+        pytest.param("PLUGINS = ['ns.a.Class']", ["ns/a/__init__.py", "ns/a/more.py"], id="a name in a setting"),
+        pytest.param("'ns'; 'used.'; import gone, ns.gone, ..own", [], id="names of nothing"),
+        pytest.param("# import own\n'''\nimport own\n'''", [], id="comments and texts"),
+        pytest.param("import " + "ns." * 50_000 + "x", [], id="a long name"),
+    ],
+)  # fmt: skip
+def test_what_sources_import(source: str, kept: list[str]) -> None:
+    tree: Tree = {**APP, "/app/main.py": source}
+    found = added("python", tree, "/app/main.py", f"{SITE}/used.py")
+    assert [path.removeprefix(f"{SITE}/") for path in found if ".dist-info/" not in path] == kept
+
+
+def test_scripts_without_a_name_and_distributions_are_read_too() -> None:
+    tree: Tree = {**APP, "/app/main": "#!/usr/bin/env -S python3.11 -u\nimport single\n", f"{SITE}/used.py": "import ns.b"}
+    found = added("python", tree, execution("/app/main"), f"{SITE}/used.py")
+    assert [path for path in found if path.endswith(("single.py", "b.py"))] == [f"{SITE}/ns/b.py", f"{SITE}/single.py"]
+
+
+def test_plugins_and_what_was_installed_by_name() -> None:
+    tree: Tree = {
+        **distribution("web", "web/__init__.py"), **distribution("plugin", "plugin.py"), **distribution("tool", "tool.py"),
+        **distribution("named", "named.py"), **distribution("large", "large.py"),
+        f"{SITE}/plugin-1.dist-info/entry_points.txt": "[console_scripts]\nx=y\n[ web.commands ]\nx = plugin:x\n",
+        f"{SITE}/tool-1.dist-info/entry_points.txt": "[console_scripts]\nweb=web\n[webx]\n",
+        f"{SITE}/named-1.dist-info/REQUESTED": "", f"{SITE}/large-1.dist-info/REQUESTED": "", f"{SITE}/large.py": "x" * (3 << 20),
+    }  # fmt: skip
+    found = added("python", tree, f"{SITE}/web/__init__.py")
+    assert [path for path in found if ".dist-info/" not in path] == [f"{SITE}/named.py", f"{SITE}/plugin.py"]
+
+
+def test_computed_names_are_counted() -> None:
+    tree: Tree = {**APP, "/app/main.py": "importlib.import_module(name)\n__import__('x' + y)\nimport_module('os')\n"}
+    notes = plan(tree, "/app/main.py", f"{SITE}/used.py", level="app").notes
+    assert [note[:57] for note in notes] == ["Python: 1 modules are loaded by names that the app comput"]
 
 
 def test_debian_packages_have_no_record() -> None:
