@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 TABLES = ("Name", "Basenames", "Providename")
 
 
-def header(name: str, files: Sequence[str], version: str = "1") -> bytes:
+def header(name: str, files: Sequence[str], version: str = "1", provides: Sequence[str] = (), requires: Sequence[str] = ()) -> bytes:
     """Return a header blob with what a database's reader wants of it."""
     directories = sorted({path.rpartition("/")[0] + "/" for path in files})
     numbers = [directories.index(path.rpartition("/")[0] + "/") for path in files]
@@ -22,6 +22,9 @@ def header(name: str, files: Sequence[str], version: str = "1") -> bytes:
             (1117, 8, len(files), b"".join(path.rpartition("/")[2].encode() + b"\0" for path in files)),
             (1118, 8, len(directories), b"".join(path.encode() + b"\0" for path in directories)),
         ]
+    fields += [
+        (tag, 8, len(names), b"".join(one.encode() + b"\0" for one in names)) for tag, names in ((1047, provides), (1049, requires)) if names
+    ]
     index = data = b""
     for tag, kind, count, value in fields:
         data += bytes(-len(data) % 4)
@@ -30,8 +33,11 @@ def header(name: str, files: Sequence[str], version: str = "1") -> bytes:
     return struct.pack(">II", len(fields), len(data)) + index + data
 
 
-def database(packages: Mapping[str, Sequence[str]], *more: str, first: int = 1) -> bytes:
-    """Return rpmdb.sqlite, in WAL mode as rpm leaves it; `more` are further statements."""
+def database(packages: Mapping[str, Sequence[str]], *more: str, first: int = 1, needs: Mapping[str, Sequence[str]] | None = None) -> bytes:
+    """Return rpmdb.sqlite, in WAL mode as rpm leaves it; `more` are further statements.
+
+    `needs` are the names that packages require. Each package provides its own name and "virtual-NAME".
+    """
     connection = sqlite3.connect(":memory:")
     connection.execute("CREATE TABLE 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT,blob BLOB NOT NULL)")
     for table in TABLES:
@@ -39,7 +45,7 @@ def database(packages: Mapping[str, Sequence[str]], *more: str, first: int = 1) 
         connection.execute(f"CREATE TABLE '{table}' (key 'TEXT' NOT NULL, hnum INTEGER NOT NULL, idx INTEGER NOT NULL, {reference})")
         connection.execute(f"CREATE INDEX '{table}_key_idx' ON '{table}'(key ASC)")
     for number, (name, files) in enumerate(packages.items(), first):
-        connection.execute("INSERT INTO Packages VALUES (?, ?)", (number, header(name, files)))
+        connection.execute("INSERT INTO Packages VALUES (?, ?)", (number, header(name, files, provides=(name, f"virtual-{name}"), requires=(needs or {}).get(name, ()))))
         keys = {"Name": [name], "Basenames": [path.rpartition("/")[2] for path in files], "Providename": [name]}
         for table, values in keys.items():
             connection.executemany(f"INSERT INTO '{table}' VALUES (?, ?, ?)", [(key, number, at) for at, key in enumerate(values)])

@@ -6,14 +6,14 @@ Packages of the distribution's own base are kept by need.
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept
-from docker_slim_plugin.resolve.packages.ownership import DEPENDS, WORD, package_name, read_field
+from docker_slim_plugin.resolve.packages.dependencies import find_closure
+from docker_slim_plugin.resolve.packages.ownership import package_name, read_field
 from docker_slim_plugin.resolve.script_interpreters import parse_env_program, parse_shebang
 
 AUTOMATIC = "/var/lib/apt/extended_states"
@@ -47,7 +47,7 @@ class DistributionPackages:
     def _paths(self) -> tuple[RootPath, ...]:
         if self.whole:
             used = self._used_at_all()
-            keys = used | self._with_dependencies(used)
+            keys = find_closure(used, self.facts.packages.depends)
         else:
             executed = set(self._executed())
             keys = {*executed, *self._of_the_same_source(executed), *self._by_name()}
@@ -85,14 +85,15 @@ class DistributionPackages:
 
     def _of_the_same_source(self, executed: set[str]) -> set[str]:
         """Return packages that the executed ones depend on, and that were built of the same source."""
-        sources = {package_name(key): self._source(key, stanza) for key, stanza in self.facts.packages.stanzas}
-        wanted = {sources.get(package_name(key)) for key in executed} - {None}
-        found = self._with_dependencies(executed, lambda name: sources.get(name) in wanted)
+        sources = {key: self._source(key, stanza) for key, stanza in self.facts.packages.stanzas}
+        wanted = {sources.get(key) for key in executed} - {None}
+        found = find_closure(executed, self.facts.packages.depends, lambda key: sources.get(key) in wanted)
         return {key for key in found if not RUNTIMES.match(key)}
 
     @staticmethod
     def _source(key: str, stanza: bytes) -> str:
-        return read_field(stanza, b"Source").partition(" ")[0] or package_name(key)
+        # "o" is apk's field for it.
+        return read_field(stanza, b"(?:Source|o)").partition(" ")[0] or package_name(key)
 
     def _used_at_all(self) -> set[str]:
         packages = self.facts.packages
@@ -126,24 +127,3 @@ class DistributionPackages:
             elif field == "Auto-Installed" and value == "1":
                 found.add(name)
         return frozenset(found)
-
-    def _with_dependencies(self, keys: set[str], is_wanted: Callable[[str], bool] = lambda _: True) -> set[str]:
-        """Return the packages and what they depend on for running, transitively, as far as it is wanted."""
-        stanzas = {package_name(key): (key, stanza) for key, stanza in self.facts.packages.stanzas}
-        provided = {
-            word: name
-            for name, (_, stanza) in stanzas.items()
-            for word in WORD.findall(os.fsencode(read_field(stanza, b"Provides")))
-        }
-        chosen: set[str] = set()
-        pending = [package_name(key) for key in keys]
-        while pending:
-            name = pending.pop()
-            name = name if name in stanzas else provided.get(os.fsencode(name), "")
-            if name not in stanzas or stanzas[name][0] in chosen or not is_wanted(name):
-                continue
-            key, stanza = stanzas[name]
-            chosen.add(key)
-            for line in DEPENDS.findall(stanza):
-                pending += map(os.fsdecode, WORD.findall(line))
-        return chosen

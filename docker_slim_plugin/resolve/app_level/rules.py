@@ -10,6 +10,8 @@ from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.plan import Reason, ReasonKind, Selection
 from docker_slim_plugin.resolve.app_level.distribution_packages import DistributionPackages
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, Rule
+from docker_slim_plugin.resolve.app_level.library_packages import LibraryPackages
+from docker_slim_plugin.resolve.app_level.library_trees import LibraryTrees
 from docker_slim_plugin.resolve.app_level.named_in_config import NamedInConfig
 from docker_slim_plugin.resolve.app_level.node import NodePackages
 from docker_slim_plugin.resolve.app_level.own_files import OwnFiles
@@ -39,6 +41,8 @@ RULES: Mapping[str, RuleKind] = {
     "node": RuleKind("Node packages and their dependencies", NodePackages),
     "ruby": RuleKind("gems and standard library", RubyGems),
     "perl": RuleKind("Perl modules that kept code loads", PerlModules),
+    "libraries": RuleKind("packages of libraries of languages", LibraryPackages),
+    "library-trees": RuleKind("R packages and Erlang applications", LibraryTrees),
     "commands": RuleKind("programs that kept scripts run", ScriptPrograms),
     "plugins": RuleKind("modules beside those that were loaded", Plugins),
     "pam": RuleKind("login: PAM modules and shells", PamModules),

@@ -33,3 +33,10 @@ class FileOwners:
             if before != key:
                 self.co_owners[path] = tuple({before: None, **dict.fromkeys(self.co_owners.get(path, ()))})[:MAX_OWNERS]
             self.owners[path] = key
+
+    def of(self, path: str) -> tuple[str, ...]:
+        """Return the packages that own the file at a path."""
+        file = self.spelling.file(path)
+        if file is None or file not in self.owners:
+            return ()
+        return (self.owners[file], *self.co_owners.get(file, ()))

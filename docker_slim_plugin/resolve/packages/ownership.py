@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.resolve.packages.dependencies import DeclaredDependencies, find_closure
 from docker_slim_plugin.resolve.packages.file_lists import FileOwners
 from docker_slim_plugin.resolve.packages.metadata import rpm
 from docker_slim_plugin.rootfs.index import Rootfs
@@ -29,6 +30,7 @@ LONG = re.compile(rb"^(Description:.*\n)(?: .*\n)+", re.MULTILINE)
 CONFFILE_END = re.compile(r" [0-9a-f]{32}( obsolete| remove-on-upgrade)*$")
 """The end of a line in Conffiles, after the path. The path may contain blanks."""
 DEPENDS = re.compile(rb"^(?:Pre-)?Depends: (.*)$", re.MULTILINE)
+PROVIDES = re.compile(rb"^Provides: (.*)$", re.MULTILINE)
 WORD = re.compile(rb"(?:^|[,|]) *([a-z0-9][a-z0-9+.-]*)")
 
 
@@ -44,6 +46,8 @@ class Packages:
     """Further packages of files that have several owners."""
     diverted: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """For each diverted path, its real path and the package that keeps the original path (dpkg-divert(1))."""
+    depends: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The packages that each package needs for running."""
     base: frozenset[str] = frozenset()
     """Packages of the distribution's base set."""
     conffiles: frozenset[RootPath] = frozenset()
@@ -103,24 +107,27 @@ def _read_dpkg(rootfs: Rootfs, status: RootPath, listed: list[str]) -> Packages:
         owners.add_paths(key, (resolve_diversion(path, key, diverted) for path in paths))
     known = set(listed)
     stanzas: list[tuple[str, bytes]] = []
+    declared = DeclaredDependencies()
     base: list[str] = []
     conffiles: set[RootPath] = set()
     for stanza in split_stanzas(rootfs.read(status, MAX_LIST)):
         name = read_field(stanza, b"Package")
         key = name if name in known else f"{name}:{read_field(stanza, b'Architecture')}"
         stanzas.append((key, stanza))
+        declared.add(key, (name, *_names(PROVIDES, stanza)), _names(DEPENDS, stanza))
         if BASE_FIELD.search(stanza):
-            base.append(name)
+            base.append(key)
         for block in CONFFILES.findall(stanza):
             lines = (CONFFILE_END.sub("", line[1:]) for line in _lines(block))
             conffiles.update(path for line in lines if (path := owners.spelling.file(line)) is not None)
-    chosen = _dependency_closure(base, {package_name(key): stanza for key, stanza in stanzas})
+    depends = declared.resolve()
     return Packages(
         system="dpkg",
         owners=owners.owners,
         co_owners=owners.co_owners,
         diverted=diverted,
-        base=frozenset(key for key, _ in stanzas if package_name(key) in chosen),
+        depends=depends,
+        base=frozenset(find_closure(base, depends)),
         conffiles=frozenset(conffiles),
         database=(status,),
         stanzas=tuple(stanzas),
@@ -138,16 +145,9 @@ def resolve_diversion(path: str, key: str, diverted: Mapping[str, tuple[str, str
     return path if package == package_name(key) else other
 
 
-def _dependency_closure(base: list[str], installed: Mapping[str, bytes]) -> set[str]:
-    """Return `base` and all its dependencies. libc6 has no such priority itself, although everything needs it."""
-    chosen: set[str] = set()
-    pending = list(base)
-    while pending:
-        name = pending.pop()
-        if name in installed and name not in chosen:
-            chosen.add(name)
-            pending += (os.fsdecode(word) for line in DEPENDS.findall(installed[name]) for word in WORD.findall(line))
-    return chosen
+def _names(field: re.Pattern[bytes], stanza: bytes) -> list[str]:
+    """Return the packages that fields of a dpkg stanza name, alternatives among them (deb-control(5))."""
+    return [os.fsdecode(word) for line in field.findall(stanza) for word in WORD.findall(line)]
 
 
 def _read_distroless(rootfs: Rootfs) -> Packages:
@@ -169,10 +169,11 @@ def _read_distroless(rootfs: Rootfs) -> Packages:
 def _read_apk(rootfs: Rootfs, installed: RootPath) -> Packages:
     owners = FileOwners(rootfs)
     stanzas: list[tuple[str, bytes]] = []
-    providers: dict[str, str] = {}
-    depends: dict[str, list[str]] = {}
+    declared = DeclaredDependencies()
     for stanza in split_stanzas(rootfs.read(installed, MAX_LIST)):
         key, directory, paths = "", "", []
+        provided: list[str] = []
+        required: list[str] = []
         for line in _lines(stanza):
             tag, value = line[:2], line[2:]
             if tag == "P:":
@@ -182,24 +183,19 @@ def _read_apk(rootfs: Rootfs, installed: RootPath) -> Packages:
             elif tag == "R:":
                 paths.append(f"/{directory}/{value}" if directory else f"/{value}")
             elif tag == "p:":
-                providers |= dict.fromkeys((_strip_apk_version(word) for word in value.split()), key)
+                provided += map(_strip_apk_version, value.split())
             elif tag == "D:":
-                depends[key] = [_strip_apk_version(word) for word in value.split() if not word.startswith("!")]
+                required += (_strip_apk_version(word) for word in value.split() if not word.startswith("!"))
         owners.add_paths(key, paths)
-        providers[key] = key
+        declared.add(key, (key, *provided), required)
         stanzas.append((key, stanza))
-    base: set[str] = set()
-    pending = [name for name in APK_BASE if name in providers]
-    while pending:
-        key = providers.get(pending.pop(), "")
-        if key and key not in base:
-            base.add(key)
-            pending += depends.get(key, [])
+    depends = declared.resolve(owners.of)
     return Packages(
         system="apk",
         owners=owners.owners,
         co_owners=owners.co_owners,
-        base=frozenset(base),
+        depends=depends,
+        base=frozenset(find_closure(depends.keys() & set(APK_BASE), depends)),
         database=(installed,),
         stanzas=tuple(stanzas),
     )
@@ -215,14 +211,22 @@ def _read_rpm(rootfs: Rootfs, database: tuple[RootPath, ...]) -> Packages:
         return Packages(
             system="rpm", database=database, unreadable_reason="it has a write-ahead log that is not merged yet"
         )
+    declared = DeclaredDependencies()
     try:
         with rpm.open_copy(rootfs.read(place, rpm.MAX_BYTES + 1)) as connection:
             for key, header in rpm.read_headers(connection):
                 files = (owners.spelling.file_in(directory, name) for directory, name in header.files())
                 owners.add_files(key, files)
+                declared.add(key, (header.name, *header.provided()), header.required())
     except rpm.ERRORS as error:
         return Packages(system="rpm", database=database, unreadable_reason=str(error))
-    return Packages(system="rpm", owners=owners.owners, co_owners=owners.co_owners, database=database)
+    return Packages(
+        system="rpm",
+        owners=owners.owners,
+        co_owners=owners.co_owners,
+        depends=declared.resolve(owners.of),
+        database=database,
+    )
 
 
 def _strip_apk_version(word: str) -> str:

@@ -1,4 +1,4 @@
-"""Read name, version and files from the header of an installed rpm package.
+"""Read name, version, files and dependencies from the header of an installed rpm package.
 
 The format is that of the database (lib/header.c of rpm): number of entries, number of data bytes, an index with tag,
 type, offset and count of each entry, and the data. Only the requested tags are decoded.
@@ -13,11 +13,15 @@ from dataclasses import dataclass
 
 NAME, VERSION, RELEASE, EPOCH, ARCH = 1000, 1001, 1002, 1003, 1022
 OLD_FILENAMES, DIR_INDEXES, BASENAMES, DIRNAMES = 1027, 1116, 1117, 1118
+PROVIDED_NAMES, REQUIRED_NAMES = 1047, 1049
+MAX_NAMES = 50_000
 MAX_ENTRIES = 0xFFFF
 MAX_FILES = 2_000_000
 MAX_PATH = 4096
 _ENTRY = struct.Struct(">IIII")
-_READ_TAGS = frozenset({NAME, VERSION, RELEASE, EPOCH, ARCH, OLD_FILENAMES, DIR_INDEXES, BASENAMES, DIRNAMES})
+_READ_TAGS = frozenset({
+    NAME, VERSION, RELEASE, EPOCH, ARCH, OLD_FILENAMES, DIR_INDEXES, BASENAMES, DIRNAMES, PROVIDED_NAMES, REQUIRED_NAMES
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,14 @@ class Header:
         for number, name in zip(self._numbers(DIR_INDEXES), self._texts(BASENAMES), strict=False):
             if number < len(directories) and len(directories[number]) <= MAX_PATH:
                 yield directories[number], name
+
+    def provided(self) -> list[str]:
+        """Return the names of what the package provides."""
+        return self._texts(PROVIDED_NAMES, MAX_NAMES)
+
+    def required(self) -> list[str]:
+        """Return the names of what the package requires: packages, libraries, or paths."""
+        return self._texts(REQUIRED_NAMES, MAX_NAMES)
 
     def _text(self, tag: int) -> str:
         return next(iter(self._texts(tag, 1)), "")

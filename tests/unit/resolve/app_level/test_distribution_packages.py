@@ -6,6 +6,7 @@ import pytest
 
 from docker_slim_plugin.model.observation import Access
 from docker_slim_plugin.resolve.app_level import distribution_packages
+from tests import rpmdb
 from tests.elves import elf
 from tests.observed import execution
 from tests.unit.resolve.app_level.test_rules import added, status
@@ -96,6 +97,38 @@ def test_cyclic_and_malformed_dependencies() -> None:
     } | {f"{INFO}/{name}.list": f"/usr/bin/{name}1\n/usr/bin/{name}2\n" for name in "abc"}  # fmt: skip
     tree["/var/lib/dpkg/status"] = status(a="Depends: b, , |, (\n", b="Depends: a\n", c="Provides: ,(= 1),\n")
     assert added("packages", tree, execution("/usr/bin/a1"), level="package") == ["/usr/bin/a2", "/usr/bin/b1", "/usr/bin/b2"]
+
+
+def test_level_package_of_apk() -> None:
+    tree: Tree = {
+        **{f"/usr/bin/{name}{part}": elf() for name in "abcdef" for part in "12"},
+        "/lib/apk/db/installed": (
+            "P:a\nD:so:b.so.1>=1 virtual !d /usr/bin/e1 gone\nF:usr/bin\nR:a1\nR:a2\n\nP:b\np:so:b.so.1=1.2\nD:a\nF:usr/bin\nR:b1\nR:b2\n\n"
+            "P:c\np:virtual~1\nF:usr/bin\nR:c1\nR:c2\n\nP:d\nF:usr/bin\nR:d1\nR:d2\n\nP:e\nF:usr/bin\nR:e1\nR:e2\n\nP:f\nD:a\nF:usr/bin\nR:f1\nR:f2\n"
+        ),
+    }  # fmt: skip
+    found = added("packages", tree, execution("/usr/bin/a1"), level="package")
+    assert found == [f"/usr/bin/{name}" for name in ("a2", "b1", "b2", "c1", "c2", "e1", "e2")]
+
+
+def test_level_package_of_rpm() -> None:
+    files = {name: [f"/usr/bin/{name}1", f"/usr/bin/{name}2"] for name in "abcd"}
+    tree: Tree = {
+        **{path: elf() for paths in files.values() for path in paths},
+        "/var/lib/rpm/rpmdb.sqlite": rpmdb.database(files, needs={"a": ["virtual-b", "rpmlib(X)", "/usr/bin/c1"], "b": ["a"], "d": ["a"]}),
+    }
+    found = added("packages", tree, execution("/usr/bin/a1"), level="package")
+    assert found == [f"/usr/bin/{name}" for name in ("a2", "b1", "b2", "c1", "c2")]
+
+
+def test_packages_of_one_source_of_apk() -> None:
+    tree: Tree = {
+        "/usr/bin/a": elf(), "/usr/lib/a/more": elf(), "/usr/bin/b": elf(),
+        "/lib/apk/db/installed": (
+            "P:a\no:a\nD:a-more b\nF:usr/bin\nR:a\n\nP:a-more\no:a\nF:usr/lib/a\nR:more\n\nP:b\no:b\nF:usr/bin\nR:b\n"
+        ),
+    }  # fmt: skip
+    assert added("packages", tree, execution("/usr/bin/a")) == ["/usr/lib/a/more"]
 
 
 def test_level_package_without_dependencies_in_the_database() -> None:
