@@ -46,7 +46,7 @@ class LibraryPackages(FileRule):
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[RootPath] = []
         for path in self.new_files(kept, *PARTS):
-            if path in self.facts.used:
+            if path in self.facts.used or any(one.by == "ruby" for one in kept[path]):
                 for key in self.facts.packages.owners_of(path):
                     tree = next(parts for parts in TREES if any(part in path for part in parts))
                     found += self._whole(key, tree)

@@ -1,13 +1,14 @@
 """Ruby: gems of which a file was used are whole, with the gems that they require; and the standard library.
 
-The requirements are read in the specifications as text (`add_runtime_dependency`, `add_dependency`), nothing is
-executed.
+So are gems that the app's own sources load by a constant name, at any place. The requirements are read in the
+specifications as text (`add_runtime_dependency`, `add_dependency`), nothing is executed.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.resolve.app_level.facts import MAX_TEXT, AppFacts, FileRule, Kept, child
@@ -21,6 +22,13 @@ LEFT_OUT = frozenset(
     {"bundler", "rdoc", "irb", "ri", "reline", "readline", "debug", "mkmf.rb", "bundler.rb", "rdoc.rb", "irb.rb"}
 )
 """Of the standard library: installers, documentation, consoles."""
+VENDOR = re.compile(r".*/ruby/vendor_ruby$")
+"""Where Debian's packages have libraries."""
+LOADED = re.compile(
+    r"^[ \t]*+(?:require|gem|load|autoload[ \t(]++:\w++[ \t]*+,)[ \t(]*+['\"]([\w-][\w./-]*+)['\"]", re.MULTILINE
+)
+SOURCE = (".rb", ".ru", ".rake", ".erb", "/Rakefile", "/Gemfile")
+MAX_SOURCE = 1 << 20
 MAX_PLATFORMS = 64
 TESTS = frozenset({"test", "tests", "spec", "doc", "examples", "features", "benchmark", ".github"})
 
@@ -35,12 +43,44 @@ class RubyGems(FileRule):
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[RootPath] = []
-        for path in self.new_files(kept, "/gems/", "/ruby/"):
-            if match := GEM.match(path):
+        for path in self.new_files(kept):
+            if self._is_own_source(path):
+                found += self._loaded(path)
+            elif match := GEM.match(path):
                 found += self._gem(match[1], match[2], f"{match[2]}-{match[3]}")
             elif (match := LIBRARY.match(path)) and match[1] not in self._done:
                 self._done.add(match[1])
                 found += self._library(RootPath(match[1]))
+        return found
+
+    def _is_own_source(self, path: RootPath) -> bool:
+        if "/gems/" in path or "/ruby/" in path:
+            return False
+        return path.endswith(SOURCE) or self.facts.script_program(path).startswith("ruby")
+
+    def _loaded(self, path: RootPath) -> Iterator[RootPath]:
+        """Yield the gems, and the files of Debian's packages, that a source of the app loads by name."""
+        for name in sorted(set(LOADED.findall(self.facts.rootfs.text(path, MAX_SOURCE)))):
+            for place, gem, directory in self._gems_by_top_name.get(name.partition("/")[0].removesuffix(".rb"), ()):
+                yield from self._gem(place, gem, directory)
+            files = (RootPath(f"{top}/{name.removesuffix('.rb')}.rb") for top in self._vendor_directories)
+            yield from (file for file in files if file in self.facts.rootfs.entries)
+
+    @cached_property
+    def _vendor_directories(self) -> tuple[RootPath, ...]:
+        return tuple(place for place in self.facts.rootfs.children if VENDOR.match(place))
+
+    @cached_property
+    def _gems_by_top_name(self) -> dict[str, list[tuple[str, str, str]]]:
+        """Gems, as place, name and directory, by the names in their lib directories."""
+        found: dict[str, list[tuple[str, str, str]]] = {}
+        children = self.facts.rootfs.children
+        for top in children:
+            if top.endswith("/specifications"):
+                place = top.removesuffix("/specifications")
+                for name, directory in self._installed(place).items():
+                    for one in children.get(RootPath(f"{place}/gems/{directory}/lib"), ()):
+                        found.setdefault(one.removesuffix(".rb"), []).append((place, name, directory))
         return found
 
     def _gem(self, place: str, name: str, directory: str) -> Iterator[RootPath]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
+from docker_slim_plugin.resolve.app_level.node_imports import read_imports
 from tests.unit.resolve.app_level.test_rules import added
-from tests.unit.resolve.test_plan import Tree
+from tests.unit.resolve.test_plan import Tree, plan
 
 TOP = "/app/node_modules"
 
@@ -74,3 +76,41 @@ def test_malformed_manifests(text: str) -> None:
 def test_a_manifest_that_is_a_directory() -> None:
     tree: Tree = {f"{TOP}/a/package.json/": "", f"{TOP}/a/x.js": "x", f"{TOP}/a/y.js": "x"}
     assert added("node", tree, f"{TOP}/a/x.js") == [f"{TOP}/a/y.js"]
+
+
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [
+        pytest.param("const f = () => require('a/lib/x')", True, id="require"),
+        pytest.param('import {x as y,\n z} from "a"', True, id="import"),
+        pytest.param("import'a';", True, id="import without a name"),
+        pytest.param("await import(`a`)", True, id="import()"),
+        pytest.param("export * from 'a'", True, id="export"),
+        pytest.param("require('./a'); require('/a'); require('node:a'); require('../a'); require('A'); require('a\nb'); require(`${a}`)", False, id="other names"),
+        pytest.param("prequire('a'); imports('a')", False, id="other words"),
+    ],
+)  # fmt: skip
+def test_what_the_apps_sources_load(source: str, kept: bool) -> None:
+    for place in ("/app/node_modules", "/usr/share/nodejs"):
+        tree: Tree = {"/app/x.mjs": source, f"{place}/a/package.json": manifest("b"), f"{place}/b/package.json": "{}", f"{place}/c/package.json": "{}"}
+        assert added("node", tree, "/app/x.mjs") == ([f"{place}/a/package.json", f"{place}/b/package.json"] if kept else [])
+
+
+def test_debians_packages_and_node_path() -> None:
+    tree: Tree = {f"{place}/{name}/{file}": "{}" for place in ("/usr/share/nodejs", "/lib2") for name in "ab" for file in ("package.json", "x.js")}
+    tree["/usr/share/nodejs/a/package.json"] = tree["/lib2/a/package.json"] = manifest("b")
+    assert added("node", tree, "/usr/share/nodejs/a/x.js") == [f"/usr/share/nodejs/{path}" for path in ("a/package.json", "b/package.json", "b/x.js")]
+    assert added("node", tree, "/lib2/a/x.js", config={"Env": ["NODE_PATH=/lib2:relative:/gone:"]}) == [f"/lib2/{path}" for path in ("a/package.json", "b/package.json", "b/x.js")]
+
+
+def test_computed_names_of_the_app_are_counted() -> None:
+    tree: Tree = {"/app/x.js": "require(name); import(a + b); x.require(y); require('c'); require( )", f"{TOP}/a/x.js": "require(name)"}
+    notes = plan(tree, "/app/x.js", f"{TOP}/a/x.js", level="app").notes
+    assert [note[:48] for note in notes] == ["Node: 2 modules are loaded by names that the app"]
+
+
+@pytest.mark.parametrize("unit", ["require(", "require('", "import ", "from'", "@", "`", " ", "require( "])
+def test_time_is_linear(unit: str) -> None:
+    begun = time.process_time()
+    read_imports(unit * (1_000_000 // len(unit)))
+    assert time.process_time() - begun < 2

@@ -41,3 +41,22 @@ def test_gems(tree: Tree, accesses: list[str], kept: list[str]) -> None:
 def test_standard_library(top: str) -> None:
     tree: Tree = {f"{top}/{name}": "x" for name in ("set.rb", "json/ext.rb", "irb.rb", "irb/x.rb", "bundler/x.rb", "rdoc.rb", "used.rb")}
     assert added("ruby", tree, f"{top}/used.rb") == [f"{top}/json/ext.rb", f"{top}/set.rb"]
+
+
+VENDOR = "/usr/lib/ruby/vendor_ruby"
+
+
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [
+        pytest.param("def f\n  require 'lazy'\nend\n", OTHERS, id="a gem, in a method"),
+        pytest.param('autoload :N, "n/x"\n', OTHERS, id="autoload"),
+        pytest.param("require('p.rb')", [one for one in OTHERS if "plain" in one], id="a gem that requires none"),
+        pytest.param("gem 'yaml2'\nrequire 'deb'\nrequire \"deb/more\"\n", [f"{VENDOR}/deb.rb", f"{VENDOR}/deb/more.rb"], id="files of Debian's packages"),
+        pytest.param("x.require 'lazy'\n# require 'lazy'\nrequire lazy\nrequire_relative 'lazy'\nrequire '../lazy'\n", [], id="other words"),
+    ],
+)  # fmt: skip
+def test_what_the_apps_sources_load(source: str, kept: list[str]) -> None:
+    tree: Tree = {**GEMS, "/app/a.rb": source, "/app/b": "#!/usr/bin/env ruby\nrequire 'gone'\n", f"{VENDOR}/deb.rb": "x", f"{VENDOR}/deb/more.rb": "x"}
+    web = [f"{TOP}/gems/web-1.0/lib/web.rb"] if "web" in str(kept) else []
+    assert added("ruby", tree, "/app/a.rb", "/app/b") == sorted([*kept, *web])
