@@ -31,6 +31,7 @@ from docker_slim_plugin.resolve.elf.elf_file import Elf
 from docker_slim_plugin.resolve.elf.loader import Loader
 from docker_slim_plugin.resolve.elf.static_needs import StaticNeeds
 from docker_slim_plugin.resolve.kept_set import KeptSet, Need
+from docker_slim_plugin.resolve.left_out import describe_left_out
 from docker_slim_plugin.resolve.packages import ownership
 from docker_slim_plugin.resolve.packages.ownership import Packages
 from docker_slim_plugin.resolve.packages.package_units import PackageUnits
@@ -85,6 +86,7 @@ def resolve(
         static_warnings, notes = static_needs.describe(kept_set.reasons, requested.targets, selection.hints_off)
         warnings += static_warnings
     notes += set_needs.app_level.notes()
+    notes += describe_left_out(rootfs, database, kept_set.reasons)
     plan = whole_tree.build_plan(kept_set, database, selection, tuple(warnings))
     return replace(plan, notes=(*notes, *plan.notes))
 
