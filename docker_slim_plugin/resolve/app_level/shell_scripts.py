@@ -1,13 +1,18 @@
-"""Programs that kept shell scripts run, whoever brought the scripts: gunzip runs gzip, a cron job runs its commands."""
+"""Programs that kept shell scripts run, whoever brought the scripts: gunzip runs gzip, a cron job runs its commands.
+
+Files that a script reads with `.` or `source` are parts of it.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
-from docker_slim_plugin.model.entry import RootPath
+from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, NewPaths, is_kept_beside
 from docker_slim_plugin.resolve.script_commands import MAX_SCRIPT, find_command, find_command_words, script_text
 
+SOURCED = re.compile(r"(?:^|[;&|{(]|\bthen|\bdo|\belse)[ \t]*+(?:\.|source)[ \t]++['\"]?(/[\w./+@-]++)", re.MULTILINE)
 WHOLE = frozenset({"packages"})
 """Rules that keep scripts which nothing else asks for."""
 
@@ -22,6 +27,7 @@ class ScriptPrograms:
         """Scripts that have no other reason yet."""
         self._read: set[RootPath] = set()
         self._words: set[str] = set()
+        self._sourced: set[RootPath] = set()
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[str] = []
@@ -34,19 +40,36 @@ class ScriptPrograms:
             if script in self._read:
                 continue
             self._read.add(script)
-            for place, program in self._commands(script):
+            text = self._text(script)
+            for place, program in self._commands(text):
                 found.append(place)
                 if self._is_small_program(program):
                     pending.append(program)
+            for place, part in self._parts(text):
+                found.append(place)
+                self._sourced.add(part)
+                pending.append(part)
         return found
+
+    def _text(self, path: RootPath) -> str:
+        """Return the text of a shell script. A file that a script reads needs no #! line."""
+        is_part = path in self._sourced
+        return self.facts.rootfs.text(path, MAX_SCRIPT) if is_part else script_text(self.facts.rootfs, path)
+
+    def _parts(self, text: str) -> Iterator[tuple[str, RootPath]]:
+        """Yield the files that a script reads as parts of it, as they are spelled, and where they are."""
+        for place in sorted(set(SOURCED.findall(text))):
+            entry = self.facts.rootfs.find(place)
+            if entry is not None and entry.kind is EntryKind.FILE and entry.size <= MAX_SCRIPT:
+                yield place, entry.path
 
     def _is_small_program(self, path: RootPath) -> bool:
         entry = self.facts.rootfs.entries[path]
         return entry.is_executable and entry.size <= MAX_SCRIPT
 
-    def _commands(self, path: RootPath) -> Iterator[tuple[str, RootPath]]:
+    def _commands(self, text: str) -> Iterator[tuple[str, RootPath]]:
         """Yield further programs that a script mentions, as paths in PATH, with their files."""
-        words = find_command_words(script_text(self.facts.rootfs, path)) - self._words
+        words = find_command_words(text) - self._words
         self._words |= words
         for word in sorted(words):
             command = find_command(self.facts.rootfs, word, self.facts.search)

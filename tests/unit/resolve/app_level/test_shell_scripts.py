@@ -41,6 +41,14 @@ def test_commands(script: str, config: dict[str, Any], kept: list[str]) -> None:
     assert added("commands", tree, access("/bin/start", AccessKind.STAT), "/bin/sh", config=config) == kept
 
 
+def test_files_that_a_script_reads() -> None:
+    tree: Tree = {
+        **PROGRAMS, "/bin/start": '#!/bin/sh\nif true; then . /lib/a.inc; fi\nsource "/lib/b"\n. /gone\n. $X/c\necho . /lib/d\n', "/lib/a.inc": "gzip -d\n",
+        "/lib/b": "-> real", "/lib/real": ". /lib/b\n", "/lib/c": "never\n", "/lib/d": "never\n",
+    }  # fmt: skip
+    assert added("commands", tree, execution("/bin/start"), "/bin/sh") == ["/bin/gzip", "/lib/a.inc", "/lib/b", "/lib/real"]
+
+
 def test_scripts_that_only_their_package_brings_run_nothing_until_something_else_asks() -> None:
     tree: Tree = {
         **PROGRAMS, "/usr/bin/main": elf(), "/usr/bin/helper": "#!/bin/sh\ngzip\n",
