@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.errors import Interrupted, SlimError
 from docker_slim_plugin.host.run_registry import RUN_ID
 
 _PREFIX = "docker-slim-"
@@ -23,13 +25,34 @@ def temporary_directory() -> Path:
 
 @contextmanager
 def workspace(run_id: str) -> Iterator[Path]:
-    """Yield a temporary directory of this run; SlimError when it cannot be created."""
+    """Yield a temporary directory of this run; SlimError when it cannot be created.
+
+    It is removed even if a request to stop comes while it is made or removed.
+    """
+    # The name is known before the directory exists, so that no moment is left in which nobody would remove it.
+    place = temporary_directory() / f"{_PREFIX}{run_id}-{secrets.token_hex(4)}"
     try:
-        directory = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{run_id}-", dir=temporary_directory())
+        os.mkdir(place, 0o700)
     except OSError as error:
         raise _error(error) from error
-    with directory as name:
-        yield Path(name)
+    except Interrupted:
+        _remove(place)
+        raise
+    try:
+        yield place
+    finally:
+        _remove(place)
+
+
+def _remove(place: Path) -> None:
+    try:
+        shutil.rmtree(place)
+    except Interrupted:
+        # It is raised only once.
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    except FileNotFoundError:
+        pass
 
 
 def check() -> None:

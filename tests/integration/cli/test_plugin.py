@@ -113,7 +113,8 @@ def test_doctor_without_an_engine(config: Path) -> None:
 
 
 WAITING = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # pytest may run under nohup
 from docker_slim_plugin import __main__
 from docker_slim_plugin.cli import app
 def run(argv):

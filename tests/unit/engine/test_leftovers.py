@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from docker_slim_plugin.engine import leftovers, tag_locks
 from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.engine.labels import LABEL
 from docker_slim_plugin.engine.leftovers import Leftovers, prune
-from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.errors import Interrupted, SlimError
 from docker_slim_plugin.host import run_registry
 from docker_slim_plugin.host.run_registry import is_alive, new_run, process_identity
 from docker_slim_plugin.host.workspace import workspace
@@ -176,3 +177,21 @@ def test_a_workspace_is_private_and_removed_afterwards() -> None:
     with workspace(OURS) as directory:
         assert directory.stat().st_mode & 0o777 == 0o700
     assert not directory.exists()
+
+
+@pytest.mark.parametrize("name", ["mkdir", "rmtree"])
+def test_a_workspace_is_removed_when_a_request_to_stop_comes_meanwhile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    module = {"mkdir": os, "rmtree": shutil}[name]
+    real = getattr(module, name)
+
+    def interrupted(*arguments: Any, **named: Any) -> None:
+        monkeypatch.setattr(module, name, real)
+        if name == "mkdir":
+            real(*arguments, **named)
+        raise Interrupted("now")
+
+    monkeypatch.setattr(module, name, interrupted)
+    with pytest.raises(Interrupted), workspace(OURS) as directory:
+        (directory / "file").write_text("x")
+    assert list(tmp_path.iterdir()) == []
