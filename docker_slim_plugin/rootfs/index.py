@@ -60,10 +60,12 @@ class Rootfs:
         `path` is absolute in this tree, and lies below `root` unless that is "/". Absolute symlinks start at `root`. If
         the last component is a symlink, it is followed only if `follow`; otherwise it is the end.
         """
-        known = self.entries.get(RootPath(path))
-        if known is not None and known.kind is not EntryKind.SYMLINK and root == "/":
-            # Keys are canonical: no component before the last is a symlink.
-            return Walk((), known.path)
+        known = self.entries.get(RootPath(path)) if root == "/" else None
+        # Keys are canonical: no component before the last is a symlink.
+        is_end = known is not None and known.kind is not EntryKind.SYMLINK
+        return Walk((), RootPath(path)) if is_end else self._walk_components(path, follow=follow, root=root)
+
+    def _walk_components(self, path: str, *, follow: bool, root: str) -> Walk:
         top = root.rstrip("/")
         inside = path.removeprefix(top) if top and path.startswith(f"{top}/") else path
         if inside == path:

@@ -181,7 +181,9 @@ def test_a_workspace_is_private_and_removed_afterwards() -> None:
 
 @pytest.mark.parametrize("name", ["mkdir", "rmtree"])
 def test_a_workspace_is_removed_when_a_request_to_stop_comes_meanwhile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    place = tmp_path / "place"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
     module = {"mkdir": os, "rmtree": shutil}[name]
     real = getattr(module, name)
 
@@ -194,4 +196,4 @@ def test_a_workspace_is_removed_when_a_request_to_stop_comes_meanwhile(monkeypat
     monkeypatch.setattr(module, name, interrupted)
     with pytest.raises(Interrupted), workspace(OURS) as directory:
         (directory / "file").write_text("x")
-    assert list(tmp_path.iterdir()) == []
+    assert list(place.iterdir()) == []
