@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
@@ -18,6 +18,9 @@ class Contents:
 
     def open(self, path: RootPath) -> BinaryIO:
         return io.BytesIO(self.contents[path])
+
+    def open_many(self, paths: Sequence[RootPath]) -> dict[RootPath, BinaryIO]:
+        return {path: self.open(path) for path in paths if path in self.contents}
 
 
 def rootfs(tree: Mapping[str, str | bytes | Entry]) -> Rootfs:

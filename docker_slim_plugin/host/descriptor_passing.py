@@ -11,7 +11,7 @@ import struct
 
 _INT = struct.Struct("i")
 MAX_DESCRIPTORS = 2
-"""Maximum number of descriptors in one packet."""
+"""Maximum number of descriptors in one packet, unless the receiver expects more."""
 
 
 def send(channel: socket.socket, text: bytes, *descriptors: int) -> None:
@@ -20,9 +20,9 @@ def send(channel: socket.socket, text: bytes, *descriptors: int) -> None:
     channel.sendmsg([text], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)] if packed else [])
 
 
-def receive(channel: socket.socket, size: int = 1 << 16) -> tuple[bytes, tuple[int, ...]]:
+def receive(channel: socket.socket, size: int = 1 << 16, most: int = MAX_DESCRIPTORS) -> tuple[bytes, tuple[int, ...]]:
     """Receive one packet; return it and its descriptors (close-on-exec), or (b"", ()) at the end of the channel."""
-    space = socket.CMSG_SPACE(MAX_DESCRIPTORS * _INT.size)
+    space = socket.CMSG_SPACE(most * _INT.size)
     data, ancillary, _, _ = channel.recvmsg(size, space, socket.MSG_CMSG_CLOEXEC)
     found: list[int] = []
     for level, kind, content in ancillary:

@@ -25,6 +25,7 @@ from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import LayerBlob
 from docker_slim_plugin.model.plan import KeptEntry
 from docker_slim_plugin.rootfs.index import Rootfs
+from docker_slim_plugin.rootfs.read_ahead import ReadAhead
 
 BLOCK = 512
 _COPY = 1 << 20
@@ -75,7 +76,10 @@ class _HashingWriter:
 
 def write_layer(rootfs: Rootfs, kept: Iterable[KeptEntry], group: str, file: Path) -> WrittenLayer:
     """Write entries, with contents from the pristine tree, as an uncompressed tar to `file`, or raise SlimError."""
-    return write_tar(rootfs.reader.open, kept, group, file)
+    ordered = sorted(kept, key=lambda one: one.entry.path)
+    files = (one.entry.path for one in ordered if one.entry.kind is EntryKind.FILE and one.content is None)
+    with ReadAhead(rootfs.reader, files) as source:
+        return write_tar(source.open, ordered, group, file)
 
 
 def write_tar(open_content: Open, kept: Iterable[KeptEntry], group: str, file: Path) -> WrittenLayer:

@@ -23,6 +23,9 @@ class _EmptyReader:
     def open(self, path: RootPath) -> BinaryIO:  # noqa: ARG002
         return io.BytesIO()
 
+    def open_many(self, paths: Sequence[RootPath]) -> dict[RootPath, BinaryIO]:  # noqa: ARG002
+        return {}
+
 
 class _Tree:
     """The tree of the plan, and the entries that are added to it."""

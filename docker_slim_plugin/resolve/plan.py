@@ -166,6 +166,7 @@ class _DependencyClosure:
         """Keep the dependencies of all new files, and the dependencies of those."""
         libraries: list[RootPath] = []
         while new := self.kept_set.take_new():
+            self.loader.examine_all([path for path in new if self._is_content(path)])
             for path in new:
                 self._examine(path, libraries)
             # A library that a program maps was searched for with that program's RPATH. Only libraries that no program
@@ -175,9 +176,12 @@ class _DependencyClosure:
                     self._add_closure(path)
                 libraries.clear()
 
-    def _examine(self, path: RootPath, libraries: list[RootPath]) -> None:
+    def _is_content(self, path: RootPath) -> bool:
         entry = self.kept_set.rootfs.entries[path]
-        if entry.kind is not EntryKind.FILE or not entry.size:
+        return entry.kind is EntryKind.FILE and entry.size > 0
+
+    def _examine(self, path: RootPath, libraries: list[RootPath]) -> None:
+        if not self._is_content(path):
             return
         found = self.loader.examine(path)
         if not found or not self.used_files.is_in_use(
@@ -189,7 +193,7 @@ class _DependencyClosure:
                 self._add_closure(path)
             else:
                 libraries.append(path)
-        elif entry.is_executable:
+        elif self.kept_set.rootfs.entries[path].is_executable:
             self.kept_set.add(script_interpreters.find_needs(self.kept_set.rootfs, path, found, self.path))
 
     def _add_closure(self, path: RootPath) -> None:

@@ -7,7 +7,7 @@ Performs no I/O itself: the index and the content come from a `Reader` (a proces
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple, Protocol
 
@@ -17,12 +17,19 @@ ROOT = RootPath("/")
 MAX_LINKS = 40
 """The kernel's limit of symlinks in one lookup (path_resolution(7))."""
 
+MAX_OPEN = 64
+"""Most files that are opened with one request."""
+
 
 class Reader(Protocol):
     """Provides the content of regular files of the pristine tree."""
 
     def open(self, path: RootPath) -> BinaryIO:
         """Return the regular file at `path`, which contains no symlinks, open and seekable; OSError when that fails."""
+        ...
+
+    def open_many(self, paths: Sequence[RootPath]) -> dict[RootPath, BinaryIO]:
+        """Return those of at most MAX_OPEN files that can be opened. The caller closes them."""
         ...
 
 

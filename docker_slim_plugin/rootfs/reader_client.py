@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+from collections.abc import Sequence
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -98,6 +99,12 @@ class TreeProcess:
     def open(self, path: RootPath) -> BinaryIO:
         try:
             return self._channel.open(path)
+        except ReaderExited as error:
+            raise self._exit_error() from error
+
+    def open_many(self, paths: Sequence[RootPath]) -> dict[RootPath, BinaryIO]:
+        try:
+            return self._channel.open_many(paths)
         except ReaderExited as error:
             raise self._exit_error() from error
 

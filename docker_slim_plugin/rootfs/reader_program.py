@@ -1,4 +1,4 @@
-"""The process that reads an image's tree: names and metadata of all files, and descriptors of regular files.
+r"""The process that reads an image's tree: names and metadata of all files, and descriptors of regular files.
 
     python -m docker_slim_plugin.rootfs.reader_program SOCKET OTHER     inherited descriptors of SOCK_SEQPACKET pairs
 
@@ -10,6 +10,7 @@ Requests and responses are one packet each; OTHER accepts only requests to open 
     b"root" with a descriptor  -> b"ok"
     b"index"                   -> b"size N", with a memfd that contains the index (index_format.py)
     b"open PATH"               -> b"ok" with a descriptor of the file
+    b"open-many PATH\0PATH..."  -> b"opened 1011..." with a descriptor of each file that has a 1
     and to any of them         -> b"error ERRNO text"
 """
 
@@ -32,6 +33,7 @@ from docker_slim_plugin.kernel.syscalls import (
     RESOLVE_NO_SYMLINKS,
     openat2,
 )
+from docker_slim_plugin.rootfs.index import MAX_OPEN
 from docker_slim_plugin.rootfs.index_format import Record, pack
 
 MAX_OPENAT2_PATH = 4000
@@ -139,20 +141,22 @@ class TreeReader:
     def __init__(self) -> None:
         self.root = -1
 
-    def handle(self, request: bytes, descriptor: int | None, *, trusted: bool) -> tuple[bytes, int | None]:
-        """Return the response and the descriptor in it; a channel that is not `trusted` may only open files."""
+    def handle(self, request: bytes, descriptor: int | None, *, trusted: bool) -> tuple[bytes, tuple[int, ...]]:
+        """Return the response and the descriptors in it; a channel that is not `trusted` may only open files."""
         verb, _, argument = request.partition(b" ")
         if verb == b"open":
-            return b"ok", open_file(self.root, argument)
+            return b"ok", (open_file(self.root, argument),)
+        if verb == b"open-many":
+            return self._open_many(argument.split(b"\0", MAX_OPEN)[:MAX_OPEN])
         if verb == b"root" and trusted and descriptor is not None:
             self.root = os.dup(descriptor)
-            return b"ok", None
+            return b"ok", ()
         if verb == b"index" and trusted:
             data = pack(build_index(self.root))
             memory = os.memfd_create("index", os.MFD_CLOEXEC)
             with open(memory, "wb", closefd=False) as file:
                 file.write(data)
-            return b"size %d" % len(data), memory
+            return b"size %d" % len(data), (memory,)
         raise OSError(errno.EINVAL, "no such request")
 
     def serve(self, channel: socket.socket, *, trusted: bool) -> bool:
@@ -163,16 +167,26 @@ class TreeReader:
         try:
             text, found = self.handle(request, descriptor, trusted=trusted)
         except OSError as error:
-            text, found = b"error %d %s" % (error.errno or 0, (error.strerror or "").encode("utf-8", "replace")), None
+            text, found = b"error %d %s" % (error.errno or 0, (error.strerror or "").encode("utf-8", "replace")), ()
         finally:
             if descriptor is not None:
                 os.close(descriptor)
         try:
-            descriptor_passing.send(channel, text, *(() if found is None else (found,)))
+            descriptor_passing.send(channel, text, *found)
         finally:
-            if found is not None:
-                os.close(found)
+            for one in found:
+                os.close(one)
         return True
+
+    def _open_many(self, paths: list[bytes]) -> tuple[bytes, tuple[int, ...]]:
+        flags, found = bytearray(b"opened "), []
+        for path in paths:
+            try:
+                found.append(open_file(self.root, path))
+                flags += b"1"
+            except OSError:
+                flags += b"0"
+        return bytes(flags), tuple(found)
 
 
 def main() -> None:

@@ -53,6 +53,13 @@ class _Reader:
     def open(self, path: RootPath) -> BinaryIO:
         return self.sources[path].rootfs.reader.open(path)
 
+    def open_many(self, paths: Sequence[RootPath]) -> dict[RootPath, BinaryIO]:
+        opened: dict[RootPath, BinaryIO] = {}
+        for reference in {self.sources[path].reference: None for path in paths}:
+            ours = [path for path in paths if self.sources[path].reference == reference]
+            opened |= self.sources[ours[0]].rootfs.reader.open_many(ours)
+        return opened
+
 
 def propose_base(images: Sequence[BaseImage], least: int, sandbox: Caller) -> CommonBase:
     """Return the base of all files that at least `least` of the images have bit for bit (0: more than half)."""

@@ -41,8 +41,8 @@ class PythonSite:
         self.files: dict[str, list[RootPath]] = {}
         self.requires: dict[str, set[str]] = {}
         self.owner: dict[RootPath, str] = {}
-        self.groups: dict[str, frozenset[str]] = {}
-        """Groups of entry points of each distribution, those of scripts aside."""
+        self.plugins: dict[str, list[str]] = {}
+        """Distributions with entry points, by the first part of the name of their group, scripts aside."""
         self.requested: list[str] = []
         """Distributions that were installed by name, not as a requirement (PEP 376)."""
         self._spelling = PathSpelling(facts.rootfs)
@@ -67,8 +67,9 @@ class PythonSite:
         self.files[key] = files
         for path in files:
             self.owner.setdefault(path, key)
-        groups = GROUP.findall(rootfs.text(f"{metadata}/entry_points.txt", MAX_TEXT))
-        self.groups[key] = frozenset(groups) - SCRIPTS
+        groups = set(GROUP.findall(rootfs.text(f"{metadata}/entry_points.txt", MAX_TEXT))) - SCRIPTS
+        for name in {group.partition(".")[0] for group in groups}:
+            self.plugins.setdefault(name, []).append(key)
         if child(metadata, "REQUESTED") in rootfs.entries:
             self.requested.append(key)
 
@@ -164,7 +165,7 @@ class PythonSite:
 
     def _plugins(self, key: str) -> Iterator[str]:
         """Yield distributions with entry points in a group of this one: its plugins ("flask.commands")."""
-        tops = {path.removeprefix(f"{self.place}/").partition("/")[0].partition(".")[0] for path in self.files[key]}
-        for one, groups in self.groups.items():
-            if one not in self._whole and any(group.partition(".")[0] in tops for group in groups):
-                yield one
+        if self.plugins:
+            names = (path.removeprefix(f"{self.place}/").partition("/")[0] for path in self.files[key])
+            for top in {name.partition(".")[0] for name in names}:
+                yield from self.plugins.get(top, ())

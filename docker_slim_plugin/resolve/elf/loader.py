@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import posixpath
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.plan import Reason, ReasonKind
@@ -19,6 +20,7 @@ from docker_slim_plugin.resolve.elf.elf_file import Elf, MalformedElf
 from docker_slim_plugin.resolve.elf.search_paths import MappedObject, SearchPaths, is_musl
 from docker_slim_plugin.resolve.kept_set import Need
 from docker_slim_plugin.rootfs.index import Rootfs
+from docker_slim_plugin.rootfs.read_ahead import ReadAhead
 
 HEAD = 256
 """Number of bytes that the kernel reads of a file to execute (BINPRM_BUF_SIZE)."""
@@ -57,20 +59,29 @@ class Loader:
     def __post_init__(self) -> None:
         self._search_paths = SearchPaths(self.rootfs, self.library_path)
 
+    def examine_all(self, paths: Sequence[RootPath]) -> None:
+        """Examine regular files at once, to save the waits for each."""
+        new = [path for path in paths if path not in self._files]
+        with ReadAhead(self.rootfs.reader, new) as source:
+            for path in new:
+                self._files[path] = self._examine(path, source.open)
+
     def examine(self, path: RootPath) -> Elf | bytes:
         """Return the ELF fields of the regular file at `path`, the first HEAD bytes of a script, or b"" otherwise."""
         if path not in self._files:
-            self._files[path] = b""
-            try:
-                with self.rootfs.reader.open(path) as file:
-                    head = file.read(HEAD)
-                    if head.startswith(elf_file.MAGIC):
-                        self._files[path] = elf_file.read(file)
-                    elif head.startswith(b"#!"):
-                        self._files[path] = head
-            except (MalformedElf, OSError) as error:
-                self.malformed[path] = str(error)
+            self._files[path] = self._examine(path, self.rootfs.reader.open)
         return self._files[path]
+
+    def _examine(self, path: RootPath, open_file: Callable[[RootPath], BinaryIO]) -> Elf | bytes:
+        try:
+            with open_file(path) as file:
+                head = file.read(HEAD)
+                if head.startswith(elf_file.MAGIC):
+                    return elf_file.read(file)
+                return head if head.startswith(b"#!") else b""
+        except (MalformedElf, OSError) as error:
+            self.malformed[path] = str(error)
+            return b""
 
     def elf(self, path: RootPath) -> Elf | None:
         """Return the ELF fields of the file at `path`, or None if it is not a valid ELF file."""

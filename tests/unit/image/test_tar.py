@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,9 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     class Broken:
         def open(self, path: RootPath) -> Any:
             raise OSError(5, "Input/output error", path)
+
+        def open_many(self, _: Sequence[RootPath]) -> dict[RootPath, Any]:
+            return {}
 
     kept = KeptEntry(entry=entry("/n\x1b", size=1), reasons=())
     with pytest.raises(SlimError, match=r"cannot read '/n\\x1b': Input/output error"):

@@ -16,6 +16,7 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import child_process, descriptor_passing
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.rootfs import reader_program
+from docker_slim_plugin.rootfs.index import MAX_OPEN
 from docker_slim_plugin.rootfs.index_decoding import Corrections, read_index
 from docker_slim_plugin.rootfs.index_format import Record, pack, unpack
 from docker_slim_plugin.rootfs.reader_channel import ReaderExited, TreeChannel
@@ -94,9 +95,35 @@ def test_an_untrusted_channel_may_only_open_files(tree: int) -> None:
         with pytest.raises(OSError, match="no such request"):
             reader.handle(request, tree, trusted=False)
     reader.handle(b"root", tree, trusted=True)
-    _, descriptor = reader.handle(b"open /etc/file", None, trusted=False)
-    assert descriptor is not None
-    os.close(descriptor)
+    _, descriptors = reader.handle(b"open /etc/file", None, trusted=False)
+    assert len(descriptors) == 1
+    os.close(descriptors[0])
+
+
+def test_many_files_are_opened_with_one_request(tree: int) -> None:
+    reader = reader_program.TreeReader()
+    reader.handle(b"root", tree, trusted=True)
+    before = len(os.listdir("/proc/self/fd"))
+    text, descriptors = reader.handle(b"open-many /etc/file\0/gone\0/etc\0/etc/file\0", None, trusted=False)
+    assert (text, len(descriptors)) == (b"opened 10010", 2)
+    for one in descriptors:
+        os.close(one)
+    text, descriptors = reader.handle(b"open-many " + b"/etc/file\0" * 1000, None, trusted=False)
+    assert (text, len(descriptors)) == (b"opened " + b"1" * MAX_OPEN, MAX_OPEN)
+    for one in descriptors:
+        os.close(one)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("answer", [b"opened 11", b"opened ", b"opened 1", b"ok", b"error 5 no"])
+def test_answers_about_many_files_that_do_not_fit(answer: bytes) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    before = len(os.listdir("/proc/self/fd"))
+    with ours, theirs:
+        descriptor_passing.send(theirs, answer, 0)
+        with pytest.raises((ReaderExited, OSError)):
+            TreeChannel(ours).open_many([RootPath("/a"), RootPath("/b")])
+        assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_channel_whose_other_end_is_closed() -> None:
