@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import posixpath
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
