@@ -22,6 +22,8 @@ SMALL = 2 << 20
 """Bytes of a package that the image's author installed by name, and that the run did not use."""
 SMALL_TOGETHER = 8 << 20
 """Bytes of all of these; the smallest come first."""
+DATA_TOGETHER = 16 << 20
+"""Bytes of the packages of data (Architecture: all) that these depend on; the smallest come first."""
 LEFT_OUT = re.compile(
     r"/(?:include|pkgconfig|cmake|bitcode|debug|aclocal|gdb|valgrind|bash-completion|lintian|bug|vim|nano|emacs|apport)/|\.a$"
 )
@@ -50,7 +52,8 @@ class DistributionPackages:
             keys = find_closure(used, self.facts.packages.depends)
         else:
             executed = set(self._executed())
-            keys = {*executed, *self._of_the_same_source(executed), *self._by_name()}
+            by_name = set(self._by_name())
+            keys = {*executed, *self._of_the_same_source(executed), *by_name, *self._data_of(by_name, executed)}
         return tuple(path for key in sorted(keys) for path in self._files(key))
 
     @cached_property
@@ -114,6 +117,22 @@ class DistributionPackages:
         for key, size in sorted(sizes.items(), key=lambda item: (item[1], item[0])):
             total += size
             if size > SMALL or total > SMALL_TOGETHER:
+                return
+            yield key
+
+    def _data_of(self, by_name: set[str], executed: set[str]) -> Iterator[str]:
+        """Yield packages of data that those installed by name depend on, and the executed ones do not.
+
+        The libraries of a program that no run used are found in its file, its data is not.
+        """
+        depends = self.facts.packages.depends
+        found = find_closure(by_name, depends) - find_closure(executed, depends) - self.facts.packages.base - by_name
+        data = {key for key, stanza in self.facts.packages.stanzas if read_field(stanza, b"Architecture") == "all"}
+        sizes = {key: self.facts.size_of(self._files(key)) for key in found & data if not RUNTIMES.match(key)}
+        total = 0
+        for key, size in sorted(sizes.items(), key=lambda item: (item[1], item[0])):
+            total += size
+            if total > DATA_TOGETHER:
                 return
             yield key
 

@@ -17,10 +17,12 @@ from docker_slim_plugin.resolve.app_level.node import NodePackages
 from docker_slim_plugin.resolve.app_level.own_files import OwnFiles
 from docker_slim_plugin.resolve.app_level.perl import PerlModules
 from docker_slim_plugin.resolve.app_level.plugins import MODULE, PamModules, Plugins
+from docker_slim_plugin.resolve.app_level.program_links import ProgramLinks
 from docker_slim_plugin.resolve.app_level.python import PythonPackages
 from docker_slim_plugin.resolve.app_level.ruby import RubyGems
 from docker_slim_plugin.resolve.app_level.run_options import CertificateAuthorities, Locales, TimeZones
 from docker_slim_plugin.resolve.app_level.shell_scripts import ScriptPrograms
+from docker_slim_plugin.resolve.app_level.system_data import Fonts, SystemNames
 from docker_slim_plugin.resolve.kept_set import Need
 
 MAX_LIBRARIES = 16 << 20
@@ -43,10 +45,13 @@ RULES: Mapping[str, RuleKind] = {
     "perl": RuleKind("Perl modules that kept code loads", PerlModules),
     "libraries": RuleKind("packages of libraries of languages", LibraryPackages),
     "library-trees": RuleKind("R packages and Erlang applications", LibraryTrees),
+    "links": RuleKind("other names of kept programs", ProgramLinks),
     "commands": RuleKind("programs that kept scripts run", ScriptPrograms),
     "plugins": RuleKind("modules beside those that were loaded", Plugins),
     "pam": RuleKind("login: PAM modules and shells", PamModules),
     "config-names": RuleKind("files that configuration names", NamedInConfig),
+    "names": RuleKind("names of services, users and types", SystemNames),
+    "fonts": RuleKind("fonts for programs that draw text", Fonts),
     "zones": RuleKind("time zones", TimeZones),
     "locales": RuleKind("locales", Locales),
     "authorities": RuleKind("certificate authorities", CertificateAuthorities),

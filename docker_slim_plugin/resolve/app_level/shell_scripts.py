@@ -1,6 +1,6 @@
 """Programs that kept shell scripts run, whoever brought the scripts: gunzip runs gzip, a cron job runs its commands.
 
-Files that a script reads with `.` or `source` are parts of it.
+Files that a script reads with `.` or `source` are parts of it. Crontabs are read like scripts: each line has a command.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, NewPaths,
 from docker_slim_plugin.resolve.script_commands import MAX_SCRIPT, find_command, find_command_words, script_text
 
 SOURCED = re.compile(r"(?:^|[;&|{(]|\bthen|\bdo|\belse)[ \t]*+(?:\.|source)[ \t]++['\"]?(/[\w./+@-]++)", re.MULTILINE)
+CRONTABS = re.compile(r"/etc/crontab|/etc/cron\.d/[^/]+|/var/spool/cron/(?:crontabs/)?[^/]+|/etc/crontabs/[^/]+")
+JOBS = re.compile(r"/etc/(?:cron\.(?:hourly|daily|weekly|monthly)|periodic/\w+)")
+"""Directories of scripts that crontabs run."""
 WHOLE = frozenset({"packages"})
 """Rules that keep scripts which nothing else asks for."""
 
@@ -31,7 +34,10 @@ class ScriptPrograms:
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[str] = []
-        asked = [*self._waiting, *(path for path in self._new.of(kept) if self._is_small_program(path))]
+        new = self._new.of(kept)
+        crontabs = [path for path in new if CRONTABS.fullmatch(path) and self._is_small(path)]
+        self._sourced.update(crontabs)
+        asked = [*self._waiting, *crontabs, *(path for path in new if self._is_small_program(path))]
         self._waiting = [path for path in asked if not is_kept_beside(kept[path], WHOLE)]
         pending = [path for path in asked if is_kept_beside(kept[path], WHOLE)]
         # What scripts run is found at once, because a chain of scripts may be long.
@@ -45,6 +51,10 @@ class ScriptPrograms:
                 found.append(place)
                 if self._is_small_program(program):
                     pending.append(program)
+            if script in crontabs:
+                jobs = [path for top in set(JOBS.findall(text)) for path in self.facts.files_below(RootPath(top))]
+                found += jobs
+                pending += (path for path in jobs if self._is_small_program(path))
             for place, part in self._parts(text):
                 found.append(place)
                 self._sourced.add(part)
@@ -64,8 +74,11 @@ class ScriptPrograms:
                 yield place, entry.path
 
     def _is_small_program(self, path: RootPath) -> bool:
+        return self.facts.rootfs.entries[path].is_executable and self._is_small(path)
+
+    def _is_small(self, path: RootPath) -> bool:
         entry = self.facts.rootfs.entries[path]
-        return entry.is_executable and entry.size <= MAX_SCRIPT
+        return entry.kind is EntryKind.FILE and entry.size <= MAX_SCRIPT
 
     def _commands(self, text: str) -> Iterator[tuple[str, RootPath]]:
         """Yield further programs that a script mentions, as paths in PATH, with their files."""

@@ -91,6 +91,24 @@ def test_level_package(accesses: list[str | Access], kept: list[str]) -> None:
     assert added("packages", TREE, *accesses, level="package") == sorted(kept)
 
 
+def test_data_of_packages_that_were_installed_by_name() -> None:
+    names = {
+        "web": "Depends: fonts\n", "gs": "Depends: libgs\n", "libgs": "Depends: gs-data, web-data, huge-data, python3-x\n", "gs-data": "", "fonts": "", "web-data": "",
+        "huge-data": "", "python3-x": "", "base_": "", "unused-data": "",
+    }  # fmt: skip
+    stanzas = status(**names)
+    for name in names:
+        if name.endswith(("data", "fonts", "-x")):
+            stanzas = stanzas.replace(f"Package: {name}\nStatus: install ok installed\nArchitecture: amd64", f"Package: {name}\nStatus: install ok installed\nArchitecture: all")
+    files = {"web": "/usr/bin/web", "gs": "/usr/bin/gs", "libgs": "/usr/lib/libgs.so", **{name: f"/usr/share/{name}/x" for name in names if name.endswith(("data", "fonts", "-x"))}}
+    tree: Tree = {
+        "/var/lib/dpkg/status": stanzas, **{path: elf() if "/share/" not in path else "x" for path in files.values()}, **{f"{INFO}/{name}.list": f"{path}\n" for name, path in files.items()},
+        "/var/lib/apt/extended_states": "".join(f"Package: {name}\nAuto-Installed: 1\n\n" for name in names if name not in ("web", "gs")),
+        "/usr/share/huge-data/x": "x" * (17 << 20),
+    }  # fmt: skip
+    assert added("packages", tree, execution("/usr/bin/web")) == ["/usr/bin/gs", "/usr/share/gs-data/x", "/usr/share/web-data/x"]
+
+
 def test_cyclic_and_malformed_dependencies() -> None:
     tree: Tree = {
         f"/usr/bin/{name}{part}": elf() for name in "abc" for part in "12"

@@ -42,8 +42,8 @@ def status(**depends: str) -> str:
 
 def test_names() -> None:
     assert list(RULES) == [
-        "app-files", "packages", "python", "node", "ruby", "perl", "libraries", "library-trees", "commands", "plugins", "pam",
-        "config-names", "zones", "locales", "authorities",
+        "app-files", "packages", "python", "node", "ruby", "perl", "libraries", "library-trees", "links", "commands", "plugins", "pam",
+        "config-names", "names", "fonts", "zones", "locales", "authorities",
     ]  # fmt: skip
     assert not set(RULES) & set(PRESETS)
 

@@ -49,6 +49,15 @@ def test_files_that_a_script_reads() -> None:
     assert added("commands", tree, execution("/bin/start"), "/bin/sh") == ["/bin/gzip", "/lib/a.inc", "/lib/b", "/lib/real"]
 
 
+def test_crontabs_are_read_like_scripts() -> None:
+    tree: Tree = {
+        **PROGRAMS, "/usr/bin/run-parts": elf(), "/etc/crontab": "PATH=/bin\n* * * * * root never\n17 * * * * root cd / && run-parts --report /etc/cron.hourly\n",
+        "/etc/cron.hourly/job": "#!/bin/sh\ngzip\n", "/etc/cron.hourly/data": "x", "/etc/cron.daily/other": "#!/bin/sh\nsecond\n", "/etc/cron.d/other": "* * * * * root second\n",
+    }  # fmt: skip
+    assert added("commands", tree, "/etc/crontab", "/bin/sh") == ["/bin/gzip", "/bin/never", "/etc/cron.hourly/data", "/etc/cron.hourly/job", "/usr/bin/run-parts"]
+    assert added("commands", tree, "/etc/cron.d/other", "/bin/sh") == ["/opt/tool", "/usr/bin/second", "/usr/bin/third"]
+
+
 def test_scripts_that_only_their_package_brings_run_nothing_until_something_else_asks() -> None:
     tree: Tree = {
         **PROGRAMS, "/usr/bin/main": elf(), "/usr/bin/helper": "#!/bin/sh\ngzip\n",
