@@ -54,12 +54,7 @@ class Rootfs:
     @classmethod
     def of(cls, entries: Iterable[Entry], reader: Reader) -> Rootfs:
         by_path = {entry.path: entry for entry in entries}
-        children: dict[RootPath, list[str]] = {}
-        for path in sorted(by_path):
-            if path != ROOT:
-                parent, _, name = path.rpartition("/")
-                children.setdefault(RootPath(parent or "/"), []).append(name)
-        return cls(by_path, reader, {parent: tuple(names) for parent, names in children.items()})
+        return cls(by_path, reader, _Children(sorted(by_path)))
 
     def walk(self, path: str, *, follow: bool = True, root: str = "/") -> Walk:
         """Resolve `path` like the kernel: component by component; ".." in the process's `root` stays there.
@@ -134,6 +129,29 @@ class Rootfs:
     def text(self, path: str, limit: int = 64 * 1024 * 1024) -> str:
         """Return the file as text; bytes that are not UTF-8 become surrogate escapes, as in paths."""
         return os.fsdecode(self.read(path, limit))
+
+
+class _Children(Mapping[RootPath, tuple[str, ...]]):
+    """The names in each directory. They are cut out of the paths when they are asked for, to save their memory."""
+
+    def __init__(self, paths: Iterable[RootPath]) -> None:
+        self._paths: dict[str, list[RootPath]] = {}
+        for path in paths:
+            if path != ROOT:
+                self._paths.setdefault(path.rpartition("/")[0] or "/", []).append(path)
+
+    def __getitem__(self, directory: RootPath) -> tuple[str, ...]:
+        start = len(directory) + (directory != ROOT)
+        return tuple(path[start:] for path in self._paths[directory])
+
+    def __contains__(self, directory: object) -> bool:
+        return directory in self._paths
+
+    def __iter__(self) -> Iterator[RootPath]:
+        return map(RootPath, self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
 
 
 def parents(path: RootPath) -> Iterator[RootPath]:

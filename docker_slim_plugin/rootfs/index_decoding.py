@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.rootfs.index_format import MAX_INDEX, Record, unpack
+from docker_slim_plugin.rootfs.index_format import Record, unpack
 
 KINDS = {
     stat.S_IFREG: EntryKind.FILE,
@@ -43,7 +44,7 @@ def read_index(memory: int, size: int) -> tuple[Entry, ...]:
     not changed.
     """
     try:
-        entries = tuple(map(to_entry, unpack(b"".join(_read_blocks(memory, size)))))
+        entries = tuple(map(to_entry, unpack(partial(os.pread, memory), size)))
         _check_tree(entries)
     except (OSError, ValueError) as error:
         raise SlimError(f"cannot use the index from the process that reads the image's files: {error}") from error
@@ -62,15 +63,6 @@ def _check_tree(entries: Iterable[Entry]) -> None:
         seen.add(one.path)
         if one.kind is EntryKind.DIRECTORY:
             directories.add("" if one.path == "/" else one.path)
-
-
-def _read_blocks(memory: int, size: int) -> Iterator[bytes]:
-    if size > MAX_INDEX:
-        raise ValueError("it is too long")
-    at = 0
-    while at < size and (block := os.pread(memory, size - at, at)):
-        yield block
-        at += len(block)
 
 
 def to_entry(record: Record) -> Entry:

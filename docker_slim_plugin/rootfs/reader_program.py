@@ -23,6 +23,7 @@ import select
 import socket
 import stat
 import sys
+from collections.abc import Iterator
 
 from docker_slim_plugin.host import descriptor_passing
 from docker_slim_plugin.host.privileges import drop_privileges
@@ -46,11 +47,11 @@ RESOLVE_STRICT = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def build_index(root: int) -> list[Record]:
-    """Return a record of every name in the tree, "/" first; directories are read by descriptor, not by path."""
+def build_index(root: int) -> Iterator[Record]:
+    """Yield a record of every name in the tree, "/" first; directories are read by descriptor, not by path."""
     # `root` is an O_PATH descriptor, which cannot be listed.
     top = os.open(".", DIRECTORY, dir_fd=root)
-    records = [read_record(b"/", top, b".")]
+    yield read_record(b"/", top, b".")
     pending: list[tuple[bytes, int, list[str]]] = [(b"", top, sorted(os.listdir(top)))]
     while pending:
         prefix, directory, names = pending[-1]
@@ -65,11 +66,10 @@ def build_index(root: int) -> list[Record]:
         except FileNotFoundError:
             # A directory of a single layer also lists its whiteouts; there is no file.
             continue
-        records.append(found)
+        yield found
         if stat.S_ISDIR(found.mode) and len(path) < PATH_MAX:
             below = os.open(name, DIRECTORY, dir_fd=directory)
             pending.append((path, below, sorted(os.listdir(below))))
-    return records
 
 
 def read_record(path: bytes, directory: int, name: bytes) -> Record:
@@ -152,11 +152,10 @@ class TreeReader:
             self.root = os.dup(descriptor)
             return b"ok", ()
         if verb == b"index" and trusted:
-            data = pack(build_index(self.root))
-            memory = os.memfd_create("index", os.MFD_CLOEXEC)
-            with open(memory, "wb", closefd=False) as file:
-                file.write(data)
-            return b"size %d" % len(data), (memory,)
+            with open(os.memfd_create("index", os.MFD_CLOEXEC), "wb") as file:
+                size = sum(file.write(part) for part in pack(build_index(self.root)))
+                file.flush()
+                return b"size %d" % size, (os.dup(file.fileno()),)
         raise OSError(errno.EINVAL, "no such request")
 
     def serve(self, channel: socket.socket, *, trusted: bool) -> bool:

@@ -89,7 +89,7 @@ def known(sandbox: Sandbox, shop: Shop) -> Rootfs:
     rootfs = Rootfs.of(entries, cast("TreeProcess", shop))  # type: ignore[arg-type]
     memory = os.memfd_create("index")
     index = [Record(os.fsencode(one.path), _mode(one), 0, 0, one.size, 0, 0, b"", 1, 1, {}) for one in entries]
-    data = pack(index)
+    data = b"".join(pack(index))
     os.write(memory, data)
     sandbox.add_tree(rootfs, cast("TreeProcess", shop), (memory, len(data)), Corrections(frozenset(), ()))
     os.close(memory)

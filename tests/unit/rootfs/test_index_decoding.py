@@ -15,7 +15,7 @@ import pytest
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import child_process, descriptor_passing
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.rootfs import reader_program
+from docker_slim_plugin.rootfs import index_format, reader_program
 from docker_slim_plugin.rootfs.index import MAX_OPEN
 from docker_slim_plugin.rootfs.index_decoding import Corrections, read_index
 from docker_slim_plugin.rootfs.index_format import Record, pack, unpack
@@ -40,7 +40,7 @@ def tree(tmp_path: Path) -> Iterator[int]:
 
 
 def entries(tree: int) -> dict[str, Entry]:
-    data = pack(reader_program.build_index(tree))
+    data = b"".join(pack(reader_program.build_index(tree)))
     memory = os.memfd_create("index")
     os.write(memory, data)
     found = read_index(memory, len(data))
@@ -171,7 +171,25 @@ def read(data: bytes, size: int | None = None) -> tuple[Entry, ...]:
 def test_records_come_through_as_they_are() -> None:
     odd = Record(b"/\xff\n", 0o107777, 2**32 - 1, 7, 2**63, -1, 2**64 - 1, b"\xfe/..", 2**64 - 1, 2, {b"user.a": b"\0", b"user.b": b""})
     late = record(b"/x", mtime_ns=2**64 * 10 + 1)
-    assert list(unpack(pack([record(b"/"), odd, late]))) == [record(b"/"), odd, late]
+    data = b"".join(pack([record(b"/"), odd, late]))
+    assert list(unpack(lambda size, at: data[at : at + size], len(data))) == [record(b"/"), odd, late]
+
+
+def test_an_index_is_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_format, "BLOCK", 200)
+    records = [record(b"/"), *(record(b"/%d" % number, 0o120777)._replace(target=b"x" * (number % 300)) for number in range(500))]
+    data = b"".join(pack(records))
+    sizes: list[int] = []
+
+    def read(size: int, at: int) -> bytes:
+        sizes.append(size)
+        return data[at : at + size]
+
+    assert list(unpack(read, len(data))) == records
+    assert max(sizes) == 200
+    monkeypatch.setattr(index_format, "MAX_TEXT", 250)
+    with pytest.raises(ValueError, match="a name is too long"):
+        list(unpack(read, len(data)))
 
 
 @pytest.mark.parametrize(
@@ -195,11 +213,11 @@ def test_records_come_through_as_they_are() -> None:
 )  # fmt: skip
 def test_what_is_no_tree_is_refused(records: list[Record]) -> None:
     with pytest.raises(SlimError, match="cannot use the index from the process that reads the image's files"):
-        read(pack(records))
+        read(b"".join(pack(records)))
 
 
 def test_bytes_that_are_no_index_are_refused() -> None:
-    good = pack([record(b"/"), record(b"/a")._replace(xattrs={b"user.a": b"x" * 9})])
+    good = b"".join(pack([record(b"/"), record(b"/a")._replace(xattrs={b"user.a": b"x" * 9})]))
     assert len(read(good)) == 2
     for bad in (b"", b"\0" * 32, b"\xff" * 500, good[:-1], good + b"x", *(good[:at] for at in range(0, len(good), 7))):
         with pytest.raises(SlimError):
@@ -251,7 +269,7 @@ def test_no_directory_is_too_deep(tmp_path: Path) -> None:
         os.close(here)
         here = below
     os.close(here)
-    found = reader_program.build_index(top)
+    found = list(reader_program.build_index(top))
     os.close(top)
     assert 4096 <= max(len(one.path) for one in found) < 4096 + 256
     shutil.rmtree(tmp_path / ("d" * 200))
