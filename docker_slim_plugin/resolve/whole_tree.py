@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import replace
 
-from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
+from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry, Reason, ReasonKind, Selection
 from docker_slim_plugin.resolve.kept_set import KeptSet
 from docker_slim_plugin.resolve.layer_groups import assign_groups
@@ -103,9 +103,13 @@ def _empty_packages(kept_set: KeptSet) -> frozenset[RootPath]:
 
 def _count_files(rootfs: Rootfs) -> tuple[int, int]:
     """Return number and total bytes of the image's files. Hard-linked files count once."""
-    files = [entry for entry in rootfs.entries.values() if entry.kind is not EntryKind.DIRECTORY]
-    return len(files), sum({_file_identity(entry): entry.size for entry in files}.values())
-
-
-def _file_identity(entry: Entry) -> tuple[int, str]:
-    return (entry.inode, "") if entry.inode and entry.links > 1 else (0, entry.path)
+    number = size = 0
+    linked: dict[int, int] = {}
+    for entry in rootfs.entries.values():
+        if entry.kind is not EntryKind.DIRECTORY:
+            number += 1
+            if entry.inode and entry.links > 1:
+                linked[entry.inode] = entry.size
+            else:
+                size += entry.size
+    return number, size + sum(linked.values())

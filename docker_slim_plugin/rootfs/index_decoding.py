@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,6 +22,9 @@ KINDS = {
     stat.S_IFSOCK: EntryKind.SOCKET,
 }
 """Kind of an entry by the file type bits of its mode (inode(7))."""
+
+MAX_TIMES = 1 << 16
+"""Most times that are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ def read_index(memory: int, size: int) -> tuple[Entry, ...]:
     not changed.
     """
     try:
-        entries = tuple(map(to_entry, unpack(partial(os.pread, memory), size)))
+        entries = tuple(_to_entries(unpack(partial(os.pread, memory), size)))
         _check_tree(entries)
     except (OSError, ValueError) as error:
         raise SlimError(f"cannot use the index from the process that reads the image's files: {error}") from error
@@ -65,9 +68,19 @@ def _check_tree(entries: Iterable[Entry]) -> None:
             directories.add("" if one.path == "/" else one.path)
 
 
-def to_entry(record: Record) -> Entry:
+def _to_entries(records: Iterable[Record]) -> Iterator[Entry]:
+    """Yield records as entries. Files of one layer often have the same time, which is kept in memory once."""
+    times: dict[int, int] = {}
+    for record in records:
+        known = times.setdefault(record.mtime_ns, record.mtime_ns)
+        if len(times) > MAX_TIMES:
+            times.clear()
+        yield to_entry(record, known)
+
+
+def to_entry(record: Record, mtime_ns: int) -> Entry:
     """Return a record as an entry; ValueError when its file type is unknown."""
-    path, mode, uid, gid, size, mtime_ns, rdev, target, inode, links, xattrs = record
+    path, mode, uid, gid, size, _, rdev, target, inode, links, xattrs = record
     kind = KINDS.get(stat.S_IFMT(mode))
     if kind is None:
         raise ValueError("it has a file of an unknown type")

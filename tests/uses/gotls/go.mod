@@ -1,0 +1,3 @@
+module example/gotls
+
+go 1.19

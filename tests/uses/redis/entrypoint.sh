@@ -1,0 +1,12 @@
+#!/bin/sh
+# Options and names of configurations are the server's; as root, give /data to redis, and run the server as redis.
+set -e
+case $1 in
+-* | *.conf) set -- redis-server "$@" ;;
+esac
+if [ "$1" = redis-server ] && [ "$(id -u)" = 0 ]; then
+    find . \! -user redis -exec chown redis {} +
+    exec setpriv --reuid redis --regid redis --clear-groups -- "$0" "$@"
+fi
+if [ "$(umask)" = 0022 ]; then umask 0077; fi
+exec "$@"

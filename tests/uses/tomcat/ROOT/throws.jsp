@@ -1,0 +1,1 @@
+<%@ page contentType="text/plain" %><% if (true) throw new IllegalStateException("thrown"); %>
