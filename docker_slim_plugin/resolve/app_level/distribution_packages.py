@@ -1,7 +1,8 @@
 """Distribution packages that the app is made of: programs that the run executed, and small ones installed by name.
 
 A server's package has what its configuration can name: plugins, error pages, helpers, other programs of the same suite.
-Packages of the distribution's own base are kept by need.
+Packages without which the distribution does not work are kept by need. Where a daemon runs commands that its users write
+(cron), the commands of some of them are kept.
 """
 
 from __future__ import annotations
@@ -24,6 +25,13 @@ SMALL_TOGETHER = 8 << 20
 """Bytes of all of these; the smallest come first."""
 DATA_TOGETHER = 16 << 20
 """Bytes of the packages of data (Architecture: all) that these depend on; the smallest come first."""
+SCHEDULERS = frozenset({"cron", "crond", "anacron", "fcron", "atd"})
+"""Programs that run commands of their users."""
+COMMANDS = frozenset(
+    {"coreutils", "diffutils", "findutils", "gawk", "grep", "gzip", "mawk", "sed", "tar", "util-linux"}
+)
+"""Packages of the commands that any script may use."""
+MAX_COMMAND = 512 << 10
 LEFT_OUT = re.compile(
     r"/(?:include|pkgconfig|cmake|bitcode|debug|aclocal|gdb|valgrind|bash-completion|lintian|bug|vim|nano|emacs|apport)/|\.a$"
 )
@@ -54,7 +62,17 @@ class DistributionPackages:
             executed = set(self._executed())
             by_name = set(self._by_name())
             keys = {*executed, *self._of_the_same_source(executed), *by_name, *self._data_of(by_name, executed)}
-        return tuple(path for key in sorted(keys) for path in self._files(key))
+        return (*(path for key in sorted(keys) for path in self._files(key)), *self._commands())
+
+    def _commands(self) -> Iterator[RootPath]:
+        """Yield the commands that any script may use, where a daemon runs the scripts of its users."""
+        if any(path.rpartition("/")[2] in SCHEDULERS for path in self.facts.executed):
+            for key in self.facts.files_by_package:
+                if package_name(key) in COMMANDS:
+                    for path in self._files(key):
+                        entry = self.facts.rootfs.entries[path]
+                        if entry.is_executable and entry.size <= MAX_COMMAND and "/bin/" in path:
+                            yield path
 
     @cached_property
     def _scripts(self) -> dict[RootPath, RootPath | None]:
@@ -83,7 +101,7 @@ class DistributionPackages:
         packages = self.facts.packages
         for path in self.facts.executed:
             for key in packages.owners_of(path):
-                if key not in packages.base and not RUNTIMES.match(key):
+                if key not in packages.essential and not RUNTIMES.match(key):
                     yield key
 
     def _of_the_same_source(self, executed: set[str]) -> set[str]:

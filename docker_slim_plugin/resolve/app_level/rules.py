@@ -10,6 +10,7 @@ from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.plan import Reason, ReasonKind, Selection
 from docker_slim_plugin.resolve.app_level.distribution_packages import DistributionPackages
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, Rule
+from docker_slim_plugin.resolve.app_level.java import JavaRuntime
 from docker_slim_plugin.resolve.app_level.library_packages import LibraryPackages
 from docker_slim_plugin.resolve.app_level.library_trees import LibraryTrees
 from docker_slim_plugin.resolve.app_level.named_in_config import NamedInConfig
@@ -43,6 +44,7 @@ RULES: Mapping[str, RuleKind] = {
     "node": RuleKind("Node packages and their dependencies", NodePackages),
     "ruby": RuleKind("gems and standard library", RubyGems),
     "perl": RuleKind("Perl modules that kept code loads", PerlModules),
+    "java": RuleKind("settings and tools of the Java runtime", JavaRuntime),
     "libraries": RuleKind("packages of libraries of languages", LibraryPackages),
     "library-trees": RuleKind("R packages and Erlang applications", LibraryTrees),
     "links": RuleKind("other names of kept programs", ProgramLinks),

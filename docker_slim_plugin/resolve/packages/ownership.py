@@ -24,6 +24,7 @@ RPM = ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
 APK_BASE = ("alpine-baselayout", "alpine-baselayout-data", "musl", "busybox", "libc-utils", "apk-tools")
 DIVERSIONS = "/var/lib/dpkg/diversions"
 MAX_LIST = 64 << 20
+ESSENTIAL_FIELD = re.compile(rb"^(?:Essential: yes|Priority: required)$", re.MULTILINE)
 BASE_FIELD = re.compile(rb"^(?:Essential: yes|Priority: (?:required|important))$", re.MULTILINE)
 CONFFILES = re.compile(rb"^Conffiles:\n((?: .*\n?)+)", re.MULTILINE)
 LONG = re.compile(rb"^(Description:.*\n)(?: .*\n)+", re.MULTILINE)
@@ -50,6 +51,8 @@ class Packages:
     """The packages that each package needs for running."""
     base: frozenset[str] = frozenset()
     """Packages of the distribution's base set."""
+    essential: frozenset[str] = frozenset()
+    """Packages without which the distribution does not work. All others of the base set may be missing."""
     conffiles: frozenset[RootPath] = frozenset()
     database: tuple[RootPath, ...] = ()
     """The file from which `stanzas` were read. Several files for rpm and distroless."""
@@ -109,6 +112,7 @@ def _read_dpkg(rootfs: Rootfs, status: RootPath, listed: list[str]) -> Packages:
     stanzas: list[tuple[str, bytes]] = []
     declared = DeclaredDependencies()
     base: list[str] = []
+    essential: list[str] = []
     conffiles: set[RootPath] = set()
     for stanza in split_stanzas(rootfs.read(status, MAX_LIST)):
         name = read_field(stanza, b"Package")
@@ -117,6 +121,8 @@ def _read_dpkg(rootfs: Rootfs, status: RootPath, listed: list[str]) -> Packages:
         declared.add(key, (name, *_names(PROVIDES, stanza)), _names(DEPENDS, stanza))
         if BASE_FIELD.search(stanza):
             base.append(key)
+        if ESSENTIAL_FIELD.search(stanza):
+            essential.append(key)
         for block in CONFFILES.findall(stanza):
             lines = (CONFFILE_END.sub("", line[1:]) for line in _lines(block))
             conffiles.update(path for line in lines if (path := owners.spelling.file(line)) is not None)
@@ -128,6 +134,7 @@ def _read_dpkg(rootfs: Rootfs, status: RootPath, listed: list[str]) -> Packages:
         diverted=diverted,
         depends=depends,
         base=frozenset(find_closure(base, depends)),
+        essential=frozenset(find_closure(essential, depends)),
         conffiles=frozenset(conffiles),
         database=(status,),
         stanzas=tuple(stanzas),
@@ -162,7 +169,12 @@ def _read_distroless(rootfs: Rootfs) -> Packages:
             base.add(key)
     files = tuple(entry.path for entry in rootfs.below(DISTROLESS) if entry.kind is EntryKind.FILE)
     return Packages(
-        system="distroless", owners=owners.owners, co_owners=owners.co_owners, base=frozenset(base), database=files
+        system="distroless",
+        owners=owners.owners,
+        co_owners=owners.co_owners,
+        base=frozenset(base),
+        essential=frozenset(base),
+        database=files,
     )
 
 
@@ -190,12 +202,14 @@ def _read_apk(rootfs: Rootfs, installed: RootPath) -> Packages:
         declared.add(key, (key, *provided), required)
         stanzas.append((key, stanza))
     depends = declared.resolve(owners.of)
+    base = frozenset(find_closure(depends.keys() & set(APK_BASE), depends))
     return Packages(
         system="apk",
         owners=owners.owners,
         co_owners=owners.co_owners,
         depends=depends,
-        base=frozenset(find_closure(depends.keys() & set(APK_BASE), depends)),
+        base=base,
+        essential=base,
         database=(installed,),
         stanzas=tuple(stanzas),
     )
