@@ -1,8 +1,8 @@
 """Distribution packages that the app is made of: programs that the run executed, and small ones installed by name.
 
 A server's package has what its configuration can name: plugins, error pages, helpers, other programs of the same suite.
-Packages without which the distribution does not work are kept by need. Where a daemon runs commands of its users (cron),
-the commands of some of them are kept.
+Packages without which the distribution does not work are kept by need. Of some of them the commands are kept, where a
+daemon runs commands of its users (cron).
 """
 
 from __future__ import annotations
