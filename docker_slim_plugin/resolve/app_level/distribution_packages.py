@@ -61,7 +61,12 @@ class DistributionPackages:
         else:
             executed = set(self._executed())
             by_name = set(self._by_name())
-            keys = {*executed, *self._of_the_same_source(executed), *by_name, *self._data_of(by_name, executed)}
+            keys = {
+                *executed,
+                *by_name,
+                *self._of_the_same_source(executed | by_name),
+                *self._data_of(by_name, executed),
+            }
         return (*(path for key in sorted(keys) for path in self._files(key)), *self._commands())
 
     def _commands(self) -> Iterator[RootPath]:

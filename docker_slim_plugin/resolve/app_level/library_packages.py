@@ -28,6 +28,8 @@ TREES = (
 PARTS = tuple(part for parts in TREES for part in parts)
 MAX_PACKAGE = 16 << 20
 """Bytes of a package that comes as a whole. Larger ones are kept by need."""
+LOADERS = frozenset({"ruby", "perl"})
+"""Rules that find what kept sources load. The packages of that are whole, too."""
 INTERPRETERS = re.compile(
     r"(?:lib)?(?:python|perl|ruby|php|lua|tcl|tk|node|guile)(?:js)?[\d.]*(?:-(?:base|minimal|stdlib|modules-[\d.]+|common|cli|fpm))?"
     r"|openjdk-.*|ruby-rubygems|rubygems-integration|(?:ruby-)?bundler|rake"
@@ -46,7 +48,7 @@ class LibraryPackages(FileRule):
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[RootPath] = []
         for path in self.new_files(kept, *PARTS):
-            if path in self.facts.used or any(one.by == "ruby" for one in kept[path]):
+            if path in self.facts.used or any(one.by in LOADERS for one in kept[path]):
                 for key in self.facts.packages.owners_of(path):
                     tree = next(parts for parts in TREES if any(part in path for part in parts))
                     found += self._whole(key, tree)

@@ -1,7 +1,7 @@
 """Perl: the modules that kept scripts and modules load by name, with their compiled parts.
 
-They are read line by line, nothing is executed: `use`, `no` and `require` with a bare name, `parent` and `base` with
-literals. What a computed name loads is not found.
+They are searched, nothing is executed: `use`, `no` and `require` with a bare name, `parent` and `base` with literals,
+names of modules in strings. What a computed name loads is not found.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ ROOTS = re.compile(
     r"(?:/(?:site|vendor|core)_perl)?(?:/5[\d.]*)?(?:/\w+-linux[\w-]*)?$|^/etc/perl$"
 )
 """Directories of @INC, as distributions and Perl's own installer lay them."""
-LOAD = re.compile(r"^[ \t]*+(?:use|no|require)[ \t]++([A-Za-z_]\w*(?:(?:::|')\w+)*)\b", re.MULTILINE)
+LOAD = re.compile(r"(?<![\w$@%>-])(?:use|no|require)[ \t]++([A-Za-z_]\w*(?:(?:::|')\w+)*)\b")
+COMMENT = re.compile(r"(?:^|[ \t])#[^\n]*", re.MULTILINE)
+QUOTED = re.compile(r"['\"]([A-Za-z_]\w*(?:::\w+)+)['\"]")
+"""The name of a module in a string, as lists of backends have them."""
 INHERIT = re.compile(r"^[ \t]*+use[ \t]++(?:parent|base)\b([^;\n]*)", re.MULTILINE)
-FILE = re.compile(r"^[ \t]*+(?:require|do)[ \t]++['\"]([\w./-]+)['\"]", re.MULTILINE)
+FILE = re.compile(r"\b(?:require|do)[ \t(]++['\"]([\w./-]+)['\"]")
 IMPLICIT = (
     (re.compile(r"\bglob\b|<[^<>\s]{0,99}[*?][^<>\s]{0,99}>"), "File::Glob"),
     (re.compile(r"%[+-]\W|\$\+\{"), "Tie::Hash::NamedCapture"),
@@ -65,8 +68,8 @@ class PerlModules:
         return entry.size <= MAX_SCRIPT and "perl" in self.facts.script_program(path)
 
     def _loaded(self, text: str) -> Iterator[RootPath]:
-        code = text.partition("\n__END__")[0]
-        names = {match.replace("'", "::") for match in LOAD.findall(code)}
+        code = COMMENT.sub("", text.partition("\n__END__")[0])
+        names = {match.replace("'", "::") for match in LOAD.findall(code)} | set(QUOTED.findall(code))
         names |= {word for line in INHERIT.findall(code) for word in WORD.findall(line)} - {"qw", "norequire"}
         names |= {module for pattern, module in IMPLICIT if pattern.search(code)}
         for name in sorted(names - self._named):

@@ -41,16 +41,20 @@ MAX_SERVICE = 64 << 10
 
 
 class Plugins:
-    """The rule for directories of modules."""
+    """The rule for directories of modules: of one that was loaded, and of the package of a library that was used."""
 
     def __init__(self, facts: AppFacts) -> None:
         self.facts = facts
         self._new = NewPaths()
         self._seen: set[RootPath] = set()
+        self._packages: set[str] = set()
 
     def find(self, kept: Kept) -> Iterable[str]:
-        modules = (path for path in self._new.of(kept) if MODULE.search(path))
-        directories = {next(parents(path)) for path in modules} - self._seen
+        modules = [path for path in self._new.of(kept) if MODULE.search(path)]
+        packages = {key for path in modules if path in self.facts.used for key in self.facts.packages.owners_of(path)}
+        own = [path for key in packages - self._packages for path in self.facts.package_files(key)]
+        self._packages |= packages
+        directories = {next(parents(path)) for path in (*modules, *own) if MODULE.search(path)} - self._seen
         self._seen |= directories
         return [path for directory in sorted(directories) for path in self._modules(directory)]
 

@@ -16,6 +16,8 @@ SOURCED = re.compile(r"(?:^|[;&|{(]|\bthen|\bdo|\belse)[ \t]*+(?:\.|source)[ \t]
 CRONTABS = re.compile(r"/etc/crontab|/etc/cron\.d/[^/]+|/var/spool/cron/(?:crontabs/)?[^/]+|/etc/crontabs/[^/]+")
 JOBS = re.compile(r"/etc/(?:cron\.(?:hourly|daily|weekly|monthly)|periodic/\w+)")
 """Directories of scripts that crontabs run."""
+MAX_SMALL = 128 << 10
+"""Bytes of a program that comes for a script which only its package brings."""
 WHOLE = frozenset({"packages"})
 """Rules that keep scripts which nothing else asks for."""
 
@@ -31,6 +33,8 @@ class ScriptPrograms:
         self._read: set[RootPath] = set()
         self._words: set[str] = set()
         self._sourced: set[RootPath] = set()
+        self._known: set[RootPath] = set()
+        """Scripts that were waiting before."""
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[str] = []
@@ -39,6 +43,8 @@ class ScriptPrograms:
         self._sourced.update(crontabs)
         asked = [*self._waiting, *crontabs, *(path for path in new if self._is_small_program(path))]
         self._waiting = [path for path in asked if not is_kept_beside(kept[path], WHOLE)]
+        found += self._small_commands(path for path in self._waiting if path not in self._known)
+        self._known.update(self._waiting)
         pending = [path for path in asked if is_kept_beside(kept[path], WHOLE)]
         # What scripts run is found at once, because a chain of scripts may be long.
         while pending:
@@ -60,6 +66,15 @@ class ScriptPrograms:
                 self._sourced.add(part)
                 pending.append(part)
         return found
+
+    def _small_commands(self, scripts: Iterable[RootPath]) -> Iterator[str]:
+        """Yield small programs that scripts mention which a user may call, though nothing else asks for them yet."""
+        for script in scripts:
+            if "/bin/" in script or "/sbin/" in script:
+                for word in sorted(find_command_words(script_text(self.facts.rootfs, script))):
+                    command = find_command(self.facts.rootfs, word, self.facts.search)
+                    if command is not None and command[1].size <= MAX_SMALL:
+                        yield command[0]
 
     def _text(self, path: RootPath) -> str:
         """Return the text of a shell script. A file that a script reads needs no #! line."""

@@ -58,13 +58,13 @@ def test_crontabs_are_read_like_scripts() -> None:
     assert added("commands", tree, "/etc/cron.d/other", "/bin/sh") == ["/opt/tool", "/usr/bin/second", "/usr/bin/third"]
 
 
-def test_scripts_that_only_their_package_brings_run_nothing_until_something_else_asks() -> None:
+def test_scripts_that_only_their_package_brings_get_small_programs_until_something_else_asks() -> None:
     tree: Tree = {
-        **PROGRAMS, "/usr/bin/main": elf(), "/usr/bin/helper": "#!/bin/sh\ngzip\n",
+        **PROGRAMS, "/usr/bin/main": elf(), "/usr/bin/helper": "#!/bin/sh\ngzip\nmiddle\n", "/bin/middle": elf() + b"0" * (200 << 10),
         "/var/lib/dpkg/info/main.list": "/usr/bin/main\n/usr/bin/helper\n", "/var/lib/dpkg/status": status(main=""),
     }  # fmt: skip
     seen: tuple[Access | str, ...] = (execution("/usr/bin/main"), "/bin/sh")
-    for more, kept in (((), []), ((access("/usr/bin/helper", AccessKind.STAT),), ["/bin/gzip"])):
+    for more, kept in (((), ["/bin/gzip"]), ((access("/usr/bin/helper", AccessKind.STAT),), ["/bin/gzip", "/bin/middle"])):
         found = plan(tree, *seen, *more, hints_off=ALL - {"packages", "commands"}, level="app")
         assert files(found) == sorted(["/bin/sh", "/usr/bin/helper", "/usr/bin/main", *kept])
 
