@@ -22,7 +22,7 @@ ContainerName = Annotated[
 
 @command(
     "attach",
-    options.EXERCISE.without("no_http").changed({"timeout": DAY}),
+    options.EXERCISE.without("no_http", "no_services", "service", "allow_writes").changed({"timeout": DAY}),
     options.OBSERVING.without("runs"),
     options.OBSERVED,
     usage="[OPTIONS] CONTAINER",
@@ -44,7 +44,7 @@ def attach_container(given: Given, container: ContainerName, output: options.Tra
         if not sys.stdin.isatty():
             raise UsageError("cannot tell how long to watch", hint="--until SECONDS, --until exit, or probes")
         until = "enter"
-    request = given.request(Request, image="", outputs=(), until=until, no_http=not exercise.http)
+    request = given.request(Request, image="", outputs=(), until=until, no_http=not exercise.http, no_services=True)
     return lambda: _attach(container, request, given[screen.Shown], output)
 
 

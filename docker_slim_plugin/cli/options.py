@@ -67,6 +67,16 @@ EXERCISE = Group(
             "It also gets DOCKER_SLIM_CONTAINER and DOCKER_SLIM_IMAGE.",
             "CMD",
         ),
+        "no_services": Option("--no-services", "Do not ask services that are known (databases, mail, logins ...)."),
+        "service": Option(
+            "--service",
+            "Know more services (repeat): a file or a folder with catalogues (docs/services.md).",
+            "FILE",
+        ),
+        "allow_writes": Option(
+            "--allow-writes",
+            "Let services that are asked write their data even with -v, --network or --link.",
+        ),
         "until": Option(
             "--until",
             "Watch until the probes are done and no new file shows (probes), until the app ends (exit), until you "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 from collections import Counter
@@ -137,13 +138,19 @@ def _verification(report: Report) -> list[str]:
     kinds = Counter(probe.kind for probe in result.probes)
     statuses = Counter(probe.status for probe in result.probes if probe.kind == "http")
     answers = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()) if status != -1)
+    services = Counter(
+        re.split(r" port |: ", one.target)[0] for one in result.probes if one.kind == "service" and one.ok
+    )
     asked = [
+        ", ".join(f"{printable(name)} ({counted(count, 'question')})" for name, count in sorted(services.items())),
         f"{counted(kinds['http'], 'HTTP request')} ({answers or 'no answer'})" if kinds["http"] else "",
         f"{counted(kinds['exec'], 'command')} in the container" if kinds["exec"] else "",
         f"{counted(kinds['host-exec'], 'command')} on the host" if kinds["host-exec"] else "",
         "the healthcheck" if kinds["healthcheck"] else "",
     ]
+    ports = [one.target for one in result.probes if one.kind == "http-skip" and one.target.isdecimal() and one.detail]
     words = "; ".join(filter(None, asked)) or "nothing"
+    words += f"; not asked: port {', '.join(ports)}" if ports else ""
     ending = "" if result.exit_status is None else f"; it ended with status {result.exit_status}"
     lines = [] if report.observations.mode == report.observations.watch == "off" else [f"asked: {words}{ending}"]
     if report.verdicts:

@@ -8,7 +8,7 @@ import os
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -64,15 +64,17 @@ class Container:
         """Return the host pid of the container's first process; 0 when it does not run."""
         return int(self.attributes()["State"]["Pid"])
 
-    def _has_gate(self) -> bool:
+    @translate_errors
+    def has_path(self, path: str) -> bool:
+        """Tell whether the container has a file at a path. The engine looks it up, within the container's root."""
         api = self.api
         address = f"{api.base_url}/v{api.api_version}/containers/{self.id}/archive"
-        return bool(api.head(address, params={"path": GATE_PATH}).status_code == requests.codes.ok)
+        return bool(api.head(address, params={"path": path}).status_code == requests.codes.ok)
 
     @translate_errors
     def put_first_gate(self) -> None:
         """Copy the gate into a new container; SlimError when the image has a file at that path, which it would hide."""
-        if self._has_gate():
+        if self.has_path(GATE_PATH):
             raise SlimError(
                 f"cannot trace an image that contains the file {GATE_PATH}",
                 hint="build the image without it: docker slim needs that name for its own program",
@@ -82,7 +84,7 @@ class Container:
     @translate_errors
     def put_gate(self) -> None:
         """Copy the gate into the container's file system, unless it is there."""
-        if not self._has_gate():
+        if not self.has_path(GATE_PATH):
             self._copy_gate()
 
     def _copy_gate(self) -> None:
@@ -158,7 +160,11 @@ class Container:
 
     @translate_errors
     def execute(
-        self, argv: Sequence[str], attach: Callable[[int], None] | None = None, deadline: float = math.inf
+        self,
+        argv: Sequence[str],
+        attach: Callable[[int], None] | None = None,
+        deadline: float = math.inf,
+        environment: Mapping[str, str] | None = None,
     ) -> tuple[int, str]:
         """Run argv like `docker exec`; return its exit status and output (at most LOG_BYTES per stream).
 
@@ -170,7 +176,7 @@ class Container:
         if attach:
             self.put_gate()
         command = [GATE_PATH, *argv] if attach else list(argv)
-        exec_id = api.exec_create(self.id, command)["Id"]
+        exec_id = api.exec_create(self.id, command, environment=dict(environment or {}) or None)["Id"]
         stream = api.exec_start(exec_id, stream=True, demux=True)
         if attach:
             pid = 0

@@ -27,6 +27,11 @@ class Exercise:
     """Shell command lines to run in the container."""
     host_exec: tuple[str, ...] = ()
     """Shell command lines to run on the host while the app runs."""
+    no_services: bool = False
+    service: tuple[str, ...] = ()
+    """Files or folders with catalogues of services, in addition to ours."""
+    allow_writes: bool = False
+    """Whether services may be asked to write although they use data of the host or of another container."""
     until: str = "probes"
     """probes, exit, enter, or a number of seconds."""
     timeout: float = 300.0

@@ -11,9 +11,9 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, Protocol
 
 import psutil
 
@@ -22,11 +22,13 @@ from docker_slim_plugin.engine.secrets import mask_result, masked_errors, secret
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.observation import Access, RunResult
 from docker_slim_plugin.observe.launch import Launch
-from docker_slim_plugin.observe.probes.probe import Execute, ProbePlan, run_probes
+from docker_slim_plugin.observe.probes.probe import ProbePlan, run_probes
 from docker_slim_plugin.observe.probes.readiness import Target, processor_seconds, wait_ready
+from docker_slim_plugin.observe.probes.service import ServiceProbe
 from docker_slim_plugin.observe.tracer.client import TracerClient
 from docker_slim_plugin.observe.watcher.watcher import Watcher
 from docker_slim_plugin.progress import Progress
+from docker_slim_plugin.resolve.image_config import parse_environment
 
 STOP_SECONDS = 10.0
 """The default grace period of docker stop, in seconds."""
@@ -41,6 +43,7 @@ replay.
 IDLE_SHARE = 0.05
 WILDCARD_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104
 _TICK = 0.02
+NO_VARIABLES: Mapping[str, str] = {}
 
 P = ParamSpec("P")
 
@@ -159,7 +162,9 @@ def run(
 
     ports, ready = tuple(sorted(readiness.ports)), time.monotonic() - monitor.started
     monitor.startup_accesses = monitor.accesses()
-    results = run_probes(target, plan.probes, container_executor(container, attach, deadline), deadline)
+    execute = container_executor(container, attach, deadline)
+    services = ServiceProbe(target, plan.probes.asking, execute, container.has_path, container.kill, deadline)
+    results = run_probes(target, plan.probes, execute, deadline, services.ask if plan.probes.asking.services else None)
     wait_until_quiet(plan.until, monitor, is_running, init, deadline, idle=not (results or readiness.ports))
     if not is_running():
         return (
@@ -170,12 +175,20 @@ def run(
     return RunResult(probes=results, ports=ports, ready=ready, stop_status=status)
 
 
-def container_executor(container: Container, attach: Callable[[int], None] | None, deadline: float) -> Execute:
+class Executor(Protocol):
+    """Runs commands in a container; it can be used as `Execute` and as `Run`."""
+
+    def __call__(
+        self, command: str | Sequence[str], environment: Mapping[str, str] = NO_VARIABLES, /
+    ) -> tuple[int, str]: ...
+
+
+def container_executor(container: Container, attach: Callable[[int], None] | None, deadline: float) -> Executor:
     """Return a function that runs a command in the container, until the deadline at most."""
 
-    def execute(command: str | Sequence[str]) -> tuple[int, str]:
+    def execute(command: str | Sequence[str], environment: Mapping[str, str] = NO_VARIABLES) -> tuple[int, str]:
         argv = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
-        return container.execute(argv, attach, deadline)
+        return container.execute(argv, attach, deadline, environment)
 
     return execute
 
@@ -202,6 +215,7 @@ def probe_target(
         pid=init,
         ports={port: where for port, where in ports.items() if known is None or port in known},
         exposed=expected if known is None else tuple(sorted(known)),
+        environment=parse_environment(attributes["Config"]),
     )
 
 

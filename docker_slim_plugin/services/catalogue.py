@@ -46,6 +46,13 @@ def read_catalogues(files: Iterable[str] = ()) -> tuple[Service, ...]:
     return tuple(found.values())
 
 
+def user_catalogues(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the folders of catalogues of this host and of this user, as far as they exist."""
+    own = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '/root')}/.config"
+    places = ("/etc/docker-slim/services", f"{own}/docker-slim/services")
+    return tuple(place for place in places if Path(place).is_dir())
+
+
 def _text(place: Path) -> str:
     try:
         with open(place, "rb") as file:

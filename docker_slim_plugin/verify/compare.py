@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from docker_slim_plugin.model.observation import ProbeResult, RunResult
 from docker_slim_plugin.observe.probes.probe import SKIPPED
 
-COMPARED = frozenset({"exec", "http"})
+COMPARED = frozenset({"exec", "http", "service"})
 """Kinds of probes whose outputs are compared."""
 OUTPUT = "its output"
 END = "its end"

@@ -13,7 +13,7 @@ from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import RunResult
 from docker_slim_plugin.observe.driver import RunMonitor, RunPlan, last_log_lines, run
 from docker_slim_plugin.observe.launch import Launch
-from docker_slim_plugin.observe.probes.probe import replayable_requests
+from docker_slim_plugin.observe.probes.probe import replayable_requests, replayable_services
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.verify.compare import (
     Comparison,
@@ -30,11 +30,12 @@ class Replay:
 
     def __init__(self, engine: Engine, source: SourceImage, drive: RunPlan, original: RunResult) -> None:
         http, foreign = replayable_requests(original.probes, ended=original.exit_status is not None)
+        asking = replace(drive.probes.asking, targets=replayable_services(original.probes))
         self.drive = replace(
             drive,
             known_ports=frozenset(original.ports),
             known_ready=original.ready,
-            probes=replace(drive.probes, http=http, crawl=False, follow=False, foreign=foreign),
+            probes=replace(drive.probes, http=http, crawl=False, follow=False, foreign=foreign, asking=asking),
             # Wait for a job that ended by itself, even if it is idle in between.
             until="exit" if original.exit_status is not None and not original.probes else drive.until,
         )

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from docker_slim_plugin.model.observation import ProbeResult
 from docker_slim_plugin.observe.probes.crawl import UNREADY_SECONDS, LinkReader, crawl_server
@@ -17,6 +17,8 @@ from docker_slim_plugin.observe.probes.http import detect_http
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe
 from docker_slim_plugin.observe.probes.links import links
 from docker_slim_plugin.observe.probes.readiness import Target, container_pids, is_loopback_only, listening
+from docker_slim_plugin.observe.probes.recognition import Found, by_banner, by_program
+from docker_slim_plugin.observe.probes.service import KIND, Asking
 
 MAX_OUTPUT = 64 * 1024
 HEALTH_TRIES, HEALTH_PAUSE = 5, 0.3
@@ -27,6 +29,8 @@ _HTTP_TARGET = re.compile(r"([A-Z]+) ([0-9]{1,5})(/.*)", re.DOTALL)
 """The target of a result: METHOD PORT/PATH."""
 Execute = Callable[[str | Sequence[str]], tuple[int, str]]
 """Runs a shell command line, or an argv, in the container; returns exit status and output."""
+Ask = Callable[[Iterable[Found]], Iterable[ProbeResult]]
+"""Asks services, and returns the results."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +48,27 @@ class ProbePlan:
     """Extracts the links from responses of a crawl."""
     foreign: frozenset[int] = frozenset()
     """Ports that are known to speak another protocol than HTTP."""
+    asking: Asking = field(default_factory=Asking)
+    """What may be asked of services that are known."""
 
 
-def run_probes(target: Target, plan: ProbePlan, execute: Execute, deadline: float) -> tuple[ProbeResult, ...]:
-    """Run all probes of the plan in order, and return their results."""
-    results = [*_http(target, plan, deadline)]
+def run_probes(
+    target: Target, plan: ProbePlan, execute: Execute, deadline: float, ask: Ask | None = None
+) -> tuple[ProbeResult, ...]:
+    """Run all probes of the plan in order, and return their results. `ask` asks services."""
+    known = by_program(target, plan.asking.services) if ask else []
+    spoken = {port for found in known if found.service.exchanges for port in found.ports}
+    results = [*_http(target, replace(plan, foreign=plan.foreign | spoken), deadline)]
+    if ask:
+        silent = {int(one.target) for one in results if _is_silent_port(one)} | plan.foreign
+        others = [one for one in plan.asking.services if one.name not in {found.service.name for found in known}]
+        introduced = by_banner(target, others, sorted(silent & target.ports.keys() - spoken))
+        asked = list(ask([*known, *introduced]))
+        explained = {port for found in (*known, *introduced) for port in found.ports} if asked else set()
+        results = [
+            _without_detail(one) if _is_silent_port(one) and int(one.target) in explained else one for one in results
+        ]
+        results += asked
     for command in plan.exec_:
         status, output = execute(command)
         text = output[:MAX_OUTPUT]
@@ -57,6 +77,16 @@ def run_probes(target: Target, plan: ProbePlan, execute: Execute, deadline: floa
     if plan.healthcheck:
         results.append(_healthcheck(plan.healthcheck, execute))
     return tuple(results)
+
+
+def _is_silent_port(result: ProbeResult) -> bool:
+    """Tell whether a result says that a port was not probed by HTTP."""
+    return result.kind == SKIPPED and _PORT.fullmatch(result.target) is not None
+
+
+def _without_detail(result: ProbeResult) -> ProbeResult:
+    """Return the result of a port that was asked in another way: no warning is needed."""
+    return replace(result, detail="")
 
 
 def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeResult]:
@@ -118,7 +148,7 @@ def replayable_requests(results: Iterable[ProbeResult], *, ended: bool) -> tuple
     for result in results:
         ended_app = ended and result.kind == "http" and result.status == -1
         ended = ended and not ended_app
-        if result.kind == SKIPPED and _PORT.fullmatch(result.target):
+        if _is_silent_port(result):
             foreign.add(int(result.target))
         elif (
             result.kind == "http"
@@ -128,6 +158,11 @@ def replayable_requests(results: Iterable[ProbeResult], *, ended: bool) -> tuple
             status = None if ended_app else result.status
             requests.append(HttpProbe(match[1], int(match[2]), match[3], status, result.seconds))
     return tuple(requests), frozenset(foreign)
+
+
+def replayable_services(results: Iterable[ProbeResult]) -> frozenset[str]:
+    """Return the targets of the questions to services that were answered."""
+    return frozenset(one.target for one in results if one.kind == KIND and one.ok)
 
 
 def host_exec(command: str, target: Target, deadline: float) -> ProbeResult:

@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psutil
 
@@ -38,6 +38,8 @@ class Target:
     """Container TCP port -> (address, port) on the host."""
     exposed: tuple[int, ...]
     """Container ports that are expected to listen."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """The variables of the container's configuration."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ brought is left to the rules of the languages.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +18,10 @@ from docker_slim_plugin.rootfs.index import parents
 
 LARGE_TREE, LEAST_SHARE = 20 << 20, 0.02
 """A tree with more bytes, of which the run used a smaller share of the files, is kept by need."""
+SMALL_TREE, SMALL_TOGETHER = 1 << 20, 4 << 20
+"""Bytes of a tree of the image's author that the run did not use, and of all of these: the smallest come first."""
+PUBLIC = ("/data", "/home", "/opt", "/srv", "/usr/local/share", "/var/www")
+"""Places below which images have data of their own."""
 MAX_SIBLING = 1 << 20
 """Bytes of an unowned file that is kept for its place beside a used one."""
 DISTRIBUTION = frozenset((
@@ -85,8 +89,26 @@ class OwnFiles:
         if working is not None and working.kind is EntryKind.DIRECTORY and not self._is_distribution(working.path):
             trees.setdefault(working.path, set())
         found = [path for top, used in trees.items() for path in self._whole(top, used)]
+        found += self._small_trees(trees)
         found += [path for directory in siblings for path in self._unowned_beside(directory)]
         return tuple(dict.fromkeys(found))
+
+    def _small_trees(self, used: Container[RootPath]) -> Iterator[RootPath]:
+        """Yield the files of small trees that the image's author made, and of which the run used nothing."""
+        rootfs = self.facts.rootfs
+        tops = [child(place, name) for place in PUBLIC for name in rootfs.children.get(RootPath(place), ())]
+        sizes: dict[RootPath, list[RootPath]] = {}
+        for top in tops:
+            is_tree = rootfs.entries[top].kind is EntryKind.DIRECTORY and not top.startswith(VOLATILE)
+            if is_tree and top not in used and not self._is_distribution(top) and top.rpartition("/")[2] not in SKIPPED:
+                sizes[top] = list(self._files(top))
+        total = 0
+        for files in sorted(sizes.values(), key=self.facts.size_of):
+            size = self.facts.size_of(files)
+            total += size
+            if size > SMALL_TREE or total > SMALL_TOGETHER:
+                return
+            yield from files
 
     def _is_for_files(self, directory: RootPath) -> bool:
         """Tell whether a directory of the distribution is for configuration and data, not for programs."""

@@ -19,6 +19,9 @@ ROOTS = re.compile(
 )
 """Directories of @INC, as distributions and Perl's own installer lay them."""
 LOAD = re.compile(r"(?<![\w$@%>-])(?:use|no|require)[ \t]++([A-Za-z_]\w*(?:(?:::|')\w+)*)\b")
+LINE_LOAD = re.compile(r"^[ \t]*+(?:use|no|require)[ \t]++([A-Za-z_]\w*(?:(?:::|')\w+)*)\b", re.MULTILINE)
+MAX_QUOTED = 512 << 10
+"""Bytes of a module that only a string names. The tables for Chinese and Japanese have more."""
 COMMENT = re.compile(r"(?:^|[ \t])#[^\n]*", re.MULTILINE)
 QUOTED = re.compile(r"['\"]([A-Za-z_]\w*(?:::\w+)+)['\"]")
 """The name of a module in a string, as lists of backends have them."""
@@ -54,7 +57,9 @@ class PerlModules:
             path = pending.pop()
             if path not in self._read and self._is_perl(path):
                 self._read.add(path)
-                loaded = list(self._loaded(self.facts.rootfs.text(path, MAX_SCRIPT)))
+                # What the run did not use, and a package brought, may name much that nobody asks for.
+                is_asked = path in self.facts.used or path not in self.facts.packages.owners
+                loaded = list(self._loaded(self.facts.rootfs.text(path, MAX_SCRIPT), is_asked=is_asked))
                 found += loaded
                 pending += loaded
         return found
@@ -67,13 +72,17 @@ class PerlModules:
             return True
         return entry.size <= MAX_SCRIPT and "perl" in self.facts.script_program(path)
 
-    def _loaded(self, text: str) -> Iterator[RootPath]:
+    def _loaded(self, text: str, *, is_asked: bool) -> Iterator[RootPath]:
+        """Yield the files that a source loads; if it `is_asked` for, at any place, else at the beginning of lines."""
         code = COMMENT.sub("", text.partition("\n__END__")[0])
-        names = {match.replace("'", "::") for match in LOAD.findall(code)} | set(QUOTED.findall(code))
+        names = {match.replace("'", "::") for match in (LOAD if is_asked else LINE_LOAD).findall(code)}
         names |= {word for line in INHERIT.findall(code) for word in WORD.findall(line)} - {"qw", "norequire"}
         names |= {module for pattern, module in IMPLICIT if pattern.search(code)}
         for name in sorted(names - self._named):
             yield from self._module(name.replace("::", "/"))
+        for name in sorted(set(QUOTED.findall(code)) - names - self._named) if is_asked else ():
+            found = list(self._module(name.replace("::", "/")))
+            yield from found if self.facts.size_of(found) <= MAX_QUOTED else ()
         files = set(FILE.findall(code))
         for name in sorted(files - self._named):
             yield from self._first(name)

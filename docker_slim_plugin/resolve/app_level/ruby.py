@@ -29,6 +29,8 @@ LOADED = re.compile(
 )
 SOURCE = (".rb", ".ru", ".rake", ".erb", "/Rakefile", "/Gemfile")
 MAX_SOURCE = 1 << 20
+DEVELOPMENT = frozenset({"debug", "minitest", "power_assert", "rake", "rbs", "test-unit", "typeprof"})
+"""Gems that come with Ruby, for tests and types."""
 MAX_PLATFORMS = 64
 TESTS = frozenset({"test", "tests", "spec", "doc", "examples", "features", "benchmark", ".github"})
 
@@ -123,3 +125,9 @@ class RubyGems(FileRule):
         for name in self.facts.rootfs.children.get(top, ()):
             if name not in LEFT_OUT:
                 yield from self.facts.files_below(child(top, name))
+        # Parts of the standard library are gems that come with Ruby: matrix, rexml, net-smtp ...
+        prefix, _, version = top.rpartition("/")
+        gems = f"{prefix}/gems/{version}"
+        for name, directory in self._installed(gems).items():
+            if name not in LEFT_OUT | DEVELOPMENT:
+                yield from self._gem(gems, name, directory)

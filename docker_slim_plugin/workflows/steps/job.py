@@ -27,12 +27,14 @@ from docker_slim_plugin.observe.launch import launch, option_pairs
 from docker_slim_plugin.observe.probes.http_spelling import parse_http_probe
 from docker_slim_plugin.observe.probes.links import links
 from docker_slim_plugin.observe.probes.probe import ProbePlan
+from docker_slim_plugin.observe.probes.service import Asking
 from docker_slim_plugin.observe.session import Observer
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.resolve.resolution import expand, resolve_compact
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.pristine import PristineTree
 from docker_slim_plugin.rootfs.sandbox import Caller, Sandbox
+from docker_slim_plugin.services.catalogue import read_catalogues, user_catalogues
 from docker_slim_plugin.workflows.steps.clock import Clock
 from docker_slim_plugin.workflows.steps.layering import Extras, LayeringOptions, complete_plan, open_extras
 
@@ -158,5 +160,10 @@ def make_run_plan(source: SourceImage, exercise: Exercise, sandbox: Caller) -> R
         host_exec=exercise.host_exec,
         healthcheck=start.healthcheck,
         links=lambda kind, body: sandbox.call(links, kind, body),
+        asking=Asking(
+            services=() if exercise.no_services else read_catalogues((*user_catalogues(os.environ), *exercise.service)),
+            # Data of the host or of another container must not change.
+            writes=exercise.allow_writes or start.shareable,
+        ),
     )
     return RunPlan(launch=start, probes=probes, until=exercise.until, timeout=exercise.timeout)

@@ -23,7 +23,7 @@ NGINX: Tree = {
     ("tree", "accesses", "config", "kept"),
     [
         pytest.param({"/app/a": "x", "/app/d/b": "x", "/app/l": "-> gone", "/else/c": "x"}, ["/app/a"], {}, ["/app/d/b", "/app/l"], id="the highest tree of a used file is whole"),
-        pytest.param({"/opt/x/bin/a": "x", "/opt/x/lib/b": "x", "/opt/y/c": "x"}, ["/opt/x/bin/a"], {}, ["/opt/x/lib/b"], id="a place of the distribution is no tree"),
+        pytest.param({"/opt/x/bin/a": "x", "/opt/x/lib/b": "x", "/opt/y/c": "x" * (2 << 20)}, ["/opt/x/bin/a"], {}, ["/opt/x/lib/b"], id="a place of the distribution is no tree"),
         pytest.param({"/a": "x", "/b": "x"}, ["/a"], {}, [], id="files in the root directory are kept by need"),
         pytest.param({"/app/a": "x", "/app/b": "x"}, [access("/app/a", AccessKind.STAT)], {}, [], id="what was only looked up is not used"),
         pytest.param({"/app/b": "x"}, [], {"WorkingDir": "/app"}, ["/app/b"], id="the working directory"),
@@ -42,6 +42,8 @@ NGINX: Tree = {
         pytest.param({"/usr/local/bin/a": "x", "/usr/local/bin/b": "x"}, ["/usr/local/bin/a"], {}, [], id="programs say nothing about their neighbours"),
         pytest.param({"/usr/local/lib/a": "x", "/usr/local/lib/b": "x"}, ["/usr/local/lib/a"], {}, [], id="nor do libraries"),
         pytest.param({"/tmp/x/a": "x", "/tmp/x/b": "x", "/var/cache/x/a": "x", "/var/cache/x/b": "x"}, ["/tmp/x/a", "/var/cache/x/a"], {}, [], id="volatile places"),
+        pytest.param({"/app/a": "x", "/srv/ftp/a": "x", "/srv/b": "x", "/opt/.git/c": "x", "/opt/d/__pycache__/e": "x", "/opt/f/node_modules/g": "x", "/data/h/i": "x"}, ["/app/a"], {}, ["/data/h/i", "/srv/ftp/a"], id="small trees in places for data"),
+        pytest.param({"/app/a": "x", **{f"/srv/{index}/x": "x" * (900 << 10) for index in range(6)}}, ["/app/a"], {}, [f"/srv/{index}/x" for index in range(4)], id="no more than some MB of them"),
         pytest.param({"/home/me/a": "x", "/home/me/b": "x", "/home/me/d/c": "x"}, ["/home/me/a"], {}, ["/home/me/b"], id="a home directory: files beside the used one"),
         pytest.param({"/home/me/app/a": "x", "/home/me/app/d/b": "x", "/home/me/c": "x"}, ["/home/me/app/a"], {}, ["/home/me/app/d/b"], id="a tree in a home directory"),
     ],

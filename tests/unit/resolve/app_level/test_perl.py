@@ -26,6 +26,7 @@ MODULES: Tree = {f"{TOP}/{name}": "1;\n" for name in ("A.pm", "B/C.pm", "Never.p
         pytest.param("use parent -norequire, 'Gone';", [], id="a module that is not there"),
         pytest.param("require 'x.pl';\ndo \"x.pl\";", [f"{TOP}/x.pl"], id="a file"),
         pytest.param("require '../../../etc/passwd';\nrequire '/etc/passwd';\nrequire '..';", [], id="a path that leads elsewhere"),
+        pytest.param("eval { require E; 1 } or do 'x.pl'; my @l = ('B::C');", [f"{TOP}/B/C.pm", f"{TOP}/E.pm", f"{TOP}/x.pl"], id="in the middle of a line"),
         pytest.param("my $use = 1; # use Never;\nrequire $name; use 5.010; use strict", [], id="what is no bare name at the start of a line"),
         pytest.param("1;\n__END__\nuse Never;", [], id="after the end"),
         pytest.param("\0\udcff\nuse ::;\nuse A::;\nuse '", [f"{ARCH}/auto/A/A.so", f"{TOP}/A.pm"], id="malformed"),

@@ -41,6 +41,10 @@ def test_gems(tree: Tree, accesses: list[str], kept: list[str]) -> None:
 def test_standard_library(top: str) -> None:
     tree: Tree = {f"{top}/{name}": "x" for name in ("set.rb", "json/ext.rb", "irb.rb", "irb/x.rb", "bundler/x.rb", "rdoc.rb", "used.rb")}
     assert added("ruby", tree, f"{top}/used.rb") == [f"{top}/json/ext.rb", f"{top}/set.rb"]
+    prefix, _, version = top.rpartition("/")
+    gems = f"{prefix}/gems/{version}/gems"
+    tree |= {f"{gems}/matrix-0.4.2/lib/matrix.rb": "x", f"{gems}/rbs-2.1.0/lib/rbs.rb": "x"}
+    assert added("ruby", tree, f"{top}/used.rb") == sorted([f"{gems}/matrix-0.4.2/lib/matrix.rb", f"{top}/json/ext.rb", f"{top}/set.rb"])
 
 
 VENDOR = "/usr/lib/ruby/vendor_ruby"

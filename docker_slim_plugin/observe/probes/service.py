@@ -1,0 +1,140 @@
+"""Ask the services of a running container what their catalogue entries say.
+
+The image's own client is run in the container, so that it is traced, kept and verified like the app. Where an entry has
+exchanges, we speak a few bytes of the protocol ourselves. What fails with the source is reported, and not compared.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from docker_slim_plugin.model.observation import ProbeResult
+from docker_slim_plugin.model.service import ClientCommand, Exchange, Service
+from docker_slim_plugin.observe.probes.exchange import exchange
+from docker_slim_plugin.observe.probes.readiness import Target, container_pids, listening
+from docker_slim_plugin.observe.probes.recognition import Found, connect
+from docker_slim_plugin.resolve.script_interpreters import search_path
+
+KIND = "service"
+MAX_OUTPUT = 64 << 10
+RETRY_SECONDS, RETRY_PAUSE = 10.0, 0.3
+"""A service that listens may not be ready yet: until its first success it is asked again, and in a replay for all that
+the source answered.
+"""
+AGAIN_SECONDS = 2.0
+RELOAD_SECONDS = 1.0
+MAX_SHOWN = 40
+_PLACE = re.compile(r"\{([A-Za-z_]\w*)(?::([^{}]*))?\}")
+Run = Callable[[Sequence[str], Mapping[str, str]], tuple[int, str]]
+"""Runs an argv in the container with additional variables; returns exit status and output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What may be asked of the services of a container."""
+
+    services: tuple[Service, ...] = ()
+    writes: bool = False
+    """Whether commands may change the data of a service."""
+    targets: frozenset[str] | None = None
+    """The targets to ask again, in a replay; None in the first run."""
+
+    def is_wanted(self, target: str) -> bool:
+        return self.targets is None or target in self.targets
+
+
+@dataclass(slots=True)
+class ServiceProbe:
+    """Asks the services of one container."""
+
+    target: Target
+    asking: Asking
+    run: Run
+    has_path: Callable[[str], bool]
+    send_signal: Callable[[str], None]
+    deadline: float
+
+    def ask(self, services: Iterable[Found]) -> Iterator[ProbeResult]:
+        """Ask each service; yield the results."""
+        for found in services:
+            end = min(self.deadline, time.monotonic() + RETRY_SECONDS)
+            for name, ask in self._questions(found):
+                if not self.asking.is_wanted(name):
+                    continue
+                result = ask(name)
+                while not result.ok and time.monotonic() < end:
+                    time.sleep(RETRY_PAUSE)
+                    result = ask(name)
+                yield result
+                if self.asking.targets is None and result.ok:
+                    # It is ready. What fails now may be forbidden, or the service may start once more.
+                    end = min(end, time.monotonic() + AGAIN_SECONDS)
+
+    def _questions(self, found: Found) -> Iterator[tuple[str, Callable[[str], ProbeResult]]]:
+        """Yield the target of each question, and the function that asks it."""
+        service = found.service
+        for port in found.ports:
+            for one in service.exchanges if port in self.target.ports else ():
+                yield f"{service.name} port {port}: {_shown(one.send)}", partial(self._exchange, one, port)
+        port = found.ports[0] if found.ports else 0
+        for command in service.commands:
+            if self.asking.writes or not command.writes:
+                variables = {**self.target.environment, "port": str(port)}
+                arguments = [_filled(word, variables) for word in command.arguments]
+                environment = {name: _filled(text, variables) for name, text in command.environment.items()}
+                environment = {name: value for name, value in environment.items() if value}
+                for program in self._clients(command):
+                    argv = [program, *arguments]
+                    yield f"{service.name}: {' '.join(argv)}", partial(self._run_client, argv, environment)
+        if service.reload and found.is_init:
+            yield f"{service.name}: reload by {service.reload}", partial(self._reload, found)
+
+    def _exchange(self, one: Exchange, port: int, name: str) -> ProbeResult:
+        answer = exchange(partial(connect, self.target, port, udp=one.udp), one)
+        if answer.matched is None:
+            return ProbeResult(kind=KIND, target=name, ok=False, status=-1, detail=answer.problem)
+        return ProbeResult(kind=KIND, target=name, ok=True, status=0, output=_text(answer.matched))
+
+    def _clients(self, command: ClientCommand) -> Iterable[str]:
+        """Return the client to use: the first that the image has. In a replay the target decides."""
+        if self.asking.targets is not None:
+            return command.programs
+        return next(([name] for name in command.programs if self._has_program(name)), [])
+
+    def _run_client(self, argv: list[str], environment: Mapping[str, str], name: str) -> ProbeResult:
+        """Run a command of the image's own client."""
+        status, output = self.run(argv, environment)
+        detail = "" if status == 0 else f"exit status {status}: {output.strip()[-200:]}"
+        return ProbeResult(
+            kind=KIND, target=name, ok=status == 0, status=status, output=output[:MAX_OUTPUT], detail=detail
+        )
+
+    def _has_program(self, name: str) -> bool:
+        places = [name] if "/" in name else [f"{top}/{name}" for top in search_path(self.target.environment)]
+        return any(self.has_path(place) for place in places if place.startswith("/"))
+
+    def _reload(self, found: Found, name: str) -> ProbeResult:
+        """Let the service read its configuration again. Its status is 0 if it still listens afterwards."""
+        self.send_signal(found.service.reload)
+        time.sleep(RELOAD_SECONDS)
+        is_up = set(found.ports) <= listening(container_pids(self.target.pid)) and bool(container_pids(self.target.pid))
+        detail = "" if is_up else "it does not listen any more"
+        return ProbeResult(kind=KIND, target=name, ok=is_up, status=0 if is_up else -1, detail=detail)
+
+
+def _shown(data: bytes) -> str:
+    text = _text(data.strip())
+    return f"{text[: MAX_SHOWN - 3]}..." if len(text) > MAX_SHOWN else text or "greeting"
+
+
+def _text(data: bytes) -> str:
+    """Return bytes as printable text."""
+    return ascii(data)[2:-1]
+
+
+def _filled(text: str, variables: Mapping[str, str]) -> str:
+    return _PLACE.sub(lambda match: variables.get(match[1]) or match[2] or "", text)
