@@ -29,7 +29,6 @@ use stop stop
 restart
 use restart get /
 use check-alone once "$IMAGE" -c -f "$CFG"
-use other-command once "$IMAGE" sh -c 'id -un'
 
 own errors <<'X'
 frontend web

@@ -49,7 +49,7 @@ use help eval 'replies HELP | head -n 1'
 use epsv-off eval 'ftp /sub/deep/up.txt --disable-epsv | wc -l'
 use active eval 'ftp /sub/deep/up.txt -P - | wc -l'
 use outside eval 'ftp //etc/hostname | wc -l'
-use transfer-log eval 'inside sh -c "grep -c /home/ada/up.txt /var/log/proftpd/xferlog"'
+use transfer-log eval 'docker cp "$C:/var/log/proftpd/xferlog" - | tar -xO | grep -c /home/ada/up.txt'
 use exec-configtest eval 'inside proftpd -t 2>&1 | tail -n 1'
 use exec-version inside proftpd -v
 use exec-modules eval 'inside proftpd -l | grep -c mod_'

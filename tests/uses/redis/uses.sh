@@ -7,10 +7,10 @@ types() { piped 'rpush l a b c' 'sadd s x y' 'zadd z 1 a 2 b' 'hset h f 1 g 2' '
 streams() { piped 'xadd st 1-1 f v' 'xgroup create st grp 0' 'xreadgroup group grp me count 1 streams st >' 'xack st grp 1-1' 'xlen st'; }
 transaction() { piped multi 'incr n' 'incr n' exec 'getex n ex 100' 'object encoding n'; }
 publish() {
-  docker exec "$C" timeout 4 redis-cli subscribe news >"$T/heard" &
+  timeout 4 docker exec "$C" redis-cli subscribe news >"$T/heard" &
   sleep 1.5
   mine publish news hello
-  wait $!
+  wait $! || true
   cat "$T/heard"
 }
 lua() {
@@ -28,8 +28,8 @@ rdb() {
   inside redis-check-rdb /tmp/copy.rdb | grep -oE 'RDB looks OK|[0-9]+ keys read'
 }
 benchmark() { inside redis-benchmark -q -n 200 -c 5 -t ping,set,lpush | tr '\r' '\n' | grep -oE '^[A-Z_]+: .*per second' | cut -d : -f 1 | sort -u; }
-aof_files() { inside sh -c 'ls appendonlydir && redis-check-aof appendonlydir/appendonly.aof.manifest | tail -n 1'; }
-save() { mine bgsave && sleep 1 && mine lastsave >/dev/null && inside ls /data; }
+aof_files() { inside redis-check-aof appendonlydir/appendonly.aof.manifest | tail -n 1; }
+save() { mine bgsave && sleep 1 && mine info persistence | grep -c rdb_last_bgsave_status:ok; }
 health() {
   local turn
   for turn in {1..30}; do
@@ -90,7 +90,7 @@ start 6379 "$IMAGE" --cluster-enabled yes --protected-mode no
 use cluster cluster
 printf 'port 6380\nbind * -::*\nrequirepass word\nmaxmemory 32mb\nmaxmemory-policy allkeys-lru\nnotify-keyspace-events KEA\nrename-command FLUSHALL ""\nuser bob on >pw ~* +@read\nlogfile ""\nsyslog-enabled no\n' >"$T/redis.conf"
 chmod 644 "$T/redis.conf"
-start 6380 -v "$T/redis.conf:/usr/local/etc/redis/redis.conf:ro" --health-cmd 'redis-cli -p 6380 -a word ping | grep PONG' --health-interval 1s "$IMAGE" redis-server /usr/local/etc/redis/redis.conf
+start 6380 -v "$T/redis.conf:/usr/local/etc/redis/redis.conf:ro" --health-cmd 'redis-cli -p 6380 -a word ping' --health-interval 1s "$IMAGE" redis-server /usr/local/etc/redis/redis.conf
 use own-conf eval 'for command in "get x" "config get maxmemory-policy" flushall "acl whoami"; do cli -p 6380 -a word --no-auth-warning $command; done; cli -p 6380 --user bob --pass pw --no-auth-warning set x 1'
 use own-conf-no-password cli -p 6380 ping
 use health health
@@ -99,6 +99,6 @@ start 6379 -v "$T:/certs:ro" "$IMAGE" --tls-port 6379 --port 0 --tls-cert-file /
 use tls inside redis-cli --tls --cacert /certs/cert.pem -h localhost set x y
 use cli-entrypoint once --entrypoint redis-cli "$IMAGE" --version
 use server-version eval 'once "$IMAGE" redis-server --version | cut -d " " -f 1-3'
-use sentinel eval 'printf "sentinel monitor main 127.0.0.1 6379 1\n" >"$T/s.conf"; chmod 666 "$T/s.conf"; once -v "$T/s.conf:/tmp/s.conf" "$IMAGE" sh -c "redis-server /tmp/s.conf --sentinel >/dev/null & sleep 2; redis-cli -p 26379 sentinel get-master-addr-by-name main"'
+use sentinel eval 'printf "sentinel monitor main 127.0.0.1 6379 1\n" >"$T/s.conf"; chmod 666 "$T/s.conf"; once -v "$T/s.conf:/tmp/s.conf" "$IMAGE" sh -c "redis-server /tmp/s.conf --sentinel >/dev/null & until redis-cli -p 26379 ping; do :; done >/dev/null 2>&1; redis-cli -p 26379 sentinel get-master-addr-by-name main"'
 start 6379 --read-only --user 1000 --init --tmpfs /data:uid=1000 -e LANG=C.UTF-8 -e TZ=Europe/Berlin "$IMAGE"
 use read-only-user-TZ eval 'mine set a b; mine save; [ "$(logs | grep Ready | grep -oE "[0-9]{2}:" | head -n 1)" = "$(TZ=Europe/Berlin date +%H:)" ] && echo same hour'

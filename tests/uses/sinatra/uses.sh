@@ -42,7 +42,7 @@ restart
 use restart get /database
 use stop stop
 
-use rake-erb eval 'once "$IMAGE" rake count; echo "<%= 6 * 7 %>" | once --entrypoint erb "$IMAGE"'
+use rake once "$IMAGE" rake count
 start 9292 -e TZ=Europe/Berlin -e RACK_ENV=development "$IMAGE" rackup --host 0.0.0.0 --port 9292
 use rackup-TZ eval 'get /date; logs | grep -oE "GET /date HTTP/1.1. 200"'
 use development-error eval 'curl -s -H "Accept: text/html" "$U/broken" | grep -oE "RuntimeError at /broken|as asked|BACKTRACE" | sort -u'
