@@ -33,8 +33,11 @@ IMPLICIT = (
     (re.compile(r":(?:encoding|utf8)\b"), "PerlIO::encoding"),
     (re.compile(r":(?:encoding|utf8)\b"), "Encode"),
     (re.compile(r"\bopen\b[^;\n]{0,200}\\[$@]"), "PerlIO::scalar"),
+    (re.compile(r"\b(?:open|binmode)\b[^;\n]{0,200}[<>'\"]:"), "PerlIO"),
 )
 """Modules that Perl itself loads for an operator (perlop(1), PerlIO(3perl))."""
+UNICODE = ("/Unicode/UCD.pm", "/_charnames.pm")
+"""Modules that read the tables of Unicode beside them."""
 WORD = re.compile(r"[A-Za-z_]\w*(?:::\w+)*")
 CODE = (".pm", ".pl", ".al", ".ix", ".ph")
 MAX_SCRIPT = 1 << 20
@@ -51,18 +54,27 @@ class PerlModules:
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[RootPath] = []
-        # What modules load is found at once, because a chain of modules may be long.
-        pending = self._new.of(kept)
+        # What modules load is found at once, because a chain of modules may be long. What the app's own sources load
+        # comes first: what a package brought may name much that nobody asks for.
+        new = self._new.of(kept)
+        own = {path for path in new if path not in self.facts.packages.owners}
+        pending = [path for path in new if path not in own] + sorted(own)
         while pending:
             path = pending.pop()
             if path not in self._read and self._is_perl(path):
                 self._read.add(path)
-                # What the run did not use, and a package brought, may name much that nobody asks for.
-                is_asked = path in self.facts.used or path not in self.facts.packages.owners
+                is_asked = path in self.facts.used or path in own
                 loaded = list(self._loaded(self.facts.rootfs.text(path, MAX_SCRIPT), is_asked=is_asked))
+                if path.endswith(UNICODE):
+                    loaded += self._unicode_tables(path)
+                own.update(loaded if path in own else ())
                 found += loaded
                 pending += loaded
         return found
+
+    def _unicode_tables(self, path: RootPath) -> Iterator[RootPath]:
+        top = path.removesuffix("/Unicode/UCD.pm").removesuffix("/_charnames.pm")
+        return self.facts.files_below(RootPath(f"{top}/unicore"))
 
     def _is_perl(self, path: RootPath) -> bool:
         entry = self.facts.rootfs.entries[path]

@@ -26,8 +26,10 @@ from docker_slim_plugin.resolve.app_level.shell_scripts import ScriptPrograms
 from docker_slim_plugin.resolve.app_level.system_data import Fonts, SystemNames
 from docker_slim_plugin.resolve.kept_set import Need
 
-MAX_LIBRARIES = 16 << 20
-"""Bytes of libraries that one program or module may bring which no run used."""
+MAX_LIBRARIES = 32 << 20
+"""Bytes of libraries that one program or module may bring which no run used, and no source names."""
+BY_NAME = frozenset({"node", "perl", "python", "ruby"})
+"""Rules for what sources load by name, at any price."""
 
 
 class RuleKind(NamedTuple):
@@ -78,7 +80,7 @@ class AppLevel:
         """Yield what the rules add to the kept set."""
         for name, rule in self.rules.items():
             for path in rule.find(kept):
-                if path not in kept and not self._is_too_dear(path, kept):
+                if path not in kept and (name in BY_NAME or not self._is_too_dear(path, kept)):
                     yield Need(path, self.reasons[name])
 
     def _is_too_dear(self, path: str, kept: Kept) -> bool:

@@ -22,7 +22,7 @@ MAX_FILE = 256 << 10
 FONTCONFIG = "/libfontconfig.so.1"
 FONT_SETTINGS = ("/etc/fonts", "/usr/share/fontconfig", "/usr/local/etc/fonts")
 FONTS = ("/usr/share/fonts", "/usr/local/share/fonts")
-MAX_FONTS = 16 << 20
+MAX_FONTS = 24 << 20
 """Bytes of fonts that come together."""
 
 

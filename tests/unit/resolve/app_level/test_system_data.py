@@ -21,7 +21,7 @@ FONTS: Tree = {"/usr/lib/libfontconfig.so.1": elf(), "/etc/fonts/fonts.conf": "x
 def test_fonts() -> None:
     settings = ["/etc/fonts/conf.d/a", "/etc/fonts/fonts.conf", "/usr/share/fontconfig/a"]
     assert added("fonts", FONTS, "/usr/lib/libfontconfig.so.1") == [*settings, "/usr/share/fonts/f.ttf"]
-    assert added("fonts", FONTS | {"/usr/share/fonts/f.ttf": "x" * (17 << 20)}, "/usr/lib/libfontconfig.so.1") == settings
+    assert added("fonts", FONTS | {"/usr/share/fonts/f.ttf": "x" * (25 << 20)}, "/usr/lib/libfontconfig.so.1") == settings
     assert added("fonts", FONTS, execution("/app")) == []
 
 
