@@ -18,13 +18,12 @@ TREES = (
     ("/vendor_ruby/", "/rubygems-integration/"),
     ("/share/perl5/", "/perl5/"),
     ("/share/php/",),
-    ("/share/nodejs/", "/lib/nodejs/", "-gnu/nodejs/"),
     ("/share/lua/", "/lua/5."),
     ("/tcltk/",),
     ("/share/java/", "/share/maven-repo/"),
     ("/share/guile/",),
 )
-"""Parts of the paths of each language's libraries, as distributions lay them."""
+"""Parts of the paths of each language's libraries, as distributions lay them. Node's have manifests, which say more."""
 PARTS = tuple(part for parts in TREES for part in parts)
 MAX_PACKAGE = 16 << 20
 """Bytes of a package that comes as a whole. Larger ones are kept by need."""
