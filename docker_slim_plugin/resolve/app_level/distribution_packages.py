@@ -25,6 +25,8 @@ SMALL_TOGETHER = 8 << 20
 """Bytes of all of these; the smallest come first."""
 DATA_TOGETHER = 16 << 20
 """Bytes of the packages of data (Architecture: all) that these depend on; the smallest come first."""
+CODE = re.compile(r"^(?:node|ruby|python3?|php|r|golang|libjs)-|^lib[\w.+-]+-(?:perl|java|php|ruby)$")
+"""Packages of libraries of languages: they are no data, whatever their architecture."""
 SCHEDULERS = frozenset({"cron", "crond", "anacron", "fcron", "atd"})
 """Programs that run commands of their users."""
 COMMANDS = frozenset(
@@ -151,7 +153,8 @@ class DistributionPackages:
         depends = self.facts.packages.depends
         found = find_closure(by_name, depends) - find_closure(executed, depends) - self.facts.packages.base - by_name
         data = {key for key, stanza in self.facts.packages.stanzas if read_field(stanza, b"Architecture") == "all"}
-        sizes = {key: self.facts.size_of(self._files(key)) for key in found & data if not RUNTIMES.match(key)}
+        wanted = [key for key in found & data if not (RUNTIMES.match(key) or CODE.match(package_name(key)))]
+        sizes = {key: self.facts.size_of(self._files(key)) for key in wanted}
         total = 0
         for key, size in sorted(sizes.items(), key=lambda item: (item[1], item[0])):
             total += size
