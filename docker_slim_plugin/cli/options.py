@@ -260,6 +260,9 @@ VERIFICATION = Group(
         "repair": Option(
             "--no-repair", "When a slim image fails, do not look for what it lacks to write it anew.", negates=True
         ),
+        "fail_on_warning": Option(
+            "--fail-on-warning", "Exit with status 4 if there is a warning. The images are made all the same."
+        ),
     },
 )
 SHOWING = Group(

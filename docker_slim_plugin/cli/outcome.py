@@ -25,6 +25,8 @@ S = TypeVar("S", BaseRequest, LayersRequest)
 R = TypeVar("R")
 STDOUT = "-"
 """Standard output, in the outputs of a report."""
+GATE_FAILED = 4
+"""The exit status if the images were made, and a condition of the user is not met."""
 SHOWN_BYTES = 100_000
 """Smaller additions of a rule are in the report only."""
 
@@ -59,7 +61,7 @@ def carry_out(workflow: Callable[[Q, Screen], Report], request: Q, shown: Shown)
         write_id(shown, main_image(report).id)
     if text := result(report, request, shown):
         print(text, file=sys.stderr if STDOUT in report.outputs else sys.stdout)
-    return 0
+    return GATE_FAILED if report.warnings and isinstance(request, Request) and request.fail_on_warning else 0
 
 
 def carry_out_small(

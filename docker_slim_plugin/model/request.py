@@ -88,6 +88,8 @@ class Verification:
     verify: bool = True
     repair: bool = True
     """If the slim image fails, observe what it asks for, add that, and try again."""
+    fail_on_warning: bool = False
+    """Whether a warning makes the exit status 4. The images are made all the same."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,10 +60,10 @@ def check_run(source: SourceImage, exercise: Exercise, observations: Observation
     other_ports = sorted(set(source.config.get("ExposedPorts") or {}) - set(tcp_ports(source)))
     if other_ports and not (exercise.exec_ or exercise.host_exec):
         warnings.append(f"port {', '.join(other_ports)} was not probed: --exec CMD can do that")
-    elif result.exit_status is None and not asked and not result.ports and exercise.until == "probes":
+    elif result.exit_status is None and not asked and exercise.until == "probes":
         warnings.append(
-            "the app was not probed, and was still running when it was stopped: --exec CMD probes it, "
-            "--until exit waits for its end"
+            "the app was not asked anything, and was still running when it was stopped: --exec CMD asks it, "
+            "--until exit waits for its end, --service FILE knows its protocol"
         )
     return tuple(warnings)
 
@@ -102,13 +102,14 @@ def refusal_warnings(exercise: Exercise, probes: Sequence[ProbeResult]) -> tuple
     """Return a warning for each port where a crawl got error statuses only: then little of the app was exercised."""
     pages: dict[str, set[int]] = {}
     for probe in probes:
-        if probe.kind == "http" and probe.ok and not exercise.http:
+        # Special requests say little: servers answer OPTIONS for pages that they do not have.
+        if probe.kind == "http" and probe.target.startswith("GET ") and probe.status != -1 and not exercise.http:
             pages.setdefault(probe.target.partition(" ")[2].partition("/")[0], set()).add(probe.status)
     return tuple(
         f"port {port}: GET / was answered with {', '.join(map(str, sorted(statuses)))} only, so little of the app was "
         "seen: request other pages with --http"
         for port, statuses in pages.items()
-        if min(statuses) >= 400
+        if min(statuses) >= 300
     )
 
 

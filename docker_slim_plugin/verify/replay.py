@@ -35,7 +35,9 @@ class Replay:
             drive,
             known_ports=frozenset(original.ports),
             known_ready=original.ready,
-            probes=replace(drive.probes, http=http, crawl=False, follow=False, foreign=foreign, asking=asking),
+            probes=replace(
+                drive.probes, http=http, crawl=False, special=False, follow=False, foreign=foreign, asking=asking
+            ),
             # Wait for a job that ended by itself, even if it is idle in between.
             until="exit" if original.exit_status is not None and not original.probes else drive.until,
         )

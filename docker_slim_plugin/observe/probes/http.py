@@ -7,6 +7,7 @@ that an app that writes absolute links gives the same response on any host port.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import http.client
 import io
 import re
@@ -15,7 +16,7 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 from urllib.parse import quote
@@ -34,7 +35,15 @@ MAX_LINES, MAX_LINE, MAX_INTERIM = 100, 1 << 16, 10
 MAX_FIELD = 4000
 """Maximum length in bytes of a header field; longer ones are dropped."""
 _FIELDS = frozenset(
-    {b"content-type", b"content-encoding", b"content-length", b"transfer-encoding", b"connection", b"location"}
+    {
+        b"content-type",
+        b"content-encoding",
+        b"content-length",
+        b"transfer-encoding",
+        b"connection",
+        b"location",
+        b"retry-after",
+    }
 )
 _INTERIM = re.compile(rb"HTTP/\S*+ ++1(?!01)[0-9]{2}\b")
 """The status line of an interim response: all of 1xx but 101."""
@@ -43,10 +52,28 @@ _SAFE = "!#$%&'()*+,/:;=?@[]~"
 _HEADERS = {
     # Some apps reject clients that do not look like a browser.
     "User-Agent": "Mozilla/5.0 (compatible; docker-slim)",
-    "Accept": "*/*",
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "Accept-Language": "en-US,en;q=0.5",
     "Accept-Encoding": "gzip",
     "Connection": "close",
 }
+_JSON = {"Content-Type": "application/json", "Accept": "application/json"}
+VARIANTS: Mapping[str, tuple[Mapping[str, str], bytes]] = {
+    "curl": ({"User-Agent": "curl/8", "Accept": "*/*", "Accept-Encoding": "identity"}, b""),
+    "br": ({"Accept-Encoding": "gzip, deflate, br, zstd"}, b""),
+    "range": ({"Range": "bytes=0-0", "Accept-Encoding": "identity"}, b""),
+    "since": ({"If-Modified-Since": "Fri, 31 Dec 2099 23:59:59 GMT"}, b""),
+    "german": ({"Accept-Language": "de-DE,de;q=0.9"}, b""),
+    "json": (_JSON, b'{"a": 1}'),
+    "no-json": (_JSON, b"{"),
+    "gzip": ({**_JSON, "Content-Encoding": "gzip"}, gzip.compress(b'{"a": 1}', mtime=0)),
+    "large": (_JSON, b"[" + b" " * (2 << 20) + b"]"),
+    "form": ({"Content-Type": "application/x-www-form-urlencoded"}, b"a=1"),
+}
+"""Headers and body of special requests. A method names one in brackets: GET[range]; or the URL under which clients know
+the server: GET[https://www.example.org].
+"""
+_PUBLIC = re.compile(r"(https?)://([\w.-]{1,253}(?::[0-9]{1,5})?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +102,8 @@ class Response:
     body: bytes = b""
     location: str = ""
     problem: str = ""
+    retry_after: float = 0.0
+    """Seconds after which the server wants to be asked again."""
     is_other_protocol: bool = False
     """Whether the server answered in another protocol."""
 
@@ -99,12 +128,14 @@ def fetch(server: Server, method: str, path: str, seconds: float = RESPONSE_SECO
     try:
         with _connection(server, seconds) as connection:
             # Both headers are set below: http.client would send another host.
-            connection.putrequest(method, quote(path, safe=_SAFE), skip_host=True, skip_accept_encoding=True)
-            for name, value in {"Host": server.authority, **_HEADERS}.items():
+            verb, _, variant = method.removesuffix("]").partition("[")
+            headers, body = VARIANTS.get(variant, ({}, b""))
+            connection.putrequest(verb, quote(path, safe=_SAFE), skip_host=True, skip_accept_encoding=True)
+            for name, value in {"Host": server.authority, **_HEADERS, **_public(variant), **headers}.items():
                 connection.putheader(name, value)
-            if method in ("POST", "PUT", "PATCH"):
-                connection.putheader("Content-Length", "0")
-            connection.endheaders()
+            if verb in ("POST", "PUT", "PATCH"):
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body or None)
             stream = connection.sock
             with connection.getresponse() as response:
                 stream.settimeout(BODY_SECONDS)
@@ -113,9 +144,20 @@ def fetch(server: Server, method: str, path: str, seconds: float = RESPONSE_SECO
                     response.getheader("Content-Type", "").lower(),
                     _body(response),
                     response.getheader("Location", ""),
+                    retry_after=_seconds(response.getheader("Retry-After", "")),
                 )
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Response(-1, problem=_problem(error, seconds), is_other_protocol=_is_other_protocol(error))
+
+
+def _public(variant: str) -> dict[str, str]:
+    """Return the headers of a proxy under whose URL clients know the server."""
+    match = _PUBLIC.fullmatch(variant)
+    return {"Host": match[2], "X-Forwarded-Proto": match[1], "X-Forwarded-Host": match[2]} if match else {}
+
+
+def _seconds(text: str) -> float:
+    return float(text) if text.isdecimal() and len(text) < 6 else 0.0
 
 
 def _head(stream: BinaryIO) -> bytes:

@@ -1,4 +1,4 @@
-"""A link extractor for HTML and CSS that reads any input in one pass.
+"""A link extractor for HTML, CSS, scripts and JSON that reads any input in one pass.
 
 The markup comes from the app, and may be made to stall its parser. Therefore the parser never backtracks: a tag, a
 comment or a quoted value without an end ends the document (HTML, "Tokenization": eof-in-tag), every pattern is
@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+
+from docker_slim_plugin.observe.probes import json_links
 
 MAX_LINK = 2000
 """Maximum length of a link in characters; longer ones are ignored."""
@@ -28,9 +30,20 @@ _RAW = {
     for name in ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
 }
 """Elements whose content is raw text, with the pattern that ends it."""
-_WANTED = frozenset({"href", "src", "poster", "data", "srcset", "http-equiv", "content"})
-_ASSETS = ("src", "poster", "data")
+_CODE = frozenset({"script", "style"})
+_LOADED = frozenset({"link", "image", "use"})
+"""Elements whose href a browser loads by itself."""
+_WANTED = frozenset({
+    "href", "src", "poster", "data", "srcset", "http-equiv", "content", "background", "imagesrcset", "xlink:href",
+    "style", "type",
+})  # fmt: skip
+_ASSETS = ("src", "poster", "data", "background", "xlink:href")
+_MAX_NAME = max(map(len, _WANTED))
 _REFRESH = re.compile(r"url\s*+=\s*+['\"]?+([^'\"]++)", re.IGNORECASE)
+_MODULE = re.compile(
+    r"(?:\bfrom|\bimport|\bimport\s*+\(|\bnew\s++Worker\s*+\(|\bnew\s++URL\s*+\()\s*+['\"`](\.{0,2}/[^'\"`\s]++)"
+)
+"""A module or a file that a script loads by a constant name."""
 _CSS = re.compile(r"url\(\s*+['\"]?+([^'\")]++)|@import\s++['\"]([^'\"]++)", re.IGNORECASE)
 
 
@@ -47,12 +60,26 @@ class Links:
 
 
 def links(kind: str, body: bytes) -> Links:
-    """Return the links of a body with this content type; none unless it is HTML or CSS."""
-    if "html" in kind:
-        return _of_html(body.decode("utf-8", "replace"))
+    """Return the links of a body with this content type; none unless it is HTML, SVG, CSS, a script or JSON."""
+    text = body.decode("utf-8", "replace")
+    if "html" in kind or "svg" in kind:
+        return _of_html(text)
     if "css" in kind:
-        return Links(assets=tuple(islice(_of_css(body.decode("utf-8", "replace")), MAX_LINKS)))
+        return Links(assets=tuple(islice(_of_css(text), MAX_LINKS)))
+    if "javascript" in kind or "ecmascript" in kind:
+        return Links(assets=tuple(islice(_of_script(text), MAX_LINKS)))
+    if "json" in kind:
+        assets, pages = json_links.read_document(text)
+        return Links(tuple(filter(_fits, assets[:MAX_LINKS])), tuple(filter(_fits, pages[:MAX_LINKS])))
     return Links()
+
+
+def _fits(link: str) -> bool:
+    return len(link) <= MAX_LINK
+
+
+def _of_script(text: str) -> Iterator[str]:
+    yield from filter(_fits, _MODULE.findall(text))
 
 
 def _of_css(text: str) -> Iterator[str]:
@@ -65,7 +92,7 @@ def _of_html(text: str) -> Links:
     assets: dict[str, None] = {}
     pages: dict[str, None] = {}
     base = ""
-    for tag, given in _tags(text):
+    for tag, given, content in _tags(text):
         if len(assets) + len(pages) >= MAX_LINKS:
             break
         if tag == "base":
@@ -73,11 +100,23 @@ def _of_html(text: str) -> Links:
             continue
         assets |= dict.fromkeys(filter(None, (_value(given.get(name, "")) for name in _ASSETS)))
         assets |= dict.fromkeys(_sources(given.get("srcset", "")))
+        assets |= dict.fromkeys(_sources(given.get("imagesrcset", "")))
+        assets |= dict.fromkeys(islice(_of_css(_value(given.get("style", ""))), MAX_LINKS))
+        if tag == "style":
+            assets |= dict.fromkeys(islice(_of_css(content), MAX_LINKS))
+        elif tag == "script":
+            assets |= dict.fromkeys(islice(_of_inline_script(given.get("type", ""), content), MAX_LINKS))
         if href := _value(given.get("href", "")):
-            (assets if tag == "link" else pages)[href] = None
+            (assets if tag in _LOADED else pages)[href] = None
         if tag == "meta" and _value(given.get("http-equiv", "")).lower() == "refresh":
             pages |= dict.fromkeys(_REFRESH.findall(_value(given.get("content", ""))))
     return Links(tuple(assets), tuple(pages), base)
+
+
+def _of_inline_script(kind: str, content: str) -> Iterator[str]:
+    if kind.strip().lower() == "importmap":
+        return filter(_fits, json_links.import_map(content))
+    return _of_script(content)
 
 
 def _value(raw: str) -> str:
@@ -94,8 +133,8 @@ def _sources(raw: str) -> list[str]:
     return found
 
 
-def _tags(text: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield the lower-case name of each start tag, and its relevant attributes as they are written."""
+def _tags(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
+    """Yield the lower-case name of each start tag, its relevant attributes as they are written, and its raw content."""
     at = text.find("<")
     while at >= 0:
         name = _NAME.match(text, at + 2 if (closing := text.startswith("/", at + 1)) else at + 1)
@@ -103,12 +142,12 @@ def _tags(text: str) -> Iterator[tuple[str, dict[str, str]]]:
             given: dict[str, str] = {}
             end, empty = _attributes(text, name.end(), given)
             tag = name[0].lower()
-            if end >= 0 and not closing:
-                yield tag, given
             raw = _RAW.get(tag) if end >= 0 and not closing and not empty else None
+            begin, found = end, raw.search(text, end) if raw is not None else None
             if raw is not None:
-                found = raw.search(text, end)
                 end = found.start() if found else -1
+            if begin >= 0 and not closing:
+                yield tag, given, text[begin:end] if found and tag in _CODE else ""
         else:
             end = _markup(text, at)
         at = text.find("<", end) if end >= 0 else -1
@@ -146,6 +185,6 @@ def _attributes(text: str, at: int, given: dict[str, str]) -> tuple[int, bool]:
                 begin, end = at, bare.end() if bare else at
                 at = end
             value = text[begin:end] if end - begin <= MAX_SOURCES else ""
-        if len(match[2]) <= 10 and (name := match[2].lower()) in _WANTED:
+        if len(match[2]) <= _MAX_NAME and (name := match[2].lower()) in _WANTED:
             given.setdefault(name, value)
     return -1, False

@@ -12,21 +12,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from docker_slim_plugin.model.observation import ProbeResult
-from docker_slim_plugin.observe.probes.crawl import UNREADY_SECONDS, LinkReader, crawl_server
+from docker_slim_plugin.observe.probes.crawl import UNREADY_SECONDS, Crawl, LinkReader, crawl_server
 from docker_slim_plugin.observe.probes.http import detect_http
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe
 from docker_slim_plugin.observe.probes.links import links
 from docker_slim_plugin.observe.probes.readiness import Target, container_pids, is_loopback_only, listening
 from docker_slim_plugin.observe.probes.recognition import Found, by_banner, by_program
 from docker_slim_plugin.observe.probes.service import KIND, Asking
+from docker_slim_plugin.observe.probes.special_requests import send_special_requests
 
 MAX_OUTPUT = 64 * 1024
 HEALTH_TRIES, HEALTH_PAUSE = 5, 0.3
 SKIPPED = "http-skip"
 """The kind of a result that tells what was not probed: a port, or links."""
 _PORT = re.compile(r"[0-9]{1,5}")
-_HTTP_TARGET = re.compile(r"([A-Z]+) ([0-9]{1,5})(/.*)", re.DOTALL)
-"""The target of a result: METHOD PORT/PATH."""
+_HTTP_TARGET = re.compile(r"([A-Z]+(?:\[[^\]\s]*\])?) ([0-9]{1,5})(/.*)", re.DOTALL)
+"""The target of a result: METHOD PORT/PATH, or METHOD[VARIANT] PORT/PATH (http.py)."""
 Execute = Callable[[str | Sequence[str]], tuple[int, str]]
 """Runs a shell command line, or an argv, in the container; returns exit status and output."""
 Ask = Callable[[Iterable[Found]], Iterable[ProbeResult]]
@@ -39,6 +40,8 @@ class ProbePlan:
 
     http: tuple[HttpProbe, ...] = ()
     crawl: bool = True
+    special: bool = False
+    """Whether a crawled server also gets requests that no link names (special_requests.py)."""
     follow: bool = True
     """Whether redirects are followed; unnecessary if their targets are requested themselves."""
     exec_: tuple[str, ...] = ()
@@ -105,14 +108,14 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
             yield _skipped(str(port), f"port {port} {reason}: not probed")
             yield from (_unanswered(request, port, reason) for request in requested if request.port == port)
             continue
-        results, skipped = crawl_server(
+        crawl = crawl_server(
             server, requested, deadline, crawl=plan.crawl, follow=plan.follow, wait_until=wait_until, read=plan.links
         )
+        if plan.special and any(one.status != -1 for one in crawl.results):
+            send_special_requests(crawl)
         answered.update(requested)
-        yield from results
-        if skipped:
-            detail = f"port {port}: {len(results)} pages were requested, {skipped} or more links were not followed"
-            yield _skipped(f"{port}/...", f"{detail}: --http, --keep or --keep-all-of for those that matter")
+        yield from crawl.results
+        yield from _left_out(crawl, port)
     for port in sorted(open_ports.intersection(target.exposed) - set(target.ports)):
         yield _skipped(str(port), f"port {port} cannot be reached from the host: not probed")
     for request in plan.http:
@@ -120,6 +123,18 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
             yield _unanswered(request, None, "no HTTP server listens")
         elif request.port is not None and request.port not in open_ports.intersection(target.ports):
             yield _unanswered(request, request.port, f"nothing listens on {request.port}")
+
+
+def _left_out(crawl: Crawl, port: int) -> Iterator[ProbeResult]:
+    """Yield what a crawl has left out."""
+    if crawl.skipped:
+        detail = (
+            f"port {port}: {len(crawl.results)} pages were requested, {crawl.skipped} or more links were not followed"
+        )
+        yield _skipped(f"{port}/...", f"{detail}: --http, --keep or --keep-all-of for those that matter")
+    if crawl.ending:
+        detail = f"port {port}: links that may end or delete something were not followed"
+        yield _skipped(f"{port}/.", f"{detail}: {', '.join(sorted(crawl.ending)[:3])}; --http requests one")
 
 
 def _silence_reason(target: Target, port: int, problem: str) -> str:

@@ -26,7 +26,7 @@ RETRY_SECONDS, RETRY_PAUSE = 10.0, 0.3
 the source answered.
 """
 AGAIN_SECONDS = 2.0
-RELOAD_SECONDS = 1.0
+RELOAD_SECONDS = 0.2
 MAX_SHOWN = 40
 _PLACE = re.compile(r"\{([A-Za-z_]\w*)(?::([^{}]*))?\}")
 Run = Callable[[Sequence[str], Mapping[str, str]], tuple[int, str]]

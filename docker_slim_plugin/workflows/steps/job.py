@@ -156,6 +156,7 @@ def make_run_plan(source: SourceImage, exercise: Exercise, sandbox: Caller) -> R
     probes = ProbePlan(
         http=requests,
         crawl=not exercise.http and not exercise.no_http,
+        special=not exercise.http and not exercise.no_http,
         exec_=exercise.exec_,
         host_exec=exercise.host_exec,
         healthcheck=start.healthcheck,

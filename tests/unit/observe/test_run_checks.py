@@ -11,6 +11,12 @@ from docker_slim_plugin.observe.run_checks import check_run
 from tests.observed import execution, observations, probe, run_result, source_image
 
 
+NOTHING_ASKED = (
+    "the app was not asked anything, and was still running when it was stopped: --exec CMD asks it, --until exit "
+    "waits for its end, --service FILE knows its protocol"
+)
+
+
 def run_warnings(
     *probes: ProbeResult,
     exercise: Exercise | None = None,
@@ -46,15 +52,12 @@ WEB = {"ExposedPorts": {"80/tcp": {}}}
         ),
         pytest.param(
             run_warnings(probe("http-skip", "25", -1, detail="port 25 does not speak HTTP: not probed"), ports=(25,), ExposedPorts={"25/tcp": {}}),
-            ("port 25 does not speak HTTP: not probed",),
+            ("port 25 does not speak HTTP: not probed", NOTHING_ASKED),
             id="a port that speaks something else",
         ),
         pytest.param(
             run_warnings(),
-            (
-                ("the app was not probed, and was still running when it was stopped: --exec CMD probes it, "
-                "--until exit waits for its end"),
-            ),
+            (NOTHING_ASKED,),
             id="cut off",
         ),
         pytest.param(

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pytest
 
-from docker_slim_plugin.observe.probes import crawl
-from docker_slim_plugin.observe.probes.crawl import MAX_RESPONSE_LINKS, crawl_server, links
+from docker_slim_plugin.model.observation import ProbeResult
+from docker_slim_plugin.observe.probes import crawl, special_requests
+from docker_slim_plugin.observe.probes.crawl import MAX_RESPONSE_LINKS, links
+from docker_slim_plugin.observe.probes.crawl import crawl_server as start_crawl
 from docker_slim_plugin.observe.probes.http import Response, Server
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe
 from docker_slim_plugin.observe.probes.http_spelling import parse_http_probe as probe
 from docker_slim_plugin.observe.probes.links import Links
+from docker_slim_plugin.observe.probes.probe import replayable_requests
 
 SERVER = Server("127.0.0.1", 32768, 8080)
 SECURE = Server("127.0.0.1", 32768, 443, secure=True)
@@ -44,6 +48,12 @@ class Site:
         return said.pop(0) if len(said) > 1 else said[0]
 
 
+def crawl_server(*arguments: Any, **named: Any) -> tuple[tuple[ProbeResult, ...], int]:
+    """Return the results of a crawl, and the number of links that were skipped."""
+    one = start_crawl(*arguments, **named)
+    return tuple(one.results), one.skipped
+
+
 def soon() -> float:
     return time.monotonic() + 60
 
@@ -64,6 +74,17 @@ def soon() -> float:
         pytest.param(html("<a href=/.docker-slim-gate><a href=/c>"), ["/c"], id="never our own gate"),
         pytest.param(html('<a href="http://127.0.0.1:32768/b">'), ["/b"], id="itself, as the host sees it"),
         pytest.param(html('<a href="http://localhost/b">'), ["/b"], id="itself, without a port"),
+        pytest.param(html('<style>@import "/a.css"; a {background: url(/b.png)}</style>'), ["/a.css", "/b.png"], id="a style sheet in the page"),
+        pytest.param(html("<p style=\"background: url('/b.png')\">"), ["/b.png"], id="a style"),
+        pytest.param(html('<script type=module>import a from "/a.js"; import("./b.js")</script>'), ["/a.js", "/dir/b.js"], id="modules of a script in the page"),
+        pytest.param(html('<script type="importmap">{"imports": {"a": "/a.js", "b": 1}}</script>'), ["/a.js"], id="an import map"),
+        pytest.param(html('<body background="/b.png"><link imagesrcset="/a.png 1x, /c.png 2x"><svg><use xlink:href="/d.svg#x"/><image href="/e.png">'), ["/b.png", "/a.png", "/c.png", "/d.svg", "/e.png"], id="other attributes"),
+        pytest.param(Response(200, "text/javascript", b"import'/a.js';export * from \"./b.js\";new Worker('/w.js');new URL('./c.wasm', import.meta.url);import('bare');fetch('/no')"), ["/a.js", "/dir/b.js", "/w.js", "/dir/c.wasm"], id="modules"),
+        pytest.param(Response(200, "image/svg+xml", b'<svg><image href="/a.png"/></svg>'), ["/a.png"], id="SVG"),
+        pytest.param(Response(200, "application/manifest+json", b'{"icons": [{"src": "/i.png"}, 1], "start_url": "/start"}'), ["/i.png", "/start"], id="a web app manifest"),
+        pytest.param(Response(200, "application/json", b'{"openapi": "3", "paths": {"/a": {"get": {}}, "/b/{c}": {"get": {}}, "/d": {"post": {}}, "/e": {"get": {"parameters": [{"required": true}]}}, "/f": 1}}'), ["/a"], id="OpenAPI"),
+        pytest.param(Response(200, "application/json", b'{"swagger": "2", "basePath": "/v1/", "paths": {"/a": {"get": {"parameters": [1, {}]}}}}'), ["/v1/a"], id="Swagger"),
+        pytest.param(Response(200, "application/json", b"[" * 100_000), [], id="JSON that is none"),
         pytest.param(html('<a href="http://localhost:9000/b">'), [], id="another port"),
         pytest.param(html('<a href="http://localhost:port/">'), [], id="no port at all"),
         pytest.param(html('<a href="http://[::1/">'), [], id="half an address"),
@@ -133,7 +154,7 @@ def test_requested_pages_come_first_and_redirects_are_followed() -> None:
 def test_circular_redirects_end() -> None:
     site = Site({"/": moved("/a"), "/a": moved("/b"), "/b": moved("/a")})
     crawl_server(SERVER, [], soon(), crawl=True, fetch=site)
-    assert site.asked == ["/", "/a", "/b"]
+    assert site.asked == ["/", "/a", "/favicon.ico", "/robots.txt", "/b"]
 
 
 def numbered(count: Iterable[int], form: str) -> Response:
@@ -176,7 +197,7 @@ def test_an_app_that_is_not_ready_is_retried(
     monkeypatch.setattr(crawl, "UNREADY_SECONDS", 0.025 if status == 503 else 5.0)
     site = Site({"/": responses})
     results, _ = crawl_server(SERVER, [], soon(), crawl=True, fetch=site)
-    assert (results[0].status, len(site.asked) <= times) == (status, True)
+    assert (results[0].status, site.asked.count("/") <= times) == (status, True)
 
 
 def test_no_answer_says_why() -> None:
@@ -245,3 +266,67 @@ def test_links_are_bounded_again_after_extraction() -> None:
     given = links(Server("127.0.0.1", 80, 80), "/a/b", Response(200, "text/html"), lambda *_: found)
     assert len(given) == MAX_RESPONSE_LINKS
     assert given[-1] == f"/{MAX_RESPONSE_LINKS - 1}"
+
+
+def test_a_servers_public_name_is_asked_on_the_server_itself() -> None:
+    site = Site({"/": moved("https://www.example.org/home"), "/home": html('<a href="/about"><a href="https://www.example.org/more"><a href="https://other.example/x">')})
+    crawl_server(SERVER, [], soon(), crawl=True, fetch=site)
+    name = "GET[https://www.example.org]"
+    assert [one for one in site.asked if one not in ("/favicon.ico", "/robots.txt")] == ["/", f"{name} /home", f"{name} /about", f"{name} /more"]
+
+
+def test_public_names_are_bounded() -> None:
+    site = Site({"/": html(*(f"<a href=/{number}>" for number in range(9))), **{f"/{number}": moved(f"https://{number}.example/") for number in range(9)}})
+    crawl_server(SERVER, [], soon(), crawl=True, fetch=site)
+    assert len({one.split()[0] for one in site.asked if one.startswith("GET[")}) == 2
+
+
+def test_links_that_may_end_something_are_left() -> None:
+    site = Site({"/": html('<a href="/logout"><a href="/item/1/delete?x=1"><a href="/signoff.css"><a href="/a">')})
+    one = start_crawl(SERVER, [], soon(), crawl=True, fetch=site)
+    assert one.ending == ["/logout", "/item/1/delete?x=1"]
+    assert set(site.asked) == {"/", "/favicon.ico", "/robots.txt", "/signoff.css", "/a"}
+    one = start_crawl(SERVER, [probe("/logout")], soon(), crawl=True, fetch=site)
+    assert "/logout" in site.asked
+
+
+def test_slow_links_are_tried_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, bool]] = []
+
+    def fetch(_: Server, method: str, path: str, seconds: float) -> Response:
+        asked.append((path, seconds > crawl.FIRST_SECONDS))
+        if path == "/slow" and seconds <= crawl.FIRST_SECONDS:
+            return Response(-1, problem="no answer within 3 s")
+        return html("<a href=/slow><a href=/b>") if path == "/" else Response(200)
+
+    results, _ = crawl_server(SERVER, [], soon(), crawl=True, fetch=fetch)
+    assert asked[0] == ("/", True)
+    assert asked[-1] == ("/slow", True)
+    assert [one.status for one in results if one.target.endswith("/slow")] == [200]
+
+
+def test_a_server_that_wants_fewer_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    site = Site({"/": html("<a href=/a><a href=/b>"), "/a": [Response(429, retry_after=2.0), Response(200)], "/b": Response(429, retry_after=100.0)})
+    results, _ = crawl_server(SERVER, [], soon(), crawl=True, fetch=site)
+    assert pauses == [2.0, 3.0]
+    assert {one.target: one.status for one in results}["GET 8080/a"] == 200
+
+
+def test_special_requests() -> None:
+    document = b'{"openapi": "3", "paths": {"/items": {"get": {}}, "/delete": {"get": {}}}}'
+    site = Site({"/": html("<link rel=stylesheet href=/a.css>"), "/a.css": css(""), "/openapi.json": Response(200, "application/json", document), special_requests.NOTHING: Response(-1)})
+    one = start_crawl(SERVER, [], soon(), crawl=True, fetch=site)
+    before = len(one.results)
+    special_requests.send_special_requests(one)
+    targets = [result.target for result in one.results[before:]]
+    assert {"HEAD 8080/", "OPTIONS 8080/", "GET[range] 8080/a.css", "GET 8080/openapi.json", "GET 8080/items"} <= set(targets)
+    assert not any("delete" in target or special_requests.NOTHING in target for target in targets)
+    assert all(result.ok for result in one.results[before:])
+
+
+def test_special_requests_come_back_as_requests_of_a_replay() -> None:
+    result = ProbeResult(kind="http", target="GET[https://www.example.org] 8080/a b", ok=True, status=200)
+    requests, _ = replayable_requests([result], ended=False)
+    assert requests == (HttpProbe("GET[https://www.example.org]", 8080, "/a b", 200, 0.0),)
