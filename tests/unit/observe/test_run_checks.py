@@ -10,7 +10,6 @@ from docker_slim_plugin.model.request import Exercise
 from docker_slim_plugin.observe.run_checks import check_run
 from tests.observed import execution, observations, probe, run_result, source_image
 
-
 NOTHING_ASKED = (
     "the app was not asked anything, and was still running when it was stopped: --exec CMD asks it, --until exit "
     "waits for its end, --service FILE knows its protocol"
