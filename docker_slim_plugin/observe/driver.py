@@ -22,6 +22,7 @@ from docker_slim_plugin.engine.secrets import mask_result, masked_errors, secret
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.observation import Access, RunResult
 from docker_slim_plugin.observe.launch import Launch
+from docker_slim_plugin.observe.probes.namespace_sockets import NamespaceSockets
 from docker_slim_plugin.observe.probes.probe import ProbePlan, run_probes
 from docker_slim_plugin.observe.probes.readiness import Target, processor_seconds, wait_ready
 from docker_slim_plugin.observe.probes.service import ServiceProbe
@@ -163,8 +164,11 @@ def run(
     ports, ready = tuple(sorted(readiness.ports)), time.monotonic() - monitor.started
     monitor.startup_accesses = monitor.accesses()
     execute = container_executor(container, attach, deadline)
-    services = ServiceProbe(target, plan.probes.asking, execute, container.has_path, container.kill, deadline)
-    results = run_probes(target, plan.probes, execute, deadline, services.ask if plan.probes.asking.services else None)
+    with NamespaceSockets(init) as sockets:
+        target = with_inner_ports(target, sockets, container)
+        services = ServiceProbe(target, plan.probes.asking, execute, container.has_path, container.kill, deadline)
+        ask = services.ask if plan.probes.asking.services else None
+        results = run_probes(target, plan.probes, execute, deadline, ask)
     wait_until_quiet(plan.until, monitor, is_running, init, deadline, idle=not (results or readiness.ports))
     if not is_running():
         return (
@@ -217,6 +221,15 @@ def probe_target(
         exposed=expected if known is None else tuple(sorted(known)),
         environment=parse_environment(attributes["Config"]),
     )
+
+
+def with_inner_ports(target: Target, sockets: NamespaceSockets, container: Container) -> Target:
+    """Return the target with all listening ports, as far as its network namespace is its own."""
+    if not sockets.is_separate:
+        return target
+    networks = container.attributes()["NetworkSettings"]["Networks"] or {}
+    own = next((one["IPAddress"] for one in networks.values() if one.get("IPAddress")), "")
+    return replace(target, inner=sockets.addresses(own), connect_inside=sockets.connect)
 
 
 def _until_exit(container: Container, is_running: Callable[[], bool], deadline: float) -> RunResult:

@@ -16,8 +16,8 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -67,7 +67,6 @@ VARIANTS: Mapping[str, tuple[Mapping[str, str], bytes]] = {
     "json": (_JSON, b'{"a": 1}'),
     "no-json": (_JSON, b"{"),
     "gzip": ({**_JSON, "Content-Encoding": "gzip"}, gzip.compress(b'{"a": 1}', mtime=0)),
-    "large": (_JSON, b"[" + b" " * (2 << 20) + b"]"),
     "form": ({"Content-Type": "application/x-www-form-urlencoded"}, b"a=1"),
 }
 """Headers and body of special requests. A method names one in brackets: GET[range]; or the URL under which clients know
@@ -85,6 +84,8 @@ class Server:
     port: int
     """The port in the container."""
     secure: bool = False
+    connect: Callable[[float], socket.socket] | None = field(default=None, compare=False)
+    """Connects to the port within some seconds, if not by an address on the host."""
 
     @property
     def authority(self) -> str:
@@ -196,7 +197,7 @@ def _connection(server: Server, seconds: float) -> Iterator[http.client.HTTPConn
     """Yield a connection that is closed soon after `seconds`, even if bytes still trickle in."""
     connection = http.client.HTTPConnection(server.host, server.host_port)
     connection.response_class = _HttpResponse
-    with contextlib.closing(connection), socket.create_connection((server.host, server.host_port), seconds) as plain:
+    with contextlib.closing(connection), _connected(server, seconds) as plain:
         with plain.dup() as duplicate:
             # A socket timeout applies to one read only; a server that sends a byte now and then would never reach it.
             end = threading.Timer(seconds + BODY_SECONDS, _shut_down, (duplicate,))
@@ -208,6 +209,12 @@ def _connection(server: Server, seconds: float) -> Iterator[http.client.HTTPConn
             finally:
                 end.cancel()
                 end.join()
+
+
+def _connected(server: Server, seconds: float) -> socket.socket:
+    if server.connect is not None:
+        return server.connect(seconds)
+    return socket.create_connection((server.host, server.host_port), seconds)
 
 
 def _shut_down(duplicate: socket.socket) -> None:
@@ -264,10 +271,9 @@ def _is_other_protocol(error: Exception) -> bool:
     return isinstance(error, http.client.LineTooLong | http.client.UnknownProtocol)
 
 
-def detect_http(host: str, host_port: int, port: int) -> tuple[Server | None, str]:
-    """Return the port as an HTTP or HTTPS server; or None, and the reason."""
-    plain = Server(host, host_port, port)
-    secure = Server(host, host_port, port, secure=True)
+def detect_http(plain: Server) -> tuple[Server | None, str]:
+    """Return a port as an HTTP or HTTPS server; or None, and the reason."""
+    secure = replace(plain, secure=True)
     problem, tls = "", Response(-1)
     for pause in (PAUSE_SECONDS, 0.0):
         response = fetch(plain, "GET", "/", DETECT_SECONDS)

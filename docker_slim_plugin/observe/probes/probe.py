@@ -10,10 +10,11 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from docker_slim_plugin.model.observation import ProbeResult
 from docker_slim_plugin.observe.probes.crawl import UNREADY_SECONDS, Crawl, LinkReader, crawl_server
-from docker_slim_plugin.observe.probes.http import detect_http
+from docker_slim_plugin.observe.probes.http import Server, detect_http
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe
 from docker_slim_plugin.observe.probes.links import links
 from docker_slim_plugin.observe.probes.readiness import Target, container_pids, is_loopback_only, listening
@@ -65,7 +66,7 @@ def run_probes(
     if ask:
         silent = {int(one.target) for one in results if _is_silent_port(one)} | plan.foreign
         others = [one for one in plan.asking.services if one.name not in {found.service.name for found in known}]
-        introduced = by_banner(target, others, sorted(silent & target.ports.keys() - spoken))
+        introduced = by_banner(target, others, sorted((silent & (target.ports.keys() | target.inner.keys())) - spoken))
         asked = list(ask([*known, *introduced]))
         explained = {port for found in (*known, *introduced) for port in found.ports} if asked else set()
         results = [
@@ -98,11 +99,13 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
     open_ports = listening(container_pids(target.pid))
     wait_until = time.monotonic() + UNREADY_SECONDS
     answered: set[HttpProbe] = set()
-    for port, (host, host_port) in sorted(target.ports.items()):
-        requested = [request for request in plan.http if request.port in (None, port)]
+    reachable = {**{port: _inner_server(target, port) for port in target.inner}, **_published_servers(target)}
+    for port, place in sorted(reachable.items()):
+        wanted = (None, port) if port in target.ports else (port,)
+        requested = [request for request in plan.http if request.port in wanted]
         if port not in open_ports or port in plan.foreign or not (plan.crawl or requested):
             continue
-        server, problem = detect_http(host, host_port, port)
+        server, problem = detect_http(place)
         if server is None:
             reason = _silence_reason(target, port, problem)
             yield _skipped(str(port), f"port {port} {reason}: not probed")
@@ -116,13 +119,29 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
         answered.update(requested)
         yield from crawl.results
         yield from _left_out(crawl, port)
-    for port in sorted(open_ports.intersection(target.exposed) - set(target.ports)):
+    for port in sorted(open_ports.intersection(target.exposed) - set(reachable)):
         yield _skipped(str(port), f"port {port} cannot be reached from the host: not probed")
     for request in plan.http:
         if request.port is None and request not in answered:
             yield _unanswered(request, None, "no HTTP server listens")
-        elif request.port is not None and request.port not in open_ports.intersection(target.ports):
+        elif request.port is not None and request.port not in open_ports.intersection(reachable):
             yield _unanswered(request, request.port, f"nothing listens on {request.port}")
+
+
+def _published_servers(target: Target) -> dict[int, Server]:
+    """Return the servers at published ports, but those that listen on loopback alone: they are reached inside."""
+    return {
+        port: Server(host, host_port, port)
+        for port, (host, host_port) in target.ports.items()
+        if port not in target.inner or not is_loopback_only(target.pid, port)
+    }
+
+
+def _inner_server(target: Target, port: int) -> Server:
+    """Return the server at a port of the container's network namespace."""
+    address = target.inner[port]
+    connect = None if target.connect_inside is None else partial(target.connect_inside, address, port)
+    return Server(address, port, port, connect=connect)
 
 
 def _left_out(crawl: Crawl, port: int) -> Iterator[ProbeResult]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import re
+import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -40,6 +42,10 @@ class Target:
     """Container ports that are expected to listen."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """The variables of the container's configuration."""
+    inner: Mapping[int, str] = field(default_factory=dict)
+    """Further TCP ports -> the address in the container's network namespace at which they can be asked."""
+    connect_inside: Callable[..., socket.socket] | None = None
+    """Connects to address and port in that namespace within some seconds, by TCP or `udp`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,17 @@ def is_loopback_only(pid: int, port: int) -> bool:
         hosts = {host for host, listened, _ in _listeners(pid) if listened == port}
         return bool(hosts) and all(map(_LOOPBACK.fullmatch, hosts))
     return False
+
+
+def listening_addresses(pid: int) -> list[tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]]:
+    """Return address and port of the listening TCP sockets in a process's network namespace."""
+    found: list[tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]] = []
+    with contextlib.suppress(OSError, ValueError):
+        for text, port, _ in _listeners(pid):
+            words = [bytes.fromhex(text[at : at + 8])[::-1] for at in range(0, len(text), 8)]
+            host = ipaddress.ip_address(b"".join(words))
+            found.append((getattr(host, "ipv4_mapped", None) or host, port))
+    return found
 
 
 def _listeners(pid: int) -> list[tuple[str, int, str]]:

@@ -6,6 +6,7 @@ The name of the image plays no role.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import posixpath
 import re
@@ -77,10 +78,9 @@ def program_names(pid: int) -> frozenset[str]:
 
 def connect(target: Target, port: int, seconds: float, *, udp: bool = False) -> socket.socket:
     """Return a socket that is connected to a port of the container."""
-    host, number = target.ports[port]
-    if not udp:
-        return socket.create_connection((host, number), seconds)
-    stream = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    stream.settimeout(seconds)
-    stream.connect((host, number))
-    return stream
+    # A datagram's port is not published with the TCP port of its number.
+    if target.connect_inside is not None and port in target.inner:
+        return target.connect_inside(target.inner[port], port, seconds, udp=udp)
+    if port not in target.ports or udp:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "the port cannot be reached")
+    return socket.create_connection(target.ports[port], seconds)

@@ -78,7 +78,7 @@ class ServiceProbe:
         """Yield the target of each question, and the function that asks it."""
         service = found.service
         for port in found.ports:
-            for one in service.exchanges if port in self.target.ports else ():
+            for one in service.exchanges:
                 yield f"{service.name} port {port}: {_shown(one.send)}", partial(self._exchange, one, port)
         port = found.ports[0] if found.ports else 0
         for command in service.commands:

@@ -22,7 +22,6 @@ REQUESTS = (
     ("POST[json]", NOTHING),
     ("POST[no-json]", NOTHING),
     ("POST[gzip]", NOTHING),
-    ("POST[large]", NOTHING),
     ("POST[form]", NOTHING),
 )
 DOCUMENTS = (

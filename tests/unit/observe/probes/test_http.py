@@ -248,7 +248,7 @@ HELLO = respond_with(OK + b"Content-Length: 2\r\n\r\nhi")
 def test_tls_with_a_self_signed_certificate(certificate: Path) -> None:
     with listener(HELLO, tls(certificate)) as port:
         assert fetch(Server("127.0.0.1", port, 443, secure=True), "GET", "/") == Response(200, body=b"hi")
-        assert detect_http("127.0.0.1", port, 443) == (Server("127.0.0.1", port, 443, secure=True), "")
+        assert detect_http(Server("127.0.0.1", port, 443)) == (Server("127.0.0.1", port, 443, secure=True), "")
 
 
 def test_tls_that_requires_a_client_certificate(certificate: Path) -> None:
@@ -257,7 +257,7 @@ def test_tls_that_requires_a_client_certificate(certificate: Path) -> None:
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(certificate)
     with listener(HELLO, context) as port:
-        server, problem = detect_http("127.0.0.1", port, 443)
+        server, problem = detect_http(Server("127.0.0.1", port, 443))
     assert server is None
     assert problem.startswith("TLS: ")
 
@@ -275,7 +275,7 @@ def test_tls_that_requires_a_client_certificate(certificate: Path) -> None:
 )
 def test_what_a_port_speaks(talk: Talk, spoken_http: bool) -> None:
     with listener(talk) as port:
-        assert (detect_http("127.0.0.1", port, 80)[0] is not None) == spoken_http
+        assert (detect_http(Server("127.0.0.1", port, 80))[0] is not None) == spoken_http
 
 
 def test_a_server_that_waits_for_more_input_is_not_tls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,7 +289,7 @@ def test_a_server_that_waits_for_more_input_is_not_tls(monkeypatch: pytest.Monke
             stay_silent(connection)
 
     with listener(talk) as port:
-        assert detect_http("127.0.0.1", port, 6379)[0] is None
+        assert detect_http(Server("127.0.0.1", port, 6379))[0] is None
     assert begun == [b"G", b"\x16", b"G"]
 
 
@@ -305,7 +305,7 @@ def test_plain_http_refused_on_a_port_for_tls(certificate: Path) -> None:
             respond_with(b"HTTP/1.1 400 Bad Request\r\n\r\nThe plain HTTP request was sent to HTTPS port")(connection)
 
     with listener(talk) as port:
-        server, _ = detect_http("127.0.0.1", port, 8443)
+        server, _ = detect_http(Server("127.0.0.1", port, 8443))
     assert server is not None
     assert server.secure
     assert server.authority == "localhost:8443"
@@ -322,7 +322,7 @@ def test_a_listener_whose_app_is_not_ready_is_retried() -> None:
         HELLO(connection)
 
     with listener(talk) as port:
-        assert detect_http("127.0.0.1", port, 80)[0] is not None
+        assert detect_http(Server("127.0.0.1", port, 80))[0] is not None
 
 
 @pytest.mark.parametrize(
