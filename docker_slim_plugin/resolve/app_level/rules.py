@@ -26,8 +26,10 @@ from docker_slim_plugin.resolve.app_level.shell_scripts import ScriptPrograms
 from docker_slim_plugin.resolve.app_level.system_data import Fonts, SystemNames
 from docker_slim_plugin.resolve.kept_set import Need
 
-MAX_LIBRARIES = 32 << 20
-"""Bytes of libraries that one program or module may bring which no run used, and no source names."""
+MAX_LIBRARIES = 16 << 20
+"""Bytes of libraries that one module may bring which no run used, and no source names."""
+PROGRAM_FACTOR = 2
+"""A program may bring more: it is what a package was installed for."""
 BY_NAME = frozenset({"node", "perl", "python", "ruby"})
 """Rules for what sources load by name, at any price."""
 
@@ -91,7 +93,8 @@ class AppLevel:
         if place in self._priced or not (MODULE.search(path) or "/bin/" in path or "/sbin/" in path):
             return False
         self._priced.add(place)
-        if self.facts.libraries_size(place, kept) > MAX_LIBRARIES:
+        most = MAX_LIBRARIES * (1 if MODULE.search(path) else PROGRAM_FACTOR)
+        if self.facts.libraries_size(place, kept) > most:
             self._too_dear.add(place)
         return place in self._too_dear
 
