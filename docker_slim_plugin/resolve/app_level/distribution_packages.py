@@ -57,18 +57,11 @@ class DistributionPackages:
 
     @cached_property
     def _paths(self) -> tuple[RootPath, ...]:
+        executed = set(self._executed())
+        by_name = set(self._by_name())
+        keys = {*executed, *by_name, *self._of_the_same_source(executed | by_name), *self._data_of(by_name, executed)}
         if self.whole:
-            used = self._used_at_all()
-            keys = find_closure(used, self.facts.packages.depends)
-        else:
-            executed = set(self._executed())
-            by_name = set(self._by_name())
-            keys = {
-                *executed,
-                *by_name,
-                *self._of_the_same_source(executed | by_name),
-                *self._data_of(by_name, executed),
-            }
+            keys |= find_closure(self._used_at_all(), self.facts.packages.depends)
         return (*(path for key in sorted(keys) for path in self._files(key)), *self._commands())
 
     def _commands(self) -> Iterator[RootPath]:

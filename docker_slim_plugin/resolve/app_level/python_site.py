@@ -23,6 +23,8 @@ INSTALLERS = frozenset({"pip", "setuptools", "wheel", "pkg-resources", "distribu
 """They are kept by need: what is installed is installed."""
 SMALL = 2 << 20
 """Bytes of a distribution that was installed by name, and that the run did not use."""
+UNUSED = re.compile(r"/__pycache__/|\.(?:po|pot|pxd|pyx)$|-packages/[^/]+/tests/")
+"""Of a whole distribution: byte code that no run used, sources of translations and of compiled modules, tests."""
 MAX_PARTS = 8
 """Most parts of a dotted name that are looked up."""
 
@@ -161,7 +163,7 @@ class PythonSite:
             self._whole.add(key)
             pending += (one for one in self.requires.get(key, ()) if one in self.files)
             pending += self._plugins(key)
-            yield from self.files[key]
+            yield from (path for path in self.files[key] if not UNUSED.search(path))
 
     def _plugins(self, key: str) -> Iterator[str]:
         """Yield distributions with entry points in a group of this one: its plugins ("flask.commands")."""
