@@ -96,7 +96,7 @@ def read(text: bytes) -> TraceFile:
 
 def _check(exercise: Exercise) -> None:
     """Raise Malformed when an exercise could not come from the command line."""
-    for name in ("command", "docker_options", "exec_", "host_exec"):
+    for name in ("command", "docker_options", "exec_", "host_exec", "service"):
         for number, text in enumerate(getattr(exercise, name)):
             if not _is_argument(text):
                 raise Malformed("an argument of a program is wanted").at(f".Exercise.{name}[{number}]")

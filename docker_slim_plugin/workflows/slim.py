@@ -8,7 +8,7 @@ from dataclasses import replace
 from docker_slim_plugin.engine.secrets import MaskingProgress, masked_errors, secrets_of
 from docker_slim_plugin.errors import VerificationFailed
 from docker_slim_plugin.image import file_outputs
-from docker_slim_plugin.model.request import Request
+from docker_slim_plugin.model.request import Exercise, Request
 from docker_slim_plugin.observe.trace import Trace, merge_observations
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.report.record import Report, make_report_path, save_or_warn
@@ -58,10 +58,20 @@ def make_replays(job: Job, traces: tuple[Trace, ...]) -> tuple[Replay, ...]:
     """Return one replay for each distinct exercise of the traces. Each one is repeated with the slim images."""
     first_traces = {repr(one.exercise): one for one in reversed(traces) if one.exercise}
     return tuple(
-        Replay(job.engine, job.source, make_run_plan(job.source, one.exercise, job.sandbox), one.observations.result)
+        Replay(
+            job.engine,
+            job.source,
+            make_run_plan(job.source, with_own_services(one.exercise, job.request), job.sandbox),
+            one.observations.result,
+        )
         for one in reversed(first_traces.values())
         if one.exercise
     )
+
+
+def with_own_services(exercise: Exercise, request: Request) -> Exercise:
+    """Return an exercise with the request's catalogues: a trace may come from anywhere, and names no file here."""
+    return replace(exercise, service=request.service, allow_writes=request.allow_writes)
 
 
 def raise_failed(report: Report) -> None:
