@@ -138,14 +138,15 @@ def _verification(report: Report) -> list[str]:
     """Return the lines about what was asked of the app, and whether the images gave the same answers."""
     result = report.observations.result
     kinds = Counter(probe.kind for probe in result.probes)
-    statuses = Counter(probe.status for probe in result.probes if probe.kind == "http")
+    statuses = Counter(probe.status for probe in result.probes if probe.kind in ("http", "http-status"))
     answers = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()) if status != -1)
     services = Counter(
         re.split(r" port |: ", one.target)[0] for one in result.probes if one.kind == "service" and one.ok
     )
+    requests = kinds["http"] + kinds["http-status"]
     asked = [
         ", ".join(f"{printable(name)} ({counted(count, 'question')})" for name, count in sorted(services.items())),
-        f"{counted(kinds['http'], 'HTTP request')} ({answers or 'no answer'})" if kinds["http"] else "",
+        f"{counted(requests, 'HTTP request')} ({answers or 'no answer'})" if requests else "",
         f"{counted(kinds['exec'], 'command')} in the container" if kinds["exec"] else "",
         f"{counted(kinds['host-exec'], 'command')} on the host" if kinds["host-exec"] else "",
         "the healthcheck" if kinds["healthcheck"] else "",

@@ -20,6 +20,8 @@ from docker_slim_plugin.observe.probes.http import RESPONSE_SECONDS, Response, S
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe
 from docker_slim_plugin.observe.probes.links import MAX_LINK, MAX_LINKS, Links
 
+STATUS_ONLY = "http-status"
+"""The kind of a result of which only the status is compared."""
 MAX_PAGES = 100
 MAX_RESPONSE_LINKS = 2 * MAX_LINKS
 """Maximum number of links of one response."""
@@ -157,7 +159,8 @@ class Crawl:
         response = self._request(method, path, 0.0, seconds)
         last = self.results.pop()
         if response is not None and response.status != -1:
-            self.results.append(replace(last, ok=True, detail=""))
+            # Such pages often have tokens that differ each time.
+            self.results.append(replace(last, kind=STATUS_ONLY, ok=True, detail=""))
         return response
 
 
@@ -206,7 +209,7 @@ def _result(target: str, response: Response, probe: HttpProbe | None, seconds: f
     """Return a response as a result; without an expected status, any below 500 is good."""
     is_good = probe.accepts(response.status) if probe else 0 < response.status < 500
     return ProbeResult(
-        kind="http",
+        kind=STATUS_ONLY if probe and probe.status_only else "http",
         target=target,
         ok=is_good,
         status=response.status,

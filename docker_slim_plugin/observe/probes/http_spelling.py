@@ -25,6 +25,8 @@ class HttpProbe:
     """The expected status; None: any below 400."""
     seconds: float = 0.0
     """Seconds that the source took to answer; 0 if unknown."""
+    status_only: bool = False
+    """Whether only the status is compared."""
 
     def accepts(self, status: int) -> bool:
         """Tell whether this status is an expected one; -1 means that there was no response."""

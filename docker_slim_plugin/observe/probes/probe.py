@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from docker_slim_plugin.model.observation import ProbeResult
-from docker_slim_plugin.observe.probes.crawl import UNREADY_SECONDS, Crawl, LinkReader, crawl_server
+from docker_slim_plugin.observe.probes.crawl import STATUS_ONLY, UNREADY_SECONDS, Crawl, LinkReader, crawl_server
 from docker_slim_plugin.observe.probes.http import Server, detect_http
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe
 from docker_slim_plugin.observe.probes.links import links
@@ -185,12 +185,13 @@ def replayable_requests(results: Iterable[ProbeResult], *, ended: bool) -> tuple
         if _is_silent_port(result):
             foreign.add(int(result.target))
         elif (
-            result.kind == "http"
+            result.kind in ("http", STATUS_ONLY)
             and (ended_app or result.status != -1)
             and (match := _HTTP_TARGET.fullmatch(result.target))
         ):
             status = None if ended_app else result.status
-            requests.append(HttpProbe(match[1], int(match[2]), match[3], status, result.seconds))
+            is_special = result.kind == STATUS_ONLY
+            requests.append(HttpProbe(match[1], int(match[2]), match[3], status, result.seconds, is_special))
     return tuple(requests), frozenset(foreign)
 
 

@@ -328,5 +328,8 @@ def test_special_requests() -> None:
 
 def test_special_requests_come_back_as_requests_of_a_replay() -> None:
     result = ProbeResult(kind="http", target="GET[https://www.example.org] 8080/a b", ok=True, status=200)
-    requests, _ = replayable_requests([result], ended=False)
-    assert requests == (HttpProbe("GET[https://www.example.org]", 8080, "/a b", 200, 0.0),)
+    special = ProbeResult(kind="http-status", target="HEAD 8080/", ok=True, status=501)
+    requests, _ = replayable_requests([result, special], ended=False)
+    assert requests == (HttpProbe("GET[https://www.example.org]", 8080, "/a b", 200), HttpProbe("HEAD", 8080, "/", 501, status_only=True))
+    results, _ = crawl_server(SERVER, requests, soon(), crawl=False, follow=False, fetch=Site({"/a b": Response(200), "/": Response(501)}))
+    assert [(one.kind, one.ok) for one in results] == [("http", True), ("http-status", True)]
