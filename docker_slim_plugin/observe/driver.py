@@ -20,6 +20,7 @@ import psutil
 from docker_slim_plugin.engine.container import Container
 from docker_slim_plugin.engine.secrets import mask_result, masked_errors, secrets_of
 from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.model.environment import parse_environment
 from docker_slim_plugin.model.observation import Access, RunResult
 from docker_slim_plugin.observe.launch import Launch
 from docker_slim_plugin.observe.probes.namespace_sockets import NamespaceSockets
@@ -29,7 +30,6 @@ from docker_slim_plugin.observe.probes.service import ServiceProbe
 from docker_slim_plugin.observe.tracer.client import TracerClient
 from docker_slim_plugin.observe.watcher.watcher import Watcher
 from docker_slim_plugin.progress import Progress
-from docker_slim_plugin.resolve.image_config import parse_environment
 
 STOP_SECONDS = 10.0
 """The default grace period of docker stop, in seconds."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.model.environment import parse_environment
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.plan import Reason, ReasonKind
 from docker_slim_plugin.resolve.kept_set import Need
@@ -15,12 +15,6 @@ from docker_slim_plugin.rootfs.index import Rootfs
 USERS = "/etc/passwd"
 MAX_PASSWD = 1 << 20
 LARGE_VOLUME = 16 << 20
-
-
-def parse_environment(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return the image's Env as a dictionary. If a name occurs twice, the last one wins."""
-    pairs = (str(item).partition("=") for item in config.get("Env") or ())
-    return {name: value for name, _, value in pairs}
 
 
 def find_directories(rootfs: Rootfs, source: SourceImage) -> Iterator[Need]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from docker_slim_plugin.engine.gate import GATE_NAME
 from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.model.environment import parse_environment, search_path
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import Access, AccessKind, Observations
 from docker_slim_plugin.model.plan import FilePlan, Reason, ReasonKind, Selection
@@ -93,7 +94,7 @@ def resolve(
 
 def _search_path(source: SourceImage) -> tuple[str, ...]:
     """Return the directories of the image's PATH."""
-    return script_interpreters.search_path(image_config.parse_environment(source.config))
+    return search_path(parse_environment(source.config))
 
 
 def _access_needs(accesses: Iterable[Access], reason: ReasonKind) -> Iterator[Need]:
@@ -153,7 +154,7 @@ class _DependencyClosure:
     """Adds the dependencies of kept files: libraries and interpreters."""
 
     def __init__(self, kept_set: KeptSet, source: SourceImage, used_files: _UsedFiles) -> None:
-        environment = image_config.parse_environment(source.config)
+        environment = parse_environment(source.config)
         directories = environment.get("LD_LIBRARY_PATH", "").replace(";", ":").split(":")
         self.kept_set = kept_set
         self.loader = Loader(kept_set.rootfs, tuple(directory for directory in directories if directory))
@@ -241,7 +242,7 @@ class _SetNeeds:
         self.selection = selection
         self.source = source
         self.units = units
-        environment = image_config.parse_environment(source.config)
+        environment = parse_environment(source.config)
         self.facts = presets.gather_facts(kept_set.rootfs, observations.accesses, environment, units.packages.owners)
         self.aliases = SymlinkAliases(kept_set.rootfs, observations.accesses)
         self.accessed = {access.path for access in observations.accesses}

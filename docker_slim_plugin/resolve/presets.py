@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.model.environment import search_path
 from docker_slim_plugin.model.observation import Access, AccessKind
 from docker_slim_plugin.model.plan import Reason, ReasonKind
-from docker_slim_plugin.resolve import directory_listings, script_commands, script_interpreters
+from docker_slim_plugin.resolve import directory_listings, script_commands
 from docker_slim_plugin.resolve.kept_set import Need
 from docker_slim_plugin.rootfs.index import Rootfs
 
@@ -83,7 +84,7 @@ def gather_facts(
     tls_accessed = any(access.path.startswith(trees) or access.path in TLS_TREES for access in accesses)
     iconv_used = any("/gconv/" in access.path and access.path.endswith(".so") for access in accesses)
     names = frozenset(directory_listings.find_listed_files(rootfs, accesses, owned))
-    search = script_interpreters.search_path(environment)
+    search = search_path(environment)
     programs = script_commands.find_programs(rootfs, accesses, owned, search)
     return Facts(
         rootfs,

@@ -8,24 +8,15 @@ from __future__ import annotations
 import os
 import posixpath
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.plan import Reason, ReasonKind
 from docker_slim_plugin.resolve.kept_set import Need
 from docker_slim_plugin.rootfs.index import Rootfs
 
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""PATH of a container whose image sets none."""
-MAX_PATH = 256
-"""Most directories of PATH that are searched."""
 ENV_WITH_VALUE = frozenset("uCSP")
 """Options of env(1) that take a value, of GNU, busybox and BSD together."""
-
-
-def search_path(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the directories of PATH, at most `MAX_PATH`."""
-    return tuple(environment.get("PATH", DEFAULT_PATH).split(":", MAX_PATH)[:MAX_PATH])
 
 
 def parse_shebang(head: bytes) -> tuple[str, str]:

@@ -16,10 +16,10 @@ from docker_slim_plugin.host.workspace import workspace
 from docker_slim_plugin.image import writer
 from docker_slim_plugin.image.names import make_base_name
 from docker_slim_plugin.image.parent import BaseImage, open_base_image
+from docker_slim_plugin.model.environment import DEFAULT_PATH
 from docker_slim_plugin.model.request import LayersRequest
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.resolve.packages.os_release import read_distribution
-from docker_slim_plugin.resolve.script_interpreters import DEFAULT_PATH
 from docker_slim_plugin.rootfs.sandbox import Sandbox
 from docker_slim_plugin.sharing.common_base import CommonBase, Proposal, propose_base
 from docker_slim_plugin.sharing.layer_sharing import ImageLayers, LayerSize, combined_size, measure_layers

@@ -16,6 +16,7 @@ from docker_slim_plugin.image.config import apply_changes, is_slim
 from docker_slim_plugin.image.names import make_names
 from docker_slim_plugin.image.writer import Draft
 from docker_slim_plugin.model.entry import RootPath
+from docker_slim_plugin.model.environment import DEFAULT_PATH, MAX_PATH
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import Observations, RunResult
 from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry
@@ -23,7 +24,6 @@ from docker_slim_plugin.model.request import ENGINE_FORMS, PackRequest
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.report.record import Report, make_report_path, save_or_warn
 from docker_slim_plugin.resolve.image_config import USERS, has_user
-from docker_slim_plugin.resolve.script_interpreters import DEFAULT_PATH, MAX_PATH
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.sandbox import Sandbox
 from docker_slim_plugin.verify.check import compare_layers, limit_sentences, verify

@@ -222,7 +222,7 @@ def slim(case: Case) -> dict[str, Any]:
     assert report["Passed"]
     assert report["Observed"]["Lost"] == 0
     unexpected = [said for said in report["Warnings"] if not any(part in said for part in case.warnings)]
-    assert unexpected == []
+    assert unexpected == [], unexpected
     return report
 
 

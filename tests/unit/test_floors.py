@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "docker_slim_plugin"
 FLOORS = (
     {"__init__", "errors", "kernel", "model", "progress", "typed_json"},
-    {"cancel", "host"},
+    {"cancel", "host", "services"},
     {"engine"},
     {"report", "rootfs"},
     {"image", "observe", "resolve"},

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from docker_slim_plugin.model.environment import search_path
 from docker_slim_plugin.model.observation import ProbeResult
 from docker_slim_plugin.model.service import ClientCommand, Exchange, Service
 from docker_slim_plugin.observe.probes.exchange import exchange
 from docker_slim_plugin.observe.probes.readiness import Target, container_pids, listening
 from docker_slim_plugin.observe.probes.recognition import Found, connect
-from docker_slim_plugin.resolve.script_interpreters import search_path
 
 KIND = "service"
 MAX_OUTPUT = 64 << 10

@@ -9,15 +9,15 @@ from itertools import islice
 from typing import Any, Protocol
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.model.environment import parse_environment, search_path
 from docker_slim_plugin.model.observation import Access, AccessKind
 from docker_slim_plugin.model.plan import Reason, ReasonKind
 from docker_slim_plugin.resolve.accessed_files import find_accessed
 from docker_slim_plugin.resolve.elf.elf_file import Elf
 from docker_slim_plugin.resolve.elf.loader import Loader
-from docker_slim_plugin.resolve.image_config import parse_environment
 from docker_slim_plugin.resolve.packages.documentation import is_documentation
 from docker_slim_plugin.resolve.packages.ownership import Packages
-from docker_slim_plugin.resolve.script_interpreters import parse_env_program, parse_shebang, search_path
+from docker_slim_plugin.resolve.script_interpreters import parse_env_program, parse_shebang
 from docker_slim_plugin.rootfs.index import Rootfs
 
 USED = frozenset({AccessKind.EXEC, AccessKind.OPEN, AccessKind.LIST, AccessKind.CHDIR})

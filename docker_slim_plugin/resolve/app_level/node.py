@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.model.environment import parse_environment
 from docker_slim_plugin.resolve.app_level.computed_names import ComputedNames
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, FileRule, Kept, child
 from docker_slim_plugin.resolve.app_level.node_imports import read_imports
-from docker_slim_plugin.resolve.image_config import parse_environment
 from docker_slim_plugin.rootfs.index import parents
 
 MODULES = "node_modules"

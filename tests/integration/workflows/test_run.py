@@ -82,7 +82,11 @@ def test_a_server(image: str) -> None:
     assert report.observations.result.stop_status == 0
     assert {(probe.kind, probe.status) for probe in report.observations.result.probes} == {
         ("http", 200),
-        ("http", 404),  # favicon.ico
+        ("http", 404),  # favicon.ico, robots.txt
+        ("http-status", 200),
+        ("http-status", 206),
+        ("http-status", 404),
+        ("http-status", 501),
         ("exec", 0),
         ("healthcheck", 0),
     }
