@@ -35,7 +35,7 @@ def test_an_entry() -> None:
 
 def test_ours_can_be_read() -> None:
     services = {one.name: one for one in read_catalogues()}
-    assert len(services) >= 24
+    assert len(services) >= 23
     for one in services.values():
         assert one.programs or one.banner, one.name
         assert one.commands or one.exchanges, one.name
