@@ -26,7 +26,9 @@ def slim(request: Request, progress: Progress) -> Report:
     given = load_traces(request, progress)
     secrets = secrets_of(tuple(docker_options_of(request, given)), os.environ)
     with masked_errors(secrets), open_job(request, MaskingProgress(progress, secrets)) as job:
-        traces = warn_of_other_image(job, given) if request.traces else observe_runs(job)
+        # A client that only our questions need is nothing that the run showed.
+        clients = request.selection.level != "exact"
+        traces = warn_of_other_image(job, given) if request.traces else observe_runs(job, clients=clients)
         with job.clock.step("resolve"):
             rootfs, notes = job.tree.wait()
             observations = merge_observations(traces)

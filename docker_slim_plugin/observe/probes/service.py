@@ -40,6 +40,8 @@ class Asking:
     services: tuple[Service, ...] = ()
     writes: bool = False
     """Whether commands may change the data of a service."""
+    clients: bool = True
+    """Whether the image's own clients are run, which keeps them."""
     targets: frozenset[str] | None = None
     """The targets to ask again, in a replay; None in the first run."""
 
@@ -81,7 +83,7 @@ class ServiceProbe:
             for one in service.exchanges:
                 yield f"{service.name} port {port}: {_shown(one.send)}", partial(self._exchange, one, port)
         port = found.ports[0] if found.ports else 0
-        for command in service.commands:
+        for command in service.commands if self.asking.clients else ():
             if self.asking.writes or not command.writes:
                 variables = {**self.target.environment, "port": str(port)}
                 arguments = [_filled(word, variables) for word in command.arguments]

@@ -148,8 +148,11 @@ def find_source(engine: Engine, request: Request) -> SourceImage:
     return source
 
 
-def make_run_plan(source: SourceImage, exercise: Exercise, sandbox: Caller) -> RunPlan:
-    """Return how the app is started and exercised. Pages that it serves are parsed in the sandbox."""
+def make_run_plan(source: SourceImage, exercise: Exercise, sandbox: Caller, *, clients: bool = True) -> RunPlan:
+    """Return how the app is started and exercised. Pages that it serves are parsed in the sandbox.
+
+    With `clients`, the image's own clients of known services are run, and so kept.
+    """
     requests = tuple(parse_http_probe(text) for text in exercise.http)
     asked = {request.port for request in requests if request.port is not None}
     start = launch(source, exercise.docker_options, exercise.command, asked)
@@ -165,6 +168,7 @@ def make_run_plan(source: SourceImage, exercise: Exercise, sandbox: Caller) -> R
             services=() if exercise.no_services else read_catalogues((*user_catalogues(os.environ), *exercise.service)),
             # Data of the host or of another container must not change.
             writes=exercise.allow_writes or start.shareable,
+            clients=clients,
         ),
     )
     return RunPlan(launch=start, probes=probes, until=exercise.until, timeout=exercise.timeout)

@@ -10,11 +10,11 @@ from docker_slim_plugin.observe.trace import Trace, differing_files
 from docker_slim_plugin.workflows.steps.job import Job, make_run_plan
 
 
-def observe_runs(job: Job) -> tuple[Trace, ...]:
-    """Run the app as often as requested, and return a trace of each run."""
+def observe_runs(job: Job, *, clients: bool = True) -> tuple[Trace, ...]:
+    """Run the app as often as requested, and return a trace of each run. `clients` as for `make_run_plan`."""
     request = job.request
     exercise = request.exercise()
-    drive = make_run_plan(job.source, exercise, job.sandbox)
+    drive = make_run_plan(job.source, exercise, job.sandbox, clients=clients)
     traces = []
     for number in range(1, request.runs + 1):
         name = "observe" if request.runs == 1 else f"observe, run {number} of {request.runs}"

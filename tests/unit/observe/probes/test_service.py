@@ -144,6 +144,13 @@ def test_exchanges_and_clients(pong: int, monkeypatch: pytest.MonkeyPatch) -> No
     assert asked(container, where, Asking(services=(mine,), writes=True), Found(mine, (pong,), is_init=True))[-1][0] == "mine: cli write"
 
 
+def test_without_clients_there_are_exchanges_alone(pong: int) -> None:
+    mine = service(exchanges=(PING,), commands=(command("cli"),))
+    container = Container(cli=(0, ""))
+    assert [one[0] for one in asked(container, target(pong), Asking(services=(mine,), clients=False), Found(mine, (pong,), is_init=True))] == [f"mine port {pong}: PING"]
+    assert container.ran == []
+
+
 def test_a_replay_asks_what_was_answered(pong: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_module, "RETRY_SECONDS", 0.0)
     mine = service(exchanges=(PING,), commands=(command("new-cli|cli"), command("bad")))
