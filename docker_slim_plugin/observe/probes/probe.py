@@ -115,7 +115,7 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
             server, requested, deadline, crawl=plan.crawl, follow=plan.follow, wait_until=wait_until, read=plan.links
         )
         if plan.special and any(one.status != -1 for one in crawl.results):
-            send_special_requests(crawl)
+            send_special_requests(crawl, writes=plan.asking.writes)
         answered.update(requested)
         yield from crawl.results
         yield from _left_out(crawl, port)

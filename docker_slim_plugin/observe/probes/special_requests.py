@@ -42,14 +42,17 @@ SECONDS, REQUEST_SECONDS = 10.0, 3.0
 """Most seconds of all of these, and of each. They are no reason to wait for a slow server."""
 
 
-def send_special_requests(crawl: Crawl) -> None:
-    """Send them to a server that has been crawled; the results are those of the crawl. No answer is no result."""
+def send_special_requests(crawl: Crawl, *, writes: bool) -> None:
+    """Send them to a server that has been crawled; the results are those of the crawl. No answer is no result.
+
+    Without `writes` no body is sent: an app may take any path, and its data may be the host's.
+    """
     end = min(crawl.deadline, time.monotonic() + SECONDS)
     found = [one.target for one in crawl.results if one.status == OK and one.target.startswith("GET ")]
     files = (path for target in found if (path := target[target.index("/") :]).endswith(ASSET_ENDINGS))
     asset = next(files, "/")
     for method, path in (*REQUESTS, *((method, asset) for method in ASSET_VARIANTS)):
-        if time.monotonic() < end:
+        if time.monotonic() < end and (writes or not method.startswith("POST")):
             crawl.send_special(method, path, REQUEST_SECONDS)
     for path in DOCUMENTS:
         response = crawl.send_special("GET", path, REQUEST_SECONDS) if time.monotonic() < end else None

@@ -319,7 +319,10 @@ def test_special_requests() -> None:
     site = Site({"/": html("<link rel=stylesheet href=/a.css>"), "/a.css": css(""), "/openapi.json": Response(200, "application/json", document), special_requests.NOTHING: Response(-1)})
     one = start_crawl(SERVER, [], soon(), crawl=True, fetch=site)
     before = len(one.results)
-    special_requests.send_special_requests(one)
+    special_requests.send_special_requests(one, writes=False)
+    assert not any(asked.startswith("POST") for asked in site.asked)
+    special_requests.send_special_requests(one, writes=True)
+    assert "POST[json] /docker-slim-is-not-there" in site.asked
     targets = [result.target for result in one.results[before:]]
     assert {"HEAD 8080/", "OPTIONS 8080/", "GET[range] 8080/a.css", "GET 8080/openapi.json", "GET 8080/items"} <= set(targets)
     assert not any("delete" in target or special_requests.NOTHING in target for target in targets)
