@@ -99,6 +99,6 @@ def test_a_run_without_a_network_asks_all_the_same(tmp_path: Path) -> None:
 def test_without_services_the_port_is_crawled() -> None:
     probes = slimmed("--no-services")["Probes"]
     assert isinstance(probes, list)
-    assert {("http", "GET 8001/"), ("http", "HEAD 8001/")} <= {(one["Kind"], one["Target"]) for one in probes if one["OK"]}
+    assert {("http", "GET 8001/"), ("http-status", "HEAD 8001/")} <= {(one["Kind"], one["Target"]) for one in probes if one["OK"]}
     with pytest.raises(AssertionError, match="show"):
         docker("run", "--rm", TAG, "show", "/data/text")
