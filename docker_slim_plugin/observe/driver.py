@@ -165,7 +165,7 @@ def run(
     monitor.startup_accesses = monitor.accesses()
     execute = container_executor(container, attach, deadline)
     with NamespaceSockets(init) as sockets:
-        target = with_inner_ports(target, sockets, container)
+        target = with_inner_ports(target, sockets)
         services = ServiceProbe(target, plan.probes.asking, execute, container.has_path, container.kill, deadline)
         ask = services.ask if plan.probes.asking.services else None
         results = run_probes(target, plan.probes, execute, deadline, ask)
@@ -205,6 +205,7 @@ def probe_target(
     `known` are the ports that are worth probing, None when that has to be found out.
     """
     attributes = container.attributes()
+    networks = attributes["NetworkSettings"].get("Networks") or {}
     ports: dict[int, tuple[str, int]] = {}
     for name, bindings in (attributes["NetworkSettings"]["Ports"] or {}).items():
         number, _, protocol = name.partition("/")
@@ -219,17 +220,16 @@ def probe_target(
         pid=init,
         ports={port: where for port, where in ports.items() if known is None or port in known},
         exposed=expected if known is None else tuple(sorted(known)),
+        address=next((one["IPAddress"] for one in networks.values() if one.get("IPAddress")), ""),
         environment=parse_environment(attributes["Config"]),
     )
 
 
-def with_inner_ports(target: Target, sockets: NamespaceSockets, container: Container) -> Target:
+def with_inner_ports(target: Target, sockets: NamespaceSockets) -> Target:
     """Return the target with all listening ports, as far as its network namespace is its own."""
     if not sockets.is_separate:
         return target
-    networks = container.attributes()["NetworkSettings"]["Networks"] or {}
-    own = next((one["IPAddress"] for one in networks.values() if one.get("IPAddress")), "")
-    return replace(target, inner=sockets.addresses(own), connect_inside=sockets.connect)
+    return replace(target, inner=sockets.addresses(target.address), connect_inside=sockets.connect)
 
 
 def _until_exit(container: Container, is_running: Callable[[], bool], deadline: float) -> RunResult:

@@ -46,6 +46,14 @@ restart() { docker restart -t 15 "$C" >/dev/null 2>&1 && ready; }
 state() { docker inspect -f '{{.State.Status}} {{.State.ExitCode}}' "$C" 2>/dev/null || echo missing; }
 stop() { docker stop -t 20 "$C" >/dev/null 2>&1 && state; }
 signal() { docker kill -s "$1" "$C" >/dev/null 2>&1 && sleep 1; }
+health() { # what the container's HEALTHCHECK says, when it is no longer "starting"
+  local turn
+  for turn in {1..60}; do
+    [ "$(docker inspect -f '{{.State.Health.Status}}' "$C")" != starting ] && break
+    sleep 1
+  done
+  docker inspect -f '{{.State.Health.Status}}' "$C"
+}
 logs() { docker logs "$C" 2>&1; }
 inside() { timeout -k 5 60 docker exec -i "$C" "$@"; }           # a program of the container under test
 client() {                                                      # a program of the source image, in the same network

@@ -12,12 +12,7 @@ ICON_MEMBERS = ("icons", "screenshots")
 
 def read_document(text: str) -> tuple[list[str], list[str]]:
     """Return the assets and the pages that a JSON document names; nothing if it is of another kind."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return [], []
-    if not isinstance(document, dict):
-        return [], []
+    document = _parsed(text)
     if isinstance(document.get("paths"), dict) and ("openapi" in document or "swagger" in document):
         return [], list(_operations(document))
     return list(_manifest(document)), _texts([document.get("start_url")])
@@ -25,12 +20,17 @@ def read_document(text: str) -> tuple[list[str], list[str]]:
 
 def import_map(text: str) -> list[str]:
     """Return the modules that an import map names (HTML, "Import maps")."""
+    imports = _parsed(text).get("imports")
+    return _texts(list(imports.values())) if isinstance(imports, dict) else []
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """Return the object that a text is; an empty one if it is none."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
-        return []
-    imports = document.get("imports") if isinstance(document, dict) else None
-    return _texts(list(imports.values())) if isinstance(imports, dict) else []
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _operations(document: Mapping[str, Any]) -> Iterator[str]:

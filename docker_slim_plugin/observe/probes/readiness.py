@@ -40,6 +40,8 @@ class Target:
     """Container TCP port -> (address, port) on the host."""
     exposed: tuple[int, ...]
     """Container ports that are expected to listen."""
+    address: str = ""
+    """Its own address; empty without a network of its own."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """The variables of the container's configuration."""
     inner: Mapping[int, str] = field(default_factory=dict)

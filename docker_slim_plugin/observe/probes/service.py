@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from docker_slim_plugin.model.environment import search_path
@@ -59,6 +59,8 @@ class ServiceProbe:
     has_path: Callable[[str], bool]
     send_signal: Callable[[str], None]
     deadline: float
+    _programs: dict[str, bool] = field(default_factory=dict, init=False)
+    """Whether the container has a program, by name: each look-up is a request to the engine."""
 
     def ask(self, services: Iterable[Found]) -> Iterator[ProbeResult]:
         """Ask each service; yield the results."""
@@ -116,8 +118,10 @@ class ServiceProbe:
         )
 
     def _has_program(self, name: str) -> bool:
-        places = [name] if "/" in name else [f"{top}/{name}" for top in search_path(self.target.environment)]
-        return any(self.has_path(place) for place in places if place.startswith("/"))
+        if name not in self._programs:
+            places = [name] if "/" in name else [f"{top}/{name}" for top in search_path(self.target.environment)]
+            self._programs[name] = any(self.has_path(place) for place in places if place.startswith("/"))
+        return self._programs[name]
 
     def _reload(self, found: Found, name: str) -> ProbeResult:
         """Let the service read its configuration again. Its status is 0 if it still listens afterwards."""

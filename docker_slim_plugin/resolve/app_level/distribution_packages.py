@@ -126,17 +126,12 @@ class DistributionPackages:
         automatic = self._automatic()
         if packages.system != "dpkg" or not automatic:
             return
-        sizes = {
-            key: self.facts.size_of(self._files(key))
-            for key in self.facts.files_by_package
+        wanted = (
+            key
+            for key in sorted(self.facts.files_by_package)
             if not (package_name(key) in automatic or key in packages.base or RUNTIMES.match(key))
-        }
-        total = 0
-        for key, size in sorted(sizes.items(), key=lambda item: (item[1], item[0])):
-            total += size
-            if size > SMALL or total > SMALL_TOGETHER:
-                return
-            yield key
+        )
+        yield from self.facts.smallest_first({key: self._files(key) for key in wanted}, SMALL, SMALL_TOGETHER)
 
     def _data_of(self, by_name: set[str], executed: set[str]) -> Iterator[str]:
         """Yield packages of data that those installed by name depend on, and the executed ones do not.
@@ -146,14 +141,9 @@ class DistributionPackages:
         depends = self.facts.packages.depends
         found = find_closure(by_name, depends) - find_closure(executed, depends) - self.facts.packages.base - by_name
         data = {key for key, stanza in self.facts.packages.stanzas if read_field(stanza, b"Architecture") == "all"}
-        wanted = [key for key in found & data if not (RUNTIMES.match(key) or CODE.match(package_name(key)))]
-        sizes = {key: self.facts.size_of(self._files(key)) for key in wanted}
-        total = 0
-        for key, size in sorted(sizes.items(), key=lambda item: (item[1], item[0])):
-            total += size
-            if total > DATA_TOGETHER:
-                return
-            yield key
+        wanted = sorted(key for key in found & data if not (RUNTIMES.match(key) or CODE.match(package_name(key))))
+        files = {key: self._files(key) for key in wanted}
+        yield from self.facts.smallest_first(files, DATA_TOGETHER, DATA_TOGETHER)
 
     def _automatic(self) -> frozenset[str]:
         """Return the packages that apt installed as dependencies (apt-mark(8), showauto)."""

@@ -6,7 +6,8 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from typing import Any, Protocol
+from operator import itemgetter
+from typing import Any, Protocol, TypeVar
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.environment import parse_environment, search_path
@@ -20,6 +21,7 @@ from docker_slim_plugin.resolve.packages.ownership import Packages
 from docker_slim_plugin.resolve.script_interpreters import parse_env_program, parse_shebang
 from docker_slim_plugin.rootfs.index import Rootfs
 
+K = TypeVar("K")
 USED = frozenset({AccessKind.EXEC, AccessKind.OPEN, AccessKind.LIST, AccessKind.CHDIR})
 MAX_TEXT = 4 << 20
 """Bytes of a source file that are read."""
@@ -107,6 +109,16 @@ class AppFacts:
     def size_of(self, paths: Iterable[RootPath]) -> int:
         """Return the bytes of files."""
         return sum(self.rootfs.entries[path].size for path in paths if path in self.rootfs.entries)
+
+    def smallest_first(self, files: Mapping[K, Iterable[RootPath]], most: int, together: int) -> Iterator[K]:
+        """Yield the keys of groups of files, smallest first, as long as each has `most` bytes, and all `together`."""
+        sizes = {key: self.size_of(paths) for key, paths in files.items()}
+        total = 0
+        for key, size in sorted(sizes.items(), key=itemgetter(1)):
+            total += size
+            if size > most or total > together:
+                return
+            yield key
 
 
 Kept = Mapping[RootPath, Collection[Reason]]

@@ -97,18 +97,13 @@ class OwnFiles:
         """Yield the files of small trees that the image's author made, and of which the run used nothing."""
         rootfs = self.facts.rootfs
         tops = [child(place, name) for place in PUBLIC for name in rootfs.children.get(RootPath(place), ())]
-        sizes: dict[RootPath, list[RootPath]] = {}
+        trees: dict[RootPath, list[RootPath]] = {}
         for top in tops:
             is_tree = rootfs.entries[top].kind is EntryKind.DIRECTORY and not top.startswith(VOLATILE)
             if is_tree and top not in used and not self._is_distribution(top) and top.rpartition("/")[2] not in SKIPPED:
-                sizes[top] = list(self._files(top))
-        total = 0
-        for files in sorted(sizes.values(), key=self.facts.size_of):
-            size = self.facts.size_of(files)
-            total += size
-            if size > SMALL_TREE or total > SMALL_TOGETHER:
-                return
-            yield from files
+                trees[top] = list(self._files(top))
+        for top in self.facts.smallest_first(trees, SMALL_TREE, SMALL_TOGETHER):
+            yield from trees[top]
 
     def _is_for_files(self, directory: RootPath) -> bool:
         """Tell whether a directory of the distribution is for configuration and data, not for programs."""

@@ -9,10 +9,6 @@ other() {
     -e TLS_KEY=/t/key.pem "$FAT" >/dev/null
   sleep 0.7
 }
-health() {
-  sleep 2.5
-  docker inspect -f '{{.State.Health.Status}}' "$C"
-}
 
 start 8080 "$IMAGE"
 use start state

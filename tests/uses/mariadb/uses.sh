@@ -12,15 +12,6 @@ move() { # a dump of one database, read into another one by the image's own clie
 backup() { inside sh -c 'mariadb-backup --backup --user=root --password=pw --target-dir=/tmp/backup 2>&1 | tail -n 1 | cut -d" " -f 4- && mariadb-backup --prepare --target-dir=/tmp/backup 2>&1 | tail -n 1 | cut -d" " -f 4-'; }
 outfile() { inside sh -c 'mariadb -uroot -ppw -e "select 1, \"x\" into outfile \"/tmp/out.csv\" fields terminated by \",\"" && cat /tmp/out.csv'; }
 load() { inside sh -c 'printf "5,five\n6,six\n" >/tmp/in.csv && mariadb -uroot -ppw --local-infile=1 shop -BN -e "create table l (n int, t text); load data local infile \"/tmp/in.csv\" into table l fields terminated by \",\"; select * from l"'; }
-health() {
-  local turn
-  for turn in {1..60}; do
-    [ "$(docker inspect -f '{{.State.Health.Status}}' "$C")" != starting ] && break
-    sleep 1
-  done
-  docker inspect -f '{{.State.Health.Status}}' "$C"
-}
-
 data=$(volume data)
 start 3306 -v "$data:/var/lib/mysql" "${P[@]}" "$IMAGE"
 use query sql 'use shop; create table a (n int primary key, t text); insert into a values (1, "ä"), (2, "ß"); create trigger plus before insert on a for each row set new.n = new.n + 10; select sum(n), upper(max(t)) from a'

@@ -9,12 +9,6 @@ chmod 644 "$T"/*
 docker volume create --label "$LABEL" "$C-data" >/dev/null
 deploy() { get /flows -X POST "${json[@]}" -H 'Node-RED-Deployment-Type: full' --data @"$T/flows.json" && sleep 1.5; }
 digest() { get "$@" | sha256sum | cut -c1-16; }
-health() {
-  for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
-    docker inspect -f '{{.State.Health.Status}}' "$C" | grep -v starting && break
-    sleep 1
-  done
-}
 
 start 1880 -v "$C-data:/data" "$IMAGE"
 use start state

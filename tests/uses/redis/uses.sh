@@ -30,14 +30,6 @@ rdb() {
 benchmark() { inside redis-benchmark -q -n 200 -c 5 -t ping,set,lpush | tr '\r' '\n' | grep -oE '^[A-Z_]+: .*per second' | cut -d : -f 1 | sort -u; }
 aof_files() { inside redis-check-aof appendonlydir/appendonly.aof.manifest | tail -n 1; }
 save() { mine bgsave && sleep 1 && mine info persistence | grep -c rdb_last_bgsave_status:ok; }
-health() {
-  local turn
-  for turn in {1..30}; do
-    [ "$(docker inspect -f '{{.State.Health.Status}}' "$C")" != starting ] && break
-    sleep 1
-  done
-  docker inspect -f '{{.State.Health.Status}}' "$C"
-}
 replicate() { # the second server follows the one under test; a write to the first arrives at the second
   run -d --name "$C-replica" --link "$C:leader" "$IMAGE" redis-server --replicaof leader 6379 --protected-mode no >/dev/null
   sleep 3

@@ -17,12 +17,6 @@ cat >"$T/server.xml" <<'X'
 </Service></Server>
 X
 chmod 644 "$T/server.xml"
-health() {
-  for _ in 1 2 3 4 5 6 7 8; do
-    docker inspect -f '{{.State.Health.Status}}' "$C" | grep -v starting && break
-    sleep 1
-  done
-}
 # socket: the answer of the WebSocket to a masked message
 socket() {
   python3 - "$IP" <<'X'
