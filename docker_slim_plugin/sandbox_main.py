@@ -28,7 +28,9 @@ from docker_slim_plugin.base.dpkg_selections import read_installed
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import descriptor_passing
 from docker_slim_plugin.host.confinement import confine
+from docker_slim_plugin.observe.probes.crontab import read_jobs
 from docker_slim_plugin.observe.probes.links import links
+from docker_slim_plugin.observe.probes.net_log import read_net_log
 from docker_slim_plugin.resolve.image_config import has_user
 from docker_slim_plugin.resolve.packages import ownership
 from docker_slim_plugin.resolve.packages.metadata.merge import merge_metadata
@@ -46,6 +48,8 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
     has_user,
     read_installed,
     links,
+    read_jobs,
+    read_net_log,
     ownership.read,
     find_static_program,
     merge_metadata,

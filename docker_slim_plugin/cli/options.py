@@ -29,6 +29,7 @@ from docker_slim_plugin.model.request import (
     Pulling,
     Verification,
 )
+from docker_slim_plugin.observe.probes.browser import PROGRAMS
 from docker_slim_plugin.resolve.app_level.rules import RULES
 from docker_slim_plugin.resolve.presets import PRESETS
 
@@ -54,6 +55,7 @@ EXERCISE = Group(
             "[METHOD:][STATUS:][PORT]/PATH",
         ),
         "no_http": Option("--no-http", "Send no HTTP request."),
+        "http_forms": Option("--http-forms", "Submit the forms of the pages that are requested, filled with examples."),
         "exec_": Option(
             "--exec",
             "Run this in the container (repeat): --exec 'nginx -t'. Its status and output must be the same in the slim "
@@ -76,6 +78,15 @@ EXERCISE = Group(
         "allow_writes": Option(
             "--allow-writes",
             "Let services that are asked write their data even with -v, --network or --link.",
+        ),
+        "run_cron": Option(
+            "--run-cron",
+            "Run each job of a cron daemon once even with -v, --network or --link, and with the network. Without such "
+            "options they run once, without a network.",
+        ),
+        "no_other_starts": Option(
+            "--no-other-starts",
+            "Do not start the app in other ways as well: with --help (--version), with empty volumes.",
         ),
         "until": Option(
             "--until",
@@ -107,6 +118,12 @@ OBSERVING = Group(
             "At which system calls the app is stopped.",
             "auto|seccomp|syscall|off",
             choices=("auto", "seccomp", "syscall", "off"),
+        ),
+        "browser": Option(
+            "--browser",
+            "Load / of each HTTP port in this headless browser of the host as well, and ask for all that it asks for.",
+            "none|chromium",
+            choices=("none", *PROGRAMS),
         ),
     },
 )

@@ -18,6 +18,7 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import output_file
 from docker_slim_plugin.model.image import SlimImage
 from docker_slim_plugin.model.request import BaseRequest, LayersRequest, PackRequest, Request
+from docker_slim_plugin.observe.trace import START
 from docker_slim_plugin.report.record import Report
 
 Q = TypeVar("Q", Request, PackRequest)
@@ -150,6 +151,10 @@ def _verification(report: Report) -> list[str]:
         f"{counted(kinds['exec'], 'command')} in the container" if kinds["exec"] else "",
         f"{counted(kinds['host-exec'], 'command')} on the host" if kinds["host-exec"] else "",
         "the healthcheck" if kinds["healthcheck"] else "",
+        counted(kinds["cron"], "cron job") if kinds["cron"] else "",
+        f"started with {', '.join(printable(one.target) for one in result.probes if one.kind == START)}"
+        if kinds[START]
+        else "",
     ]
     ports = [one.target for one in result.probes if one.kind == "http-skip" and one.target.isdecimal() and one.detail]
     words = "; ".join(filter(None, asked)) or "nothing"

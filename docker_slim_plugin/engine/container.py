@@ -9,7 +9,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -70,6 +70,27 @@ class Container:
         api = self.api
         address = f"{api.base_url}/v{api.api_version}/containers/{self.id}/archive"
         return bool(api.head(address, params={"path": path}).status_code == requests.codes.ok)
+
+    @translate_errors
+    def archive(self, path: str, limit: int) -> bytes:
+        """Return at most `limit` bytes of the tar archive of a path, as `docker cp` has it; b"" if it is not there."""
+        data = bytearray()
+        try:
+            blocks, _ = self.api.get_archive(self.id, path)
+        except NotFound:
+            return b""
+        with closing(blocks):
+            for block in blocks:
+                data += block
+                if len(data) >= limit:
+                    break
+        return bytes(data[:limit])
+
+    @translate_errors
+    def disconnect(self) -> None:
+        """Disconnect the container from all its networks."""
+        for name in self.attributes()["NetworkSettings"].get("Networks") or {}:
+            self.api.disconnect_container_from_network(self.id, name, force=True)
 
     @translate_errors
     def put_first_gate(self) -> None:
@@ -165,8 +186,11 @@ class Container:
         attach: Callable[[int], None] | None = None,
         deadline: float = math.inf,
         environment: Mapping[str, str] | None = None,
+        user: str = "",
     ) -> tuple[int, str]:
-        """Run argv like `docker exec`; return its exit status and output (at most LOG_BYTES per stream).
+        """Run argv like `docker exec`, as the container's user or as `user`; return its exit status and output.
+
+        At most LOG_BYTES per stream are returned.
 
         Standard error follows standard output, as in `output`. With `attach`, the command starts in the gate, and
         `attach` is called with the host pid that waits there. At the `deadline` (time.monotonic()) the command is
@@ -176,7 +200,7 @@ class Container:
         if attach:
             self.put_gate()
         command = [GATE_PATH, *argv] if attach else list(argv)
-        exec_id = api.exec_create(self.id, command, environment=dict(environment or {}) or None)["Id"]
+        exec_id = api.exec_create(self.id, command, environment=dict(environment or {}) or None, user=user)["Id"]
         stream = api.exec_start(exec_id, stream=True, demux=True)
         if attach:
             pid = 0

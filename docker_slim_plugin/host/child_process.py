@@ -17,11 +17,13 @@ def start(
     descriptors: Sequence[int] = (),
     pipes: int = subprocess.DEVNULL,
     stderr: int | None = subprocess.DEVNULL,
+    directory: str | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start `docker_slim_plugin.MODULE` as a process that inherits only `descriptors`, and no environment.
 
     Standard input and output are `pipes`: /dev/null, or subprocess.PIPE without a buffer. `stderr` takes its standard
-    error; None is ours. It has its own session, so that Ctrl-C in the terminal reaches only this process.
+    error; None is ours. It starts in `directory`, ours by default. It has its own session, so that Ctrl-C in the
+    terminal reaches only this process.
     """
     return subprocess.Popen(
         [sys.executable, "-I", "-m", f"docker_slim_plugin.{module}", *map(str, arguments)],
@@ -32,4 +34,5 @@ def start(
         stderr=stderr,
         start_new_session=True,
         env=ENVIRONMENT,
+        cwd=directory,
     )

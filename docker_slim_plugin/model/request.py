@@ -23,6 +23,8 @@ class Exercise:
     http: tuple[str, ...] = ()
     """[METHOD:][PORT]/PATH. Empty: crawl what the exposed ports answer."""
     no_http: bool = False
+    http_forms: bool = False
+    """Whether the forms of crawled pages are submitted."""
     exec_: tuple[str, ...] = ()
     """Shell command lines to run in the container."""
     host_exec: tuple[str, ...] = ()
@@ -32,6 +34,10 @@ class Exercise:
     """Files or folders with catalogues of services, in addition to ours."""
     allow_writes: bool = False
     """Whether services may be asked to write although they use data of the host or of another container."""
+    run_cron: bool = False
+    """Whether jobs of cron run although they can reach data or a network of the host or of another container."""
+    no_other_starts: bool = False
+    """Whether the app is started only as the request says: not with --help, nor with empty volumes as well."""
     until: str = "probes"
     """probes, exit, enter, or a number of seconds."""
     timeout: float = 300.0
@@ -48,6 +54,8 @@ class Observing:
     """auto, fanotify, inotify or off."""
     tracer: str = "auto"
     """auto, seccomp, syscall or off."""
+    browser: str = "none"
+    """none or chromium: the headless browser that loads the first pages as well."""
 
 
 @dataclass(frozen=True, kw_only=True)

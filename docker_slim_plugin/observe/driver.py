@@ -23,9 +23,16 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.environment import parse_environment
 from docker_slim_plugin.model.observation import Access, RunResult
 from docker_slim_plugin.observe.launch import Launch
+from docker_slim_plugin.observe.probes.cron import CronPlan, run_jobs
 from docker_slim_plugin.observe.probes.namespace_sockets import NamespaceSockets
 from docker_slim_plugin.observe.probes.probe import ProbePlan, run_probes
-from docker_slim_plugin.observe.probes.readiness import Target, processor_seconds, wait_ready
+from docker_slim_plugin.observe.probes.readiness import (
+    Target,
+    container_pids,
+    listening,
+    processor_seconds,
+    wait_ready,
+)
 from docker_slim_plugin.observe.probes.service import ServiceProbe
 from docker_slim_plugin.observe.tracer.client import TracerClient
 from docker_slim_plugin.observe.watcher.watcher import Watcher
@@ -44,6 +51,8 @@ replay.
 IDLE_SHARE = 0.05
 WILDCARD_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104
 _TICK = 0.02
+SERVING_PAUSE = 0.2
+"""Seconds between two looks at the ports of an app that should end."""
 NO_VARIABLES: Mapping[str, str] = {}
 
 P = ParamSpec("P")
@@ -63,6 +72,8 @@ class RunPlan:
     """Ports that listened in the run of the source image; None in that run itself."""
     known_ready: float = 0.0
     """Seconds until the source image was ready."""
+    cron: CronPlan | None = None
+    """How the jobs of a cron daemon are run; None: not at all."""
 
 
 @dataclass(slots=True)
@@ -148,7 +159,7 @@ def run(
             return False
 
     if plan.until == "exit":
-        return _until_exit(container, is_running, deadline)
+        return _until_exit(container, init, is_running, deadline, plan.known_ports or frozenset())
     target = probe_target(container, init, launch.network, launch.ports, plan.known_ports)
     readiness = wait_ready(
         target, is_running, monitor.last_new, deadline, None if monitor.tracer or monitor.watcher else plan.known_ready
@@ -169,6 +180,9 @@ def run(
         services = ServiceProbe(target, plan.probes.asking, execute, container.has_path, container.kill, deadline)
         ask = services.ask if plan.probes.asking.services else None
         results = run_probes(target, plan.probes, execute, deadline, ask)
+    if plan.cron and is_running():
+        # The last, as they may disconnect the container.
+        results += tuple(run_jobs(container, init, plan.cron, attach, deadline))
     wait_until_quiet(plan.until, monitor, is_running, init, deadline, idle=not (results or readiness.ports))
     if not is_running():
         return (
@@ -232,10 +246,18 @@ def with_inner_ports(target: Target, sockets: NamespaceSockets) -> Target:
     return replace(target, inner=sockets.addresses(target.address), connect_inside=sockets.connect)
 
 
-def _until_exit(container: Container, is_running: Callable[[], bool], deadline: float) -> RunResult:
+def _until_exit(
+    container: Container, init: int, is_running: Callable[[], bool], deadline: float, ports: frozenset[int]
+) -> RunResult:
+    """Wait for the end of the app. An app that listens on one of `ports` serves, and is not waited for."""
+    checked_at = time.monotonic()
     while is_running():
         if time.monotonic() > deadline:
             raise SlimError("cannot wait any longer: the app has not ended", hint="--timeout SECONDS, --until probes")
+        if ports and time.monotonic() - checked_at > SERVING_PAUSE:
+            if ports & listening(container_pids(init)):
+                return RunResult()
+            checked_at = time.monotonic()
         time.sleep(_TICK)
     return exit_result(container)
 

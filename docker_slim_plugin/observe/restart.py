@@ -46,6 +46,7 @@ def second_start_plan(plan: RunPlan, first: RunResult) -> RunPlan:
         plan,
         launch=launch,
         probes=ProbePlan(crawl=False),
+        cron=None,
         until="probes" if ports else PORTLESS_UNTIL,
         timeout=min(plan.timeout, max(MAX_SECONDS, MAX_FACTOR * first.ready)),
         known_ports=ports,

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from docker_slim_plugin.engine.gate import GATE_NAME
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.image import SourceImage
-from docker_slim_plugin.model.observation import AccessKind, Observations, ProbeResult
+from docker_slim_plugin.model.observation import AccessKind, Observations, ProbeResult, RunResult
 from docker_slim_plugin.model.request import Exercise
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe, parse_http_probe
+from docker_slim_plugin.observe.usage_text import find_commands, is_usage
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "fish"})
 _LOG_LINES, _LINE = 10, 300
@@ -20,17 +21,7 @@ _LOG_LINES, _LINE = 10, 300
 def check_run(source: SourceImage, exercise: Exercise, observations: Observations) -> tuple[str, ...]:
     """Raise SlimError when the run shows no working app; return warnings otherwise."""
     result = observations.result
-    if result.exit_status not in (None, 0):
-        text = f"the app ended with status {result.exit_status}"
-        if result.probes:
-            raise SlimError(
-                f"cannot go on: {text} when it was probed{_log_excerpt(result.output)}",
-                hint="--no-http if it is no web server, --http and --exec for other probes",
-            )
-        raise SlimError(
-            f"cannot go on: {text}{_log_excerpt(result.output)}",
-            hint="try it with docker run first; give it the options it needs (-e, -v, --network ...)",
-        )
+    _check_end(source, exercise, result)
     if not exercise.command and is_lone_shell(source) and has_only_shells(observations):
         raise SlimError(
             f"cannot slim {source.reference}: only a shell was executed, so it looks like a base image",
@@ -40,7 +31,8 @@ def check_run(source: SourceImage, exercise: Exercise, observations: Observation
     # What a catalogue of ours asks in vain says nothing about the app.
     asked = [one for one in result.probes if one.kind != "http-skip" and (one.ok or one.kind != "service")]
     failed = [probe for probe in asked if not probe.ok]
-    if asked and len(failed) == len(asked):
+    # A job of cron may fail where a request does not: it has no network.
+    if failed and len(failed) == len(asked) and any(one.kind != "cron" for one in failed):
         first = failed[0]
         raise SlimError(
             f"cannot go on: no probe succeeded: {first.kind} {first.target}: {first.detail or first.status}",
@@ -55,6 +47,8 @@ def check_run(source: SourceImage, exercise: Exercise, observations: Observation
     unused = sorted({int(one) for one in numbers if re.fullmatch("[0-9]{1,5}", one)} - set(result.ports))
     if unused and result.exit_status is None:
         warnings.append(f"nothing listened on port {', '.join(map(str, unused))}")
+    if result.exit_status == 0 and (advice := _usage_advice(source, exercise, result.output)):
+        warnings.append(f"the app only said how it is used: {advice}")
     if not asked and (exercise.http or exercise.exec_ or exercise.host_exec):
         warnings.append("the app ended before it could be probed")
     other_ports = sorted(set(source.config.get("ExposedPorts") or {}) - set(tcp_ports(source)))
@@ -66,6 +60,31 @@ def check_run(source: SourceImage, exercise: Exercise, observations: Observation
             "--until exit waits for its end, --service FILE knows its protocol"
         )
     return tuple(warnings)
+
+
+def _check_end(source: SourceImage, exercise: Exercise, result: RunResult) -> None:
+    """Raise SlimError when the app failed."""
+    if result.exit_status in (None, 0):
+        return
+    text = f"the app ended with status {result.exit_status}"
+    if result.probes:
+        raise SlimError(
+            f"cannot go on: {text} when it was probed{_log_excerpt(result.output)}",
+            hint="--no-http if it is no web server, --http and --exec for other probes",
+        )
+    raise SlimError(
+        f"cannot go on: {text}{_log_excerpt(result.output)}",
+        hint=_usage_advice(source, exercise, result.output)
+        or "try it with docker run first; give it the options it needs (-e, -v, --network ...)",
+    )
+
+
+def _usage_advice(source: SourceImage, exercise: Exercise, output: str) -> str:
+    """Return what to try with a program that was given nothing to do and has said how it is used; "" otherwise."""
+    if exercise.command or not is_usage(output):
+        return ""
+    examples = [f"docker slim run {source.reference} {name}" for name in find_commands(output)]
+    return "give it something to do: " + (", ".join(examples) or f"docker slim run {source.reference} COMMAND")
 
 
 def check_http_answers(exercise: Exercise, probes: Sequence[ProbeResult]) -> None:

@@ -18,13 +18,15 @@ from docker_slim_plugin.engine.secrets import strip_values
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import output_file
 from docker_slim_plugin.model.image import SourceImage
-from docker_slim_plugin.model.observation import Access, AccessKind, Observations, Origin, Process
+from docker_slim_plugin.model.observation import Access, AccessKind, Observations, Origin, ProbeResult, Process
 from docker_slim_plugin.model.request import Exercise
 from docker_slim_plugin.observe import trace_format
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.typed_json import Malformed, to_json
 
 MAX_BYTES = 256 << 20
+START = "start"
+"""The kind of a result that tells of another start of the app."""
 _ADVICE = "docker slim trace --output FILE IMAGE"
 _OBSERVED = ("result", "mode", "watch", "events", "lost", "warnings")
 """The fields of Observations that a run in a file has as they are, with a capital letter."""
@@ -42,8 +44,13 @@ class Trace:
 
 
 def merge_observations(traces: Sequence[Trace]) -> Observations:
-    """Return the observations of all runs together, with the result of the first."""
+    """Return the observations of all runs together, with the result of the first.
+
+    Runs with another exercise are probes of kind "start" in the result.
+    """
     first = traces[0].observations
+    given = traces[0].exercise
+    others = [one for one in traces if given and one.exercise and one.exercise != given]
     accesses: dict[tuple[str, AccessKind, Origin, str, str], Access] = {}
     for trace in traces:
         for access in trace.observations.accesses:
@@ -51,11 +58,20 @@ def merge_observations(traces: Sequence[Trace]) -> Observations:
             accesses.setdefault(key, access)
     return replace(
         first,
+        result=replace(first.result, probes=(*first.result.probes, *map(_start, others))),
         accesses=tuple(accesses.values()),
         lost=sum(trace.observations.lost for trace in traces),
         events=sum(trace.observations.events for trace in traces),
         warnings=tuple(dict.fromkeys(text for trace in traces for text in trace.observations.warnings)),
     )
+
+
+def _start(trace: Trace) -> ProbeResult:
+    """Return a run in which the app was started in another way."""
+    exercise, result = trace.exercise or Exercise(), trace.observations.result
+    options = [one for one in exercise.docker_options if one.startswith("--tmpfs=")]
+    words = " ".join((*options, *exercise.command)) or "another start"
+    return ProbeResult(kind=START, target=words, ok=True, status=result.exit_status or 0)
 
 
 def restrict_to_image(rootfs: Rootfs, observations: Observations) -> Observations:

@@ -13,7 +13,8 @@ from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import RunResult
 from docker_slim_plugin.observe.driver import RunMonitor, RunPlan, last_log_lines, run
 from docker_slim_plugin.observe.launch import Launch
-from docker_slim_plugin.observe.probes.probe import replayable_requests, replayable_services
+from docker_slim_plugin.observe.probes import cron, service
+from docker_slim_plugin.observe.probes.probe import replayable_requests, replayable_targets
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.verify.compare import (
     Comparison,
@@ -30,14 +31,23 @@ class Replay:
 
     def __init__(self, engine: Engine, source: SourceImage, drive: RunPlan, original: RunResult) -> None:
         http, foreign = replayable_requests(original.probes, ended=original.exit_status is not None)
-        asking = replace(drive.probes.asking, targets=replayable_services(original.probes))
+        asking = replace(drive.probes.asking, targets=replayable_targets(original.probes, service.KIND))
+        jobs = drive.cron and replace(drive.cron, targets=replayable_targets(original.probes, cron.KIND))
         self.drive = replace(
             drive,
             known_ports=frozenset(original.ports),
             known_ready=original.ready,
             probes=replace(
-                drive.probes, http=http, crawl=False, special=False, follow=False, foreign=foreign, asking=asking
+                drive.probes,
+                http=http,
+                crawl=False,
+                special=False,
+                forms=False,
+                follow=False,
+                foreign=foreign,
+                asking=asking,
             ),
+            cron=jobs,
             # Wait for a job that ended by itself, even if it is idle in between.
             until="exit" if original.exit_status is not None and not original.probes else drive.until,
         )

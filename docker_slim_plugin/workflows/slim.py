@@ -17,6 +17,7 @@ from docker_slim_plugin.verify.replay import Replay
 from docker_slim_plugin.workflows.steps.given_traces import docker_options_of, load_traces, warn_of_other_image
 from docker_slim_plugin.workflows.steps.job import Job, make_run_plan, open_job
 from docker_slim_plugin.workflows.steps.observe_runs import differing_run_warnings, observe_runs
+from docker_slim_plugin.workflows.steps.other_starts import observe_other_starts
 from docker_slim_plugin.workflows.steps.write_and_verify import write_verified_images
 
 
@@ -29,6 +30,8 @@ def slim(request: Request, progress: Progress) -> Report:
         # A client that only our questions need is nothing that the run showed.
         clients = request.selection.level != "exact"
         traces = warn_of_other_image(job, given) if request.traces else observe_runs(job, clients=clients)
+        if not request.traces and clients:
+            traces += observe_other_starts(job, traces[0])
         with job.clock.step("resolve"):
             rootfs, notes = job.tree.wait()
             observations = merge_observations(traces)
@@ -72,8 +75,8 @@ def make_replays(job: Job, traces: tuple[Trace, ...]) -> tuple[Replay, ...]:
 
 
 def with_own_services(exercise: Exercise, request: Request) -> Exercise:
-    """Return an exercise with the request's catalogues: a trace may come from anywhere, and names no file here."""
-    return replace(exercise, service=request.service, allow_writes=request.allow_writes)
+    """Return an exercise with the request's catalogues and permissions: a trace may come from anywhere."""
+    return replace(exercise, service=request.service, allow_writes=request.allow_writes, run_cron=request.run_cron)
 
 
 def raise_failed(report: Report) -> None:

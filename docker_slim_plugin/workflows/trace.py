@@ -11,6 +11,7 @@ from docker_slim_plugin.observe.trace import Trace, dumps, restrict_to_image
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.workflows.steps.job import open_job
 from docker_slim_plugin.workflows.steps.observe_runs import observe_runs
+from docker_slim_plugin.workflows.steps.other_starts import observe_other_starts
 
 
 def trace(request: Request, progress: Progress) -> tuple[str, tuple[Trace, ...]]:
@@ -18,6 +19,7 @@ def trace(request: Request, progress: Progress) -> tuple[str, tuple[Trace, ...]]
     secrets = secrets_of(request.docker_options, os.environ)
     with masked_errors(secrets), open_job(request, MaskingProgress(progress, secrets)) as job:
         traces = observe_runs(job)
+        traces += observe_other_starts(job, traces[0])
         rootfs, _ = job.tree.wait()
         image_traces = tuple(replace(one, observations=restrict_to_image(rootfs, one.observations)) for one in traces)
         return dumps(job.source, image_traces), traces

@@ -10,12 +10,12 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "docker_slim_plugin"
 SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text() for path in PACKAGE.rglob("*.py")}
 PLACES = {
-    r"\bsetns\(": {"kernel/syscalls.py", "rootfs/mount_clone.py", "observe/probes/socket_program.py"},
+    r"\bsetns\(": {"kernel/syscalls.py", "rootfs/mount_clone.py", "observe/probes/socket_program.py", "observe/probes/browser_program.py"},
     r"\bchroot\((?!2\))": set(),
     r"\bpivot_root\(|\bunshare\(": set(),
     r"\bopen_tree\(": {"rootfs/mount_clone.py", "kernel/checks.py"},
     r"/ns/mnt": {"rootfs/reader_client.py", "observe/tracer/exec_attach.py", "observe/mount_names.py"},
-    r"/ns/net": {"observe/probes/namespace_sockets.py"},
+    r"/ns/net": {"observe/probes/namespace_sockets.py", "observe/probes/browser.py"},
     r"\bfork\(": set(),
     r"pickle\.loads?\(|pickle\.Unpickler\b": {"sandbox_main.py"},
     r"\bmarshal\b": set(),

@@ -16,9 +16,11 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from docker_slim_plugin.engine.gate import GATE_PATH
 from docker_slim_plugin.model.observation import ProbeResult
 from docker_slim_plugin.observe.probes import links as document
+from docker_slim_plugin.observe.probes.forms import MAX_FORMS, Form
 from docker_slim_plugin.observe.probes.http import RESPONSE_SECONDS, Response, Server, fetch
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe
 from docker_slim_plugin.observe.probes.links import MAX_LINK, MAX_LINKS, Links
+from docker_slim_plugin.observe.probes.net_log import Loaded
 
 STATUS_ONLY = "http-status"
 """The kind of a result of which only the status is compared."""
@@ -66,6 +68,8 @@ class Crawl:
         """Links that were not followed because of the limits of time and number."""
         self.ending: list[str] = []
         """Links that were not followed because of what they may do."""
+        self.forms: list[tuple[str, Form]] = []
+        """The forms of the pages, each with the path of its page."""
         self._fetch, self.read = fetch, read
         self._seen = set(self.probes)
         self._pending = deque(self.probes)
@@ -94,11 +98,46 @@ class Crawl:
                 self._slow.append((method, path))
                 continue
             if crawl:
-                self._follow(method, path, links(self.server, path, response, self.read, _public_host(method)))
+                self._follow(method, path, links(self.server, path, response, self._reader(path), _public_host(method)))
             elif follow:
                 self._follow(method, path, redirect(self.server, path, response))
             if crawl or follow:
                 self._follow_public(path, response)
+
+    def _reader(self, path: str) -> LinkReader:
+        """Return the reader of links of a page, which remembers its forms."""
+
+        def read(kind: str, body: bytes) -> Links:
+            found = self.read(kind, body)
+            self.forms += [(path, form) for form in found.forms[:MAX_FORMS]]
+            return found
+
+        return read
+
+    def request_loaded(self, loaded: Iterable[Loaded], seconds: float) -> None:
+        """Send the requests of a page that a browser has loaded, as far as they go to this server and change nothing.
+
+        Only their statuses are results.
+        """
+        for one in loaded:
+            is_socket = one.url.startswith("ws")
+            url = f"http{one.url.removeprefix('ws')}" if is_socket else one.url
+            path = next(iter(_same_server(self.server, "/", [url])), None)
+            if path is not None and one.method == "GET" and time.monotonic() < self.deadline:
+                self.send_special("GET[websocket]" if is_socket else "GET", path, seconds)
+
+    def submit_forms(self, seconds: float) -> None:
+        """Submit the forms of the pages that were requested, each once. Only their statuses are results."""
+        for page, form in self.forms[:MAX_FORMS]:
+            target = next(iter(_same_server(self.server, page, [form.action or page])), None)
+            if target is None or time.monotonic() > self.deadline:
+                continue
+            if ENDING.search(_name(target)):
+                self.ending.append(target)
+            elif form.method == "POST":
+                self.send_special(f"POST[{form.body}]", target, seconds)
+            else:
+                self.send_special("GET", f"{_name(target)}?{form.body}", seconds)
 
     def _request(
         self, method: str, path: str, wait_until: float, seconds: float, *, is_first_try: bool = False

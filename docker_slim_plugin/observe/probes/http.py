@@ -68,9 +68,18 @@ VARIANTS: Mapping[str, tuple[Mapping[str, str], bytes]] = {
     "no-json": (_JSON, b"{"),
     "gzip": ({**_JSON, "Content-Encoding": "gzip"}, gzip.compress(b'{"a": 1}', mtime=0)),
     "form": ({"Content-Type": "application/x-www-form-urlencoded"}, b"a=1"),
+    "websocket": (
+        {
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "ZG9ja2VyLXNsaW0tcHJvYg==",
+        },
+        b"",
+    ),
 }
 """Headers and body of special requests. A method names one in brackets: GET[range]; or the URL under which clients know
-the server: GET[https://www.example.org].
+the server: GET[https://www.example.org]; or the form that it sends: POST[a=1&b=2].
 """
 _PUBLIC = re.compile(r"(https?)://([\w.-]{1,253}(?::[0-9]{1,5})?)")
 
@@ -130,7 +139,7 @@ def fetch(server: Server, method: str, path: str, seconds: float = RESPONSE_SECO
         with _connection(server, seconds) as connection:
             # Both headers are set below: http.client would send another host.
             verb, _, variant = method.removesuffix("]").partition("[")
-            headers, body = VARIANTS.get(variant, ({}, b""))
+            headers, body = VARIANTS.get(variant) or _form(verb, variant)
             connection.putrequest(verb, quote(path, safe=_SAFE), skip_host=True, skip_accept_encoding=True)
             for name, value in {"Host": server.authority, **_HEADERS, **_public(variant), **headers}.items():
                 connection.putheader(name, value)
@@ -149,6 +158,13 @@ def fetch(server: Server, method: str, path: str, seconds: float = RESPONSE_SECO
                 )
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Response(-1, problem=_problem(error, seconds), is_other_protocol=_is_other_protocol(error))
+
+
+def _form(verb: str, variant: str) -> tuple[Mapping[str, str], bytes]:
+    """Return headers and body of a form that is sent."""
+    if verb == "POST" and "=" in variant:
+        return VARIANTS["form"][0], variant.encode("ascii", "replace")
+    return {}, b""
 
 
 def _public(variant: str) -> dict[str, str]:

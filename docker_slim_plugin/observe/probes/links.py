@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from docker_slim_plugin.observe.probes import json_links
+from docker_slim_plugin.observe.probes.forms import Form, FormReader
 
 MAX_LINK = 2000
 """Maximum length of a link in characters; longer ones are ignored."""
@@ -35,8 +36,9 @@ _LOADED = frozenset({"link", "image", "use"})
 """Elements whose href a browser loads by itself."""
 _WANTED = frozenset({
     "href", "src", "poster", "data", "srcset", "http-equiv", "content", "background", "imagesrcset", "xlink:href",
-    "style", "type",
+    "style", "type", "action", "method", "enctype", "name", "value", "checked",
 })  # fmt: skip
+FORM_TAGS = frozenset({"form", "input", "select", "textarea"})
 _ASSETS = ("src", "poster", "data", "background", "xlink:href")
 _MAX_NAME = max(map(len, _WANTED))
 _REFRESH = re.compile(r"url\s*+=\s*+['\"]?+([^'\"]++)", re.IGNORECASE)
@@ -57,6 +59,7 @@ class Links:
     """Links to other pages."""
     base: str = ""
     """The base URL of its links; empty for the document's own URL."""
+    forms: tuple[Form, ...] = ()
 
 
 def links(kind: str, body: bytes) -> Links:
@@ -92,12 +95,15 @@ def _of_html(text: str) -> Links:
     assets: dict[str, None] = {}
     pages: dict[str, None] = {}
     base = ""
+    forms = FormReader([])
     for tag, given, content in _tags(text):
         if len(assets) + len(pages) >= MAX_LINKS:
             break
         if tag == "base":
             base = base or _value(given.get("href", ""))
             continue
+        if tag in FORM_TAGS:
+            forms.read(tag, {name: _value(raw) for name, raw in given.items()})
         assets |= dict.fromkeys(filter(None, (_value(given.get(name, "")) for name in _ASSETS)))
         assets |= dict.fromkeys(_sources(given.get("srcset", "")))
         assets |= dict.fromkeys(_sources(given.get("imagesrcset", "")))
@@ -110,7 +116,8 @@ def _of_html(text: str) -> Links:
             (assets if tag in _LOADED else pages)[href] = None
         if tag == "meta" and _value(given.get("http-equiv", "")).lower() == "refresh":
             pages |= dict.fromkeys(_REFRESH.findall(_value(given.get("content", ""))))
-    return Links(tuple(assets), tuple(pages), base)
+    forms.end()
+    return Links(tuple(assets), tuple(pages), base, tuple(forms.forms))
 
 
 def _of_inline_script(kind: str, content: str) -> Iterator[str]:

@@ -13,17 +13,20 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from docker_slim_plugin.model.observation import ProbeResult
+from docker_slim_plugin.observe.probes.browser import Browser
 from docker_slim_plugin.observe.probes.crawl import STATUS_ONLY, UNREADY_SECONDS, Crawl, LinkReader, crawl_server
 from docker_slim_plugin.observe.probes.http import Server, detect_http
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe
 from docker_slim_plugin.observe.probes.links import links
 from docker_slim_plugin.observe.probes.readiness import Target, container_pids, is_loopback_only, listening
 from docker_slim_plugin.observe.probes.recognition import Found, by_banner, by_program
-from docker_slim_plugin.observe.probes.service import KIND, Asking
+from docker_slim_plugin.observe.probes.service import Asking
 from docker_slim_plugin.observe.probes.special_requests import send_special_requests
 
 MAX_OUTPUT = 64 * 1024
 HEALTH_TRIES, HEALTH_PAUSE = 5, 0.3
+FORM_SECONDS = LOADED_SECONDS = 5.0
+"""Most seconds of the answer to a form, and to a request that a browser has sent as well."""
 SKIPPED = "http-skip"
 """The kind of a result that tells what was not probed: a port, or links."""
 _PORT = re.compile(r"[0-9]{1,5}")
@@ -43,6 +46,10 @@ class ProbePlan:
     crawl: bool = True
     special: bool = False
     """Whether a crawled server also gets requests that no link names (special_requests.py)."""
+    browser: Browser | None = None
+    """Loads the first page of each crawled server as well."""
+    forms: bool = False
+    """Whether the forms of crawled pages are submitted."""
     follow: bool = True
     """Whether redirects are followed; unnecessary if their targets are requested themselves."""
     exec_: tuple[str, ...] = ()
@@ -114,8 +121,7 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
         crawl = crawl_server(
             server, requested, deadline, crawl=plan.crawl, follow=plan.follow, wait_until=wait_until, read=plan.links
         )
-        if plan.special and any(one.status != -1 for one in crawl.results):
-            send_special_requests(crawl, writes=plan.asking.writes)
+        _send_more(crawl, plan, target)
         answered.update(requested)
         yield from crawl.results
         yield from _left_out(crawl, port)
@@ -126,6 +132,16 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
             yield _unanswered(request, None, "no HTTP server listens")
         elif request.port is not None and request.port not in open_ports.intersection(reachable):
             yield _unanswered(request, request.port, f"nothing listens on {request.port}")
+
+
+def _send_more(crawl: Crawl, plan: ProbePlan, target: Target) -> None:
+    """Send the requests beside a crawl that the plan has."""
+    if plan.browser:
+        crawl.request_loaded(plan.browser.requests(target, crawl.server), LOADED_SECONDS)
+    if plan.special and any(one.status != -1 for one in crawl.results):
+        send_special_requests(crawl, writes=plan.asking.writes)
+    if plan.forms:
+        crawl.submit_forms(FORM_SECONDS)
 
 
 def _published_servers(target: Target) -> dict[int, Server]:
@@ -195,9 +211,9 @@ def replayable_requests(results: Iterable[ProbeResult], *, ended: bool) -> tuple
     return tuple(requests), frozenset(foreign)
 
 
-def replayable_services(results: Iterable[ProbeResult]) -> frozenset[str]:
-    """Return the targets of the questions to services that were answered."""
-    return frozenset(one.target for one in results if one.kind == KIND and one.ok)
+def replayable_targets(results: Iterable[ProbeResult], kind: str) -> frozenset[str]:
+    """Return the targets of the successful results of a kind: questions to services, jobs of cron."""
+    return frozenset(one.target for one in results if one.kind == kind and one.ok)
 
 
 def host_exec(command: str, target: Target, deadline: float) -> ProbeResult:

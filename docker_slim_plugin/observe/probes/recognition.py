@@ -63,17 +63,25 @@ def by_banner(target: Target, services: Collection[Service], ports: Iterable[int
 def program_names(pid: int) -> frozenset[str]:
     """Return the names by which a process may be known: its program, its argv[0], and the script that it runs."""
     names: set[str] = set()
+    words = command_words(pid)
     with contextlib.suppress(OSError):
         # The target of this link is only a text: nothing is looked up in the container.
         names.add(posixpath.basename(os.readlink(f"/proc/{pid}/exe")).removesuffix(" (deleted)"))
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
-        words = [os.fsdecode(word) for word in file.read(MAX_ARGUMENTS).split(b"\0")[:MAX_WORDS] if word]
-        if words:
-            # Some programs write a title: "nginx: master process", "postgres: checkpointer".
-            names.add(posixpath.basename(words[0].partition(" ")[0].rstrip(":").lstrip("-")))
-        if any(_INTERPRETER.fullmatch(name) for name in names):
-            names.update(posixpath.basename(word) for word in words[1:] if not word.startswith("-"))
+    if words:
+        # Some programs write a title: "nginx: master process", "postgres: checkpointer".
+        names.add(posixpath.basename(words[0].partition(" ")[0].rstrip(":").lstrip("-")))
+    if any(_INTERPRETER.fullmatch(name) for name in names):
+        names.update(posixpath.basename(word) for word in words[1:] if not word.startswith("-"))
     return frozenset(names)
+
+
+def command_words(pid: int) -> tuple[str, ...]:
+    """Return the first words of a process's command line; none if it has ended."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return tuple(os.fsdecode(word) for word in file.read(MAX_ARGUMENTS).split(b"\0")[:MAX_WORDS] if word)
+    except OSError:
+        return ()
 
 
 def connect(target: Target, port: int, seconds: float, *, udp: bool = False) -> socket.socket:

@@ -23,6 +23,8 @@ REQUESTS = (
     ("POST[no-json]", NOTHING),
     ("POST[gzip]", NOTHING),
     ("POST[form]", NOTHING),
+    ("GET[websocket]", "/"),
+    ("GET[websocket]", "/ws"),
 )
 DOCUMENTS = (
     "/openapi.json",
@@ -32,7 +34,15 @@ DOCUMENTS = (
     "/redoc",
     "/swagger-ui/index.html",
     "/admin/login/",
+    "/health",
+    "/healthz",
+    "/metrics",
+    "/up",
+    "/actuator/health",
+    "/api/health",
+    "/socket.io/?EIO=4&transport=polling",
     "/graphql?query={__typename}",
+    "/graphql?query={__schema{queryType{name},types{name,fields{name}}}}",
 )
 """Documents of frameworks, which links rarely name."""
 ASSET_VARIANTS = ("GET[range]", "GET[since]", "GET[br]")

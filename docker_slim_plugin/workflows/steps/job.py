@@ -24,6 +24,8 @@ from docker_slim_plugin.model.plan import FilePlan, Selection
 from docker_slim_plugin.model.request import Exercise, Request
 from docker_slim_plugin.observe.driver import RunPlan
 from docker_slim_plugin.observe.launch import launch, option_pairs
+from docker_slim_plugin.observe.probes.cron import CronPlan
+from docker_slim_plugin.observe.probes.crontab import read_jobs
 from docker_slim_plugin.observe.probes.http_spelling import parse_http_probe
 from docker_slim_plugin.observe.probes.links import links
 from docker_slim_plugin.observe.probes.probe import ProbePlan
@@ -160,6 +162,7 @@ def make_run_plan(source: SourceImage, exercise: Exercise, sandbox: Caller, *, c
         http=requests,
         crawl=not exercise.http and not exercise.no_http,
         special=not exercise.http and not exercise.no_http,
+        forms=exercise.http_forms,
         exec_=exercise.exec_,
         host_exec=exercise.host_exec,
         healthcheck=start.healthcheck,
@@ -171,4 +174,9 @@ def make_run_plan(source: SourceImage, exercise: Exercise, sandbox: Caller, *, c
             clients=clients,
         ),
     )
-    return RunPlan(launch=start, probes=probes, until=exercise.until, timeout=exercise.timeout)
+    cron = CronPlan(
+        read=lambda archives: sandbox.call(read_jobs, archives),
+        is_allowed=exercise.run_cron or start.shareable,
+        with_network=exercise.run_cron,
+    )
+    return RunPlan(launch=start, probes=probes, until=exercise.until, timeout=exercise.timeout, cron=cron)

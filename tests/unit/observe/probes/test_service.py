@@ -17,7 +17,7 @@ import pytest
 
 from docker_slim_plugin.model.service import ClientCommand, Exchange, Service
 from docker_slim_plugin.observe.probes import service as service_module
-from docker_slim_plugin.observe.probes.probe import ProbePlan, replayable_services, run_probes
+from docker_slim_plugin.observe.probes.probe import ProbePlan, replayable_targets, run_probes
 from docker_slim_plugin.observe.probes.readiness import Target
 from docker_slim_plugin.observe.probes.recognition import Found, by_banner, by_program, program_names
 from docker_slim_plugin.observe.probes.service import Asking, ServiceProbe
@@ -196,4 +196,4 @@ def test_a_port_that_a_service_explains_is_no_warning(pong: int) -> None:
     probe = ServiceProbe(where, plan.asking, Container().run, Container().has_path, lambda _: None, float("inf"))
     results = run_probes(where, plan, lambda _: (0, ""), float("inf"), probe.ask)
     assert [(one.kind, one.target) for one in results] == [("service", f"mine port {pong}: PING")]
-    assert replayable_services(results) == {f"mine port {pong}: PING"}
+    assert replayable_targets(results, "service") == {f"mine port {pong}: PING"}
