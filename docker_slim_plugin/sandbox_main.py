@@ -108,7 +108,7 @@ def _tree(handed: Sequence[int], size: int, corrections: Corrections) -> Rootfs:
     os.close(memory)
     # Without family and type, Python would ask the kernel for them; the filter allows no such call.
     channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=files)
-    return Rootfs.of(entries, TreeChannel(channel))
+    return Rootfs.by_path(entries, TreeChannel(channel))
 
 
 def _called(function: Callable[..., Any], arguments: Sequence[Any], named: dict[str, Any]) -> CallResult:

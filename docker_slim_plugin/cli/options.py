@@ -121,7 +121,8 @@ OBSERVING = Group(
         ),
         "browser": Option(
             "--browser",
-            "Load / of each HTTP port in this headless browser of the host as well, and ask for all that it asks for.",
+            "Load some pages of each HTTP port in this headless browser of the host as well, and request what it "
+            "requests.",
             "none|chromium",
             choices=("none", *PROGRAMS),
         ),

@@ -53,8 +53,11 @@ class Rootfs:
 
     @classmethod
     def of(cls, entries: Iterable[Entry], reader: Reader) -> Rootfs:
-        by_path = {entry.path: entry for entry in entries}
-        return cls(by_path, reader, _Children(sorted(by_path)))
+        return cls.by_path({entry.path: entry for entry in entries}, reader)
+
+    @classmethod
+    def by_path(cls, entries: Mapping[RootPath, Entry], reader: Reader) -> Rootfs:
+        return cls(entries, reader, _Children(sorted(entries)))
 
     def walk(self, path: str, *, follow: bool = True, root: str = "/") -> Walk:
         """Resolve `path` like the kernel: component by component; ".." in the process's `root` stays there.

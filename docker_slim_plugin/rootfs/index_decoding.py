@@ -34,38 +34,41 @@ class Corrections:
     removed: frozenset[RootPath]
     replaced: tuple[Entry, ...]
 
-    def apply(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Return the image's own entries, in the same order."""
-        replaced = {entry.path: entry for entry in self.replaced}
-        return [replaced.get(entry.path, entry) for entry in entries if entry.path not in self.removed]
+    def apply(self, entries: dict[RootPath, Entry]) -> dict[RootPath, Entry]:
+        """Reduce entries by path to the image's own, in the same order, and return them."""
+        for path in self.removed:
+            entries.pop(path, None)
+        for entry in self.replaced:
+            if entry.path in entries:
+                entries[entry.path] = entry
+        return entries
 
 
-def read_index(memory: int, size: int) -> tuple[Entry, ...]:
-    """Return the entries of an index of `size` bytes, in its order: directories before their content.
+def read_index(memory: int, size: int) -> dict[RootPath, Entry]:
+    """Return the entries of an index of `size` bytes by path, in its order: directories before their content.
 
     SlimError when the index is invalid. `memory` is a descriptor that other processes may share, so its file offset is
     not changed.
     """
     try:
-        entries = tuple(_to_entries(unpack(partial(os.pread, memory), size)))
-        _check_tree(entries)
+        return _tree(_to_entries(unpack(partial(os.pread, memory), size)))
     except (OSError, ValueError) as error:
         raise SlimError(f"cannot use the index from the process that reads the image's files: {error}") from error
-    return entries
 
 
-def _check_tree(entries: Iterable[Entry]) -> None:
-    """Raise ValueError unless the entries form a tree: each name is unique, and in a directory that came before."""
-    seen: set[str] = set()
+def _tree(entries: Iterable[Entry]) -> dict[RootPath, Entry]:
+    """Return entries by path; ValueError unless each name is unique, and in a directory that came before."""
+    found: dict[RootPath, Entry] = {}
     directories: set[str] = set()
     for one in entries:
         parent, slash, name = one.path.rpartition("/")
-        fits = parent in directories and name not in ("", ".", "..") if seen else one.path == "/"
-        if not (slash and fits) or one.path in seen:
+        fits = parent in directories and name not in ("", ".", "..") if found else one.path == "/"
+        if not (slash and fits) or one.path in found:
             raise ValueError("it is not a tree")
-        seen.add(one.path)
+        found[one.path] = one
         if one.kind is EntryKind.DIRECTORY:
             directories.add("" if one.path == "/" else one.path)
+    return found
 
 
 def _to_entries(records: Iterable[Record]) -> Iterator[Entry]:

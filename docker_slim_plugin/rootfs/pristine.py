@@ -85,7 +85,7 @@ class PristineTree:
     def _read(self, index: int, size: int, container: Container, pid: int) -> tuple[Rootfs, tuple[str, ...]]:
         entries = read_index(index, size)
         # docker itself needs minutes for such a tree, and then cannot read it.
-        if any(len(os.fsencode(entry.path)) >= _PATH_MAX for entry in entries):
+        if any(len(os.fsencode(path)) >= _PATH_MAX for path in entries):
             raise SlimError(
                 f"cannot slim {self._source.reference}: its directories are nested too deeply for any path",
                 hint="build the image without them",
@@ -94,8 +94,8 @@ class PristineTree:
         on_disk = _layers_on_disk(self._source)
         layers = on_disk or lower_directories(pid)[1:]
         unmeasured = () if on_disk else self._measure(layers)
-        corrections, warnings = engine_corrections(entries, layers, container.changes())
-        rootfs = Rootfs.of(corrections.apply(entries), self._process)
+        corrections, warnings = engine_corrections(entries.values(), layers, container.changes())
+        rootfs = Rootfs.by_path(corrections.apply(entries), self._process)
         if self._sandbox:
             self._sandbox.add_tree(rootfs, self._process, (index, size), corrections)
         return rootfs, (*unmeasured, *warnings)

@@ -88,8 +88,8 @@ class TreeProcess:
             raise self._exit_error()
         return index, int(size)
 
-    def entries(self) -> tuple[Entry, ...]:
-        """Return all entries of the tree, without corrections."""
+    def entries(self) -> dict[RootPath, Entry]:
+        """Return all entries of the tree by path, without corrections."""
         index, size = self.index()
         try:
             return read_index(index, size)

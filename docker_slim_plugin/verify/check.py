@@ -171,7 +171,7 @@ def compare_xattrs(init: int, plan: FilePlan) -> list[str]:
     """
     with TreeProcess() as process:
         process.mount(init)
-        found = {entry.path: entry for entry in process.entries()}
+        found = process.entries()
     sentences = []
     for kept in plan.kept:
         entry = found.get(kept.entry.path)

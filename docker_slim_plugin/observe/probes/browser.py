@@ -15,11 +15,12 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import child_process
 from docker_slim_plugin.host.privileges import NOBODY
-from docker_slim_plugin.observe.probes.http import Server
+from docker_slim_plugin.observe.probes.http import SAFE, Server
 from docker_slim_plugin.observe.probes.net_log import MAX_LOG, Loaded
 from docker_slim_plugin.observe.probes.readiness import Target
 
@@ -48,12 +49,12 @@ class Browser:
     read: LogReader
     """Reads a network log, net_log.read_net_log(); it may do so in another process."""
 
-    def requests(self, target: Target, server: Server) -> tuple[Loaded, ...]:
-        """Return what the page at / of a server requests. The URLs have the server's name in its container."""
+    def requests(self, target: Target, server: Server, path: str) -> tuple[Loaded, ...]:
+        """Return what a page of a server requests. The URLs have the server's name in its container, localhost."""
         profile = Path(tempfile.mkdtemp(dir=self.directory))
         os.chown(profile, NOBODY, NOBODY)
         log = profile / "net-log.json"
-        url = f"{'https' if server.secure else 'http'}://localhost:{server.port}/"
+        url = f"{'https' if server.secure else 'http'}://localhost:{server.port}{quote(path, safe=SAFE)}"
         address = target.inner.get(server.port, "127.0.0.1")
         words = [
             *OPTIONS,

@@ -68,6 +68,8 @@ class Crawl:
         """Links that were not followed because of the limits of time and number."""
         self.ending: list[str] = []
         """Links that were not followed because of what they may do."""
+        self.pages: list[str] = []
+        """Paths of the HTML pages."""
         self.forms: list[tuple[str, Form]] = []
         """The forms of the pages, each with the path of its page."""
         self._fetch, self.read = fetch, read
@@ -154,6 +156,8 @@ class Crawl:
             response = _fetch_when_up(send, self.deadline, 0.0, probe, seconds)
         if response.status == -1 and is_first_try and "no answer" in response.problem:
             return None
+        if method == "GET" and response.status == OK and "html" in response.kind:
+            self.pages.append(path)
         target = f"{method} {self.server.port}{path}"
         self.results.append(_result(target, response, probe, time.monotonic() - started))
         return response

@@ -48,7 +48,7 @@ _FIELDS = frozenset(
 _INTERIM = re.compile(rb"HTTP/\S*+ ++1(?!01)[0-9]{2}\b")
 """The status line of an interim response: all of 1xx but 101."""
 _ENDLESS = ("text/event-stream", "multipart/x-mixed-replace")
-_SAFE = "!#$%&'()*+,/:;=?@[]~"
+SAFE = "!#$%&'()*+,/:;=?@[]~"
 _HEADERS = {
     # Some apps reject clients that do not look like a browser.
     "User-Agent": "Mozilla/5.0 (compatible; docker-slim)",
@@ -140,7 +140,7 @@ def fetch(server: Server, method: str, path: str, seconds: float = RESPONSE_SECO
             # Both headers are set below: http.client would send another host.
             verb, _, variant = method.removesuffix("]").partition("[")
             headers, body = VARIANTS.get(variant) or _form(verb, variant)
-            connection.putrequest(verb, quote(path, safe=_SAFE), skip_host=True, skip_accept_encoding=True)
+            connection.putrequest(verb, quote(path, safe=SAFE), skip_host=True, skip_accept_encoding=True)
             for name, value in {"Host": server.authority, **_HEADERS, **_public(variant), **headers}.items():
                 connection.putheader(name, value)
             if verb in ("POST", "PUT", "PATCH"):

@@ -21,10 +21,12 @@ from docker_slim_plugin.observe.probes.links import links
 from docker_slim_plugin.observe.probes.readiness import Target, container_pids, is_loopback_only, listening
 from docker_slim_plugin.observe.probes.recognition import Found, by_banner, by_program
 from docker_slim_plugin.observe.probes.service import Asking
-from docker_slim_plugin.observe.probes.special_requests import send_special_requests
+from docker_slim_plugin.observe.probes.special_requests import DOCUMENTS, send_special_requests
 
 MAX_OUTPUT = 64 * 1024
 HEALTH_TRIES, HEALTH_PAUSE = 5, 0.3
+MAX_BROWSED = 6
+"""Most pages of a server that a browser loads."""
 FORM_SECONDS = LOADED_SECONDS = 5.0
 """Most seconds of the answer to a form, and to a request that a browser has sent as well."""
 SKIPPED = "http-skip"
@@ -47,7 +49,7 @@ class ProbePlan:
     special: bool = False
     """Whether a crawled server also gets requests that no link names (special_requests.py)."""
     browser: Browser | None = None
-    """Loads the first page of each crawled server as well."""
+    """Loads some pages of each crawled server as well."""
     forms: bool = False
     """Whether the forms of crawled pages are submitted."""
     follow: bool = True
@@ -136,10 +138,12 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
 
 def _send_more(crawl: Crawl, plan: ProbePlan, target: Target) -> None:
     """Send the requests beside a crawl that the plan has."""
-    if plan.browser:
-        crawl.request_loaded(plan.browser.requests(target, crawl.server), LOADED_SECONDS)
     if plan.special and any(one.status != -1 for one in crawl.results):
         send_special_requests(crawl, writes=plan.asking.writes)
+    if plan.browser:
+        # The first page, pages of frameworks that scripts build, and then the others.
+        for path in sorted(crawl.pages, key=lambda one: (one != "/", one not in DOCUMENTS))[:MAX_BROWSED]:
+            crawl.request_loaded(plan.browser.requests(target, crawl.server, path), LOADED_SECONDS)
     if plan.forms:
         crawl.submit_forms(FORM_SECONDS)
 

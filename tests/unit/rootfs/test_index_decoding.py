@@ -45,8 +45,8 @@ def entries(tree: int) -> dict[str, Entry]:
     os.write(memory, data)
     found = read_index(memory, len(data))
     os.close(memory)
-    assert next(one.path for one in found) == "/"
-    return {one.path: one for one in found}
+    assert next(iter(found)) == "/"
+    return dict(found)
 
 
 def test_every_file_is_indexed_with_its_metadata(tree: int) -> None:
@@ -151,7 +151,7 @@ def test_unexpected_descriptors_are_closed() -> None:
 def test_corrections() -> None:
     root, gone, changed = (Entry(path=RootPath(path), kind=EntryKind.DIRECTORY, mode=0o755) for path in ("/", "/x", "/y"))
     better = Entry(path=RootPath("/y"), kind=EntryKind.DIRECTORY, mode=0o700)
-    assert Corrections(frozenset({RootPath("/x")}), (better,)).apply([root, gone, changed]) == [root, better]
+    assert Corrections(frozenset({RootPath("/x")}), (better,)).apply({one.path: one for one in (root, gone, changed)}) == {root.path: root, better.path: better}
 
 
 def record(path: bytes, mode: int = 0o040755, **others: object) -> Record:
@@ -159,7 +159,7 @@ def record(path: bytes, mode: int = 0o040755, **others: object) -> Record:
     return Record(path=path, mode=mode, target=b"", xattrs={}, **{**numbers, **others})  # type: ignore[arg-type]
 
 
-def read(data: bytes, size: int | None = None) -> tuple[Entry, ...]:
+def read(data: bytes, size: int | None = None) -> dict[RootPath, Entry]:
     memory = os.memfd_create("index")
     try:
         os.write(memory, data)

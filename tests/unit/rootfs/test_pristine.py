@@ -36,7 +36,7 @@ def tree(
 ) -> tuple[dict[str, tuple[int, int]], tuple[str, ...]]:
     """Return {path: (mode, mtime_ns)} and the warnings."""
     corrections, warnings = engine_corrections(entries, layers, changes)
-    return {str(one.path): (one.mode, one.mtime_ns) for one in corrections.apply(entries)}, warnings
+    return {str(one.path): (one.mode, one.mtime_ns) for one in corrections.apply({one.path: one for one in entries}).values()}, warnings
 
 
 def test_what_docker_added_is_not_the_image_s(layers: tuple[Path, Path]) -> None:
