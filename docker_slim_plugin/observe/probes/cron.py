@@ -23,6 +23,7 @@ KIND = "cron"
 DAEMONS = frozenset({"cron", "crond", "supercronic"})
 JOB_SECONDS, SECONDS = 10.0, 60.0
 """Most seconds of one job, and of all."""
+START_SECONDS, START_PAUSE = 10.0, 0.1
 MAX_SHOWN = 300
 JobReader = Callable[[tuple[tuple[str, bytes], ...]], tuple[CronJob, ...]]
 """Reads jobs from archives of crontabs, crontab.read_jobs(); it may do so in another process."""
@@ -45,8 +46,15 @@ def run_jobs(
     container: Container, pid: int, plan: CronPlan, attach: Callable[[int], None] | None, deadline: float
 ) -> Iterator[ProbeResult]:
     """Run each job of the container's cron daemon, if it has one; yield a result for each. `pid` is its init's."""
-    words = [command_words(one) for one in container_pids(pid) if not DAEMONS.isdisjoint(program_names(one))]
-    if not words or plan.targets == frozenset():
+    if plan.targets == frozenset():
+        return
+    words = _daemons(pid)
+    # In a replay it is known that a daemon runs; its container may have begun just now.
+    end = min(deadline, time.monotonic() + START_SECONDS) if plan.targets else 0.0
+    while not words and time.monotonic() < end:
+        time.sleep(START_PAUSE)
+        words = _daemons(pid)
+    if not words:
         return
     own = [
         word
@@ -74,6 +82,11 @@ def run_jobs(
             yield ProbeResult(kind=SKIPPED, target="cron", ok=True, status=-1, detail=detail)
             return
         yield _run(container, job, attach, min(end, time.monotonic() + JOB_SECONDS))
+
+
+def _daemons(pid: int) -> list[tuple[str, ...]]:
+    """Return the command lines of the cron daemons of a container."""
+    return [command_words(one) for one in container_pids(pid) if not DAEMONS.isdisjoint(program_names(one))]
 
 
 def _target(job: CronJob) -> str:

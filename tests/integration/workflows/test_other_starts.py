@@ -30,7 +30,7 @@ ENTRYPOINT ["entry"]
 JOBS_APP = r"""
 FROM debian:bookworm
 COPY busybox /bin/crond
-RUN mkdir -p /var/spool/cron/crontabs /etc/cron.d /data && echo text >/data/text && useradd -m ann \
+RUN rm -rf /etc/cron.d && mkdir -p /var/spool/cron/crontabs /etc/cron.d /data && echo text >/data/text && useradd -m ann \
  && printf 'A=text\n0 3 1 1 * tac /data/$A >/dev/null\n0 3 1 1 * cat /data/absent\n@reboot sort /data/text\n' >/var/spool/cron/crontabs/root \
  && printf '0 3 1 1 * ann pwd >/home/ann/here; readlink /sys/class/net/eth0\n' >/etc/cron.d/own
 CMD ["crond", "-f"]
