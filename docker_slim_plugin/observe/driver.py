@@ -15,8 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Concatenate, ParamSpec, Protocol
 
-import psutil
-
 from docker_slim_plugin.engine.container import Container
 from docker_slim_plugin.engine.secrets import mask_result, masked_errors, secrets_of
 from docker_slim_plugin.errors import SlimError
@@ -29,6 +27,7 @@ from docker_slim_plugin.observe.probes.probe import ProbePlan, run_probes
 from docker_slim_plugin.observe.probes.readiness import (
     Target,
     container_pids,
+    is_alive,
     listening,
     processor_seconds,
     wait_ready,
@@ -144,19 +143,13 @@ def run(
     deadline = time.monotonic() + plan.timeout
     launch = plan.launch
 
-    def is_alive() -> bool:
-        return psutil.Process(init).status() != psutil.STATUS_ZOMBIE
-
     def must_restart() -> bool:
         tracer = monitor.tracer
         return tracer is not None and bool(tracer.privilege_gains or tracer.tracers or tracer.has_exited)
 
     def is_running() -> bool:
         monitor.show_progress(progress)
-        try:
-            return is_alive() and not must_restart()
-        except psutil.NoSuchProcess:
-            return False
+        return is_alive(init) and not must_restart()
 
     if plan.until == "exit":
         return _until_exit(container, init, is_running, deadline, plan.known_ports or frozenset())

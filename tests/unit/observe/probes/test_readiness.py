@@ -15,6 +15,7 @@ from docker_slim_plugin.observe.probes.readiness import (
     Readiness,
     Target,
     container_pids,
+    is_alive,
     is_loopback_only,
     listening,
     processor_seconds,
@@ -107,6 +108,17 @@ def test_processes_that_are_gone() -> None:
     assert container_pids(NOBODY) == []
     assert listening([NOBODY]) == frozenset()
     assert processor_seconds(NOBODY) == 0
+
+
+def test_what_is_alive() -> None:
+    assert is_alive(os.getpid())
+    assert not is_alive(NOBODY)
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    while is_alive(child.pid):
+        pass
+    # A zombie: nobody has waited for it yet.
+    assert os.path.exists(f"/proc/{child.pid}")
+    child.wait()
 
 
 def test_all_ports_listen(port: int) -> None:
