@@ -18,6 +18,7 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import output_file
 from docker_slim_plugin.model.image import SlimImage
 from docker_slim_plugin.model.request import BaseRequest, LayersRequest, PackRequest, Request
+from docker_slim_plugin.observe.probes.probe import LOOPBACK, SKIPPED
 from docker_slim_plugin.observe.trace import START
 from docker_slim_plugin.report.record import Report
 
@@ -156,9 +157,12 @@ def _verification(report: Report) -> list[str]:
         if kinds[START]
         else "",
     ]
-    ports = [one.target for one in result.probes if one.kind == "http-skip" and one.target.isdecimal() and one.detail]
+    ports = [one.target for one in result.probes if one.kind == SKIPPED and one.target.isdecimal() and one.detail]
     words = "; ".join(filter(None, asked)) or "nothing"
     words += f"; not asked: port {', '.join(ports)}" if ports else ""
+    skipped = (one.target for one in result.probes if one.kind == SKIPPED and one.target.endswith(LOOPBACK))
+    local = ", ".join(printable(target.removesuffix(LOOPBACK)) for target in skipped)
+    words += f"; asked on loopback, which servers trust more: port {local}" if local else ""
     ending = "" if result.exit_status is None else f"; it ended with status {result.exit_status}"
     lines = [] if report.observations.mode == report.observations.watch == "off" else [f"asked: {words}{ending}"]
     if report.verdicts:

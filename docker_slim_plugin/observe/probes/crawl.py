@@ -128,6 +128,10 @@ class Crawl:
             if path is not None and one.method == "GET" and time.monotonic() < self.deadline:
                 self.send_special("GET[websocket]" if is_socket else "GET", path, seconds)
 
+    def assets(self, kind: str, body: bytes) -> Links:
+        """Return the links to what a browser loads with a page, and none to other pages."""
+        return replace(self.read(kind, body), pages=())
+
     def submit_forms(self, seconds: float) -> None:
         """Submit the forms of the pages that were requested, each once. Only their statuses are results."""
         for page, form in self.forms[:MAX_FORMS]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import re
 import signal
@@ -31,6 +32,8 @@ FORM_SECONDS = LOADED_SECONDS = 5.0
 """Most seconds of the answer to a form, and to a request that a browser has sent as well."""
 SKIPPED = "http-skip"
 """The kind of a result that tells what was not probed: a port, or links."""
+LOOPBACK = " loopback"
+"""After the port in the target of such a result: it was asked on loopback, which servers trust more."""
 _PORT = re.compile(r"[0-9]{1,5}")
 _HTTP_TARGET = re.compile(r"([A-Z]+(?:\[[^\]\s]*\])?) ([0-9]{1,5})(/.*)", re.DOTALL)
 """The target of a result: METHOD PORT/PATH, or METHOD[VARIANT] PORT/PATH (http.py)."""
@@ -126,6 +129,8 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
         _send_more(crawl, plan, target)
         answered.update(requested)
         yield from crawl.results
+        if place.connect is not None and ipaddress.ip_address(place.host).is_loopback:
+            yield _skipped(f"{port}{LOOPBACK}", "")
         yield from _left_out(crawl, port)
     for port in sorted(open_ports.intersection(target.exposed) - set(reachable)):
         yield _skipped(str(port), f"port {port} cannot be reached from the host: not probed")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 
 from docker_slim_plugin.observe.probes.crawl import ASSET_ENDINGS, ENDING, OK, Crawl, links
+from docker_slim_plugin.observe.probes.http import Response
 
 NOTHING = "/docker-slim-is-not-there"
 REQUESTS = (
@@ -46,8 +47,8 @@ DOCUMENTS = (
 )
 """Documents of frameworks, which links rarely name."""
 ASSET_VARIANTS = ("GET[range]", "GET[since]", "GET[br]")
-MAX_OPERATIONS = 50
-"""Most operations of an OpenAPI document that are requested."""
+MAX_NAMED = 50
+"""Most operations of an API, or assets of a page, that are requested."""
 SECONDS, REQUEST_SECONDS = 10.0, 3.0
 """Most seconds of all of these, and of each. They are no reason to wait for a slow server."""
 
@@ -66,8 +67,14 @@ def send_special_requests(crawl: Crawl, *, writes: bool) -> None:
             crawl.send_special(method, path, REQUEST_SECONDS)
     for path in DOCUMENTS:
         response = crawl.send_special("GET", path, REQUEST_SECONDS) if time.monotonic() < end else None
-        if response is not None and response.status == OK and "json" in response.kind:
-            operations = [link for link in links(crawl.server, path, response, crawl.read) if not ENDING.search(link)]
-            for link in operations[:MAX_OPERATIONS]:
+        if response is not None and response.status == OK:
+            for link in _named(crawl, path, response)[:MAX_NAMED]:
                 if time.monotonic() < end:
                     crawl.send_special("GET", link, REQUEST_SECONDS)
+
+
+def _named(crawl: Crawl, path: str, response: Response) -> list[str]:
+    """Return what a document of a framework names: the operations of an API, what a browser loads with a page."""
+    if "json" in response.kind:
+        return [link for link in links(crawl.server, path, response, crawl.read) if not ENDING.search(link)]
+    return links(crawl.server, path, response, crawl.assets) if "html" in response.kind else []

@@ -329,6 +329,14 @@ def test_special_requests() -> None:
     assert all(result.ok for result in one.results[before:])
 
 
+def test_assets_of_a_framework_s_page() -> None:
+    site = Site({"/": html(""), "/admin/login/": html("<link rel=stylesheet href=/a.css><script src=b.js></script><a href=/page>")})
+    one = start_crawl(SERVER, [], soon(), crawl=True, fetch=site)
+    special_requests.send_special_requests(one, writes=False)
+    assert {"/a.css", "/admin/login/b.js"} <= set(site.asked)
+    assert "/page" not in site.asked
+
+
 def test_special_requests_come_back_as_requests_of_a_replay() -> None:
     result = ProbeResult(kind="http", target="GET[https://www.example.org] 8080/a b", ok=True, status=200)
     special = ProbeResult(kind="http-status", target="HEAD 8080/", ok=True, status=501)
