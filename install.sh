@@ -30,10 +30,12 @@ die() {
 
 places() {
     if [ "$user" = yes ]; then
+        system=
         lib=$HOME/.local/lib/docker-slim
         plugins=${DOCKER_CONFIG:-$HOME/.docker}/cli-plugins
         bin=$HOME/.local/bin
     else
+        system=--system
         lib=/usr/local/lib/docker-slim
         plugins=/usr/local/lib/docker/cli-plugins
         bin=/usr/local/bin
@@ -92,28 +94,18 @@ install_plugin() {
         { [ ! -e "$file" ] && [ ! -L "$file" ]; } || ours "$file" ||
             die "cannot install: $file belongs to something else" "remove or rename it first"
     done
+    for file in /usr/lib/docker/cli-plugins/docker-slim /usr/libexec/docker/cli-plugins/docker-slim; do
+        [ ! -e "$file" ] || die "cannot install: the distribution's package has docker slim already ($file)" \
+            "docker slim version, or remove the package first: apt-get remove docker-slim-plugin"
+    done
     python_ready
     say "installing docker slim into $lib (Python: $python)"
     "$lib/bin/python" -c 'import sys' 2>/dev/null || rm -rf "$lib"
     "$python" -m venv "$lib"
     "$lib/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-cache-dir --upgrade "$here"
-    packages=$("$lib/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-    # -I: nothing of the caller's directory or environment is imported, we run as root. -S: site.py takes longer
-    # than docker's question for the metadata, which it asks whenever it lists its plugins; main() makes up for it.
-    cat >"$lib/launch.py" <<END
-import sys
-sys.path.append("$packages")
-from docker_slim_plugin.__main__ import main
-sys.exit(main())
-END
-    mkdir -p "$plugins" "$bin"
-    cat >"$plugin.new" <<END
-#!/bin/sh
-$mark
-exec "$lib/bin/python" -IS "$lib/launch.py" "\$@"
-END
-    chmod 755 "$plugin.new"
-    mv -f "$plugin.new" "$plugin"
+    rm -f "$lib/launch.py" # of earlier versions
+    "$lib/bin/python" -I -m docker_slim_plugin install-plugin $system >/dev/null
+    mkdir -p "$bin"
     ln -sf "$plugin" "$bin/docker-slim"
     "$plugin" docker-cli-plugin-metadata >/dev/null || die "cannot run the plugin that was just installed" "$plugin --help"
     say "installed: docker slim, and $bin/docker-slim"
@@ -124,7 +116,7 @@ uninstall_plugin() {
     for file in "$bin/docker-slim" "$plugin"; do
         if ours "$file"; then rm -f "$file"; fi
     done
-    rm -rf "$lib" "$plugin.new" "${XDG_STATE_HOME:-$HOME/.local/state}/docker-slim"
+    rm -rf "$lib" "${XDG_STATE_HOME:-$HOME/.local/state}/docker-slim"
     # Directories that only we needed; those that hold anything stay.
     rmdir "$plugins" "${plugins%/*}" 2>/dev/null || true
     [ "$user" = no ] || (cd "$HOME" && rmdir .local/bin .local/lib .local/state .local 2>/dev/null) || true

@@ -11,14 +11,27 @@ from typing import Any
 import typer.main
 
 from docker_slim_plugin import __version__
-from docker_slim_plugin.cli import attach, base, build, client, completion, doctor, layers, pack, prune, trace
+from docker_slim_plugin.cli import (
+    attach,
+    base,
+    build,
+    client,
+    completion,
+    doctor,
+    install_plugin,
+    layers,
+    pack,
+    prune,
+    trace,
+    version,
+)
 from docker_slim_plugin.cli import run as run_command
 from docker_slim_plugin.cli.arguments import DOCKER_OPTIONS, Flag, docker_flags, invocation, run_arguments
 from docker_slim_plugin.cli.declare import OPTIONS
 from docker_slim_plugin.cli.session import Misread, Session, app
 from docker_slim_plugin.errors import UsageError
 
-COMMANDS = (run_command, trace, attach, build, pack, base, layers, doctor, prune)
+COMMANDS = (run_command, trace, attach, build, pack, base, layers, doctor, prune, version, install_plugin)
 """Importing them registers them."""
 VERBS = {name: str(one.short_help or "") for name, one in sorted(typer.main.get_command(app).commands.items())}  # type: ignore[attr-defined]
 """{command: first line of its help}."""

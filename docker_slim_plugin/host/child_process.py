@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 
+LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child_main.py")
 ENVIRONMENT: dict[str, str] = {}
 """The environment of all child processes."""
 
@@ -26,7 +28,7 @@ def start(
     terminal reaches only this process.
     """
     return subprocess.Popen(
-        [sys.executable, "-I", "-m", f"docker_slim_plugin.{module}", *map(str, arguments)],
+        [sys.executable, "-I", LAUNCHER, f"docker_slim_plugin.{module}", *map(str, arguments)],
         bufsize=0 if pipes == subprocess.PIPE else -1,
         pass_fds=tuple(descriptors),
         stdin=pipes,

@@ -14,6 +14,7 @@ from typing import Any
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.kernel import checks
+from docker_slim_plugin.workflows.plugin_copies import find_copies
 
 OLDEST_ENGINE = (20, 10)
 MIN_WATCHES = 65536
@@ -47,6 +48,7 @@ def check_host(global_options: Sequence[str] = ()) -> tuple[Check, ...]:
         *_check_kernel(),
         _check_libseccomp(),
         _check_watches(),
+        _check_copy(),
     )
 
 
@@ -150,6 +152,16 @@ def _check_watches() -> Check:
     allowed = _read("/proc/sys/fs/inotify/max_user_watches") or "0"
     fix = f"sysctl fs.inotify.max_user_watches={MIN_WATCHES}"
     return _make_check("inotify watches", int(allowed) >= MIN_WATCHES, allowed, fix, required=False)
+
+
+def _check_copy() -> Check:
+    """Check that docker starts the copy of docker slim that runs now."""
+    found = find_copies()
+    detail = f"{found.version} in {found.directory}, by {found.installed_by}"
+    if others := found.others:
+        detail += f"; another copy: {', '.join(others)}"
+    fix = f"remove {found.launchers[0].path}, which docker starts in place of this copy" if not found.is_first else ""
+    return _make_check("this copy", not fix, detail, fix, required=False)
 
 
 def _read(path: str) -> str:

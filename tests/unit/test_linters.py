@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SHELL = (path for path in (ROOT / "scripts").iterdir() if path.is_file() and path.read_bytes().startswith(b"#!/bin/sh"))
+FOLDERS = ("scripts", "debian/tests", "docs/examples", "packaging/tests")
+SHELL = (path for name in FOLDERS for path in (ROOT / name).iterdir() if path.is_file() and path.read_bytes().startswith(b"#!/bin/sh"))
 SCRIPTS = ["install.sh", ".ci/run", *sorted(path.relative_to(ROOT).as_posix() for path in SHELL)]
+READ = ["packaging/PKGBUILD", "packaging/completions/bash/docker-slim"]
+"""Shell that others read: it is no program."""
 
 
 @pytest.mark.parametrize(
@@ -19,7 +22,8 @@ SCRIPTS = ["install.sh", ".ci/run", *sorted(path.relative_to(ROOT).as_posix() fo
         pytest.param([sys.executable, "-m", "ruff", "check", "."], id="ruff"),
         pytest.param([sys.executable, "-m", "ruff", "format", "--check", "docker_slim_plugin"], id="ruff format"),
         pytest.param([sys.executable, "-m", "mypy"], id="mypy"),
-        pytest.param(["shellcheck", *SCRIPTS], id="shellcheck"),
+        pytest.param(["shellcheck", "-x", *SCRIPTS], id="shellcheck"),
+        pytest.param(["shellcheck", "-s", "bash", *READ], id="shellcheck of bash"),
     ],
 )
 def test_linter(command: list[str]) -> None:

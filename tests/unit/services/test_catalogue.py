@@ -42,6 +42,12 @@ def test_ours_can_be_read() -> None:
     assert services["redis"].commands[0].programs[0] == "redis-cli"
 
 
+def test_the_example_can_be_read() -> None:
+    example = Path(__file__).parents[3] / "docs/examples/services.toml"
+    (entry,) = parse(example.read_text(), str(example)).values()
+    assert (entry.name, entry.ports) == ("counter", {7070})
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
