@@ -15,6 +15,8 @@ from docker_slim_plugin.observe.probes.http_spelling import HttpProbe, parse_htt
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "fish"})
 _LOG_LINES, _LINE = 10, 300
+_UDP_PORT = re.compile(r" port ([0-9]+/udp): ")
+"""A port in the target of a question to a service."""
 
 
 def check_run(source: SourceImage, exercise: Exercise, observations: Observations) -> tuple[str, ...]:
@@ -57,7 +59,8 @@ def check_run(source: SourceImage, exercise: Exercise, observations: Observation
         warnings.append(f"nothing listened on port {', '.join(map(str, unused))}")
     if not asked and (exercise.http or exercise.exec_ or exercise.host_exec):
         warnings.append("the app ended before it could be probed")
-    other_ports = sorted(set(source.config.get("ExposedPorts") or {}) - set(tcp_ports(source)))
+    spoken = {match[1] for one in asked if one.kind == "service" and (match := _UDP_PORT.search(one.target))}
+    other_ports = sorted(set(source.config.get("ExposedPorts") or {}) - set(tcp_ports(source)) - spoken)
     if other_ports and not (exercise.exec_ or exercise.host_exec):
         warnings.append(f"port {', '.join(other_ports)} was not probed: --exec CMD can do that")
     elif result.exit_status is None and not asked and exercise.until == "probes":

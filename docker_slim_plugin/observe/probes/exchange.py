@@ -54,11 +54,12 @@ def exchange(connect: Connect, what: Exchange, seconds: float = SECONDS) -> Answ
     return Answer(match[0] if match else None, bytes(data), "" if match else "another answer" if data else "no answer")
 
 
-def read_banner(connect: Connect) -> bytes:
-    """Return what a service sends by itself when somebody connects; b"" if nothing."""
+def read_banner(connect: Connect, hello: bytes = b"") -> bytes:
+    """Return what a service sends by itself when somebody connects, or says `hello`; b"" if nothing."""
     data = bytearray()
     try:
         with connect(BANNER_SECONDS) as stream:
+            stream.sendall(hello)
             _receive(stream, data, time.monotonic() + BANNER_SECONDS, until_quiet=True)
     except OSError:
         pass
