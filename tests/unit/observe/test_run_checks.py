@@ -63,6 +63,9 @@ WEB = {"ExposedPorts": {"80/tcp": {}}}
             run_warnings(ExposedPorts={"53/udp": {}}), ("port 53/udp was not probed: --exec CMD can do that",), id="UDP alone"
         ),
         pytest.param(
+            run_warnings(probe("service", "dns port 53/udp: x", 0), ExposedPorts={"53/udp": {}}), (), id="UDP that a service was asked by"
+        ),
+        pytest.param(
             run_warnings(probe("exec", "dig", 0), exercise=Exercise(exec_=("dig",)), ExposedPorts={"53/udp": {}}), (), id="UDP that was asked"
         ),
         pytest.param(run_warnings(exercise=Exercise(until="5")), (), id="stopped when the user said"),
