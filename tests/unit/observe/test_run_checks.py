@@ -80,6 +80,9 @@ WEB = {"ExposedPorts": {"80/tcp": {}}}
             id="nothing but refusals",
         ),
         pytest.param(
+            run_warnings(probe("http", "GET 80/", 404), probe("http-status", "GET 80/docs", 200), ports=(80,), **WEB), (), id="a document is a page"
+        ),
+        pytest.param(
             run_warnings(PAGE, probe("http", "GET 80/favicon.ico", 404), ports=(80,), **WEB), (), id="some refusals are no reason"
         ),
         pytest.param(
