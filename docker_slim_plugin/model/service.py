@@ -14,7 +14,10 @@ class ClientCommand:
     programs: tuple[str, ...]
     """Names of the client; the first that the image has is used."""
     arguments: tuple[str, ...]
-    """They may contain {port}, and {NAME} or {NAME:default} for a variable of the container's environment."""
+    """They may contain {port}, {NAME} for a variable of the container's environment, and {-o} or {--option} for the
+    value of an option in the service's own command line; each with a default: {NAME:default}. Without a value of an
+    option the command is not run.
+    """
     environment: Mapping[str, str]
     """Variables for the client, with the same placeholders."""
     writes: bool
@@ -29,6 +32,8 @@ class Exchange:
     expect: re.Pattern[bytes]
     """Must match within what the service sends. What it matches is the answer that is compared."""
     udp: bool
+    writes: bool = False
+    """Whether it changes the service's data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +44,11 @@ class Service:
     programs: frozenset[str]
     """Names of programs. A running one tells that the image is this service."""
     banner: re.Pattern[bytes] | None
-    """What the service sends by itself at the beginning of a connection."""
+    """What the service sends by itself at the beginning of a connection, or as an answer to `hello`."""
     ports: frozenset[int]
     """Ports on which this protocol is spoken, if the service has several; empty: all."""
+    hello: bytes = b""
+    """What is sent to a port whose program is not known and that says nothing by itself."""
     commands: tuple[ClientCommand, ...]
     exchanges: tuple[Exchange, ...]
     reload: str

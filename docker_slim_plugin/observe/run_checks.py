@@ -15,7 +15,11 @@ from docker_slim_plugin.observe.probes.http_spelling import HttpProbe, parse_htt
 from docker_slim_plugin.observe.usage_text import find_commands, is_usage
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "fish"})
+MIN_REFUSAL = 300
+"""The lowest HTTP status with which no page comes."""
 _LOG_LINES, _LINE = 10, 300
+_UDP_PORT = re.compile(r" port ([0-9]+/udp): ")
+"""A port in the target of a question to a service."""
 
 
 def check_run(source: SourceImage, exercise: Exercise, observations: Observations) -> tuple[str, ...]:
@@ -51,7 +55,8 @@ def check_run(source: SourceImage, exercise: Exercise, observations: Observation
         warnings.append(f"the app only said how it is used: {advice}")
     if not asked and (exercise.http or exercise.exec_ or exercise.host_exec):
         warnings.append("the app ended before it could be probed")
-    other_ports = sorted(set(source.config.get("ExposedPorts") or {}) - set(tcp_ports(source)))
+    spoken = {match[1] for one in asked if one.kind == "service" and (match := _UDP_PORT.search(one.target))}
+    other_ports = sorted(set(source.config.get("ExposedPorts") or {}) - set(tcp_ports(source)) - spoken)
     if other_ports and not (exercise.exec_ or exercise.host_exec):
         warnings.append(f"port {', '.join(other_ports)} was not probed: --exec CMD can do that")
     elif result.exit_status is None and not asked and exercise.until == "probes":
@@ -120,15 +125,20 @@ def _corrected_probe(asked: HttpProbe, probe: ProbeResult) -> str:
 def refusal_warnings(exercise: Exercise, probes: Sequence[ProbeResult]) -> tuple[str, ...]:
     """Return a warning for each port where a crawl got error statuses only: then little of the app was exercised."""
     pages: dict[str, set[int]] = {}
+    documents: set[str] = set()
     for probe in probes:
-        # Special requests say little: servers answer OPTIONS for pages that they do not have.
-        if probe.kind == "http" and probe.target.startswith("GET ") and probe.status != -1 and not exercise.http:
-            pages.setdefault(probe.target.partition(" ")[2].partition("/")[0], set()).add(probe.status)
+        if probe.target.startswith("GET ") and probe.status != -1 and not exercise.http:
+            port = probe.target.partition(" ")[2].partition("/")[0]
+            if probe.kind == "http":
+                pages.setdefault(port, set()).add(probe.status)
+            # Other special requests say little: servers answer OPTIONS for pages that they do not have.
+            elif probe.kind == "http-status" and probe.status < MIN_REFUSAL:
+                documents.add(port)
     return tuple(
         f"port {port}: GET / was answered with {', '.join(map(str, sorted(statuses)))} only, so little of the app was "
         "seen: request other pages with --http"
         for port, statuses in pages.items()
-        if min(statuses) >= 300
+        if min(statuses) >= MIN_REFUSAL and port not in documents
     )
 
 

@@ -5,16 +5,18 @@ A catalogue is a TOML file with one table per service:
     [redis]
     programs = ["redis-server"]          # running programs by which it is recognised
     banner = '^220 .*ESMTP'              # or what it sends at first (optional)
+    hello = "PING\r\n"                   # what is sent before, if it says nothing by itself (optional)
     ports = [6379]                       # if it speaks the protocol on some of its ports only (optional)
     reload = "SIGHUP"                    # the signal at which it reads its configuration again (optional)
     commands = [                         # commands of the image's own client, run in the container
       { argv = ["redis-cli|valkey-cli", "-p", "{port}", "PING"], environment = { REDISCLI_AUTH = "{REDIS_PASSWORD}" } },
       { argv = ["redis-cli", "SET", "a", "1"], writes = true },
     ]
-    exchanges = [{ send = "PING\r\n", expect = '^\+PONG' }]    # expect is a regular expression; udp = true
+    exchanges = [{ send = "PING\r\n", expect = '^\+PONG' }]    # expect is a regular expression; udp, writes = true
 
-A program name may have alternatives (a|b). {port} is the service's port; {NAME} and {NAME:default} are variables of the
-container. A later catalogue replaces services of the same name.
+A program is a name, or a whole path if the name alone is too common. A program of a command may have alternatives
+(a|b). {port} is the service's port; {NAME} and {NAME:default} are variables of the container; {-o} and {--option} are
+values of options in the service's own command line. A later catalogue replaces services of the same name.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from typing import Any
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.service import ClientCommand, Exchange, Service
 
-FIELDS = frozenset({"programs", "banner", "ports", "reload", "commands", "exchanges"})
+FIELDS = frozenset({"programs", "banner", "hello", "ports", "reload", "commands", "exchanges"})
 MAX_CATALOGUE = 1 << 20
 """Maximum size of a catalogue in bytes."""
 
@@ -81,6 +83,7 @@ def _service(name: str, table: Any) -> Service:
         name=name,
         programs=frozenset(_texts(table.get("programs", []))),
         banner=None if banner is None else _pattern(banner),
+        hello=_bytes(table.get("hello", "")),
         ports=frozenset(map(int, table.get("ports", []))),
         commands=tuple(_command(one) for one in table.get("commands", [])),
         exchanges=tuple(_exchange(one) for one in table.get("exchanges", [])),
@@ -108,11 +111,16 @@ def _command(table: Mapping[str, Any]) -> ClientCommand:
 
 def _exchange(table: Mapping[str, Any]) -> Exchange:
     return Exchange(
-        # Each character is one byte: "\u0000" to "\u00ff".
-        send=table.get("send", "").encode("latin-1"),
+        send=_bytes(table.get("send", "")),
         expect=_pattern(table["expect"]),
         udp=bool(table.get("udp", False)),
+        writes=bool(table.get("writes", False)),
     )
+
+
+def _bytes(text: Any) -> bytes:
+    """Return the bytes that a text stands for. Each character is one: "\u0000" to "\u00ff"."""
+    return _texts([text])[0].encode("latin-1")
 
 
 def _pattern(text: str) -> re.Pattern[bytes]:

@@ -21,7 +21,7 @@ _MAX_EXCERPT = 300
 _MASK = "\ufdd0"
 """Not a character (Unicode, chapter 23.7), so no output contains it. With "#", a "#" in place of a number would be
 equal."""
-_VOLATILE = re.compile(r"0x[0-9a-fA-F]+|[0-9a-f]{8,}|\d+")
+_VOLATILE = re.compile(r"0x[0-9a-fA-F]+|[0-9a-f]{8,}|\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)

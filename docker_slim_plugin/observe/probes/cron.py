@@ -17,7 +17,7 @@ from docker_slim_plugin.model.observation import ProbeResult
 from docker_slim_plugin.observe.probes.crontab import MAX_ARCHIVE, SYSTEM_TABLES, USER_TABLES, CronJob
 from docker_slim_plugin.observe.probes.probe import SKIPPED
 from docker_slim_plugin.observe.probes.readiness import container_pids
-from docker_slim_plugin.observe.probes.recognition import command_words, program_names
+from docker_slim_plugin.observe.probes.recognition import command_line, program_names
 
 KIND = "cron"
 DAEMONS = frozenset({"cron", "crond", "supercronic"})
@@ -84,9 +84,9 @@ def run_jobs(
         yield _run(container, job, attach, min(end, time.monotonic() + JOB_SECONDS))
 
 
-def _daemons(pid: int) -> list[tuple[str, ...]]:
+def _daemons(pid: int) -> list[list[str]]:
     """Return the command lines of the cron daemons of a container."""
-    return [command_words(one) for one in container_pids(pid) if not DAEMONS.isdisjoint(program_names(one))]
+    return [command_line(one) for one in container_pids(pid) if not DAEMONS.isdisjoint(program_names(one))]
 
 
 def _target(job: CronJob) -> str:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from docker_slim_plugin.model.service import Exchange
 
 MAX_ANSWER = 16 << 10
-SECONDS, BANNER_SECONDS = 3.0, 1.0
+SECONDS, BANNER_SECONDS = 5.0, 1.0
+"""Of a whole exchange, as refused logins are delayed by some seconds; and of a greeting."""
 _PART_SECONDS = 0.5
 Connect = Callable[[float], socket.socket]
 """Returns a socket that is connected to the service, within some seconds."""
@@ -36,7 +37,7 @@ def exchange(connect: Connect, what: Exchange, seconds: float = SECONDS) -> Answ
     data = bytearray()
     try:
         with connect(seconds) as stream:
-            parts = what.send.splitlines(keepends=True) if _is_text(what.send) else [what.send]
+            parts = what.send.splitlines(keepends=True) if _is_dialogue(what.send) else [what.send]
             if len(parts) > 1 and not what.udp:
                 _receive(stream, data, min(deadline, time.monotonic() + BANNER_SECONDS), until_quiet=True)
             for number, part in enumerate(parts, 1):
@@ -54,18 +55,22 @@ def exchange(connect: Connect, what: Exchange, seconds: float = SECONDS) -> Answ
     return Answer(match[0] if match else None, bytes(data), "" if match else "another answer" if data else "no answer")
 
 
-def read_banner(connect: Connect) -> bytes:
-    """Return what a service sends by itself when somebody connects; b"" if nothing."""
+def read_banner(connect: Connect, hello: bytes = b"") -> bytes:
+    """Return what a service sends by itself when somebody connects, or says `hello`; b"" if nothing."""
     data = bytearray()
     try:
         with connect(BANNER_SECONDS) as stream:
+            stream.sendall(hello)
             _receive(stream, data, time.monotonic() + BANNER_SECONDS, until_quiet=True)
     except OSError:
         pass
     return bytes(data)
 
 
-def _is_text(data: bytes) -> bool:
+def _is_dialogue(data: bytes) -> bool:
+    """Tell whether each line is said for itself. Lines that an empty one ends are one message, as in HTTP."""
+    if data.endswith((b"\n\n", b"\r\n\r\n")):
+        return False
     return data.isascii() and data.decode("ascii").replace("\r", "").replace("\n", "").isprintable()
 
 

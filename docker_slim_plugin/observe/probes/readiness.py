@@ -21,7 +21,8 @@ BUSY_SHARE, BUSY_SECONDS, IDLE_SECONDS = 0.05, 2.0, 10.0
 """An app that uses more than this share of a CPU in this many seconds is busy; without being busy for so long, it is
 idle.
 """
-_TCP_LISTEN = "0A"
+_STATES = {"tcp": "0A", "udp": "07"}
+"""The state in proc_pid_net(5) of a socket that waits for clients: TCP_LISTEN; TCP_CLOSE, which means not connected."""
 _LOOPBACK = re.compile(r"[0-9A-F]{6}7F|0{24}01000000|0{16}FFFF0000[0-9A-F]{6}7F")
 """127.0.0.0/8, ::1 and ::ffff:127.0.0.0/104, as little-endian kernels write them."""
 _TICK, _SLOW_TICK = 0.02, 0.2
@@ -108,26 +109,48 @@ def is_loopback_only(pid: int, port: int) -> bool:
 
 def listening_addresses(pid: int) -> list[tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]]:
     """Return address and port of the listening TCP sockets in a process's network namespace."""
-    found: list[tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]] = []
     with contextlib.suppress(OSError, ValueError):
-        for text, port, _ in _listeners(pid):
-            words = [bytes.fromhex(text[at : at + 8])[::-1] for at in range(0, len(text), 8)]
-            host = ipaddress.ip_address(b"".join(words))
-            found.append((getattr(host, "ipv4_mapped", None) or host, port))
+        return [(_address(text), port) for text, port, _ in _listeners(pid)]
+    return []
+
+
+def datagram_ports(pids: Iterable[int], own: str) -> dict[int, str]:
+    """Return the UDP ports at which these processes wait for anybody's datagrams, each with the address to send to.
+
+    It is the container's `own` address where the port is open to all.
+    """
+    found: dict[int, str] = {}
+    for pid in pids:
+        with contextlib.suppress(OSError, ValueError):
+            waiting = {socket: (_address(text), port) for text, port, socket in _listeners(pid, "udp")}
+            for name in os.listdir(f"/proc/{pid}/fd") if waiting else ():
+                with contextlib.suppress(OSError, KeyError):
+                    host, port = waiting[os.readlink(f"/proc/{pid}/fd/{name}")]
+                    if host.is_unspecified:
+                        found[port] = own or "127.0.0.1"
+                    elif not host.is_loopback or port not in found:
+                        found[port] = str(host)
     return found
 
 
-def _listeners(pid: int) -> list[tuple[str, int, str]]:
-    """Return (address, port, "socket:[INODE]") of the listening TCP sockets in a process's network namespace.
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return an address of proc_pid_net(5): 32-bit words in the byte order of the host."""
+    words = [bytes.fromhex(text[at : at + 8])[::-1] for at in range(0, len(text), 8)]
+    host = ipaddress.ip_address(b"".join(words))
+    return getattr(host, "ipv4_mapped", None) or host
+
+
+def _listeners(pid: int, protocol: str = "tcp") -> list[tuple[str, int, str]]:
+    """Return (address, port, "socket:[INODE]") of the sockets in a process's network namespace that wait for clients.
 
     The address is in the format of proc_pid_net(5).
     """
     found = []
-    for name in ("tcp", "tcp6"):
+    for name in (protocol, f"{protocol}6"):
         with open(f"/proc/{pid}/net/{name}", encoding="ascii") as file:
             rows = [line.split() for line in list(file)[1:]]
         for row in rows:
-            if row[3] == _TCP_LISTEN:
+            if row[3] == _STATES[protocol]:
                 address, _, port = row[1].rpartition(":")
                 found.append((address, int(port, 16), f"socket:[{row[9]}]"))
     return found

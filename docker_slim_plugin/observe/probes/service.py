@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 
 from docker_slim_plugin.model.environment import search_path
 from docker_slim_plugin.model.observation import ProbeResult
 from docker_slim_plugin.model.service import ClientCommand, Exchange, Service
-from docker_slim_plugin.observe.probes.exchange import exchange
+from docker_slim_plugin.observe.probes.exchange import Connect, exchange
 from docker_slim_plugin.observe.probes.readiness import Target, container_pids, listening
-from docker_slim_plugin.observe.probes.recognition import Found, connect
+from docker_slim_plugin.observe.probes.recognition import Found, connect, connect_datagrams
 
 KIND = "service"
 MAX_OUTPUT = 64 << 10
@@ -28,7 +29,7 @@ the source answered.
 AGAIN_SECONDS = 2.0
 RELOAD_SECONDS = 0.2
 MAX_SHOWN = 40
-_PLACE = re.compile(r"\{([A-Za-z_]\w*)(?::([^{}]*))?\}")
+_PLACE = re.compile(r"\{([A-Za-z_]\w*|--?[A-Za-z][\w.-]*)(?::([^{}]*))?\}")
 Run = Callable[[Sequence[str], Mapping[str, str]], tuple[int, str]]
 """Runs an argv in the container with additional variables; returns exit status and output."""
 
@@ -81,15 +82,20 @@ class ServiceProbe:
     def _questions(self, found: Found) -> Iterator[tuple[str, Callable[[str], ProbeResult]]]:
         """Yield the target of each question, and the function that asks it."""
         service = found.service
+        exchanges = [one for one in service.exchanges if self.asking.writes or not one.writes]
         for port in found.ports:
-            for one in service.exchanges:
-                yield f"{service.name} port {port}: {_shown(one.send)}", partial(self._exchange, one, port)
-        port = found.ports[0] if found.ports else 0
+            for one in (one for one in exchanges if not one.udp):
+                reach = partial(connect, self.target, port)
+                yield f"{service.name} port {port}: {_shown(one.send)}", partial(self._exchange, one, reach)
+        for port, address in found.datagrams:
+            for one in (one for one in exchanges if one.udp):
+                reach = partial(connect_datagrams, self.target, address, port)
+                yield f"{service.name} port {port}/udp: {_shown(one.send)}", partial(self._exchange, one, reach)
+        values = _Values({**self.target.environment, "port": str(next(iter(found.ports), 0))}, found.words)
         for command in service.commands if self.asking.clients else ():
-            if self.asking.writes or not command.writes:
-                variables = {**self.target.environment, "port": str(port)}
-                arguments = [_filled(word, variables) for word in command.arguments]
-                environment = {name: _filled(text, variables) for name, text in command.environment.items()}
+            if (self.asking.writes or not command.writes) and values.are_known(command.arguments):
+                arguments = [values.fill(word) for word in command.arguments]
+                environment = {name: values.fill(text) for name, text in command.environment.items()}
                 environment = {name: value for name, value in environment.items() if value}
                 for program in self._clients(command):
                     argv = [program, *arguments]
@@ -97,8 +103,8 @@ class ServiceProbe:
         if service.reload and found.is_init:
             yield f"{service.name}: reload by {service.reload}", partial(self._reload, found)
 
-    def _exchange(self, one: Exchange, port: int, name: str) -> ProbeResult:
-        answer = exchange(partial(connect, self.target, port, udp=one.udp), one)
+    def _exchange(self, one: Exchange, reach: Connect, name: str) -> ProbeResult:
+        answer = exchange(reach, one)
         if answer.matched is None:
             return ProbeResult(kind=KIND, target=name, ok=False, status=-1, detail=answer.problem)
         return ProbeResult(kind=KIND, target=name, ok=True, status=0, output=_text(answer.matched))
@@ -142,5 +148,31 @@ def _text(data: bytes) -> str:
     return ascii(data)[2:-1]
 
 
-def _filled(text: str, variables: Mapping[str, str]) -> str:
-    return _PLACE.sub(lambda match: variables.get(match[1]) or match[2] or "", text)
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """What stands for the placeholders of a command."""
+
+    variables: Mapping[str, str]
+    words: Sequence[str]
+    """The words of the service's own command line, in which options are looked up."""
+
+    def fill(self, text: str) -> str:
+        return _PLACE.sub(lambda match: self._value(match[1]) or match[2] or "", text)
+
+    def are_known(self, texts: Iterable[str]) -> bool:
+        """Tell whether all options have a value. A variable may be empty."""
+        places = (match for text in texts for match in _PLACE.finditer(text))
+        return all(match[2] or self._value(match[1]) for match in places if match[1].startswith("-"))
+
+    def _value(self, name: str) -> str:
+        if not name.startswith("-"):
+            return self.variables.get(name, "")
+        for word, following in pairwise((*self.words, "")):
+            if word == name:
+                return following
+            if word.startswith(f"{name}="):
+                return word.removeprefix(f"{name}=")
+            # -f/etc/x, but not -foreground.
+            if len(name) == len("-o") and word.startswith(f"{name}/"):
+                return word.removeprefix(name)
+        return ""

@@ -63,6 +63,9 @@ WEB = {"ExposedPorts": {"80/tcp": {}}}
             run_warnings(ExposedPorts={"53/udp": {}}), ("port 53/udp was not probed: --exec CMD can do that",), id="UDP alone"
         ),
         pytest.param(
+            run_warnings(probe("service", "dns port 53/udp: x", 0), ExposedPorts={"53/udp": {}}), (), id="UDP that a service was asked by"
+        ),
+        pytest.param(
             run_warnings(probe("exec", "dig", 0), exercise=Exercise(exec_=("dig",)), ExposedPorts={"53/udp": {}}), (), id="UDP that was asked"
         ),
         pytest.param(run_warnings(exercise=Exercise(until="5")), (), id="stopped when the user said"),
@@ -75,6 +78,9 @@ WEB = {"ExposedPorts": {"80/tcp": {}}}
             run_warnings(probe("http", "GET 80/", 404), probe("http", "GET 80/favicon.ico", 401), ports=(80,), **WEB),
             ("port 80: GET / was answered with 401, 404 only, so little of the app was seen: request other pages with --http",),
             id="nothing but refusals",
+        ),
+        pytest.param(
+            run_warnings(probe("http", "GET 80/", 404), probe("http-status", "GET 80/docs", 200), ports=(80,), **WEB), (), id="a document is a page"
         ),
         pytest.param(
             run_warnings(PAGE, probe("http", "GET 80/favicon.ico", 404), ports=(80,), **WEB), (), id="some refusals are no reason"

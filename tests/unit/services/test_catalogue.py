@@ -16,7 +16,8 @@ banner = '^220'
 ports = [25]
 reload = "SIGHUP"
 commands = [{ argv = ["x|y", "-p", "{port}"], environment = { P = "{PASSWORD:none}" }, writes = true }, { argv = ["z"] }]
-exchanges = [{ send = "A\\u00ff\\u0000\\r\\n", expect = '^\\xff.', udp = true }]
+exchanges = [{ send = "A\\u00ff\\u0000\\r\\n", expect = '^\\xff.', udp = true, writes = true }]
+hello = "\\u0001"
 """
 
 
@@ -29,7 +30,8 @@ def test_an_entry() -> None:
     assert (first.programs, first.arguments, first.environment, first.writes) == (("x", "y"), ("-p", "{port}"), {"P": "{PASSWORD:none}"}, True)
     assert (second.programs, second.arguments, second.environment, second.writes) == (("z",), (), {}, False)
     (exchange,) = one.exchanges
-    assert (exchange.send, exchange.udp) == (b"A\xff\0\r\n", True)
+    assert (exchange.send, exchange.udp, exchange.writes) == (b"A\xff\0\r\n", True, True)
+    assert one.hello == b"\x01"
     assert exchange.expect.search(b"\xff\n")
 
 
@@ -63,6 +65,7 @@ def test_the_example_can_be_read() -> None:
         ("[a]\ncommands = [{argv = ['x'], environment = {A = 1}}]", "not a list of strings"),
         ("[a]\nexchanges = [{send = 'x'}]", "expect is missing"),
         ("[a]\nexchanges = [{send = '€', expect = 'x'}]", "ordinal not in range"),
+        ("[a]\nhello = 1", "not a list of strings"),
         ("a = " + "[" * 5000, ""),
     ],
 )

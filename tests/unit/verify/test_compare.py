@@ -95,6 +95,7 @@ def test_a_status_that_varies_in_the_source() -> None:
         pytest.param("token Zm9v", "token YmFy", "token cXV4", False, True, id="a nonce in letters"),
         pytest.param("at 10:00", "at 10:07", "no clock", True, False, id="alike but for numbers, and ours is not"),
         pytest.param("id 0f3a9c21", "id 77ab01ff", "id 19c0ffee", False, False, id="identifiers"),
+        pytest.param("took 2.81 s", "took 2.97 s", "took 1.55 s", False, False, id="a number and its fraction"),
     ],
 )
 def test_classify_outputs(first: str, second: str, ours: str, differs: bool, varies: bool) -> None:

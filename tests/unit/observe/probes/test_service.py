@@ -11,11 +11,13 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from docker_slim_plugin.model.service import ClientCommand, Exchange, Service
+from docker_slim_plugin.observe.probes import recognition
 from docker_slim_plugin.observe.probes import service as service_module
 from docker_slim_plugin.observe.probes.probe import ProbePlan, replayable_targets, run_probes
 from docker_slim_plugin.observe.probes.readiness import Target
@@ -87,8 +89,52 @@ def test_recognition_by_program(pong: int) -> None:
     name = os.path.basename(os.readlink("/proc/self/exe"))
     (found,) = by_program(target(), [service(programs=frozenset({name})), service("other", programs=frozenset({"none"}))])
     assert (found.service.name, found.is_init, pong in found.ports) == ("mine", True, True)
-    (found,) = by_program(target(), [service(programs=frozenset({name}), ports=frozenset({pong, 1}))])
+    (found,) = by_program(target(), [service(programs=frozenset({os.readlink("/proc/self/exe")}), ports=frozenset({pong, 1}))])
     assert found.ports == (pong,)
+
+
+def test_a_single_port_may_be_another_than_usually(pong: int) -> None:
+    usual = service(ports=frozenset({6379}))
+    assert recognition._chosen(frozenset({pong}), usual) == (pong,)
+    assert recognition._chosen(frozenset({pong, 6379}), usual) == (6379,)
+    assert recognition._chosen(frozenset({pong, 6380}), usual) == ()
+    assert recognition._chosen(frozenset({pong, 6380}), service()) == tuple(sorted((pong, 6380)))
+
+
+@pytest.fixture
+def datagrams() -> Iterator[int]:
+    """Yield the UDP port of a server that answers everything with +PONG."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    _, client = server.recvfrom(100)
+                    server.sendto(b"+PONG", client)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1]
+
+
+def inside(address: str, port: int, seconds: float, *, udp: bool = False) -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if udp else socket.SOCK_STREAM)
+    made.settimeout(seconds)
+    made.connect((address, port))
+    return made
+
+
+def test_datagrams(datagrams: int) -> None:
+    name = os.path.basename(os.readlink("/proc/self/exe"))
+    mine = service(programs=frozenset({name}), ports=frozenset({datagrams}), exchanges=(replace(PING, udp=True), PING))
+    (found,) = by_program(target(), [mine])
+    assert found.datagrams == ((datagrams, "127.0.0.1"),)
+    found = replace(found, ports=())
+    where = replace(target(), connect_inside=inside)
+    assert asked(Container(), where, Asking(services=(mine,)), found) == [(f"mine port {datagrams}/udp: PING", True, 0, "+PONG")]
+    (found,) = by_program(target(), [replace(mine, ports=frozenset())])
+    assert datagrams >= recognition.FIRST_CHOSEN_PORT
+    assert datagrams not in dict(found.datagrams)
 
 
 def test_recognition_by_banner(pong: int) -> None:
@@ -103,6 +149,12 @@ def test_recognition_by_banner(pong: int) -> None:
         port = server.getsockname()[1]
         mail = service("smtp", banner=re.compile(rb"^220.*SMTP"))
         assert by_banner(target(port, pong), [service(), mail], [port, pong]) == [Found(mail, (port,), is_init=False)]
+
+
+def test_recognition_by_an_answer(pong: int) -> None:
+    others = [service("silent", hello=b"HELLO\r\n", banner=re.compile(rb"^HELLO")), service("mail", banner=re.compile(rb"^\+"))]
+    mine = service(hello=b"PING\r\n", banner=re.compile(rb"^\+PONG"))
+    assert by_banner(target(pong), [*others, mine], [pong]) == [Found(mine, (pong,), is_init=False)]
 
 
 class Container:
@@ -142,6 +194,28 @@ def test_exchanges_and_clients(pong: int, monkeypatch: pytest.MonkeyPatch) -> No
     ]
     assert container.ran[0] == (["cli", "-p", str(pong), "me"], {"PASSWORD": "word"})
     assert asked(container, where, Asking(services=(mine,), writes=True), Found(mine, (pong,), is_init=True))[-1][0] == "mine: cli write"
+
+
+@pytest.mark.parametrize(
+    ("words", "ran"),
+    [
+        (("haproxy", "-W", "-f", "/etc/h.cfg"), [["check", "/etc/h.cfg", "/d"]]),
+        (("haproxy", "-f/etc/h.cfg", "--conf=/x"), [["check", "/etc/h.cfg", "/x"]]),
+        (("haproxy", "-foreground", "--conf", "/x"), []),
+        (("haproxy", "-f"), []),
+    ],
+)
+def test_values_of_the_services_own_options(words: tuple[str, ...], ran: list[list[str]]) -> None:
+    mine = service(commands=(command("check", "{-f}", "{--conf:/d}"),))
+    container = Container(check=(0, ""))
+    asked(container, target(), Asking(services=(mine,)), Found(mine, (), is_init=True, words=words))
+    assert [argv for argv, _ in container.ran] == ran
+
+
+def test_exchanges_that_write(pong: int) -> None:
+    mine = service(exchanges=(replace(PING, writes=True),))
+    for writes in (False, True):
+        assert len(asked(Container(), target(pong), Asking(services=(mine,), writes=writes), Found(mine, (pong,), is_init=True))) == writes
 
 
 def test_without_clients_there_are_exchanges_alone(pong: int) -> None:

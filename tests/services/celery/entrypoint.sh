@@ -1,0 +1,4 @@
+#!/bin/sh
+# The broker runs beside the worker.
+redis-server --save '' --daemonize yes >/dev/null
+exec "$@"

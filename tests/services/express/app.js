@@ -1,0 +1,6 @@
+const express = require('express')
+const app = express()
+app.use(express.json())
+app.get('/', (request, response) => response.send("<a href='/hello'>hello</a>"))
+app.get('/hello', (request, response) => response.json({ hello: 'you' }))
+app.listen(3000)
