@@ -182,7 +182,7 @@ def deb(suite: str, digest: str) -> Path:
         (own / "tmp/built").rename(place)
         shutil.rmtree(own)
         (place / "made-by").write_text(digest)
-    return next(place.glob("*.deb"))
+    return next(place.glob("docker-slim-plugin_*.deb"))
 
 
 def clean() -> None:
