@@ -6,6 +6,7 @@ The same code runs the source image, which is traced meanwhile, and the slim ima
 from __future__ import annotations
 
 import functools
+import math
 import os
 import select
 import signal
@@ -49,6 +50,8 @@ replay.
 """
 IDLE_SHARE = 0.05
 WILDCARD_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104
+CLIENT_SECONDS = 30.0
+"""Most seconds of a command that a catalogue of services names."""
 _TICK = 0.02
 SERVING_PAUSE = 0.2
 """Seconds between two looks at the ports of an app that should end."""
@@ -170,7 +173,8 @@ def run(
     execute = container_executor(container, attach, deadline)
     with NamespaceSockets(init) as sockets:
         target = with_inner_ports(target, sockets)
-        services = ServiceProbe(target, plan.probes.asking, execute, container.has_path, container.kill, deadline)
+        ask_client = container_executor(container, attach, deadline, CLIENT_SECONDS)
+        services = ServiceProbe(target, plan.probes.asking, ask_client, container.has_path, container.kill, deadline)
         ask = services.ask if plan.probes.asking.services else None
         results = run_probes(target, plan.probes, execute, deadline, ask)
     if plan.cron and is_running():
@@ -194,12 +198,14 @@ class Executor(Protocol):
     ) -> tuple[int, str]: ...
 
 
-def container_executor(container: Container, attach: Callable[[int], None] | None, deadline: float) -> Executor:
-    """Return a function that runs a command in the container, until the deadline at most."""
+def container_executor(
+    container: Container, attach: Callable[[int], None] | None, deadline: float, most: float = math.inf
+) -> Executor:
+    """Return a function that runs a command in the container, for `most` seconds and until the deadline at most."""
 
     def execute(command: str | Sequence[str], environment: Mapping[str, str] = NO_VARIABLES) -> tuple[int, str]:
         argv = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
-        return container.execute(argv, attach, deadline, environment)
+        return container.execute(argv, attach, min(deadline, time.monotonic() + most), environment)
 
     return execute
 

@@ -20,7 +20,7 @@ from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry
 from docker_slim_plugin.model.verdict import Verdict
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.rootfs.reader_client import TreeProcess
-from docker_slim_plugin.verify.compare import Findings
+from docker_slim_plugin.verify.compare import Findings, shortened
 from docker_slim_plugin.verify.replay import Replay
 
 _CAPABILITY = "security.capability"
@@ -56,7 +56,7 @@ def verify(
         mismatches=tuple(mismatches),
         behaviour=tuple(text for one in found for text in one.differences),
         number_differences=tuple(text for one in found for text in one.number_differences),
-        warnings=tuple(text for one in found for text in one.unstable),
+        warnings=shortened(tuple(text for one in found for text in one.unstable)),
         files_compared=len(plan.kept),
         seconds=time.monotonic() - started,
     )

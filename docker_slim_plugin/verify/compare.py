@@ -17,6 +17,7 @@ COMPARED = frozenset({"exec", "http", "service"})
 """Kinds of probes whose outputs are compared."""
 OUTPUT = "its output"
 END = "its end"
+MAX_VARYING = 4
 _MAX_EXCERPT = 300
 _MASK = "\ufdd0"
 """Not a character (Unicode, chapter 23.7), so no output contains it. With "#", a "#" in place of a number would be
@@ -83,6 +84,14 @@ def classify_outputs(doubtful: Sequence[str], originals: Sequence[RunResult], sl
 
 def varies_sentence(name: str) -> str:
     return f"{name}: the answer varies from run to run, so it was not compared"
+
+
+def shortened(sentences: Sequence[str]) -> tuple[str, ...]:
+    """Return the first of many sentences about answers that vary, and the number of the others."""
+    more = len(sentences) - MAX_VARYING
+    if more < 2:
+        return tuple(sentences)
+    return (*sentences[:MAX_VARYING], f"{more} more answers vary from run to run, so they were not compared")
 
 
 def _has_other_numbers(source_texts: Sequence[str], slim_texts: Sequence[str]) -> bool:

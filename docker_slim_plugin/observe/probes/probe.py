@@ -19,13 +19,22 @@ from docker_slim_plugin.observe.probes.crawl import STATUS_ONLY, UNREADY_SECONDS
 from docker_slim_plugin.observe.probes.http import Server, detect_http
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe
 from docker_slim_plugin.observe.probes.links import links
-from docker_slim_plugin.observe.probes.readiness import Target, container_pids, is_loopback_only, listening
+from docker_slim_plugin.observe.probes.readiness import (
+    Target,
+    container_pids,
+    is_loopback_only,
+    listening,
+    processor_seconds,
+)
 from docker_slim_plugin.observe.probes.recognition import Found, by_banner, by_program
 from docker_slim_plugin.observe.probes.service import Asking
 from docker_slim_plugin.observe.probes.special_requests import DOCUMENTS, send_special_requests
 
 MAX_OUTPUT = 64 * 1024
 HEALTH_TRIES, HEALTH_PAUSE = 5, 0.3
+DETECT_TRIES, BUSY_SECONDS = 4, 1.0
+"""How often a port is asked whether it speaks HTTP while the app uses this much processor time, in seconds, meanwhile.
+"""
 MAX_BROWSED = 6
 """Most pages of a server that a browser loads."""
 FORM_SECONDS = LOADED_SECONDS = 5.0
@@ -117,7 +126,7 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
         requested = [request for request in plan.http if request.port in wanted]
         if port not in open_ports or port in plan.foreign or not (plan.crawl or requested):
             continue
-        server, problem = detect_http(place)
+        server, problem = _detect(target, place)
         if server is None:
             reason = _silence_reason(target, port, problem)
             yield _skipped(str(port), f"port {port} {reason}: not probed")
@@ -139,6 +148,17 @@ def _http(target: Target, plan: ProbePlan, deadline: float) -> Iterator[ProbeRes
             yield _unanswered(request, None, "no HTTP server listens")
         elif request.port is not None and request.port not in open_ports.intersection(reachable):
             yield _unanswered(request, request.port, f"nothing listens on {request.port}")
+
+
+def _detect(target: Target, place: Server) -> tuple[Server | None, str]:
+    """Return `place` as a server, or the reason why it is none. A busy app may compile before its first answer."""
+    server, problem = None, ""
+    for _ in range(DETECT_TRIES):
+        used = processor_seconds(target.pid)
+        server, problem = detect_http(place)
+        if server or "no answer" not in problem or processor_seconds(target.pid) - used < BUSY_SECONDS:
+            break
+    return server, problem
 
 
 def _send_more(crawl: Crawl, plan: ProbePlan, target: Target) -> None:

@@ -12,6 +12,8 @@ from docker_slim_plugin.verify.compare import (
     classify_outputs,
     compare,
     find_chance_differences,
+    shortened,
+    varies_sentence,
 )
 from tests.observed import probe
 
@@ -124,3 +126,9 @@ def test_a_difference_is_shown_where_it_is() -> None:
     assert "new'" in sentence
     assert "old'" in sentence
     assert len(sentence) < 1000
+
+
+def test_many_answers_that_vary() -> None:
+    sentences = [varies_sentence(f"http GET 80/{number}") for number in range(30)]
+    assert shortened(sentences[:5]) == tuple(sentences[:5])
+    assert shortened(sentences) == (*sentences[:4], "26 more answers vary from run to run, so they were not compared")

@@ -194,3 +194,16 @@ def test_answered_requests_are_replayed() -> None:
     good = HttpProbe("GET", 80, "/", 200), HttpProbe("POST", 8080, "/a?b=/c d", 500)
     assert replayable_requests(results, ended=False) == (good, frozenset({25}))
     assert replayable_requests(results, ended=True)[0] == (*good, HttpProbe("GET", 81, "/"))
+
+
+def test_a_busy_app_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = Target(container="c", image="i", pid=os.getpid(), ports={}, exposed=())
+    used = iter(range(100))
+    answers = [(None, "no answer within 10 s"), (None, "no answer within 10 s"), (http.Server("127.0.0.1", 1, 1), "")]
+    monkeypatch.setattr(probe, "detect_http", lambda _: answers.pop(0))
+    monkeypatch.setattr(probe, "processor_seconds", lambda _: float(next(used)))
+    found, _ = probe._detect(target, http.Server("127.0.0.1", 1, 1))
+    assert found
+    answers[:] = [(None, "no answer within 10 s"), (None, "")]
+    monkeypatch.setattr(probe, "processor_seconds", lambda _: 0.0)
+    assert probe._detect(target, http.Server("127.0.0.1", 1, 1)) == (None, "no answer within 10 s")
