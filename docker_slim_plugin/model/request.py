@@ -165,6 +165,21 @@ class PackRequest(Output, Pulling):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WhyRequest:
+    """The arguments of one `docker slim why`."""
+
+    image: str
+    paths: tuple[str, ...] = ()
+    """Paths in the image, or patterns."""
+    packages: tuple[str, ...] = ()
+    """Packages of which all kept files are explained."""
+    report: str = ""
+    """File of the report. Empty: the stored one of the image."""
+    global_options: tuple[str, ...] = ()
+    """Global options of docker, one token each."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class BaseSelection:
     """What a base image leaves out."""
 

@@ -29,7 +29,7 @@ SCHEMA_VERSION = 1
 MAX_PROGRAMS = 500
 MAX_REPORTS = 100
 """Number of reports that are kept. Older ones are removed."""
-_FILE_SUFFIX = re.compile(r"-(\d{8}T\d{6})-\d+\.json$")
+FILE_SUFFIX = re.compile(r"-(\d{8}T\d{6})-\d+\.json$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +230,7 @@ def save(report: Report) -> None:
         # The JSON is ASCII: lone surrogates (in names that are not UTF-8) become \udcXX escapes.
         output_file.write(report.file, json.dumps(report.to_json(files=True)).encode("ascii"))
         # The name of the image may be anything. Only the end of the file name is fixed: time and pid.
-        ours = ((match[1], one) for one in path.parent.iterdir() if (match := _FILE_SUFFIX.search(one.name)))
+        ours = ((match[1], one) for one in path.parent.iterdir() if (match := FILE_SUFFIX.search(one.name)))
         for _, old in sorted(ours)[:-MAX_REPORTS]:
             old.unlink(missing_ok=True)
     except OSError as error:
