@@ -124,6 +124,9 @@ def _matching(pattern: str, entries: Mapping[str, StoredEntry]) -> list[str]:
     if path in entries or not any(character in pattern for character in "*?["):
         return [path]
     found = fnmatch.filter(entries, pattern)
+    if not found and "*" not in pattern:
+        # A name may have brackets.
+        return [path]
     if not found:
         raise SlimError(f"cannot explain {pattern}: no path in the image matches", hint="a pattern in quotes")
     return sorted(found)[:MAX_PATHS]
