@@ -13,6 +13,8 @@ from docker_slim_plugin.report.stored import StoredEntry, StoredReason
 
 MAX_LENGTH, MAX_LINKS = 50, 40
 """Maximum number of steps of a chain, and of symlinks of a path, as in the kernel (path_resolution(7))."""
+UNKNOWN = "?"
+"""The process of an access by a program that had ended before its name could be read."""
 _LINK = "link to "
 """Before the target of a symlink, in the detail of its reason."""
 _BY_PATH = (ReasonKind.LIBRARY, ReasonKind.INTERPRETER, ReasonKind.SYMLINK)
@@ -110,9 +112,10 @@ def _target(entry: StoredEntry) -> str:
     return next((one.Detail.removeprefix(_LINK) for one in entry.Reasons if one.Detail.startswith(_LINK)), "")
 
 
-def _rank(reason: StoredReason) -> tuple[int, str, str]:
+def _rank(reason: StoredReason) -> tuple[int, bool, bool, str, str]:
+    """Order the reasons of a path: by kind, then what ptrace has seen first, whose process is known for certain."""
     order = next((place for place, kind in enumerate(_ORDER) if kind == reason.Kind), len(_ORDER))
-    return order, reason.By, reason.Detail
+    return order, reason.By == UNKNOWN, "ptrace" not in reason.Detail, reason.By, reason.Detail
 
 
 def other_reasons(entry: StoredEntry, chain: tuple[Step, ...]) -> Iterator[StoredReason]:
