@@ -281,6 +281,20 @@ VERIFICATION = Group(
         "fail_on_warning": Option(
             "--fail-on-warning", "Exit with status 4 if there is a warning. The images are made all the same."
         ),
+        "fail_over": Option(
+            "--fail-over",
+            "Exit with status 4 if a slim image is larger: --fail-over 50MB.",
+            "SIZE",
+            read=values.size_limit,
+        ),
+        "fail_if_larger_than": Option(
+            "--fail-if-larger-than", "Exit with status 4 if a slim image is larger than this one.", "IMAGE"
+        ),
+        "baseline": Option(
+            "--baseline",
+            "Exit with status 4 if there are new files, packages or setuid programs since this earlier report.",
+            "FILE",
+        ),
     },
 )
 SHOWING = Group(

@@ -19,7 +19,7 @@ from docker_slim_plugin.host import output_file
 from docker_slim_plugin.model.image import SlimImage
 from docker_slim_plugin.model.observation import ProbeResult
 from docker_slim_plugin.model.request import BaseRequest, LayersRequest, PackRequest, Request
-from docker_slim_plugin.observe.probes import cron
+from docker_slim_plugin.observe.probes import crontab
 from docker_slim_plugin.observe.probes.probe import LOOPBACK, SKIPPED
 from docker_slim_plugin.observe.trace import START
 from docker_slim_plugin.report.record import Report
@@ -61,11 +61,14 @@ def carry_out(workflow: Callable[[Q, Screen], Report], request: Q, shown: Shown)
             progress.note(f"note: {note}")
         for warning in report.warnings:
             progress.warn(warning)
+        for gate in report.failed_gates:
+            progress.warn(f"a gate failed: {gate}")
     if report.images:
         write_id(shown, main_image(report).id)
     if text := result(report, request, shown):
         print(text, file=sys.stderr if STDOUT in report.outputs else sys.stdout)
-    return GATE_FAILED if report.warnings and isinstance(request, Request) and request.fail_on_warning else 0
+    warned = report.warnings and isinstance(request, Request) and request.fail_on_warning
+    return GATE_FAILED if warned or report.failed_gates else 0
 
 
 def carry_out_small(
@@ -177,8 +180,8 @@ def _verification(report: Report) -> list[str]:
 
 def _cron_jobs(probes: Iterable[ProbeResult]) -> str:
     """Return how many jobs of cron were run, and how many of them did not end."""
-    jobs = [one for one in probes if one.kind == cron.KIND]
-    endless = sum(one.status == cron.NOT_ENDED for one in jobs)
+    jobs = [one for one in probes if one.kind == crontab.KIND]
+    endless = sum(one.status == crontab.NOT_ENDED for one in jobs)
     return (counted(len(jobs), "cron job") if jobs else "") + (f" ({endless} did not end in time)" if endless else "")
 
 

@@ -13,6 +13,7 @@ from docker_slim_plugin.engine.secrets import env_file
 from docker_slim_plugin.errors import SlimError, UsageError
 from docker_slim_plugin.host import output_file
 from docker_slim_plugin.model.request import ENGINE_FORMS, FILE_FORMS
+from docker_slim_plugin.model.sizes import parse_size
 from docker_slim_plugin.observe.trace_format import MAX_SECONDS
 
 UNTIL = ("probes", "exit", "enter")
@@ -57,6 +58,16 @@ def timeout(seconds: float) -> float:
     if not 0 < seconds <= MAX_SECONDS:
         raise UsageError(f"cannot use --timeout {seconds:g}", hint=f"--timeout SECONDS, up to {MAX_SECONDS}")
     return seconds
+
+
+def size_limit(text: str) -> str:
+    """Return a size as docker prints it, if it is one, or if it is empty."""
+    try:
+        if text:
+            parse_size(text)
+    except ValueError as error:
+        raise UsageError(f"cannot use --fail-over {text}", hint="--fail-over SIZE: 50MB, 1.5GB, 800kB") from error
+    return text
 
 
 def runs(number: int) -> int:

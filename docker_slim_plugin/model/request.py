@@ -98,6 +98,12 @@ class Verification:
     """If the slim image fails, observe what it asks for, add that, and try again."""
     fail_on_warning: bool = False
     """Whether a warning makes the exit status 4. The images are made all the same."""
+    fail_over: str = ""
+    """Size that no slim image may exceed, like "50MB". Empty: any."""
+    fail_if_larger_than: str = ""
+    """Image that the slim images may not exceed in size. Empty: any."""
+    baseline: str = ""
+    """File of an earlier report: what is new since then is a failed gate. Empty: none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,6 +64,8 @@ class Report:
     """Duration of each step: (step, seconds), in order. Steps may overlap."""
     outputs: tuple[str, ...] = ()
     """Files and directories that were written beside the images."""
+    failed_gates: tuple[str, ...] = ()
+    """Conditions of the user that the images do not meet, as sentences."""
     file: str = ""
     """Path of the full report."""
 
@@ -149,6 +151,7 @@ class Report:
             ],
             "Repairs": [{"Because": list(repair.because), "Added": list(repair.added)} for repair in self.repairs],
             "Warnings": list(self.warnings),
+            "FailedGates": list(self.failed_gates),
             "Notes": list(self.notes),
             "Report": self.file,
         }
@@ -195,6 +198,7 @@ def _kept_entry(kept: KeptEntry) -> dict[str, Any]:
         "Path": kept.entry.path,
         "Kind": kept.entry.kind.value,
         "Size": kept.entry.size,
+        "Mode": f"{kept.entry.mode:04o}",
         "Group": kept.group.value,
         "Package": kept.package,
         "Reasons": [{"Kind": reason.kind.value, "By": reason.by, "Detail": reason.detail} for reason in kept.reasons],

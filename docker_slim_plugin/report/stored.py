@@ -6,6 +6,7 @@ A report may be damaged, of another version, or written by somebody else, so eac
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host.run_registry import state_directory
+from docker_slim_plugin.model.entry import EntryKind
 from docker_slim_plugin.report.record import FILE_SUFFIX, SCHEMA_VERSION
 from docker_slim_plugin.typed_json import Malformed, from_plain, parsed
 
@@ -39,6 +41,13 @@ class StoredEntry:
     Group: str
     Package: str
     Reasons: tuple[StoredReason, ...]
+    Mode: str = ""
+    """The permission bits in octal. Empty in reports of earlier versions."""
+
+    @property
+    def is_privileged(self) -> bool:
+        """Whether it is a setuid or setgid file."""
+        return self.Kind == EntryKind.FILE and re.fullmatch("[2-7][0-7]{3}", self.Mode) is not None
 
 
 @dataclass(frozen=True)

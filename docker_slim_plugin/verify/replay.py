@@ -13,7 +13,7 @@ from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import RunResult
 from docker_slim_plugin.observe.driver import RunMonitor, RunPlan, last_log_lines, run
 from docker_slim_plugin.observe.launch import Launch
-from docker_slim_plugin.observe.probes import cron, service
+from docker_slim_plugin.observe.probes import crontab, service
 from docker_slim_plugin.observe.probes.probe import replayable_requests, replayable_targets
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.verify.compare import (
@@ -32,7 +32,7 @@ class Replay:
     def __init__(self, engine: Engine, source: SourceImage, drive: RunPlan, original: RunResult) -> None:
         http, foreign = replayable_requests(original.probes, ended=original.exit_status is not None)
         asking = replace(drive.probes.asking, targets=replayable_targets(original.probes, service.KIND))
-        jobs = drive.cron and replace(drive.cron, targets=replayable_targets(original.probes, cron.KIND))
+        jobs = drive.cron and replace(drive.cron, targets=replayable_targets(original.probes, crontab.KIND))
         self.drive = replace(
             drive,
             known_ports=frozenset(original.ports),

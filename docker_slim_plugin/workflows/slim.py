@@ -14,6 +14,7 @@ from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.report.record import Report, make_report_path, save_or_warn
 from docker_slim_plugin.verify.check import limit_sentences
 from docker_slim_plugin.verify.replay import Replay
+from docker_slim_plugin.workflows.steps.gates import check_inputs, find_failed_gates
 from docker_slim_plugin.workflows.steps.given_traces import docker_options_of, load_traces, warn_of_other_image
 from docker_slim_plugin.workflows.steps.job import Job, make_run_plan, open_job
 from docker_slim_plugin.workflows.steps.observe_runs import differing_run_warnings, observe_runs
@@ -27,6 +28,7 @@ def slim(request: Request, progress: Progress) -> Report:
     given = load_traces(request, progress)
     secrets = secrets_of(tuple(docker_options_of(request, given)), os.environ)
     with masked_errors(secrets), open_job(request, MaskingProgress(progress, secrets)) as job:
+        baseline = check_inputs(job)
         # A client that only our questions need is nothing that the run showed.
         clients = request.selection.level != "exact"
         traces = warn_of_other_image(job, given) if request.traces else observe_runs(job, clients=clients)
@@ -50,6 +52,7 @@ def slim(request: Request, progress: Progress) -> Report:
             report = replace(report, warnings=(*report.warnings, note))
         if not request.dry_run:
             report = write_verified_images(job, report, rootfs, replays)
+        report = replace(report, failed_gates=find_failed_gates(job, report, baseline))
         report = replace(report, seconds=job.clock.seconds(), phases=tuple(job.clock.phases)).redact(secrets)
     report = save_or_warn(report, progress)
     if not report.passed:

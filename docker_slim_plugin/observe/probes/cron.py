@@ -14,17 +14,16 @@ from dataclasses import dataclass
 from docker_slim_plugin.engine.container import Container
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.observation import ProbeResult
-from docker_slim_plugin.observe.probes.crontab import MAX_ARCHIVE, SYSTEM_TABLES, USER_TABLES, CronJob
+from docker_slim_plugin.observe.probes.crontab import KIND, MAX_ARCHIVE, NOT_ENDED, SYSTEM_TABLES, USER_TABLES, CronJob
 from docker_slim_plugin.observe.probes.probe import SKIPPED
 from docker_slim_plugin.observe.probes.readiness import container_pids
 from docker_slim_plugin.observe.probes.recognition import command_line, program_names
 
-KIND = "cron"
 DAEMONS = frozenset({"cron", "crond", "supercronic"})
 JOB_SECONDS, SECONDS = 10.0, 60.0
 """Most seconds of one job, and of all."""
-NOT_ENDED, CANNOT_RUN = -1, 126
-"""Statuses of a job that was ended, and of one that could not be started."""
+CANNOT_RUN = 126
+"""The status of a job that could not be started."""
 START_SECONDS, START_PAUSE = 10.0, 0.1
 MAX_SHOWN = 300
 JobReader = Callable[[tuple[tuple[str, bytes], ...]], tuple[CronJob, ...]]

@@ -74,3 +74,8 @@ def test_what_cannot_be_used(state: dict[str, str], document: Any, said: str) ->
 def test_a_file_that_is_not_there() -> None:
     with pytest.raises(SlimError, match="cannot read the report /nowhere: No such file"):
         stored.load("/nowhere")
+
+
+@pytest.mark.parametrize(("kind", "mode", "privileged"), [("file", "4755", True), ("file", "2755", True), ("file", "1755", False), ("file", "0755", False), ("dir", "2775", False), ("file", "", False), ("file", "9999", False)])
+def test_setuid_files(kind: str, mode: str, privileged: bool) -> None:
+    assert stored.StoredEntry("/a", kind, 1, "app", "", (), mode).is_privileged is privileged
