@@ -82,14 +82,14 @@ def _end(path: str, reason: StoredReason, entries: Mapping[str, StoredEntry]) ->
     """
     if reason.Kind not in _BY_PATH or not reason.By.startswith("/"):
         return ""
-    end = resolve(reason.By, entries, follow=False)
+    end = resolve_links(reason.By, entries, follow=False)
     if end == path and reason.Detail.startswith(_LINK):
         target = reason.Detail.removeprefix(_LINK)
-        end = resolve(posixpath.join(posixpath.dirname(path), target), entries, follow=False)
+        end = resolve_links(posixpath.join(posixpath.dirname(path), target), entries, follow=False)
     return end if end != path and end in entries else ""
 
 
-def resolve(path: str, entries: Mapping[str, StoredEntry], *, follow: bool) -> str:
+def resolve_links(path: str, entries: Mapping[str, StoredEntry], *, follow: bool) -> str:
     """Return a path with its symlinks resolved, as far as they are kept; the last one only with `follow`."""
     here, pending, links = "", [part for part in reversed(path.split("/")) if part not in ("", ".")], 0
     while pending:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from docker_slim_plugin.report.chains import MAX_LINKS, find_chain, other_reasons, resolve
+from docker_slim_plugin.report.chains import MAX_LINKS, find_chain, other_reasons, resolve_links
 from docker_slim_plugin.report.stored import StoredEntry, StoredReason
 
 
@@ -69,11 +69,11 @@ def test_the_other_reasons() -> None:
     ],
 )
 def test_symlinks(path: str, follow: bool, end: str) -> None:
-    assert resolve(path, ENTRIES, follow=follow) == end
+    assert resolve_links(path, ENTRIES, follow=follow) == end
 
 
 def test_a_circle_of_symlinks_ends() -> None:
-    assert resolve("/a/x", ENTRIES, follow=True).count("/") < MAX_LINKS
+    assert resolve_links("/a/x", ENTRIES, follow=True).count("/") < MAX_LINKS
 
 
 def test_a_long_chain_ends() -> None:
