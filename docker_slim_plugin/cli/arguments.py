@@ -19,7 +19,7 @@ _HELP_LINE = re.compile(r"^ {2}(?:(-\w), | {4})(--[\w-]+)(?: (\S+))?(?: {2,}|$)"
 
 DOCKER_OPTIONS = frozenset({"run", "trace"})
 """Commands that take the options of docker run before IMAGE."""
-IMAGES = frozenset({"base", "build", "layers", "pack", "run", "trace", "why"})
+IMAGES = frozenset({"base", "build", "diff", "layers", "pack", "run", "trace", "why"})
 """Commands whose arguments are names of images."""
 
 

@@ -186,6 +186,19 @@ class WhyRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DiffRequest:
+    """The arguments of one `docker slim diff`."""
+
+    image: str
+    other: str = ""
+    """Another slim image. Empty: the source of the image."""
+    report: str = ""
+    """File of the image's report. Empty: the stored one."""
+    global_options: tuple[str, ...] = ()
+    """Global options of docker, one token each."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class BaseSelection:
     """What a base image leaves out."""
 

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.image.names import make_names
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.plan import Selection
-from docker_slim_plugin.model.request import PackRequest, WhyRequest
+from docker_slim_plugin.model.request import WhyRequest
 from docker_slim_plugin.progress import Progress
-from docker_slim_plugin.report import stored
 from docker_slim_plugin.report.chains import Step, find_chain, other_reasons
 from docker_slim_plugin.report.stored import StoredEntry, StoredReason, StoredReport
 from docker_slim_plugin.resolve.packages import ownership
 from docker_slim_plugin.resolve.packages.ownership import Packages
 from docker_slim_plugin.resolve.presets import PRESETS
 from docker_slim_plugin.rootfs.index import Rootfs
-from docker_slim_plugin.rootfs.sandbox import Sandbox
 from docker_slim_plugin.workflows.pack import NO_OBSERVATIONS, PackJob
-from docker_slim_plugin.workflows.steps.clock import Clock
-from docker_slim_plugin.workflows.steps.job import open_image
+from docker_slim_plugin.workflows.steps.stored_report import find_report, open_source
 
 MAX_PATHS = 10_000
 """Most paths that one pattern explains."""
@@ -75,7 +68,7 @@ class Explanation:
 
 def why(request: WhyRequest, progress: Progress) -> Explanation:
     """Explain the paths of `request`, in their order."""
-    engine, report, file = _find_report(request)
+    engine, report, file = find_report(request.image, request.report, request.global_options)
     entries = {entry.Path: entry for entry in report.Files}
     wanted = [path for pattern in request.paths for path in _matching(pattern, entries)]
     wanted += [entry.Path for name in request.packages for entry in _of_package(name, report)]
@@ -84,7 +77,7 @@ def why(request: WhyRequest, progress: Progress) -> Explanation:
     if missing:
         source = engine and engine.find(report.Source.ID)
         if engine and source and os.geteuid() == 0:
-            with _open(engine, source, missing, progress) as job:
+            with open_source(engine, source, progress) as job:
                 absent = {path: _explain_absent(job, path, entries) for path in missing}
         else:
             absent = {path: Absent(path, is_known=False) for path in missing}
@@ -98,24 +91,6 @@ def why(request: WhyRequest, progress: Progress) -> Explanation:
         kept=tuple(_explain_kept(entries[path], entries) for path in dict.fromkeys(found) if path in entries),
         absent=tuple(one for one in absent.values() if one.source_path not in entries),
     )
-
-
-def _find_report(request: WhyRequest) -> tuple[Engine | None, StoredReport, str]:
-    if request.report:
-        report = stored.load(request.report)
-        try:
-            return Engine.connect(request.global_options), report, request.report
-        except SlimError:
-            return None, report, request.report
-    engine = Engine.connect(request.global_options)
-    image = engine.image(request.image)
-    found = stored.find(image.id, image.layers, os.environ)
-    if found is None:
-        raise SlimError(
-            f"cannot explain {request.image}: no report of docker slim about it is stored for this user",
-            hint=f"--report FILE, the name of a slim image, or docker slim run {request.image}",
-        )
-    return engine, found[1], found[0]
 
 
 def _matching(pattern: str, entries: Mapping[str, StoredEntry]) -> list[str]:
@@ -142,17 +117,6 @@ def _of_package(name: str, report: StoredReport) -> list[StoredEntry]:
 def _explain_kept(entry: StoredEntry, entries: Mapping[str, StoredEntry]) -> Kept:
     chain = find_chain(entry.Path, entries)
     return Kept(entry, chain, tuple(other_reasons(entry, chain)))
-
-
-@contextmanager
-def _open(engine: Engine, source: SourceImage, paths: Sequence[str], progress: Progress) -> Iterator[PackJob]:
-    """Yield a job that can read the source, and tell what a path needs."""
-    request = PackRequest(image=source.reference, selection=Selection(keep=tuple(paths)))
-    names = make_names(source, "", "why")
-    with open_image(request, engine, source, source, names, Clock(progress), Sandbox()) as job:
-        with job.clock.step("read the source"):
-            job.tree.wait()
-        yield job
 
 
 def _explain_absent(job: PackJob, path: str, entries: Mapping[str, StoredEntry]) -> Absent:

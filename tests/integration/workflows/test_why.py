@@ -96,3 +96,23 @@ def test_packages(state: Path) -> None:
 def test_bad_input(state: Path, words: tuple[str, ...], said: str) -> None:
     answer = why(state, *words)
     assert (answer.returncode, said in answer.stderr) == (1, True), answer
+
+
+def diff(state: Path, *words: str) -> str:
+    environment = {**os.environ, "XDG_STATE_HOME": str(state)}
+    return subprocess.run([*SLIM, "diff", *words], check=True, env=environment, stdout=subprocess.PIPE, text=True).stdout
+
+
+@pytest.mark.parametrize("by", ["directory", "package", "layer"])
+def test_the_sum_of_what_is_kept_is_the_size_of_the_image(state: Path, by: str) -> None:
+    sums = json.loads(diff(state, "--format=json", f"--by={by}", TAG))["Sums"]
+    size = subprocess.run(["docker", "image", "inspect", "-f", "{{.Size}}", TAG], check=True, stdout=subprocess.PIPE, text=True).stdout
+    assert sum(one["Bytes"].get("kept", 0) + one["Bytes"].get("generated", 0) for one in sums) == int(size)
+
+
+def test_files_and_two_images(state: Path) -> None:
+    lines = [json.loads(line) for line in diff(state, "--files", "--format=json", TAG).splitlines()]
+    states = {one["Path"]: one["State"] for one in lines}
+    assert (states["/srv/data/shown"], states["/srv/data/hidden"], states["/usr/bin/perl"]) == ("kept", "dropped", "dropped")
+    assert "DROPPED" in diff(state, TAG)
+    assert "has the same files as" in diff(state, TAG, f"{TAG}-squashed")
