@@ -60,7 +60,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print("waiting for the end of another session of these tests", file=sys.stderr, flush=True)
+        sys.stderr.write("waiting for the end of another session of these tests\n")
         fcntl.flock(lock, fcntl.LOCK_EX)
     subprocess.run([sys.executable, "-m", "docker_slim_plugin", "prune"], check=True, stdout=subprocess.DEVNULL)
     for listed, removed in (
