@@ -1,0 +1,118 @@
+"""The result of `docker slim profile`: what was seen, concluded and verified, as JSON (profile.json)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from docker_slim_plugin.model.calls import Call
+from docker_slim_plugin.model.image import SourceImage
+from docker_slim_plugin.model.observation import RunResult
+from docker_slim_plugin.model.profile import Allowed, Profile
+from docker_slim_plugin.profile.call_lists import call_lists
+from docker_slim_plugin.profile.evidence import Evidence
+
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repair:
+    """One repair of a profile: what was different under it, and what was added."""
+
+    because: tuple[str, ...]
+    added: tuple[Allowed, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One attempt that the profile must stop, made inside a container by a static program of ours."""
+
+    name: str
+    control: str
+    """Result without restrictions: "ok" or the name of an errno."""
+    confined: str
+    """Result under the profile."""
+    by: str
+    """What stops it; empty if nothing of the profile is expected to."""
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.control == "ok" and self.confined != "ok"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileReport:
+    """The result for one image."""
+
+    source: SourceImage
+    evidence: Evidence
+    profile: Profile
+    result: RunResult
+    repairs: tuple[Repair, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    not_enforced: tuple[str, ...] = ()
+    """What no artefact enforces, or nothing here could be tried."""
+    warnings: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    folder: str = ""
+    seconds: float = 0.0
+    run: tuple[str, ...] = field(default_factory=tuple)
+    """The words of the command line."""
+
+    @property
+    def default_calls(self) -> int:
+        """The number of system calls that Docker's default profile allows."""
+        return len(call_lists().defaults(self.evidence.machine, self.evidence.capabilities))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record of profile.json: plain values, names as in Python, sorted where order means nothing."""
+        return {
+            "Version": VERSION,
+            "Image": self.source.reference,
+            "ImageID": self.source.id,
+            "Architecture": self.evidence.machine,
+            "Before": {
+                "SystemCalls": self.default_calls,
+                "Capabilities": sorted(self.evidence.capabilities),
+            },
+            "Seen": [_call(call) for call in sorted(self.evidence.observations.calls, key=_order)],
+            "Static": {
+                "Imports": [asdict(one) for one in self.evidence.imports.functions],
+                "WithoutImportTable": list(self.evidence.imports.static),
+            },
+            "Profile": asdict(self.profile),
+            "Repairs": [asdict(one) for one in self.repairs],
+            "Attempts": [{**asdict(one), "stopped": one.is_stopped} for one in self.attempts],
+            "Verified": {
+                "Probes": [
+                    {"Kind": one.kind, "Target": one.target, "Status": one.status} for one in self.result.probes
+                ],
+                "ExitStatus": self.result.exit_status,
+                "StopStatus": self.result.stop_status,
+            },
+            "NotEnforced": list(self.not_enforced),
+            "Warnings": list(self.warnings),
+            "Run": list(self.run),
+            "Folder": self.folder,
+            "Files": list(self.files),
+            "Seconds": round(self.seconds, 1),
+        }
+
+    def text(self) -> str:
+        """Return profile.json."""
+        return json.dumps(self.to_json(), indent=1) + "\n"
+
+
+def _call(call: Call) -> dict[str, Any]:
+    return {
+        "Name": call.name,
+        "ABI": call.abi,
+        "Refused": call.refused,
+        "Arguments": list(call.arguments),
+        "Process": call.process,
+    }
+
+
+def _order(call: Call) -> tuple[Any, ...]:
+    return call.name, call.process, call.arguments, call.refused, call.abi
