@@ -83,10 +83,15 @@ class Evidence:
         return (base | everything | (added - {ALL})) - (dropped - {ALL} - added)
 
     @property
+    def full_user(self) -> str:
+        """The user that the app starts as, NAME[:GROUP] or numbers, as the image or the user's options say."""
+        given = self.values("--user")
+        return given[-1] if given else str(self.source.config.get("User") or "")
+
+    @property
     def user(self) -> str:
         """The user that the app starts as, without its group: a name, a uid, or "" for root."""
-        given = self.values("--user")
-        name = (given[-1] if given else str(self.source.config.get("User") or "")).partition(":")[0]
+        name = self.full_user.partition(":")[0]
         return "" if name in ("root", "0") else name
 
 

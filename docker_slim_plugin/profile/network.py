@@ -13,6 +13,7 @@ INET = ("inet", "inet6")
 PROTOCOLS = {"stream": "tcp", "dgram": "udp"}
 FIRST_EPHEMERAL = 32768
 """net.ipv4.ip_local_port_range: a UDP socket of a client is bound to such a port."""
+_UNSPECIFIED = ("", "0.0.0.0", "::")  # noqa: S104 (addresses that are compared)
 CONNECTS = ("connect", "sendto", "sendmsg", "sendmmsg")
 
 
@@ -54,7 +55,7 @@ def _peers(evidence: Evidence) -> Iterator[Peer]:
         if len(call.arguments) != 4:
             continue
         kind, family, host, port = call.arguments
-        if family in INET and port not in ("", "0") and not _is_loopback(host):
+        if family in INET and port not in ("", "0") and not _is_own(host):
             yield Peer(family=family, host=host, port=int(port), protocol=_protocol(kind, call), reason=called(call))
 
 
@@ -67,3 +68,8 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_own(host: str) -> bool:
+    """Return whether an address is the container itself: loopback, or unspecified, which connects to loopback."""
+    return _is_loopback(host) or host in _UNSPECIFIED

@@ -14,6 +14,8 @@ from docker_slim_plugin.profile.call_lists import call_lists
 from docker_slim_plugin.profile.evidence import Evidence
 
 VERSION = 1
+LINE = 160
+"""Characters of a line of profile.json; a longer value is divided."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +102,21 @@ class ProfileReport:
         }
 
     def text(self) -> str:
-        """Return profile.json."""
-        return json.dumps(self.to_json(), indent=1) + "\n"
+        """Return profile.json: long lists have one item on a line."""
+        return json_text(self.to_json())
+
+
+def json_text(document: Any, indent: str = "") -> str:
+    """Return JSON in which each object and each list of objects begins new lines, down to what fits a line."""
+    flat = json.dumps(document)
+    if not isinstance(document, (dict, list)) or len(flat) + len(indent) <= LINE:
+        return flat
+    inner = f"{indent} "
+    if isinstance(document, dict):
+        parts = [f"{json.dumps(key)}: {json_text(value, inner)}" for key, value in document.items()]
+        return "{\n" + ",\n".join(inner + part for part in parts) + f"\n{indent}}}"
+    parts = [json_text(value, inner) for value in document]
+    return "[\n" + ",\n".join(inner + part for part in parts) + f"\n{indent}]"
 
 
 def _call(call: Call) -> dict[str, Any]:

@@ -75,10 +75,19 @@ def restricting_options(profile: Profile, seccomp: str, *, names: str = "") -> t
 def _network_options(profile: Profile, network: Network) -> Iterator[str]:
     if is_isolated(network):
         yield "--network=none"
-    bound = profile.capabilities is None or any(one.name == "NET_BIND_SERVICE" for one in profile.capabilities.kept)
-    if network.lowest >= LOWEST_FREE_PORT and not bound and not network.given.startswith(SHARED_NETWORKS):
-        # Docker sets it to 0: then every user may bind every port.
-        yield f"--sysctl={PORT_START}={LOWEST_FREE_PORT}"
+    if sysctl := port_sysctl(profile, network):
+        yield f"--sysctl={sysctl[0]}={sysctl[1]}"
+
+
+def port_sysctl(profile: Profile, network: Network) -> tuple[str, int] | None:
+    """Return the setting that denies ports below 1024, or None if the app binds one, or has the right to.
+
+    Docker sets it to 0: then every user may bind every port.
+    """
+    may_bind = profile.capabilities is None or any(one.name == "NET_BIND_SERVICE" for one in profile.capabilities.kept)
+    if may_bind or network.lowest < LOWEST_FREE_PORT or network.given.startswith(SHARED_NETWORKS):
+        return None
+    return PORT_START, LOWEST_FREE_PORT
 
 
 def published(network: Network, given: Iterable[str]) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 
@@ -13,21 +12,25 @@ from docker_slim_plugin.model.profile import Profile
 from docker_slim_plugin.model.request import ProfileRequest
 from docker_slim_plugin.observe.launch import option_pairs
 from docker_slim_plugin.observe.trace import merge_observations
+from docker_slim_plugin.profile import apparmor
 from docker_slim_plugin.profile.call_lists import wanted_functions
 from docker_slim_plugin.profile.command_line import SECCOMP, Start, run_text, run_words
+from docker_slim_plugin.profile.compose import compose_document
 from docker_slim_plugin.profile.evidence import Evidence
 from docker_slim_plugin.profile.folder import PROFILE, check_folder, write_folder
 from docker_slim_plugin.profile.imports import find_imports
-from docker_slim_plugin.profile.report import ProfileReport
+from docker_slim_plugin.profile.kubernetes import kubernetes_documents
+from docker_slim_plugin.profile.report import ProfileReport, json_text
 from docker_slim_plugin.profile.seccomp import seccomp_profile
 from docker_slim_plugin.profile.switches import read_allowed
+from docker_slim_plugin.profile.yaml_text import yaml_text
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.verify.replay import Replay
 from docker_slim_plugin.workflows.steps.job import Job, make_run_plan, open_job
 from docker_slim_plugin.workflows.steps.observe_runs import observe_runs
 from docker_slim_plugin.workflows.steps.profile_trials import Trials, drop_unneeded, verified_profile
 
-RUN = "run.txt"
+RUN, COMPOSE, KUBERNETES = "run.txt", "compose.yaml", "kubernetes.yaml"
 
 
 def make_profile(request: ProfileRequest, progress: Progress) -> ProfileReport:
@@ -63,19 +66,22 @@ def make_profile(request: ProfileRequest, progress: Progress) -> ProfileReport:
             folder=os.path.abspath(request.folder),
             seconds=job.clock.seconds(),
         )
-        documents = make_documents(profile, start)
+        documents = make_documents(profile, start, trials.evidence.full_user)
         report = replace(report, files=(PROFILE, *documents))
-        documents = {name: secrets.mask(text) for name, text in {PROFILE: report.text(), **documents}.items()}
+        documents = {name: secrets.mask(text) for name, text in {PROFILE: report.text() + "\n", **documents}.items()}
         write_folder(request.folder, documents, force=request.force)
     return report
 
 
-def make_documents(profile: Profile, start: Start) -> dict[str, str]:
+def make_documents(profile: Profile, start: Start, user: str) -> dict[str, str]:
     """Return the files of a profile beside its record, {name: text}."""
     found = {}
     if profile.calls is not None:
-        found[SECCOMP] = json.dumps(seccomp_profile(profile.calls, profile.architecture), indent=1) + "\n"
+        found[SECCOMP] = json_text(seccomp_profile(profile.calls, profile.architecture)) + "\n"
     found[RUN] = run_text(profile, start)
+    found[COMPOSE] = yaml_text([compose_document(profile, start)])
+    found[KUBERNETES] = yaml_text(kubernetes_documents(profile, start, user))
+    found[apparmor.FILE] = apparmor.apparmor_profile(profile, start)
     return found
 
 
