@@ -72,8 +72,8 @@ def result(report: ProfileReport) -> str:
     rows = [("RESTRICTED", "BEFORE", "AFTER"), *_rows(report, profile)]
     lines = [table(rows), ""]
     if report.attempts:
-        tried = [("ATTEMPT", "UNCONFINED", "CONFINED", "STOPPED BY")]
-        tried += [(one.name, one.control, one.confined, one.by) for one in report.attempts]
+        tried = [("ATTEMPT", "UNCONFINED", "DEFAULT", "CONFINED", "STOPPED BY")]
+        tried += [(one.name, one.control, one.default, one.confined, one.by) for one in report.attempts]
         lines += [table(tried), ""]
     lines += [f"repaired: {printable(one.added[0].name)}: {printable(one.added[0].reason)}" for one in report.repairs]
     lines += [f"not enforced: {printable(text)}" for text in report.not_enforced]

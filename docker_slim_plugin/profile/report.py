@@ -33,6 +33,8 @@ class Attempt:
     name: str
     control: str
     """Result without restrictions: "ok" or the name of an errno."""
+    default: str
+    """Result with docker's own restrictions."""
     confined: str
     """Result under the profile."""
     by: str

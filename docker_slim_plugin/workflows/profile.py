@@ -13,6 +13,7 @@ from docker_slim_plugin.model.request import ProfileRequest
 from docker_slim_plugin.observe.launch import option_pairs
 from docker_slim_plugin.observe.trace import merge_observations
 from docker_slim_plugin.profile import apparmor
+from docker_slim_plugin.profile.attempts import OPEN_HOLES
 from docker_slim_plugin.profile.call_lists import wanted_functions
 from docker_slim_plugin.profile.command_line import SECCOMP, Start, run_text, run_words
 from docker_slim_plugin.profile.compose import compose_document
@@ -28,9 +29,13 @@ from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.verify.replay import Replay
 from docker_slim_plugin.workflows.steps.job import Job, make_run_plan, open_job
 from docker_slim_plugin.workflows.steps.observe_runs import observe_runs
-from docker_slim_plugin.workflows.steps.profile_trials import Trials, drop_unneeded, verified_profile
+from docker_slim_plugin.workflows.steps.profile_attempts import make_attempts
+from docker_slim_plugin.workflows.steps.profile_trials import Trials, drop_unneeded, judge_ports, verified_profile
 
 RUN, COMPOSE, KUBERNETES = "run.txt", "compose.yaml", "kubernetes.yaml"
+_NOT_TRIED = (
+    f"{apparmor.FILE} and the NetworkPolicy in {KUBERNETES}: written from the same record, not tried by this engine",
+)
 
 
 def make_profile(request: ProfileRequest, progress: Progress) -> ProfileReport:
@@ -48,7 +53,8 @@ def make_profile(request: ProfileRequest, progress: Progress) -> ProfileReport:
         replay = Replay(job.engine, job.source, drive, observations.result)
         trials = Trials(job=job, wanted=request, replay=replay, evidence=evidence)
         trials, profile, repairs = verified_profile(trials)
-        profile = drop_unneeded(trials, profile)
+        profile = judge_ports(trials, drop_unneeded(trials, profile))
+        attempts = () if request.no_attempts else make_attempts(trials, profile)
         start = Start(
             image=request.image,
             options=tuple(option_pairs(request.docker_options)),
@@ -61,6 +67,8 @@ def make_profile(request: ProfileRequest, progress: Progress) -> ProfileReport:
             profile=profile,
             result=observations.result,
             repairs=repairs,
+            attempts=attempts,
+            not_enforced=(*OPEN_HOLES, *_NOT_TRIED),
             warnings=(*observations.warnings, *_warnings(trials.evidence, profile)),
             run=run_words(profile, start),
             folder=os.path.abspath(request.folder),

@@ -10,10 +10,11 @@ from docker_slim_plugin.errors import VerificationFailed
 from docker_slim_plugin.model.profile import Allowed, Profile
 from docker_slim_plugin.model.request import Restrictions
 from docker_slim_plugin.observe.launch import Launch, option_pairs, option_words
+from docker_slim_plugin.profile.capabilities import LOWEST_FREE_PORT
 from docker_slim_plugin.profile.evidence import Evidence, Extra, called
 from docker_slim_plugin.profile.repair import find_missing, refused
 from docker_slim_plugin.profile.report import Repair
-from docker_slim_plugin.profile.run_options import PORT_START, kept_options, restricting_options
+from docker_slim_plugin.profile.run_options import PORT_START, SHARED_NETWORKS, kept_options, restricting_options
 from docker_slim_plugin.profile.seccomp import seccomp_profile
 from docker_slim_plugin.profile.switches import conclude, with_dropped, without_capability
 from docker_slim_plugin.verify.compare import Findings
@@ -126,7 +127,7 @@ def drop_unneeded(trials: Trials, profile: Profile) -> Profile:
         less = without_capability(kept, one.name)
         with trials.job.clock.step(f"try without {one.name}", times=4):
             # Docker sets it to 0, so that a run would not show that a port below 1024 needs the capability.
-            more = (f"--sysctl={PORT_START}=1024",) if one.name == "NET_BIND_SERVICE" else ()
+            more = (f"--sysctl={PORT_START}={LOWEST_FREE_PORT}",) if one.name == "NET_BIND_SERVICE" else ()
             findings, _, texts = trials.observe(conclude(trials.evidence, trials.wanted, less), *more)
         why = (*texts, *findings.differences, *findings.number_differences)
         if why:
@@ -135,4 +136,30 @@ def drop_unneeded(trials: Trials, profile: Profile) -> Profile:
             kept = less
             dropped.append(Allowed(one.name, f"a run without it is the same; guessed because: {one.reason}"))
     final = tuple(Allowed(one.name, reasons.get(one.name, one.reason)) for one in kept)
-    return with_dropped(conclude(trials.evidence, trials.wanted, final), tuple(dropped))
+    found = with_dropped(conclude(trials.evidence, trials.wanted, final), tuple(dropped))
+    if dropped:
+        with trials.job.clock.step("verify without them", times=4):
+            findings = trials.run(found)
+        if differences := (*findings.differences, *findings.number_differences):
+            # Traced, it did not show; the guess was verified.
+            trials.job.progress.note(f"capabilities are kept that are perhaps not needed: {differences[0]}")
+            return profile
+    return found
+
+
+def judge_ports(trials: Trials, profile: Profile) -> Profile:
+    """Return the profile with NET_BIND_SERVICE for Kubernetes only if a run without it shows that it is needed.
+
+    Docker lets every process bind every port, by a setting that the run does without.
+    """
+    capabilities = profile.capabilities
+    if capabilities is None or not capabilities.kubernetes or profile.network is None:
+        return profile
+    if profile.network.given.startswith(SHARED_NETWORKS):
+        return profile
+    setting = f"{PORT_START}={LOWEST_FREE_PORT}"
+    with trials.job.clock.step(f"try with {setting}", times=4):
+        findings, _, texts = trials.observe(profile, f"--sysctl={setting}")
+    why = (*texts, *findings.differences, *findings.number_differences)
+    needed = tuple(Allowed(one.name, f"with {setting}: {why[0]}") for one in capabilities.kubernetes) if why else ()
+    return replace(profile, capabilities=replace(capabilities, kubernetes=needed))
