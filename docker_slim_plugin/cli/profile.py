@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from docker_slim_plugin.cli import options, screen
 from docker_slim_plugin.cli.declare import Given, command
 from docker_slim_plugin.cli.session import Work
-from docker_slim_plugin.cli.text import counted, printable, seconds, table
+from docker_slim_plugin.cli.text import printable, seconds, table
 from docker_slim_plugin.model.profile import Profile
 from docker_slim_plugin.model.request import ProfileRequest
 from docker_slim_plugin.profile.command_line import Start
@@ -78,7 +78,7 @@ def result(report: ProfileReport) -> str:
     lines += [f"repaired: {printable(one.added[0].name)}: {printable(one.added[0].reason)}" for one in report.repairs]
     lines += [f"not enforced: {printable(text)}" for text in report.not_enforced]
     kinds = Counter(probe.kind for probe in report.result.probes)
-    asked = ", ".join(counted(count, kind) for kind, count in sorted(kinds.items())) or "its end"
+    asked = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "its end"
     lines.append(f"verified: same answers under the profile ({asked}); {seconds(report.seconds)}")
     lines.append(f"wrote {printable(report.folder)}: {', '.join(report.files)}")
     lines.append(f"run it: cd {printable(shlex.quote(report.folder))} && sh run.txt")

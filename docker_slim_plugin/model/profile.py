@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from docker_slim_plugin.model.entry import RootPath
 
@@ -155,15 +155,6 @@ class Ipc:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Limits with a margin over the peak of the run; 0: none."""
-
-    pids: int = 0
-    memory: int = 0
-    nofile: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """What an app may do."""
 
@@ -177,4 +168,3 @@ class Profile:
     network: Network | None
     devices: tuple[Device, ...]
     ipc: Ipc | None
-    limits: Limits = field(default_factory=Limits)

@@ -44,13 +44,14 @@ def find_imports(rootfs: Rootfs, paths: Sequence[RootPath], functions: Sequence[
                 if file.read(len(elf_file.MAGIC)) != elf_file.MAGIC:
                     continue
                 try:
-                    is_static = elf_file.read(file).is_static
+                    elf = elf_file.read(file)
                 except elf_file.MalformedElf:
                     continue
                 names = elf_file.read_imports(file)
         except OSError:
             continue
-        if is_static and entry.is_executable and not names:
+        # The dynamic loader itself has a name, and no imports.
+        if elf.is_static and not elf.soname and entry.is_executable and not names:
             static.append(path)
         for name in sorted(wanted & names):
             found.setdefault(name, path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from docker_slim_plugin.model.calls import Call
@@ -70,7 +70,7 @@ class ProfileReport:
         return len(call_lists().defaults(self.evidence.machine, self.evidence.capabilities))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record of profile.json: plain values, names as in Python, sorted where order means nothing."""
+        """Return the record of profile.json: docs/profile-schema.json."""
         return {
             "Version": VERSION,
             "Image": self.source.reference,
@@ -82,12 +82,12 @@ class ProfileReport:
             },
             "Seen": [_call(call) for call in sorted(self.evidence.observations.calls, key=_order)],
             "Static": {
-                "Imports": [asdict(one) for one in self.evidence.imports.functions],
+                "Imports": [_record(one) for one in self.evidence.imports.functions],
                 "WithoutImportTable": list(self.evidence.imports.static),
             },
-            "Profile": asdict(self.profile),
-            "Repairs": [asdict(one) for one in self.repairs],
-            "Attempts": [{**asdict(one), "stopped": one.is_stopped} for one in self.attempts],
+            "Profile": _record(self.profile),
+            "Repairs": [_record(one) for one in self.repairs],
+            "Attempts": [{**_record(one), "Stopped": one.is_stopped} for one in self.attempts],
             "Verified": {
                 "Probes": [
                     {"Kind": one.kind, "Target": one.target, "Status": one.status} for one in self.result.probes
@@ -119,6 +119,14 @@ def json_text(document: Any, indent: str = "") -> str:
         return "{\n" + ",\n".join(inner + part for part in parts) + f"\n{indent}}}"
     parts = [json_text(value, inner) for value in document]
     return "[\n" + ",\n".join(inner + part for part in parts) + f"\n{indent}]"
+
+
+def _record(value: Any) -> Any:
+    """Return a record as an object by its fields' names, spelled as in the other documents: NoNewPrivileges."""
+    if is_dataclass(value):
+        names = ((one.name, one.name.title().replace("_", "")) for one in fields(value))
+        return {spelled: _record(getattr(value, name)) for name, spelled in names}
+    return [_record(one) for one in value] if isinstance(value, tuple) else value
 
 
 def _call(call: Call) -> dict[str, Any]:

@@ -66,9 +66,6 @@ def restricting_options(profile: Profile, seccomp: str, *, names: str = "") -> t
         found.append(f"--ipc={profile.ipc.mode}")
         if profile.ipc.shm_size and profile.ipc.used:
             found.append(f"--shm-size={profile.ipc.shm_size >> 20}m")
-    found += [f"--pids-limit={profile.limits.pids}"] if profile.limits.pids else []
-    found += [f"--memory={profile.limits.memory >> 20}m"] if profile.limits.memory else []
-    found += [f"--ulimit=nofile={profile.limits.nofile}"] if profile.limits.nofile else []
     return tuple(found)
 
 
