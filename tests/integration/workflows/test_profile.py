@@ -134,7 +134,7 @@ def test_a_job_gets_no_network_and_strict_calls(tmp_path: Path) -> None:
     assert stopped(record)["connect to another host"] == ("ok", "EPERM")
     compose = yaml.safe_load((tmp_path / "profile" / "compose.yaml").read_text())
     assert compose["services"]["profile-job"]["network_mode"] == "none"
-    assert docker("run", "--rm", f"--security-opt=seccomp={tmp_path}/profile/seccomp.json", JOB) == "done\n"
+    assert docker("run", "--rm", f"--security-opt=seccomp={tmp_path}/profile/seccomp.json", JOB) == "done"
 
 
 def test_what_is_refused_only_under_the_profile_is_repaired(tmp_path: Path) -> None:
