@@ -121,11 +121,8 @@ class Network:
     peers: tuple[Peer, ...] = ()
     given: str = ""
     """The user's --network."""
-
-    @property
-    def lowest(self) -> int:
-        """The lowest port that is bound; 65536 if none is."""
-        return min((port.number for port in self.ports), default=1 << 16)
+    lowest: int = 1 << 16
+    """The lowest port that is bound, on loopback too; 65536 if none is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

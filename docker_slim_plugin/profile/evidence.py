@@ -26,6 +26,8 @@ class Extra:
     """Directories that are writable."""
     ports: dict[str, str] = field(default_factory=dict)
     """NUMBER/PROTOCOL."""
+    executes: str = ""
+    """Why code is loaded from writable places; empty if none is."""
 
     def merged(self, other: Extra) -> Extra:
         return Extra(
@@ -33,10 +35,11 @@ class Extra:
             capabilities={**other.capabilities, **self.capabilities},
             paths={**other.paths, **self.paths},
             ports={**other.ports, **self.ports},
+            executes=self.executes or other.executes,
         )
 
     def count(self) -> int:
-        return len(self.calls) + len(self.capabilities) + len(self.paths) + len(self.ports)
+        return len(self.calls) + len(self.capabilities) + len(self.paths) + len(self.ports) + bool(self.executes)
 
 
 @dataclass(frozen=True, kw_only=True)

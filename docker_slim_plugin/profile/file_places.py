@@ -127,7 +127,7 @@ def _describe(evidence: Evidence, path: str, reason: str, volumes: Iterable[str]
         kind = "copied"
     else:
         kind = "tmpfs"
-    runs = any(_is_below(one, {path}) for one in executed)
+    runs = bool(evidence.extra.executes) or any(_is_below(one, {path}) for one in executed)
     if entry is None:
         return Place(path=RootPath(path), kind=kind, reason=reason, executes=runs, mode=0o1777)
     return Place(

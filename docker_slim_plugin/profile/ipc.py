@@ -35,8 +35,8 @@ def conclude_ipc(evidence: Evidence) -> Ipc:
     wanted = sum(sizes.values()) * MARGIN
     return Ipc(
         used=tuple(Allowed(*pair) for pair in sorted(used.items())),
-        # Docker's default is 64 MiB; without a known size it stays.
-        shm_size=-(-max(wanted, SMALLEST) // (1 << 20)) << 20 if sizes else 0,
+        # Docker's default is 64 MiB; without a known size it stays, and so does the user's own.
+        shm_size=-(-max(wanted, SMALLEST) // (1 << 20)) << 20 if sizes and not evidence.values("--shm-size") else 0,
         sockets=tuple(Allowed(*pair) for pair in sorted(_sockets(evidence))),
         signals=tuple(Allowed(*pair) for pair in sorted(_signals(evidence))),
     )

@@ -30,6 +30,7 @@ def conclude_network(evidence: Evidence) -> Network:
         ports=tuple(ports[key] for key in sorted(ports)),
         peers=tuple(peers[key] for key in sorted(peers)),
         given=given[-1] if given else "",
+        lowest=min((*_bound(evidence), *(number for number, _ in ports)), default=1 << 16),
     )
 
 
@@ -37,6 +38,13 @@ def _is_bound(evidence: Evidence) -> bool:
     """Return whether anything listens on or connects to an address, loopback included."""
     calls = evidence.words("bind", "listen", *CONNECTS)
     return any(call.arguments[1] in INET for call in calls if len(call.arguments) == 4)
+
+
+def _bound(evidence: Evidence) -> Iterator[int]:
+    """Yield the ports that are bound, on whatever address."""
+    for call in evidence.words("bind"):
+        if len(call.arguments) == 4 and call.arguments[1] in INET and call.arguments[3] not in ("", "0"):
+            yield int(call.arguments[3])
 
 
 def _ports(evidence: Evidence) -> Iterator[Port]:

@@ -13,6 +13,8 @@ from docker_slim_plugin.profile.file_places import CACHES, KERNELS, canonical
 from docker_slim_plugin.profile.syscalls import USUAL_FAMILIES
 
 _OTHERS_FILES = "DAC_OVERRIDE"
+_LOADS = frozenset({"mmap", "mprotect", "execve", "execveat"})
+"""Calls that a file system mounted with noexec refuses."""
 
 
 def refused(calls: Iterable[Call], before: Iterable[Call]) -> tuple[Call, ...]:
@@ -50,6 +52,8 @@ def _missing(evidence: Evidence, profile: Profile, call: Call) -> Extra:
             return Extra(calls={call.name: reason})
         if call.name in ("socket", "socketpair") and call.arguments and _is_new_family(profile, call):
             return Extra()
+    if call.name in _LOADS and profile.files is not None and call.refused in ("EPERM", "EACCES"):
+        return Extra(executes=reason)
     if call.refused == "EROFS" and profile.files is not None and profile.files.read_only:
         directories = (_directory(evidence, word) for word in call.arguments)
         return Extra(paths={path: reason for path in directories if path})

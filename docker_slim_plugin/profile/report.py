@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from docker_slim_plugin.model.calls import Call
@@ -61,8 +62,10 @@ class ProfileReport:
     files: tuple[str, ...] = ()
     folder: str = ""
     seconds: float = 0.0
-    run: tuple[str, ...] = field(default_factory=tuple)
+    run: tuple[str, ...] = ()
     """The words of the command line."""
+    mask: Callable[[str], str] = str
+    """Masks secrets in what the app has said: arguments, reasons."""
 
     @property
     def default_calls(self) -> int:
@@ -80,14 +83,14 @@ class ProfileReport:
                 "SystemCalls": self.default_calls,
                 "Capabilities": sorted(self.evidence.capabilities),
             },
-            "Seen": [_call(call) for call in sorted(self.evidence.observations.calls, key=_order)],
+            "Seen": [_call(call, self.mask) for call in sorted(self.evidence.observations.calls, key=_order)],
             "Static": {
-                "Imports": [_record(one) for one in self.evidence.imports.functions],
+                "Imports": [_record(one, self.mask) for one in self.evidence.imports.functions],
                 "WithoutImportTable": list(self.evidence.imports.static),
             },
-            "Profile": _record(self.profile),
-            "Repairs": [_record(one) for one in self.repairs],
-            "Attempts": [{**_record(one), "Stopped": one.is_stopped} for one in self.attempts],
+            "Profile": _record(self.profile, self.mask),
+            "Repairs": [_record(one, self.mask) for one in self.repairs],
+            "Attempts": [{**_record(one, self.mask), "Stopped": one.is_stopped} for one in self.attempts],
             "Verified": {
                 "Probes": [
                     {"Kind": one.kind, "Target": one.target, "Status": one.status} for one in self.result.probes
@@ -97,7 +100,7 @@ class ProfileReport:
             },
             "NotEnforced": list(self.not_enforced),
             "Warnings": list(self.warnings),
-            "Run": list(self.run),
+            "Run": list(map(self.mask, self.run)),
             "Folder": self.folder,
             "Files": list(self.files),
             "Seconds": round(self.seconds, 1),
@@ -121,21 +124,25 @@ def json_text(document: Any, indent: str = "") -> str:
     return "[\n" + ",\n".join(inner + part for part in parts) + f"\n{indent}]"
 
 
-def _record(value: Any) -> Any:
+def _record(value: Any, mask: Callable[[str], str]) -> Any:
     """Return a record as an object by its fields' names, spelled as in the other documents: NoNewPrivileges."""
     if is_dataclass(value):
-        names = ((one.name, one.name.title().replace("_", "")) for one in fields(value))
-        return {spelled: _record(getattr(value, name)) for name, spelled in names}
-    return [_record(one) for one in value] if isinstance(value, tuple) else value
+        found = {}
+        for one in fields(value):
+            item = getattr(value, one.name)
+            spelled = one.name.title().replace("_", "")
+            found[spelled] = mask(item) if one.name == "reason" else _record(item, mask)
+        return found
+    return [_record(one, mask) for one in value] if isinstance(value, tuple) else value
 
 
-def _call(call: Call) -> dict[str, Any]:
+def _call(call: Call, mask: Callable[[str], str]) -> dict[str, Any]:
     return {
         "Name": call.name,
         "ABI": call.abi,
         "Refused": call.refused,
-        "Arguments": list(call.arguments),
-        "Process": call.process,
+        "Arguments": list(map(mask, call.arguments)),
+        "Process": mask(call.process),
     }
 
 

@@ -37,10 +37,20 @@ def read_allowed(words: Sequence[str]) -> Extra:
         if kind not in _CHECKS or not _CHECKS[kind](value):
             hint = "--allow call=NAME, cap=NAME, write=/DIRECTORY, port=NUMBER[/udp]"
             raise UsageError(f"cannot use --allow {word}", hint=hint)
-        item = {value.upper().removeprefix("CAP_") if kind == "cap" else value: REASON}
-        parts = {"call": "calls", "cap": "capabilities", "write": "paths", "port": "ports"}
-        found = found.merged(Extra(**{parts[kind]: item}))
+        found = found.merged(_extra(kind, value))
     return found
+
+
+def _extra(kind: str, value: str) -> Extra:
+    match kind:
+        case "call":
+            return Extra(calls={value: REASON})
+        case "cap":
+            return Extra(capabilities={value.upper().removeprefix("CAP_"): REASON})
+        case "write":
+            return Extra(paths={value: REASON})
+        case _:
+            return Extra(ports={value: REASON})
 
 
 def conclude(evidence: Evidence, wanted: Restrictions, kept: tuple[Allowed, ...] | None = None) -> Profile:
@@ -68,7 +78,7 @@ def conclude(evidence: Evidence, wanted: Restrictions, kept: tuple[Allowed, ...]
         files=None if wanted.no_read_only else conclude_files(evidence),
         network=None if wanted.no_network else conclude_network(evidence),
         devices=conclude_devices(evidence),
-        ipc=None if wanted.no_ipc else conclude_ipc(evidence),
+        ipc=None if wanted.no_ipc or evidence.values("--ipc") else conclude_ipc(evidence),
     )
 
 

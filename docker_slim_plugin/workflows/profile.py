@@ -72,12 +72,13 @@ def make_profile(request: ProfileRequest, progress: Progress) -> ProfileReport:
             warnings=(*observations.warnings, *_warnings(trials.evidence, profile)),
             run=run_words(profile, start),
             folder=os.path.abspath(request.folder),
+            mask=secrets.mask_command,
             seconds=job.clock.seconds(),
         )
         documents = make_documents(profile, start, trials.evidence.full_user)
         report = replace(report, files=(PROFILE, *documents))
-        documents = {name: secrets.mask(text) for name, text in {PROFILE: report.text() + "\n", **documents}.items()}
-        write_folder(request.folder, documents, force=request.force)
+        # The other files are to be used, so a value that is also the name of a call or a path stays there.
+        write_folder(request.folder, {PROFILE: report.text() + "\n", **documents}, force=request.force)
     return report
 
 

@@ -23,7 +23,7 @@ _UNCONFINED = (
 """Beside docker's own capabilities, mount(2) and unshare(2) need this one. Not every engine can give all of them."""
 _AS_ROOT = ("--user=0:0", "--no-healthcheck")
 """A stronger attempt than one of the app's user: what stops root stops everybody."""
-_IRRELEVANT = ("--log-driver", "--log-opt", "--user", "--tty")
+_IRRELEVANT = frozenset({"--log-driver", "--log-opt", "--user", "--tty", "--interactive", "--no-healthcheck"})
 
 
 def make_attempts(trials: Trials, profile: Profile) -> tuple[Attempt, ...]:
@@ -37,7 +37,7 @@ def make_attempts(trials: Trials, profile: Profile) -> tuple[Attempt, ...]:
         program.write_bytes(attempt_program(os.uname().machine, [steps for _, _, steps in planned]))
         program.chmod(0o755)
         mount = f"--volume={program}:{PROGRAM}:ro"
-        options = [one for one in trials.launch(profile).options if not one.startswith(_IRRELEVANT)]
+        options = [one for one in trials.launch(profile).options if not _is_irrelevant(one)]
         control = _results(job.engine, job.source.id, (mount, *_AS_ROOT, *_UNCONFINED), len(planned))
         default = _results(job.engine, job.source.id, (mount, *_AS_ROOT), len(planned))
         confined = _results(job.engine, job.source.id, (*options, mount, *_AS_ROOT), len(planned))
@@ -48,6 +48,10 @@ def make_attempts(trials: Trials, profile: Profile) -> tuple[Attempt, ...]:
             hint="docker slim doctor says what this engine and this kernel can enforce",
         )
     return found
+
+
+def _is_irrelevant(option: str) -> bool:
+    return option.partition("=")[0] in _IRRELEVANT or option.startswith("--health-")
 
 
 def _results(engine: Engine, image: str, options: tuple[str, ...], count: int) -> tuple[int, ...]:

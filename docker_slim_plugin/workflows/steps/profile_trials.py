@@ -104,12 +104,14 @@ def _new(found: Extra, known: Extra) -> Extra:
         calls={name: why for name, why in found.calls.items() if name not in known.calls},
         capabilities={name: why for name, why in found.capabilities.items() if name not in known.capabilities},
         paths={name: why for name, why in found.paths.items() if name not in known.paths},
+        executes="" if known.executes else found.executes,
     )
 
 
 def _items(extra: Extra) -> tuple[Allowed, ...]:
     kinds = {"call": extra.calls, "capability": extra.capabilities, "writable": extra.paths, "port": extra.ports}
-    return tuple(Allowed(f"{kind} {name}", why) for kind, items in kinds.items() for name, why in items.items())
+    found = [Allowed(f"{kind} {name}", why) for kind, items in kinds.items() for name, why in items.items()]
+    return (*found, *([Allowed("exec in writable places", extra.executes)] if extra.executes else []))
 
 
 def drop_unneeded(trials: Trials, profile: Profile) -> Profile:

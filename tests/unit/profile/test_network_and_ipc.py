@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from docker_slim_plugin.model.request import Restrictions
 from docker_slim_plugin.profile.ipc import conclude_devices, conclude_ipc
 from docker_slim_plugin.profile.network import conclude_network
+from docker_slim_plugin.profile.switches import conclude
 from tests.evidence import call, evidence
 from tests.observed import access
 
@@ -82,3 +84,14 @@ def test_devices() -> None:
         )
     )
     assert [(one.path, one.ioctls) for one in found] == [("/dev/null", ()), ("/dev/tty", ("0x1", "0x2"))]
+
+
+def test_the_lowest_port_is_that_of_loopback_too() -> None:
+    assert conclude_network(evidence(call("bind", "dgram", "inet", "127.0.0.1", "53"))).lowest == 53
+    assert conclude_network(evidence(call("bind", "dgram", "unix", "/x", ""))).lowest == 65536
+
+
+def test_the_user_s_own_ipc_stays() -> None:
+    shared = call("fallocate", "/dev/shm/a", "1")
+    assert conclude(evidence(shared, options=("--ipc=host",)), Restrictions()).ipc is None
+    assert conclude_ipc(evidence(shared, options=("--shm-size=1g",))).shm_size == 0

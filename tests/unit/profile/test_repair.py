@@ -43,3 +43,10 @@ def test_what_is_not_restricted_is_not_missing() -> None:
     assert missing(call("openat", "/var/lib/app/x", refused="EROFS"), no_read_only=True).count() == 0
     # docker gives no such capability, so the original had none.
     assert missing(call("settimeofday", refused="EPERM"), no_syscalls=True).count() == 0
+
+
+def test_code_in_writable_places() -> None:
+    found = missing(call("mmap", refused="EPERM"))
+    assert found.executes == "refused under the profile (EPERM): app calls mmap()"
+    (place,) = conclude(evidence(call("openat", "/var/lib/app/x"), tree=TREE, extra=found), Restrictions()).files.places  # type: ignore[union-attr]
+    assert place.executes
