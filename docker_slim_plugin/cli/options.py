@@ -445,6 +445,15 @@ Folder = Annotated[
     str,
     Option("--output", "Write the profile to this folder. Default: NAME-profile.", "FOLDER", short="-o"),
 ]
+ProfileFolder = Annotated[
+    str,
+    Option(
+        "--profile",
+        "Also write a profile of the slim image to this folder, as docker slim profile does; the app then stops at "
+        "every system call.",
+        "FOLDER",
+    ),
+]
 Format = Annotated[str, SHOWING.options["form"]]
 
 

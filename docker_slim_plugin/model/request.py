@@ -110,6 +110,8 @@ class Request(Exercise, Observing, GivenTraces, Output, Verification):
     selection: Selection = field(default_factory=Selection)
     force: bool = False
     """Slim an image that is slim already, or that gets larger."""
+    profile: str = ""
+    """Folder for a profile of the slim image; empty: none is made."""
     global_options: tuple[str, ...] = ()
     """Global options of docker, one token each: "--host=unix:///run/docker.sock". Every docker process gets them."""
 

@@ -38,9 +38,9 @@ def make_attempts(trials: Trials, profile: Profile) -> tuple[Attempt, ...]:
         program.chmod(0o755)
         mount = f"--volume={program}:{PROGRAM}:ro"
         options = [one for one in trials.launch(profile).options if not _is_irrelevant(one)]
-        control = _results(job.engine, job.source.id, (mount, *_AS_ROOT, *_UNCONFINED), len(planned))
-        default = _results(job.engine, job.source.id, (mount, *_AS_ROOT), len(planned))
-        confined = _results(job.engine, job.source.id, (*options, mount, *_AS_ROOT), len(planned))
+        control = _results(job.engine, trials.image, (mount, *_AS_ROOT, *_UNCONFINED), len(planned))
+        default = _results(job.engine, trials.image, (mount, *_AS_ROOT), len(planned))
+        confined = _results(job.engine, trials.image, (*options, mount, *_AS_ROOT), len(planned))
     found = judge(planned, control, default, confined)
     if passed := [one for one in found if one.control == one.confined == "ok"]:
         raise VerificationFailed(

@@ -34,6 +34,8 @@ class Trials:
 
     job: Job
     wanted: Restrictions
+    image: str
+    """Id of the image that is tried."""
     replay: Replay
     evidence: Evidence
 
@@ -50,13 +52,13 @@ class Trials:
 
     def run(self, profile: Profile) -> Findings:
         """Run the app under a profile as a user would, and compare it with the original."""
-        return self.replay.with_launch(self.launch(profile)).try_image(self.job.source.id, self.job.progress)
+        return self.replay.with_launch(self.launch(profile)).try_image(self.image, self.job.progress)
 
     def observe(self, profile: Profile, *more: str) -> tuple[Findings, Extra, tuple[str, ...]]:
         """Run the app traced under a profile. Returns its differences, what it lacks, and the refused calls."""
         launch = self.launch(profile)
         drive = replace(self.replay.drive, launch=replace(launch, options=(*launch.options, *more)))
-        seen = self.job.observer.observe(self.job.source.id, drive, allow_failure=True)
+        seen = self.job.observer.observe(self.image, drive, allow_failure=True)
         findings = self.replay.compare_results(self.job.progress, seen.result)
         stopped = refused(seen.calls, self.evidence.observations.calls)
         texts = tuple(f"{called(call)}: {call.refused}" for call in stopped)

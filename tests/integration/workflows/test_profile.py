@@ -164,10 +164,29 @@ def test_an_app_that_does_not_work_under_a_profile_gets_none(tmp_path: Path) -> 
     assert not folder.exists()
 
 
+def test_run_writes_a_profile_of_the_slim_image(tmp_path: Path) -> None:
+    folder, made = tmp_path / "profile", "docker-slim-test/profile-made:1"
+    words = [*SLIM, "run", "--format=json", "--output=layered", f"--tag={made}", f"--profile={folder}", SERVER]
+    try:
+        report = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout)
+        assert report["Passed"]
+        assert report["Outputs"] == [str(folder)]
+        record = json.loads((folder / "profile.json").read_text())
+        assert violations(record, PROFILE_SCHEMA) == []
+        assert record["Image"] == record["Run"][-1] == made
+        assert record["ImageID"] == report["Images"][0]["ID"]
+        assert names(record["Profile"]["Capabilities"]["Kept"]) == {"CHOWN"}
+        assert all(one["Stopped"] for one in record["Attempts"])
+    finally:
+        remove(made)
+
+
 def test_bad_input(tmp_path: Path) -> None:
     assert refused(f"--output={tmp_path}/x", "--privileged", JOB).startswith("cannot restrict a container with --privileged")
     (tmp_path / "file").touch()
     assert "the folder exists" in refused(f"--output={tmp_path}", JOB)
+    answer = subprocess.run([*SLIM, "run", "--dry-run", "--profile=x", JOB], check=False, capture_output=True, text=True)
+    assert "cannot make a profile without a slim image" in answer.stderr
     assert "cannot use --allow call=x" in refused("--allow=call=x", JOB, status=2)
     build(tmp_path, "docker-slim-test/profile-empty", "FROM scratch\nCOPY busybox /busybox\n")
     try:
