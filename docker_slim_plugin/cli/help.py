@@ -12,6 +12,7 @@ _TYPE, _REQUIRED = re.compile(r" <[^>]*>$"), re.compile(r"  \[required\]$")
 COMMANDS = {
     "Make images": ("run", "pack", "base"),
     "Observe first, build later": ("trace", "attach", "build"),
+    "Restrict": ("profile",),
     "Look": ("why", "diff", "layers"),
     "Keep house": ("doctor", "prune", "version", "install-plugin", "uninstall-plugin"),
 }

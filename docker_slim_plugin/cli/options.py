@@ -27,9 +27,12 @@ from docker_slim_plugin.model.request import (
     Observing,
     Output,
     Pulling,
+    Restrictions,
     Verification,
 )
 from docker_slim_plugin.observe.probes.browser import PROGRAMS
+from docker_slim_plugin.profile.switches import KINDS as ALLOWED_KINDS
+from docker_slim_plugin.profile.syscalls import STYLES
 from docker_slim_plugin.resolve.app_level.rules import RULES
 from docker_slim_plugin.resolve.presets import PRESETS
 
@@ -297,6 +300,33 @@ VERIFICATION = Group(
         ),
     },
 )
+RESTRICTING = Group(
+    "Restrict",
+    Restrictions,
+    {
+        "style": Option(
+            "--syscalls",
+            "Which system calls are allowed: docker's default without what few apps need (balanced), or only what the "
+            "run and the import tables show (strict).",
+            "balanced|strict",
+            choices=STYLES,
+        ),
+        "log_only": Option("--log-only", "Log system calls that are not allowed, and let them go on: for a trial."),
+        "allow": Option(
+            "--allow",
+            "Allow this as well (repeat): call=NAME, cap=NAME, write=/DIRECTORY, port=NUMBER[/udp].",
+            "KIND=VALUE",
+            choices=ALLOWED_KINDS,
+            read=values.allowed,
+        ),
+        "no_syscalls": Option("--no-syscalls", "Do not restrict system calls: no seccomp profile of its own."),
+        "no_capabilities": Option("--no-capabilities", "Do not restrict capabilities."),
+        "no_read_only": Option("--no-read-only", "Leave the root file system writable."),
+        "no_network": Option("--no-network", "Do not restrict the network."),
+        "no_ipc": Option("--no-ipc", "Do not restrict shared memory and queues."),
+        "no_attempts": Option("--no-attempts", "Do not show by attempts that what is restricted fails."),
+    },
+)
 SHOWING = Group(
     "Show",
     Shown,
@@ -309,6 +339,10 @@ SHOWING = Group(
         "verbose": Option("--verbose", "Say more, and where the time went. (-v is docker's --volume.)"),
     },
 )
+PROFILED = SHOWING.without("iidfile").changed(
+    quiet=replace(SHOWING.options["quiet"], help="Print only the folder of the profile.")
+)
+"""Of the command that writes a profile."""
 OBSERVED = SHOWING.without("form", "iidfile").changed(
     quiet=replace(SHOWING.options["quiet"], help="Print no progress.")
 )
@@ -420,6 +454,19 @@ Force = Annotated[
 ]
 TraceFile = Annotated[
     str, Option("--output", "Write the trace to FILE, instead of standard output.", "FILE", short="-o")
+]
+Folder = Annotated[
+    str,
+    Option("--output", "Write the profile to this folder. Default: NAME-profile.", "FOLDER", short="-o"),
+]
+ProfileFolder = Annotated[
+    str,
+    Option(
+        "--profile",
+        "Also write a profile of the slim image to this folder, as docker slim profile does; the app then stops at "
+        "every system call.",
+        "FOLDER",
+    ),
 ]
 Format = Annotated[str, SHOWING.options["form"]]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from docker_slim_plugin.cli import options, outcome, screen
 from docker_slim_plugin.cli.declare import Given, command
 from docker_slim_plugin.cli.session import Work
+from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.model.request import Request
 
 
@@ -17,7 +18,11 @@ from docker_slim_plugin.model.request import Request
     epilog=options.DOCKERS,
 )
 def slim_image(
-    given: Given, image: options.Image, command: options.Command = None, force: options.Force = False
+    given: Given,
+    image: options.Image,
+    command: options.Command = None,
+    profile: options.ProfileFolder = "",
+    force: options.Force = False,
 ) -> Work:
     """Run IMAGE as docker run would, watch what it needs, and write slim images of only that.
 
@@ -26,7 +31,9 @@ def slim_image(
     docker slim run --http 8080/health -e MODE=prod -v /srv/conf:/etc/app app:1.2
     docker slim run --until exit --keep /bin/sh debian:bookworm sh -c 'date; id'
     """  # noqa: D301
-    request = given.request(Request, image=image, force=force, **options.started(given, command))
+    request = given.request(Request, image=image, profile=profile, force=force, **options.started(given, command))
+    if profile and not request.forms():
+        raise UsageError("cannot make a profile without a slim image", hint="--output layered")
     return lambda: write(request, given[screen.Shown])
 
 

@@ -15,6 +15,7 @@ from docker_slim_plugin.host import output_file
 from docker_slim_plugin.model.request import ENGINE_FORMS, FILE_FORMS
 from docker_slim_plugin.model.sizes import parse_size
 from docker_slim_plugin.observe.trace_format import MAX_SECONDS
+from docker_slim_plugin.profile.switches import read_allowed
 
 UNTIL = ("probes", "exit", "enter")
 STDOUT = frozenset({"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
@@ -44,6 +45,12 @@ def until(value: str) -> str:
     if not re.fullmatch(r"\d+(\.\d{1,30})?", value, re.ASCII) or not 0 < float(value) <= MAX_SECONDS - 1:
         raise UsageError(f"cannot use --until {value}", hint="--until probes|exit|enter|SECONDS")
     return value
+
+
+def allowed(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the values of --allow, if each can be read."""
+    read_allowed(words)
+    return tuple(words)
 
 
 def shell(value: str) -> str:

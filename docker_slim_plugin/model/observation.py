@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from docker_slim_plugin.model.calls import Call
+
 
 class AccessKind(StrEnum):
     """What a process did to a path."""
@@ -103,6 +105,8 @@ class Observations:
     mode: str = "seccomp"
     """How the tracer stopped the app: seccomp, syscall (at every call) or off."""
     watch: str = "fanotify"
+    calls: tuple[Call, ...] = ()
+    """The distinct system calls, if they were recorded."""
 
     @property
     def complete(self) -> bool:

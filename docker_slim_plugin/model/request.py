@@ -56,6 +56,8 @@ class Observing:
     """auto, seccomp, syscall or off."""
     browser: str = "none"
     """none or chromium: the headless browser that loads the first pages as well."""
+    record_calls: bool = False
+    """Whether the system calls are recorded, at which the app then stops."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,12 +116,41 @@ class Request(Exercise, Observing, GivenTraces, Output, Verification):
     selection: Selection = field(default_factory=Selection)
     force: bool = False
     """Slim an image that is slim already, or that gets larger."""
+    profile: str = ""
+    """Folder for a profile of the slim image; empty: none is made."""
     global_options: tuple[str, ...] = ()
     """Global options of docker, one token each: "--host=unix:///run/docker.sock". Every docker process gets them."""
 
     def exercise(self) -> Exercise:
         """Return the exercise of the request."""
         return Exercise(**{one.name: getattr(self, one.name) for one in fields(Exercise)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restrictions:
+    """What a profile restricts."""
+
+    style: str = "balanced"
+    """balanced or strict: how the system calls are chosen."""
+    log_only: bool = False
+    """Whether system calls that are not allowed are logged, and not refused."""
+    allow: tuple[str, ...] = ()
+    """call=NAME, cap=NAME, write=DIRECTORY, port=NUMBER[/udp]: allowed beside what is seen."""
+    no_syscalls: bool = False
+    no_capabilities: bool = False
+    no_read_only: bool = False
+    no_network: bool = False
+    no_ipc: bool = False
+    no_attempts: bool = False
+    """Whether the attempts that the profile must stop are left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileRequest(Request, Restrictions):
+    """The arguments of one `docker slim profile`."""
+
+    folder: str
+    """Where the profile is written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

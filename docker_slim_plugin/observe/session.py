@@ -46,6 +46,8 @@ class Observer:
     """auto, seccomp, syscall or off."""
     watch: str
     """auto, fanotify, inotify or off."""
+    record_calls: bool = False
+    """Whether the system calls are recorded. The app then stops at each of them."""
 
     def observe(self, image: str, plan: RunPlan, *, allow_failure: bool = False) -> Observations:
         """Run `image` as `plan` says and return everything that was seen.
@@ -98,7 +100,10 @@ class Observer:
     ) -> tuple[RunMonitor, Observations]:
         """Start a container that has the gate; return the monitor and the observations of its run."""
         with contextlib.ExitStack() as stack:
-            tracer = stack.enter_context(TracerClient(use_filter=mode == "seccomp", detach=mode == "off"))
+            records = self.record_calls and mode == "syscall"
+            tracer = stack.enter_context(
+                TracerClient(use_filter=mode == "seccomp", detach=mode == "off", record_calls=records)
+            )
             container.start()
             self.tree.when_ready(lambda rootfs: tracer.set_path_filter(lambda path: rootfs.walk(path).end is not None))
             init = container.pid()
@@ -137,6 +142,7 @@ class Observer:
                 warnings=(*tracer.warnings, *watcher.warnings, *(() if seen.tracer else watcher.accuracy_warnings())),
                 mode=mode,
                 watch=watcher.name,
+                calls=tracer.calls(),
             )
 
 

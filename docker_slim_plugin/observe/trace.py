@@ -60,6 +60,7 @@ def merge_observations(traces: Sequence[Trace]) -> Observations:
         first,
         result=replace(first.result, probes=(*first.result.probes, *map(_start, others))),
         accesses=tuple(accesses.values()),
+        calls=tuple(dict.fromkeys(call for trace in traces for call in trace.observations.calls)),
         lost=sum(trace.observations.lost for trace in traces),
         events=sum(trace.observations.events for trace in traces),
         warnings=tuple(dict.fromkeys(text for trace in traces for text in trace.observations.warnings)),

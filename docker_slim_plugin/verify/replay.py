@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,6 +31,8 @@ class Replay:
     """One exercise of the source, to be repeated with each slim image."""
 
     def __init__(self, engine: Engine, source: SourceImage, drive: RunPlan, original: RunResult) -> None:
+        self.tried = drive.launch
+        """How the image that is tried is started, as the source unless `with_launch` says otherwise."""
         http, foreign = replayable_requests(original.probes, ended=original.exit_status is not None)
         asking = replace(drive.probes.asking, targets=replayable_targets(original.probes, service.KIND))
         jobs = drive.cron and replace(drive.cron, targets=replayable_targets(original.probes, crontab.KIND))
@@ -54,12 +57,24 @@ class Replay:
         self.original = original
         self._engine = engine
         self._source = source
-        self._rerun_result: RunResult | None = None
+        self._reruns: list[RunResult] = []
         self._lock = threading.Lock()
 
     @property
     def launch(self) -> Launch:
         return self.drive.launch
+
+    def with_launch(self, launch: Launch) -> Replay:
+        """Return a replay in which the image that is tried is started differently from the source."""
+        other = copy.copy(self)
+        other.tried = launch
+        return other
+
+    def try_image(self, image: str, progress: Progress) -> Findings:
+        """Run an image, and return its differences from the source."""
+        options, argv = self.tried.run_arguments()
+        with self._engine.container(options, image, argv) as container:
+            return self.try_container(container, progress)
 
     def try_container(self, container: Container, progress: Progress) -> Findings:
         """Start a container of a slim image, exercise it, and return its differences from the source."""
@@ -70,9 +85,8 @@ class Replay:
         found = self.compare_results(progress, result)
         if (found.differences or found.number_differences) and not compare(self.original, result).certain:
             # Run it again: a chance difference rarely occurs twice.
-            found = self.compare_results(
-                progress, result, self._run_unobserved(str(container.attributes()["Image"]), progress)
-            )
+            again = self._run_unobserved(self.tried, str(container.attributes()["Image"]), progress)
+            found = self.compare_results(progress, result, again)
         if found.differences and result.exit_status not in (None, 0):
             words = f"its last output: {result.output.strip()[-500:]}"
             found = replace(found, differences=(*found.differences, words))
@@ -95,25 +109,25 @@ class Replay:
         container.start()
         return run(container, container.pid(), self.drive, RunMonitor(), attach=None, progress=progress)
 
-    def _run_unobserved(self, image: str, progress: Progress) -> RunResult:
+    def _run_unobserved(self, launch: Launch, image: str, progress: Progress) -> RunResult:
         """Run an image once, without a tracer."""
-        options, argv = self.drive.launch.run_arguments()
+        options, argv = launch.run_arguments()
         with self._engine.container(options, image, argv) as container:
             return self._run_container(container, progress)
 
     def _rerun_source(self, progress: Progress) -> RunResult:
         """Return the result of a second run of the source, which shows what differs by chance."""
         with self._lock:
-            if self._rerun_result is None:
+            if not self._reruns:
                 progress.note(
                     "an answer differs: running the source once more to see whether its answer is always the same"
                 )
                 try:
-                    self._rerun_result = self._run_unobserved(self._source.id, progress)
+                    self._reruns.append(self._run_unobserved(self.launch, self._source.id, progress))
                 except SlimError as error:
                     progress.note(f"the source could not be run once more: {error}")
-                    self._rerun_result = self.original
-            return self._rerun_result
+                    self._reruns.append(self.original)
+            return self._reruns[0]
 
 
 def is_parallel_safe(replays: Sequence[Replay]) -> bool:

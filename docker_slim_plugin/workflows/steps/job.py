@@ -83,7 +83,12 @@ class ImageJob(Generic[R]):
     def observer(self: Job) -> Observer:
         request = self.request
         return Observer(
-            engine=self.engine, tree=self.tree, progress=self.progress, tracer=request.tracer, watch=request.watch
+            engine=self.engine,
+            tree=self.tree,
+            progress=self.progress,
+            tracer=request.tracer,
+            watch=request.watch,
+            record_calls=request.record_calls,
         )
 
 
