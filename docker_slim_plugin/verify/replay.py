@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +13,6 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import RunResult
 from docker_slim_plugin.observe.driver import RunMonitor, RunPlan, last_log_lines, run
-from docker_slim_plugin.observe.launch import Launch
 from docker_slim_plugin.observe.probes import cron, service
 from docker_slim_plugin.observe.probes.probe import replayable_requests, replayable_targets
 from docker_slim_plugin.progress import Progress
@@ -52,14 +52,20 @@ class Replay:
             until="exit" if original.exit_status is not None and not original.probes else drive.until,
         )
         self.original = original
+        self.launch = self.drive.launch
+        """How an image made from the source is started."""
         self._engine = engine
         self._source = source
         self._rerun_result: RunResult | None = None
         self._lock = threading.Lock()
 
-    @property
-    def launch(self) -> Launch:
-        return self.drive.launch
+    def behind(self, launcher: str) -> Replay:
+        """Return the same exercise for an image whose entrypoint is `launcher`, before the source's."""
+        if self.launch.entrypoint is None:
+            return self
+        other = copy.copy(self)
+        other.launch = replace(self.launch, entrypoint=(launcher,), command=self.launch.argv)
+        return other
 
     def try_container(self, container: Container, progress: Progress) -> Findings:
         """Start a container of a slim image, exercise it, and return its differences from the source."""
@@ -97,7 +103,8 @@ class Replay:
 
     def _run_unobserved(self, image: str, progress: Progress) -> RunResult:
         """Run an image once, without a tracer."""
-        options, argv = self.drive.launch.run_arguments()
+        launch = self.drive.launch if image == self._source.id else self.launch
+        options, argv = launch.run_arguments()
         with self._engine.container(options, image, argv) as container:
             return self._run_container(container, progress)
 

@@ -1,0 +1,89 @@
+"""Write the confined form of a slim image, verify it like the others, and try what it must refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+from docker_slim_plugin.confine import derivation
+from docker_slim_plugin.confine.derivation import Wishes
+from docker_slim_plugin.confine.description import describe
+from docker_slim_plugin.confine.launcher import LAUNCHER_PATH, MACHINES, launcher
+from docker_slim_plugin.confine.rules import Rules
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.image.config import label_level
+from docker_slim_plugin.image.confined import Launcher, confined_config, confined_plan, load_confined
+from docker_slim_plugin.image.writer import Draft
+from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.model.observation import Observations
+from docker_slim_plugin.model.plan import FilePlan
+from docker_slim_plugin.model.request import CONFINED
+from docker_slim_plugin.observe.launch import option_pairs
+from docker_slim_plugin.report.record import Report
+from docker_slim_plugin.resolve.elf.name_lookups import find_name_lookups
+from docker_slim_plugin.rootfs.index import Rootfs
+from docker_slim_plugin.verify.check import verify
+from docker_slim_plugin.verify.replay import Replay
+from docker_slim_plugin.workflows.steps.job import Job
+
+CAPABILITIES_TO_MOUNT = frozenset({"ALL", "SYS_ADMIN", "CAP_SYS_ADMIN"})
+
+
+def derive_rules(job: Job, observations: Observations, rootfs: Rootfs, plan: FilePlan) -> Rules:
+    """Return the rules of the confined image; SlimError when the app cannot be confined."""
+    reference = job.source.reference
+    if job.source.architecture not in MACHINES:
+        hint = f"leave --confine out; there is a launcher for {' and '.join(MACHINES)}"
+        raise SlimError(f"cannot confine {reference}: it is for {job.source.architecture}", hint=hint)
+    if RootPath(LAUNCHER_PATH) in rootfs.entries:
+        raise SlimError(f"cannot confine {reference}: it contains the file {LAUNCHER_PATH}", hint="leave --confine out")
+    files = tuple(kept.entry.path for kept in plan.kept if kept.entry.kind is EntryKind.FILE and kept.content is None)
+    wishes = Wishes(
+        allow=job.request.allow,
+        deny=job.request.deny,
+        require=job.request.require,
+        volumes=tuple(dict.fromkeys((*(job.source.config.get("Volumes") or {}), *_tmpfs(job)))),
+        can_mount=_can_mount(job),
+        resolves_names=bool(job.sandbox.call(find_name_lookups, rootfs, files)),
+    )
+    derivation.check(reference, observations, wishes)
+    return derivation.derive(observations, rootfs, set(plan.by_path()), job.source.config, wishes)
+
+
+def _tmpfs(job: Job) -> Iterator[str]:
+    for name, value in option_pairs(job.request.docker_options):
+        if name == "--tmpfs" and value:
+            yield value.partition(":")[0]
+
+
+def _can_mount(job: Job) -> bool:
+    given = tuple(option_pairs(job.request.docker_options))
+    is_privileged = any(name == "--privileged" and value != "false" for name, value in given)
+    return is_privileged or any(
+        name == "--cap-add" and (value or "").upper() in CAPABILITIES_TO_MOUNT for name, value in given
+    )
+
+
+def add_confined_image(
+    job: Job, report: Report, layered: Draft, rules: Rules, replays: tuple[Replay, ...], stack: ExitStack
+) -> Report:
+    """Return the report with the confined image and its verdict.
+
+    The image has a temporary name until `stack` is closed.
+    """
+    program = Launcher(path=LAUNCHER_PATH, content=launcher(rules, MACHINES[job.source.architecture]))
+    labelled = label_level(job.source, job.request.selection.level)
+    source = replace(labelled, config=confined_config(labelled.config, program))
+    stack.callback(job.engine.untag, job.engine.temporary_name(CONFINED))
+    with job.clock.step("write confined"):
+        draft = load_confined(job.engine, source, report.plan, layered, program, job.directory)
+    image = draft.named(job.image_names.of(CONFINED))
+    report = replace(report, images=(*report.images, image), confinement=describe(rules, len(program.content)))
+    if not job.request.verify:
+        return report
+    plan = confined_plan(report.plan, program)
+    behind = tuple(replay.behind(LAUNCHER_PATH) for replay in replays)
+    with job.clock.step("verify confined", times=4 * (1 + len(replays))):
+        verdict = verify(job.engine, source, image, plan, draft.hashes, behind, job.progress)
+    return replace(report, verdicts=(*report.verdicts, verdict))
