@@ -17,6 +17,8 @@ class Attempt:
     """The result without the launcher: "ok", or the name of an errno."""
     confined: str
     """The result behind the launcher."""
+    is_enforceable: bool = True
+    """Whether the Landlock of this kernel can refuse it."""
 
     @property
     def is_tried(self) -> bool:
@@ -26,6 +28,11 @@ class Attempt:
     @property
     def is_refused(self) -> bool:
         return self.confined in ("EACCES", "EPERM")
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the image does not refuse what it should."""
+        return self.is_tried and self.is_enforceable and not self.is_refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from docker_slim_plugin.observe.launch import option_pairs
 from docker_slim_plugin.report.record import Report
 from docker_slim_plugin.resolve.elf.name_lookups import find_name_lookups
 from docker_slim_plugin.rootfs.index import Rootfs
+from docker_slim_plugin.verify.attempts import failures, try_attempts, unenforced
 from docker_slim_plugin.verify.check import verify
 from docker_slim_plugin.verify.replay import Replay
 from docker_slim_plugin.workflows.steps.job import Job
@@ -86,4 +87,15 @@ def add_confined_image(
     behind = tuple(replay.behind(LAUNCHER_PATH) for replay in replays)
     with job.clock.step("verify confined", times=4 * (1 + len(replays))):
         verdict = verify(job.engine, source, image, plan, draft.hashes, behind, job.progress)
-    return replace(report, verdicts=(*report.verdicts, verdict))
+    if not verdict.passed or report.confinement is None:
+        return replace(report, verdicts=(*report.verdicts, verdict))
+    options = replays[0].launch.options if replays else ()
+    with job.clock.step("try what is refused"):
+        machine = MACHINES[job.source.architecture]
+        attempts = try_attempts(job.engine, draft.image.id, options, rules, machine, job.directory)
+    verdict = replace(verdict, behaviour=failures(attempts))
+    warnings = report.warnings
+    if names := unenforced(attempts):
+        warnings += (f"this kernel's Landlock is too old, so the confined image allows here: {', '.join(names)}",)
+    confinement = replace(report.confinement, attempts=attempts)
+    return replace(report, verdicts=(*report.verdicts, verdict), confinement=confinement, warnings=warnings)
