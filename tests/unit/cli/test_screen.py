@@ -14,8 +14,8 @@ from rich.console import Console
 from docker_slim_plugin.cli import outcome, screen
 from docker_slim_plugin.cli.text import printable, seconds, size, table
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.confinement import Attempt, Confinement
+from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import SlimImage, SourceImage
 from docker_slim_plugin.model.observation import Observations, ProbeResult
 from docker_slim_plugin.model.plan import FilePlan, KeptEntry, Reason, ReasonKind
