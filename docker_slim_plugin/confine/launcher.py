@@ -17,12 +17,14 @@ exist is not allowed. Any failure after the kernel has said that it has Landlock
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Iterator
 
 from docker_slim_plugin.confine import landlock, launcher_aarch64, launcher_x86_64
 from docker_slim_plugin.confine.rules import STANDARD_FILES, TERMINALS, Rules
 from docker_slim_plugin.confine.seccomp_bpf import filter_program
+from docker_slim_plugin.confine.texts import TEXTS
 from docker_slim_plugin.engine.gate import GATES, static_program
 from docker_slim_plugin.errors import SlimError
 
@@ -34,6 +36,8 @@ CODES = {"x86_64": launcher_x86_64.CODE, "aarch64": launcher_aarch64.CODE}
 ASSEMBLIES = {"x86_64": launcher_x86_64.ASSEMBLY, "aarch64": launcher_aarch64.ASSEMBLY}
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 """By the architecture of an image (GOARCH)."""
+NOTICES = tuple(line.encode().decode("unicode_escape") for line in re.findall(r'"(docker slim: this .*)"', TEXTS))
+"""The lines that it writes when the kernel cannot restrict it, and it goes on."""
 _HEADER = struct.Struct("<6I")
 _RULE = struct.Struct("<QII")
 _PATH_BENEATH, _NET_PORT = 1, 2

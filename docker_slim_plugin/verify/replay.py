@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from docker_slim_plugin.engine.container import Container
@@ -54,17 +54,21 @@ class Replay:
         self.original = original
         self.launch = self.drive.launch
         """How an image made from the source is started."""
+        self.notices: frozenset[str] = frozenset()
         self._engine = engine
         self._source = source
         self._rerun_result: RunResult | None = None
         self._lock = threading.Lock()
 
-    def behind(self, launcher: str) -> Replay:
-        """Return the same exercise for an image whose entrypoint is `launcher`, before the source's."""
-        if self.launch.entrypoint is None:
-            return self
+    def behind(self, launcher: str, notices: Collection[str]) -> Replay:
+        """Return the same exercise for an image whose entrypoint is `launcher`, before the source's.
+
+        `notices` are the lines that the launcher may write before the app starts.
+        """
         other = copy.copy(self)
-        other.launch = replace(self.launch, entrypoint=(launcher,), command=self.launch.argv)
+        other.notices = frozenset(notices)
+        if self.launch.entrypoint is not None:
+            other.launch = replace(self.launch, entrypoint=(launcher,), command=self.launch.argv)
         return other
 
     def try_container(self, container: Container, progress: Progress) -> Findings:
@@ -99,7 +103,9 @@ class Replay:
 
     def _run_container(self, container: Container, progress: Progress) -> RunResult:
         container.start()
-        return run(container, container.pid(), self.drive, RunMonitor(), attach=None, progress=progress)
+        result = run(container, container.pid(), self.drive, RunMonitor(), attach=None, progress=progress)
+        lines = result.output.splitlines(keepends=True) if self.notices else []
+        return replace(result, output="".join(line for line in lines if line not in self.notices)) if lines else result
 
     def _run_unobserved(self, image: str, progress: Progress) -> RunResult:
         """Run an image once, without a tracer."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from docker_slim_plugin.confine import derivation
 from docker_slim_plugin.confine.derivation import Wishes
 from docker_slim_plugin.confine.description import describe
-from docker_slim_plugin.confine.launcher import LAUNCHER_PATH, MACHINES, launcher
+from docker_slim_plugin.confine.launcher import LAUNCHER_PATH, MACHINES, NOTICES, launcher
 from docker_slim_plugin.confine.rules import Rules
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.config import label_level
@@ -84,7 +84,7 @@ def add_confined_image(
     if not job.request.verify:
         return report
     plan = confined_plan(report.plan, program)
-    behind = tuple(replay.behind(LAUNCHER_PATH) for replay in replays)
+    behind = tuple(replay.behind(LAUNCHER_PATH, NOTICES) for replay in replays)
     with job.clock.step("verify confined", times=4 * (1 + len(replays))):
         verdict = verify(job.engine, source, image, plan, draft.hashes, behind, job.progress)
     if not verdict.passed or report.confinement is None:

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from docker_slim_plugin.confine import landlock
-from docker_slim_plugin.confine.launcher import CODES, MAX_SIZE, launcher
+from docker_slim_plugin.confine.launcher import CODES, MAX_SIZE, NOTICES, launcher
 from docker_slim_plugin.confine.rules import Rules
 from docker_slim_plugin.errors import SlimError
 
@@ -36,6 +36,11 @@ def test_without_rules_on_files() -> None:
     rules = Rules(files=False, abstract_scoped=False)
     found = [struct.unpack("<4Q", landlock.attributes(rules, abi)) for abi in (2, 4, 6)]
     assert found == [(0, 0, 0, 0), (0, PORTS, 0, 16), (0, PORTS, 2, 24)]
+
+
+def test_what_it_says_when_it_goes_on() -> None:
+    assert [one[:40] for one in NOTICES] == ["docker slim: this kernel has no usable L", "docker slim: this kernel takes no seccomp"[:40]]
+    assert all(one.endswith("\n") and one.encode() in code for one in NOTICES for code in CODES.values())
 
 
 @pytest.mark.parametrize("machine", sorted(CODES))
