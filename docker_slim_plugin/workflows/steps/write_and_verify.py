@@ -19,7 +19,7 @@ from docker_slim_plugin.resolve.directory_listings import find_opened_directorie
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.verify.check import verify
 from docker_slim_plugin.verify.replay import Replay, is_parallel_safe
-from docker_slim_plugin.workflows.steps.confine import add_confined_image, derive_rules
+from docker_slim_plugin.workflows.steps.confine import add_confined_image
 from docker_slim_plugin.workflows.steps.job import Job
 
 ROUNDS = 3
@@ -63,8 +63,7 @@ def finish(
 ) -> Report:
     """Make the confined image, if it is asked for, and name all of them if it passes too."""
     if CONFINED in job.request.outputs:
-        rules = derive_rules(job, report.observations, rootfs, report.plan)
-        report = add_confined_image(job, report, layered, rules, replays, stack)
+        report = add_confined_image(job, report, layered, rootfs, replays, stack)
     return name_images(job, report, layered, rootfs) if report.passed else report
 
 

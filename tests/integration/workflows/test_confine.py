@@ -30,9 +30,15 @@ ENV PORT=8080
 WORKDIR /www
 ENTRYPOINT ["entry"]
 """
+TOOL_CODE = """
+    if (access("/.docker-slim-confine", F_OK) == 0 && argc > 1 && (open("/data/late", O_CREAT | O_WRONLY, 0600) < 0
+        || syscall(SYS_shmget, 0, 4096, 01600) < 0)) return 4;
+    return socket(AF_INET, SOCK_DGRAM, 0) < 0 ? 3 : 0;
+"""
 TOOL_APP = """
 FROM scratch
 COPY program /app/program
+COPY --chown=1000:1000 empty /data
 WORKDIR /app
 USER 1000:1000
 CMD ["./program"]
@@ -47,7 +53,8 @@ ENOSYS = {
 def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     build(tmp_path_factory.mktemp("server"), SERVER, SERVER_APP)
     directory = tmp_path_factory.mktemp("tool")
-    compile_c(directory, "return socket(AF_INET, SOCK_DGRAM, 0) < 0 ? 3 : 0;", "-static")
+    compile_c(directory, TOOL_CODE, "-static")
+    (directory / "empty").mkdir()
     build(directory, TOOL, TOOL_APP)
     yield
     remove(*(f"{image}{end}" for image in (SERVER, TOOL) for end in ("", ":made", ":made-squashed", ":made-confined")))
@@ -122,6 +129,19 @@ def test_kernels_without_landlock(tmp_path: Path) -> None:
     answer = run(TOOL, "--confine", option, TOOL)
     assert answer.returncode == 0, answer.stderr
     assert any("Landlock is too old" in one and "bind TCP port" in one for one in json.loads(answer.stdout)["Warnings"])
+
+
+def test_what_only_the_confined_image_tries_is_added() -> None:
+    report = confined(TOOL)
+    assert ("write", "/data") not in {(one["Kind"], one["Value"]) for one in report["Confined"]["Allowed"]}
+    answer = run(TOOL, "--confine", TOOL, "./program", "late")
+    assert answer.returncode == 0, answer.stderr
+    report = json.loads(answer.stdout)
+    assert {("write", "/data"), ("ipc", "sysv")} <= {(one["Kind"], one["Value"]) for one in report["Confined"]["Allowed"]}
+    assert any("also allow what only it tried: write /data" in one for one in report["Warnings"])
+    answer = run(TOOL, "--confine", "--no-repair", TOOL, "./program", "late")
+    assert answer.returncode == 3
+    assert left_behind() == []
 
 
 def test_an_app_that_dies_when_it_is_confined() -> None:
