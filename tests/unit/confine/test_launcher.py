@@ -270,9 +270,46 @@ def test_under_an_emulator_without_both(tmp_path: Path, machine: str) -> None:
     if machine == NATIVE:
         pytest.skip("the kernel itself is tested above")
     program = tmp_path / "launcher"
-    emulated = [f"qemu-{machine}", str(program)]
-    for rules, expected in ((Rules(), (127, 3)), (Rules(require=True), (126, 1))):
+
+    def started(rules: Rules, *argv: str) -> tuple[int, str, int]:
         program.write_bytes(launcher(rules, machine))
         program.chmod(0o755)
-        result = subprocess.run([*emulated, "no-such-program"], check=False, capture_output=True, text=True, timeout=30)
-        assert (result.returncode, result.stderr.count("\n")) == expected
+        command = [f"qemu-{machine}", str(program), *argv]
+        result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30, env={"PATH": "/none:/bin:/usr/bin"})
+        return result.returncode, result.stdout, result.stderr.count("\n")
+
+    # The emulator leaves execve(2) to the kernel, which executes programs of its own architecture.
+    assert started(Rules(), "echo", "a b") == (0, "a b\n", 2)
+    assert started(Rules(), "/bin/echo", "a b") == (0, "a b\n", 2)
+    assert started(Rules(), "no-such-program") == (127, "", 3)
+    assert started(Rules(), "/etc/passwd") == (126, "", 3)
+    assert started(Rules(require=True), "echo") == (126, "", 1)
+    assert started(Rules()) == (127, "", 1)
+
+
+def movz_x8(number: int) -> bytes:
+    """Return the aarch64 instruction `mov x8, #number`."""
+    return (0xD2800008 | number << 5).to_bytes(4, "little")
+
+
+@pytest.mark.skipif(NATIVE == "aarch64", reason="the kernel itself is tested above")
+def test_the_walk_through_the_table_on_aarch64(tmp_path: Path) -> None:
+    """Landlock's calls are replaced by calls that qemu has: getpid for the version and the ruleset, getuid, sched_yield."""
+    program = launcher(Rules(bind=(80,), connect=(443,), write=("/tmp", "/no/such")), "aarch64")
+    for number, other, count in ((444, 172, 2), (445, 174, 1), (446, 124, 1)):
+        assert program.count(movz_x8(number)) == count
+        program = program.replace(movz_x8(number), movz_x8(other))
+    file = tmp_path / "launcher"
+    file.write_bytes(program)
+    file.chmod(0o755)
+    argv = ["qemu-aarch64", "-strace", str(file), "/bin/true"]
+    said = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=30).stderr
+    calls = [line.split(" ", 1)[1] for line in said.splitlines() if line[:1].isdigit()]
+    opened = [call.split('"')[1] for call in calls if call.startswith("openat(")]
+    expected = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/console", "/dev/pts", "/dev/ptmx"]
+    assert opened == [*expected, "/dev/tty", "/tmp", "/no/such"]
+    # One rule for each port, and for each path that can be opened; each of those is closed, and the ruleset.
+    exist = sum(Path(path).exists() for path in opened)
+    assert sum(call.startswith("getuid(") for call in calls) == 2 + exist
+    assert sum(call.startswith("close(") for call in calls) == exist + 1
+    assert sum(call.startswith("sched_yield(") for call in calls) == 1
