@@ -31,8 +31,26 @@ CODES = {"x86_64": attempts_code.X86_64_CODE, "aarch64": attempts_code.AARCH64_C
 ASSEMBLIES = {"x86_64": attempts_code.X86_64, "aarch64": attempts_code.AARCH64}
 _CALL = struct.Struct("<Q6Q8s")
 _NUMBERS = {
-    "x86_64": {"openat": 257, "ioctl": 16, "bind": 49, "listen": 50, "connect": 42, "kill": 62, "wait": 34},
-    "aarch64": {"openat": 56, "ioctl": 29, "bind": 200, "listen": 201, "connect": 203, "kill": 129, "wait": 73},
+    "x86_64": {
+        "openat": 257,
+        "ioctl": 16,
+        "bind": 49,
+        "listen": 50,
+        "connect": 42,
+        "kill": 62,
+        "wait": 34,
+        "ptrace": 101,
+    },
+    "aarch64": {
+        "openat": 56,
+        "ioctl": 29,
+        "bind": 200,
+        "listen": 201,
+        "connect": 203,
+        "kill": 129,
+        "wait": 73,
+        "ptrace": 117,
+    },
 }
 """The calls that the seccomp filter does not name. `wait` is pause(2), or ppoll(2) with nothing to wait for."""
 AT_FDCWD = (1 << 64) - 100
@@ -40,6 +58,7 @@ OUTSIDE = b"\x01\x00\x00docker-slim-outside"
 """struct sockaddr_un of the abstract socket of a process outside."""
 RNDGETENTCNT = 0x80045200
 IPC_CREAT = 0o1000
+PTRACE_SEIZE = 0x4206
 PORTS = range(61001, 61200)
 PLACES = ("/", "/etc", "/var", "/usr", "/tmp", "/var/tmp", "/dev/shm", "/home")  # noqa: S108
 NAME = ".docker-slim-attempt"
@@ -160,6 +179,9 @@ def steps(rules: Rules) -> Iterator[Step]:
         )
     if rules.signals_scoped:
         yield Step(name="signal to a process outside", by=LANDLOCK, abi=6, calls=(("kill", (1, 0)),))
+    # Landlock forbids that to each process with a ruleset, and ABI 1 gets none.
+    seize = ("ptrace", (PTRACE_SEIZE, 1, 0, 0))
+    yield Step(name="ptrace of a process outside", by=LANDLOCK, abi=2 if rules.files else 4, calls=(seize,))
     yield from _files(rules)
 
 

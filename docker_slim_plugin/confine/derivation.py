@@ -6,19 +6,31 @@ other checks still refuse it. What the rules of Landlock cannot express is left 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from docker_slim_plugin.confine.rules import STANDARD_FILES, TERMINALS, Rules
-from docker_slim_plugin.confine.seccomp_bpf import AF_INET, AF_INET6, AF_PACKET, RARE_FAMILIES, SOCK_DGRAM, SOCK_RAW
+from docker_slim_plugin.confine.seccomp_bpf import (
+    AF_INET,
+    AF_INET6,
+    AF_PACKET,
+    RARE_FAMILIES,
+    SOCK_DGRAM,
+    SOCK_PACKET,
+    SOCK_RAW,
+    SOCK_STREAM,
+)
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.observation import Observations, Use
 from docker_slim_plugin.rootfs.index import Rootfs
 
-AF_UNIX, SOCK_STREAM, SOCK_PACKET = 1, 1, 10
+AF_UNIX = 1
+MAX_DEPTH = 64
+"""Most components of a path that are looked up. What lies deeper changes the directory at that depth."""
 DNS_PORT = 53
 """The resolver repeats a question over TCP when the answer is too long for UDP."""
 MOUNTING = frozenset({"mount", "umount", "umount2", "move_mount", "pivot_root", "mount_setattr", "fspick"})
@@ -70,7 +82,7 @@ def derive(
     udp = udp_wanted and "udp" not in wishes.deny
     abstract = {use.name for use in uses if use.values == (AF_UNIX, 1)}
     places = _Places(rootfs, kept, is_root=_is_root(config))
-    written = {*wishes.volumes, *wishes.allowed("write"), *places.written(uses)}
+    written = {*filter(_is_path, wishes.volumes), *wishes.allowed("write"), *places.written(uses)}
     called = {use.name for use in uses}
     return Rules(
         bind=_ports(uses, "bind", (*observations.result.ports, *map(int, wishes.allowed("bind")))),
@@ -97,6 +109,14 @@ def derive(
 def _ports(uses: Iterable[Use], name: str, more: Iterable[int]) -> tuple[int, ...]:
     found = (use.values for use in uses if use.name == name and len(use.values) == 4)
     return tuple(sorted({port for _, port, kind, _ in found if kind in (0, SOCK_STREAM)} | set(more)))
+
+
+def _is_path(text: str) -> bool:
+    """Return whether a text of the image's configuration can be a path at all."""
+    try:
+        return text.startswith("/") and b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _is_root(config: Mapping[str, Any]) -> bool:
@@ -156,7 +176,7 @@ class _Places:
 
     def _directory(self, use: Use) -> Entry:
         """Return the nearest directory of the image above a path."""
-        path = use.path
+        path = "/".join(use.path.split("/", MAX_DEPTH)[:MAX_DEPTH])
         while path not in ("", "/"):
             path = path.rpartition("/")[0]
             end = self._rootfs.walk(path or "/", root=use.root).end

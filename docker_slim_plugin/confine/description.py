@@ -41,6 +41,7 @@ def _enforced(rules: Rules) -> Iterator[tuple[str, str]]:
         yield "abstract sockets of processes outside", LANDLOCK
     if rules.signals_scoped:
         yield "signals to processes outside", LANDLOCK
+    yield "ptrace(2) of processes outside", LANDLOCK
     yield "MPTCP, SCTP, SMC, MSG_FASTOPEN, io_uring and other ABIs", SECCOMP
     kinds = [name for name, used in (("UDP", rules.udp), ("raw", rules.raw), ("packet", rules.packet)) if not used]
     if kinds:

@@ -19,7 +19,8 @@ from docker_slim_plugin.confine.rules import Rules
 AF_INET, AF_INET6, AF_PACKET = 2, 10, 17
 RARE_FAMILIES = {"AF_RDS": 21, "AF_TIPC": 30, "AF_VSOCK": 40, "AF_SMC": 43, "AF_XDP": 44}
 """Families that reach other hosts, or the host of a virtual machine, without TCP or UDP of AF_INET."""
-SOCK_STREAM, SOCK_DGRAM, SOCK_RAW = 1, 2, 3
+SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_PACKET = 1, 2, 3, 10
+"""SOCK_PACKET of AF_INET is another spelling of AF_PACKET."""
 SOCK_TYPE_MASK = 0xF
 """The other bits of the type are SOCK_NONBLOCK and SOCK_CLOEXEC."""
 IPPROTO_TCP = 6
@@ -105,7 +106,7 @@ def _socket(rules: Rules) -> Code:
         code += [(_EQUAL, 0, 1, family), (_RETURN, 0, 0, EACCES)]
     code += [(_EQUAL, 2, 0, AF_INET), (_EQUAL, 1, 0, AF_INET6), (_RETURN, 0, 0, ALLOW)]
     code += [_argument(1), (_AND, 0, 0, SOCK_TYPE_MASK)]
-    for allowed, kind in ((rules.udp, SOCK_DGRAM), (rules.raw, SOCK_RAW)):
+    for allowed, kind in ((rules.udp, SOCK_DGRAM), (rules.raw, SOCK_RAW), (rules.packet, SOCK_PACKET)):
         if allowed:
             code += [(_EQUAL, 0, 1, kind), (_RETURN, 0, 0, ALLOW)]
     # SOCK_SEQPACKET is SCTP, and MPTCP, SCTP and SMC are streams of another protocol.

@@ -20,7 +20,7 @@ from docker_slim_plugin.observe.tracer.syscall_table import SYSCALLS
 
 MAX_ACCESSES = 200_000
 """Number of distinct accesses to keep before those that name nothing in the image are dropped."""
-MAX_USES = 100_000
+MAX_USES = 20_000
 """Number of distinct uses to keep; each further one counts as a lost event."""
 MAX_WARNINGS = 20
 """Maximum number of distinct warnings; each further one counts as a lost event."""

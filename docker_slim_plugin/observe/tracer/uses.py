@@ -67,8 +67,8 @@ def _address(pid: int, descriptor: int, address: int, length: int) -> tuple[int,
 
 def _kind(pid: int, descriptor: int) -> tuple[int, int]:
     """Return type and protocol of a tracee's socket; (0, 0) when they cannot be read."""
-    with contextlib.suppress(OSError):
-        process = os.pidfd_open(pid)
+    with contextlib.suppress(OSError, KeyError):
+        process = os.pidfd_open(_thread_group(pid))
         try:
             copied = _syscall(_SYS_PIDFD_GETFD, process, descriptor, 0)
         finally:
@@ -77,6 +77,12 @@ def _kind(pid: int, descriptor: int) -> tuple[int, int]:
             with socket.socket(fileno=copied) as found:
                 return found.type & SOCK_TYPE_MASK, found.proto
     return 0, 0
+
+
+def _thread_group(tid: int) -> int:
+    """Return the process of a thread: pidfd_open(2) takes no other thread before Linux 6.9."""
+    with open(f"/proc/{tid}/status", encoding="utf-8", errors="replace", newline="\n") as lines:
+        return int(dict(line.split(":", 1) for line in lines)["Tgid"])
 
 
 def changes_of(pid: int, call: Syscall, fields: tuple[int, ...]) -> str:

@@ -69,6 +69,24 @@ def test_each_use(tmp_path: Path, use_filter: bool) -> None:
     assert found == expected
 
 
+def test_a_thread_and_a_child(tmp_path: Path) -> None:
+    functions = """
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = 0x4dee};
+    void *work(void *x) { bind(socket(AF_INET, SOCK_DGRAM, 0), (void *)&at, sizeof at); return x; }
+    int main(void) {
+        pthread_t thread;
+        pthread_create(&thread, 0, work, 0);
+        pthread_join(thread, 0);
+        if (!fork()) { mkdir("child", 0700); _exit(0); }
+        wait(0);
+        return 0;
+    }
+    """
+    program = compile_c(tmp_path, functions, "-lpthread", headers=HEADERS)
+    found = traced(tmp_path, [program], uses=True).tracer.uses
+    assert found == {Use("socket", (2, 2, 0)), Use("bind", (2, 61005, 2, 17)), Use("make", path=f"{tmp_path}/child")}
+
+
 def test_nothing_is_recorded_unless_asked(tmp_path: Path) -> None:
     program = compile_c(tmp_path, BODY, "-lrt", headers=HEADERS)
     assert traced(tmp_path, [program]).tracer.uses == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -115,6 +116,14 @@ def test_other_kinds() -> None:
 
 def test_nothing_is_used() -> None:
     assert rules_of() == Rules()
+
+
+def test_a_hostile_app_and_image() -> None:
+    """Long paths take no quadratic time, and names that are none are left out."""
+    began = time.monotonic()
+    deep = [Use("make", path=f"/{number}{'/a' * 2040}") for number in range(500)]
+    assert written(*deep, volumes=("/data", "relative", "/\ud800", "/a\0b"), config={"User": "1"}) == ("/data",)
+    assert time.monotonic() - began < 5
 
 
 def test_refusals() -> None:

@@ -77,6 +77,7 @@ def test_what_is_used_is_allowed_and_nothing_else(machine: str) -> None:
     raw = Rules(raw=True)
     assert [answer(raw, machine, "socket", INET6, kind) for kind in (DGRAM, RAW)] == ["EACCES", "allow"]
     assert answer(Rules(packet=True), machine, "socket", PACKET, RAW) == "allow"
+    assert [answer(Rules(packet=one), machine, "socket", INET, 10) for one in (True, False)] == ["allow", "EACCES"]
     assert [answer(Rules(families=(VSOCK,)), machine, "socket", one, STREAM) for one in (VSOCK, SMC)] == ["allow", "EACCES"]
 
 
