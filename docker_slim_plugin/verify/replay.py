@@ -54,7 +54,7 @@ class Replay:
         self.original = original
         self.launch = self.drive.launch
         """How an image made from the source is started."""
-        self.notices: frozenset[str] = frozenset()
+        self.notices: tuple[str, ...] = ()
         self._engine = engine
         self._source = source
         self._rerun_result: RunResult | None = None
@@ -66,7 +66,7 @@ class Replay:
         `notices` are the lines that the launcher may write before the app starts.
         """
         other = copy.copy(self)
-        other.notices = frozenset(notices)
+        other.notices = tuple(notices)
         if self.launch.entrypoint is not None:
             other.launch = replace(self.launch, entrypoint=(launcher,), command=self.launch.argv)
         return other
@@ -104,8 +104,10 @@ class Replay:
     def _run_container(self, container: Container, progress: Progress) -> RunResult:
         container.start()
         result = run(container, container.pid(), self.drive, RunMonitor(), attach=None, progress=progress)
-        lines = result.output.splitlines(keepends=True) if self.notices else []
-        return replace(result, output="".join(line for line in lines if line not in self.notices)) if lines else result
+        for notice in self.notices:
+            # Standard error follows standard output, which may have no line feed at its end.
+            result = replace(result, output=result.output.replace(notice, "", 1))
+        return result
 
     def _run_unobserved(self, image: str, progress: Progress) -> RunResult:
         """Run an image once, without a tracer."""

@@ -140,7 +140,8 @@ def _write_and_verify(job: Job, report: Report, layered: Draft, rules: Rules, re
         attempts = try_attempts(job.engine, draft.image.id, options, rules, machine, job.directory)
     warnings = report.warnings
     if names := unenforced(attempts):
-        warnings += (f"this kernel's Landlock is too old, so the confined image allows here: {', '.join(names)}",)
+        reason = "this kernel's Landlock is too old, or switched off"
+        warnings += (f"{reason}, so the confined image allows here: {', '.join(names)}",)
     return replace(
         report,
         verdicts=(*report.verdicts, replace(verdict, behaviour=failures(attempts))),

@@ -53,7 +53,7 @@ ENOSYS = {
 def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     build(tmp_path_factory.mktemp("server"), SERVER, SERVER_APP)
     directory = tmp_path_factory.mktemp("tool")
-    compile_c(directory, TOOL_CODE, "-static")
+    compile_c(directory, f'printf("out"); {TOOL_CODE}', "-static")
     (directory / "empty").mkdir()
     build(directory, TOOL, TOOL_APP)
     yield
@@ -119,11 +119,11 @@ def test_kernels_without_landlock(tmp_path: Path) -> None:
     report = confined(TOOL, "--output=confined")
     assert [image["Form"] for image in report["Images"]] == ["confined"]
     said = "docker slim: this kernel has no usable Landlock: ports, files and devices are not restricted\n"
-    assert started(f"{TOOL}:made-confined") == (0, "")
-    assert started(option, f"{TOOL}:made-confined") == (0, said)
+    assert started(f"{TOOL}:made-confined") == (0, "out")
+    assert started(option, f"{TOOL}:made-confined") == (0, f"{said}out")
     answer = run(TOOL, "--confine=require", TOOL)
     assert answer.returncode == 0, answer.stderr
-    assert started(f"{TOOL}:made-confined") == (0, "")
+    assert started(f"{TOOL}:made-confined") == (0, "out")
     assert started(option, f"{TOOL}:made-confined") == (126, said)
     # On such a kernel it is verified as far as it can be, and said.
     answer = run(TOOL, "--confine", option, TOOL)
