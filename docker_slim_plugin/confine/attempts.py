@@ -232,7 +232,7 @@ def results(rules: Rules, control: bytes, confined: bytes) -> tuple[Attempt, ...
             by=step.by,
             control=_named(alone[at]),
             confined=_named(behind[at]),
-            is_enforceable=abi >= step.abi,
+            is_enforceable=max(abi, 0) >= step.abi,
         )
         if step.kind and (step.kind in chosen or not attempt.is_tried):
             continue

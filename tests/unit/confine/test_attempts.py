@@ -72,6 +72,17 @@ def test_results() -> None:
     assert not {"UDP socket", "shmget", "ioctl on /dev/urandom"} & set(found)
 
 
+def test_a_kernel_without_landlock() -> None:
+    rules = Rules()
+    refused = {step.name: -errno.EACCES for step in steps(rules) if not step.abi}
+    found = results(rules, written(rules, -errno.ENOSYS, {}), written(rules, -errno.ENOSYS, refused))
+    assert {one.is_enforceable: {two.by for two in found if two.is_enforceable is one.is_enforceable} for one in found} == {
+        True: {"seccomp"},
+        False: {"Landlock"},
+    }
+    assert not any(one.has_failed for one in found)
+
+
 def test_a_program_that_was_ended_is_no_result() -> None:
     with pytest.raises(ValueError, match="8 bytes"):
         results(Rules(), bytes(8), b"")
