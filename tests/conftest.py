@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import os
 import signal
@@ -15,6 +16,8 @@ from tests import faithful
 from tests.measured import Coverage
 
 COVERAGE = Coverage()
+LOCK = "/run/lock/docker-slim-tests"
+"""Held by the session that uses the engine: each begins by removing the images of tests."""
 
 
 @functools.cache
@@ -53,6 +56,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     marked = (item.get_closest_marker("integration") for item in session.items)
     if session.config.option.collectonly or not any(marked) or os.geteuid() != 0 or not engine_version():
         return
+    lock = os.open(LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.stderr.write("waiting for the end of another session of these tests\n")
+        fcntl.flock(lock, fcntl.LOCK_EX)
     subprocess.run([sys.executable, "-m", "docker_slim_plugin", "prune"], check=True, stdout=subprocess.DEVNULL)
     for listed, removed in (
         (("ps", "-aq", "--filter", "name=^docker-slim-test"), ("rm", "-fv")),

@@ -1,4 +1,4 @@
-"""The contract of the report's JSON, as tests hold documents to it."""
+"""The contracts of our JSON documents, as tests hold documents to them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-SCHEMA: dict[str, Any] = json.loads((Path(__file__).parents[1] / "docs" / "report-schema.json").read_text())
+DOCS = Path(__file__).parents[1] / "docs"
+SCHEMA: dict[str, Any] = json.loads((DOCS / "report-schema.json").read_text())
+PROFILE_SCHEMA: dict[str, Any] = json.loads((DOCS / "profile-schema.json").read_text())
 
 
-def violations(document: object) -> list[str]:
-    """Return a sentence for each way in which a report is not as docs/report-schema.json says."""
-    return [f"{error.json_path}: {error.message}" for error in Draft202012Validator(SCHEMA).iter_errors(document)]
+def violations(document: object, schema: dict[str, Any] = SCHEMA) -> list[str]:
+    """Return a sentence for each way in which a document, a report by default, is not as its schema says."""
+    return [f"{error.json_path}: {error.message}" for error in Draft202012Validator(schema).iter_errors(document)]

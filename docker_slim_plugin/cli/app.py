@@ -17,13 +17,16 @@ from docker_slim_plugin.cli import (
     build,
     client,
     completion,
+    diff,
     doctor,
     install_plugin,
     layers,
     pack,
+    profile,
     prune,
     trace,
     version,
+    why,
 )
 from docker_slim_plugin.cli import run as run_command
 from docker_slim_plugin.cli.arguments import DOCKER_OPTIONS, Flag, docker_flags, invocation, run_arguments
@@ -31,7 +34,22 @@ from docker_slim_plugin.cli.declare import OPTIONS
 from docker_slim_plugin.cli.session import Misread, Session, app
 from docker_slim_plugin.errors import UsageError
 
-COMMANDS = (run_command, trace, attach, build, pack, base, layers, doctor, prune, version, install_plugin)
+COMMANDS = (
+    run_command,
+    trace,
+    attach,
+    build,
+    pack,
+    base,
+    profile,
+    layers,
+    why,
+    diff,
+    doctor,
+    prune,
+    version,
+    install_plugin,
+)
 """Importing them registers them."""
 VERBS = {name: str(one.short_help or "") for name, one in sorted(typer.main.get_command(app).commands.items())}  # type: ignore[attr-defined]
 """{command: first line of its help}."""

@@ -17,9 +17,9 @@ from docker_slim_plugin.errors import UsageError
 # `--pull string   Pull image ...` takes a value. A boolean option has two spaces after its name.
 _HELP_LINE = re.compile(r"^ {2}(?:(-\w), | {4})(--[\w-]+)(?: (\S+))?(?: {2,}|$)")
 
-DOCKER_OPTIONS = frozenset({"run", "trace"})
+DOCKER_OPTIONS = frozenset({"profile", "run", "trace"})
 """Commands that take the options of docker run before IMAGE."""
-IMAGES = frozenset({"base", "build", "layers", "pack", "run", "trace"})
+IMAGES = frozenset({"base", "build", "diff", "layers", "pack", "profile", "run", "trace", "why"})
 """Commands whose arguments are names of images."""
 
 

@@ -12,7 +12,8 @@ _TYPE, _REQUIRED = re.compile(r" <[^>]*>$"), re.compile(r"  \[required\]$")
 COMMANDS = {
     "Make images": ("run", "pack", "base"),
     "Observe first, build later": ("trace", "attach", "build"),
-    "Look": ("layers",),
+    "Restrict": ("profile",),
+    "Look": ("why", "diff", "layers"),
     "Keep house": ("doctor", "prune", "version", "install-plugin", "uninstall-plugin"),
 }
 """Titles and commands, in the order in which help shows them."""

@@ -28,9 +28,12 @@ from docker_slim_plugin.model.request import (
     Observing,
     Output,
     Pulling,
+    Restrictions,
     Verification,
 )
 from docker_slim_plugin.observe.probes.browser import PROGRAMS
+from docker_slim_plugin.profile.switches import KINDS as ALLOWED_KINDS
+from docker_slim_plugin.profile.syscalls import STYLES
 from docker_slim_plugin.resolve.app_level.rules import RULES
 from docker_slim_plugin.resolve.presets import PRESETS
 
@@ -272,18 +275,18 @@ CONFINING = Group(
             "writes, its kinds of sockets and IPC. It is the layered one with -confined behind the tag. Its entrypoint "
             "is a launcher, which restricts itself (Landlock, seccomp) before it starts the app.",
         ),
-        "require": Option(
+        "confine_require": Option(
             "--confine-require",
             "The same (also --confine=require), but the image does not start on a kernel without Landlock or seccomp. "
             "Otherwise it says so, and starts.",
         ),
-        "allow": Option(
+        "confine_allow": Option(
             "--allow",
             "Let the confined app do this too (repeat): write below a path, bind or connect to a TCP port, use UDP.",
             "write=PATH|bind=PORT|connect=PORT|udp",
-            read=values.allowed,
+            read=values.confined_allowed,
         ),
-        "deny": Option(
+        "confine_deny": Option(
             "--deny",
             "Refuse UDP to the confined app, although its programs can look up host names.",
             "udp",
@@ -320,6 +323,47 @@ VERIFICATION = Group(
         "fail_on_warning": Option(
             "--fail-on-warning", "Exit with status 4 if there is a warning. The images are made all the same."
         ),
+        "fail_over": Option(
+            "--fail-over",
+            "Exit with status 4 if a slim image is larger: --fail-over 50MB.",
+            "SIZE",
+            read=values.size_limit,
+        ),
+        "fail_if_larger_than": Option(
+            "--fail-if-larger-than", "Exit with status 4 if a slim image is larger than this one.", "IMAGE"
+        ),
+        "baseline": Option(
+            "--baseline",
+            "Exit with status 4 if there are new files, packages or setuid programs since this earlier report.",
+            "FILE",
+        ),
+    },
+)
+RESTRICTING = Group(
+    "Restrict",
+    Restrictions,
+    {
+        "style": Option(
+            "--syscalls",
+            "Which system calls are allowed: docker's default without what few apps need (balanced), or only what the "
+            "run and the import tables show (strict).",
+            "balanced|strict",
+            choices=STYLES,
+        ),
+        "log_only": Option("--log-only", "Log system calls that are not allowed, and let them go on: for a trial."),
+        "allow": Option(
+            "--allow",
+            "Allow this as well (repeat): call=NAME, cap=NAME, write=/DIRECTORY, port=NUMBER[/udp].",
+            "KIND=VALUE",
+            choices=ALLOWED_KINDS,
+            read=values.allowed,
+        ),
+        "no_syscalls": Option("--no-syscalls", "Do not restrict system calls: no seccomp profile of its own."),
+        "no_capabilities": Option("--no-capabilities", "Do not restrict capabilities."),
+        "no_read_only": Option("--no-read-only", "Leave the root file system writable."),
+        "no_network": Option("--no-network", "Do not restrict the network."),
+        "no_ipc": Option("--no-ipc", "Do not restrict shared memory and queues."),
+        "no_attempts": Option("--no-attempts", "Do not show by attempts that what is restricted fails."),
     },
 )
 SHOWING = Group(
@@ -334,6 +378,10 @@ SHOWING = Group(
         "verbose": Option("--verbose", "Say more, and where the time went. (-v is docker's --volume.)"),
     },
 )
+PROFILED = SHOWING.without("iidfile").changed(
+    quiet=replace(SHOWING.options["quiet"], help="Print only the folder of the profile.")
+)
+"""Of the command that writes a profile."""
 OBSERVED = SHOWING.without("form", "iidfile").changed(
     quiet=replace(SHOWING.options["quiet"], help="Print no progress.")
 )
@@ -447,6 +495,19 @@ Force = Annotated[
 ]
 TraceFile = Annotated[
     str, Option("--output", "Write the trace to FILE, instead of standard output.", "FILE", short="-o")
+]
+Folder = Annotated[
+    str,
+    Option("--output", "Write the profile to this folder. Default: NAME-profile.", "FOLDER", short="-o"),
+]
+ProfileFolder = Annotated[
+    str,
+    Option(
+        "--profile",
+        "Also write a profile of the slim image to this folder, as docker slim profile does; the app then stops at "
+        "every system call.",
+        "FOLDER",
+    ),
 ]
 Format = Annotated[str, SHOWING.options["form"]]
 

@@ -8,7 +8,7 @@ import re
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from docker_slim_plugin.cli.screen import Screen, Shown
@@ -17,7 +17,9 @@ from docker_slim_plugin.engine.secrets import repeatable_options, secrets_of
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import output_file
 from docker_slim_plugin.model.image import SlimImage
+from docker_slim_plugin.model.observation import ProbeResult
 from docker_slim_plugin.model.request import BaseRequest, LayersRequest, PackRequest, Request
+from docker_slim_plugin.observe.probes import crontab
 from docker_slim_plugin.observe.probes.probe import LOOPBACK, SKIPPED
 from docker_slim_plugin.observe.trace import START
 from docker_slim_plugin.report.record import Report
@@ -59,11 +61,14 @@ def carry_out(workflow: Callable[[Q, Screen], Report], request: Q, shown: Shown)
             progress.note(f"note: {note}")
         for warning in report.warnings:
             progress.warn(warning)
+        for gate in report.failed_gates:
+            progress.warn(f"a gate failed: {gate}")
     if report.images:
         write_id(shown, main_image(report).id)
     if text := result(report, request, shown):
         print(text, file=sys.stderr if STDOUT in report.outputs else sys.stdout)
-    return GATE_FAILED if report.warnings and isinstance(request, Request) and request.fail_on_warning else 0
+    warned = report.warnings and isinstance(request, Request) and request.fail_on_warning
+    return GATE_FAILED if warned or report.failed_gates else 0
 
 
 def carry_out_small(
@@ -152,7 +157,7 @@ def _verification(report: Report) -> list[str]:
         f"{counted(kinds['exec'], 'command')} in the container" if kinds["exec"] else "",
         f"{counted(kinds['host-exec'], 'command')} on the host" if kinds["host-exec"] else "",
         "the healthcheck" if kinds["healthcheck"] else "",
-        counted(kinds["cron"], "cron job") if kinds["cron"] else "",
+        _cron_jobs(result.probes),
         f"started with {', '.join(printable(one.target) for one in result.probes if one.kind == START)}"
         if kinds[START]
         else "",
@@ -187,6 +192,13 @@ def _confinement(report: Report) -> list[str]:
         refused = ", ".join(f"{attempt.name} ({attempt.confined})" for attempt in tried)
         lines.append(f"tried behind its launcher, and refused: {refused}")
     return lines
+
+
+def _cron_jobs(probes: Iterable[ProbeResult]) -> str:
+    """Return how many jobs of cron were run, and how many of them did not end."""
+    jobs = [one for one in probes if one.kind == crontab.KIND]
+    endless = sum(one.status == crontab.NOT_ENDED for one in jobs)
+    return (counted(len(jobs), "cron job") if jobs else "") + (f" ({endless} did not end in time)" if endless else "")
 
 
 def short(identity: str) -> str:

@@ -18,7 +18,11 @@ from docker_slim_plugin.model.request import CONFINED, Confining, Output, Reques
     epilog=options.DOCKERS,
 )
 def slim_image(
-    given: Given, image: options.Image, command: options.Command = None, force: options.Force = False
+    given: Given,
+    image: options.Image,
+    command: options.Command = None,
+    profile: options.ProfileFolder = "",
+    force: options.Force = False,
 ) -> Work:
     """Run IMAGE as docker run would, watch what it needs, and write slim images of only that.
 
@@ -28,11 +32,14 @@ def slim_image(
     docker slim run --until exit --keep /bin/sh debian:bookworm sh -c 'date; id'
     """  # noqa: D301
     confining, outputs = given[Confining], given[Output].outputs
-    if (confining.confine or confining.require) and CONFINED not in outputs:
+    if (confining.confine or confining.confine_require) and CONFINED not in outputs:
         outputs = (*outputs, CONFINED)
-    if CONFINED not in outputs and (confining.allow or confining.deny):
+    if CONFINED not in outputs and (confining.confine_allow or confining.confine_deny):
         raise UsageError("cannot use --allow and --deny without --confine", hint="--confine")
-    request = given.request(Request, image=image, force=force, outputs=outputs, **options.started(given, command))
+    started = options.started(given, command)
+    request = given.request(Request, image=image, profile=profile, force=force, outputs=outputs, **started)
+    if profile and not request.forms():
+        raise UsageError("cannot make a profile without a slim image", hint="--output layered")
     return lambda: write(request, given[screen.Shown])
 
 

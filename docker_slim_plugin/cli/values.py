@@ -13,7 +13,9 @@ from docker_slim_plugin.engine.secrets import env_file
 from docker_slim_plugin.errors import SlimError, UsageError
 from docker_slim_plugin.host import output_file
 from docker_slim_plugin.model.request import CONFINED, ENGINE_FORMS, FILE_FORMS
+from docker_slim_plugin.model.sizes import parse_size
 from docker_slim_plugin.observe.trace_format import MAX_SECONDS
+from docker_slim_plugin.profile.switches import read_allowed
 
 UNTIL = ("probes", "exit", "enter")
 STDOUT = frozenset({"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
@@ -45,6 +47,12 @@ def until(value: str) -> str:
     return value
 
 
+def allowed(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the values of --allow, if each can be read."""
+    read_allowed(words)
+    return tuple(words)
+
+
 def shell(value: str) -> str:
     """Return the value of --shell: busybox, or the name of such an image."""
     if value and not re.fullmatch(r"(?:[a-z0-9._:-]+/)*busybox(?::[\w.-]+)?", value):
@@ -57,6 +65,16 @@ def timeout(seconds: float) -> float:
     if not 0 < seconds <= MAX_SECONDS:
         raise UsageError(f"cannot use --timeout {seconds:g}", hint=f"--timeout SECONDS, up to {MAX_SECONDS}")
     return seconds
+
+
+def size_limit(text: str) -> str:
+    """Return a size as docker prints it, if it is one, or if it is empty."""
+    try:
+        if text:
+            parse_size(text)
+    except ValueError as error:
+        raise UsageError(f"cannot use --fail-over {text}", hint="--fail-over SIZE: 50MB, 1.5GB, 800kB") from error
+    return text
 
 
 def runs(number: int) -> int:
@@ -101,7 +119,7 @@ def confinable_outputs(values: Sequence[str]) -> tuple[str, ...]:
     return outputs(values, (*ENGINE_FORMS, CONFINED))
 
 
-def allowed(values: Sequence[str]) -> tuple[str, ...]:
+def confined_allowed(values: Sequence[str]) -> tuple[str, ...]:
     """Return the values of --allow: write=PATH, bind=PORT, connect=PORT, udp."""
     for value in values:
         name, _, what = value.partition("=")

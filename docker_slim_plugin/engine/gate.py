@@ -24,6 +24,8 @@ GATE_PATH = f"/{GATE_NAME}"
 
 _LOAD_ADDRESS = 0x400000
 _HEADERS = 64 + 56
+CODE_ADDRESS = _LOAD_ADDRESS + _HEADERS
+"""Where the code of a static program begins in memory."""
 _ALIGNMENT = 0x10000
 """The largest page size in use: some aarch64 kernels have 64 KiB pages."""
 _POLL_SECONDS = 0.001
@@ -42,12 +44,11 @@ class GateCode:
 
     @property
     def syscall_address(self) -> int:
-        return _LOAD_ADDRESS + _HEADERS + self.syscall_offset
+        return CODE_ADDRESS + self.syscall_offset
 
     def contains(self, address: int) -> bool:
         """Tell whether an instruction pointer is in the gate's code."""
-        start = _LOAD_ADDRESS + _HEADERS
-        return start <= address <= start + len(self.code)
+        return CODE_ADDRESS <= address <= CODE_ADDRESS + len(self.code)
 
     def elf(self) -> bytes:
         """Return the program as an ELF file."""
@@ -58,8 +59,7 @@ def static_program(elf_machine: int, code: bytes) -> bytes:
     """Return `code` as an ELF program: ELF header, one PT_LOAD program header (read and execute), the code (elf(5))."""
     size = _HEADERS + len(code)
     identity = b"\x7fELF\x02\x01\x01" + bytes(9)
-    entry = _LOAD_ADDRESS + _HEADERS
-    header = struct.pack("<HHIQQQIHHHHHH", 2, elf_machine, 1, entry, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    header = struct.pack("<HHIQQQIHHHHHH", 2, elf_machine, 1, CODE_ADDRESS, 64, 0, 0, 64, 56, 1, 0, 0, 0)
     load = struct.pack("<IIQQQQQQ", 1, 5, 0, _LOAD_ADDRESS, _LOAD_ADDRESS, size, size, _ALIGNMENT)
     return identity + header + load + code
 

@@ -19,7 +19,7 @@ PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 8, 
 CAP_DAC_READ_SEARCH, CAP_SYS_CHROOT, CAP_SYS_ADMIN = 2, 18, 21
 _CAPABILITY_VERSION_3 = 0x20080522
 
-_SYS_OPEN_TREE, _SYS_OPENAT2, _SYS_MOUNT_SETATTR = 428, 437, 442
+_SYS_OPEN_TREE, _SYS_OPENAT2, _SYS_PIDFD_GETFD, _SYS_MOUNT_SETATTR = 428, 437, 438, 442
 """System call numbers that are the same on all architectures. glibc wraps the first and last since 2.36, openat2(2)
 never.
 """
@@ -88,6 +88,12 @@ def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:
     arguments = (ctypes.c_long(_SYS_OPENAT2), ctypes.c_int(directory), ctypes.c_char_p(path))
     size = ctypes.c_size_t(ctypes.sizeof(how))
     return check_result(_libc.syscall(*arguments, ctypes.byref(how), size), "openat2")
+
+
+def pidfd_getfd(process: int, descriptor: int) -> int:
+    """Return a duplicate of a descriptor of another process, given its pidfd. See pidfd_getfd(2); since Linux 5.6."""
+    arguments = (ctypes.c_long(_SYS_PIDFD_GETFD), ctypes.c_int(process), ctypes.c_int(descriptor), ctypes.c_uint(0))
+    return check_result(_libc.syscall(*arguments), "pidfd_getfd")
 
 
 def capabilities() -> int:

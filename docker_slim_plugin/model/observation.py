@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from docker_slim_plugin.model.calls import Call
+
 
 class AccessKind(StrEnum):
     """What a process did to a path."""
@@ -121,6 +123,8 @@ class Observations:
     uses: frozenset[Use] = frozenset()
     privilege_gains: tuple[str, ...] = ()
     """Programs that gain privileges when they are executed."""
+    calls: tuple[Call, ...] = ()
+    """The distinct system calls, if they were recorded."""
 
     @property
     def complete(self) -> bool:

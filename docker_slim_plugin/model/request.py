@@ -58,6 +58,8 @@ class Observing:
     """auto, seccomp, syscall or off."""
     browser: str = "none"
     """none or chromium: the headless browser that loads the first pages as well."""
+    record_calls: bool = False
+    """Whether the system calls are recorded, at which the app then stops."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,11 +98,11 @@ class Confining:
     """What a confined image allows beside what the run used."""
 
     confine: bool = False
-    require: bool = False
+    confine_require: bool = False
     """Whether a confined image does not start on a kernel that cannot restrict it."""
-    allow: tuple[str, ...] = ()
+    confine_allow: tuple[str, ...] = ()
     """write=PATH, bind=PORT, connect=PORT or udp."""
-    deny: tuple[str, ...] = ()
+    confine_deny: tuple[str, ...] = ()
     """udp."""
 
 
@@ -113,6 +115,12 @@ class Verification:
     """If the slim image fails, observe what it asks for, add that, and try again."""
     fail_on_warning: bool = False
     """Whether a warning makes the exit status 4. The images are made all the same."""
+    fail_over: str = ""
+    """Size that no slim image may exceed, like "50MB". Empty: any."""
+    fail_if_larger_than: str = ""
+    """Image that the slim images may not exceed in size. Empty: any."""
+    baseline: str = ""
+    """File of an earlier report: what is new since then is a failed gate. Empty: none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,12 +131,41 @@ class Request(Exercise, Observing, GivenTraces, Output, Confining, Verification)
     selection: Selection = field(default_factory=Selection)
     force: bool = False
     """Slim an image that is slim already, or that gets larger."""
+    profile: str = ""
+    """Folder for a profile of the slim image; empty: none is made."""
     global_options: tuple[str, ...] = ()
     """Global options of docker, one token each: "--host=unix:///run/docker.sock". Every docker process gets them."""
 
     def exercise(self) -> Exercise:
         """Return the exercise of the request."""
         return Exercise(**{one.name: getattr(self, one.name) for one in fields(Exercise)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restrictions:
+    """What a profile restricts."""
+
+    style: str = "balanced"
+    """balanced or strict: how the system calls are chosen."""
+    log_only: bool = False
+    """Whether system calls that are not allowed are logged, and not refused."""
+    allow: tuple[str, ...] = ()
+    """call=NAME, cap=NAME, write=DIRECTORY, port=NUMBER[/udp]: allowed beside what is seen."""
+    no_syscalls: bool = False
+    no_capabilities: bool = False
+    no_read_only: bool = False
+    no_network: bool = False
+    no_ipc: bool = False
+    no_attempts: bool = False
+    """Whether the attempts that the profile must stop are left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileRequest(Request, Restrictions):
+    """The arguments of one `docker slim profile`."""
+
+    folder: str
+    """Where the profile is written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +214,34 @@ class PackRequest(Output, Pulling):
     @property
     def command(self) -> tuple[str, ...]:
         return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhyRequest:
+    """The arguments of one `docker slim why`."""
+
+    image: str
+    paths: tuple[str, ...] = ()
+    """Paths in the image, or patterns."""
+    packages: tuple[str, ...] = ()
+    """Packages of which all kept files are explained."""
+    report: str = ""
+    """File of the report. Empty: the stored one of the image."""
+    global_options: tuple[str, ...] = ()
+    """Global options of docker, one token each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffRequest:
+    """The arguments of one `docker slim diff`."""
+
+    image: str
+    other: str = ""
+    """Another slim image. Empty: the source of the image."""
+    report: str = ""
+    """File of the image's report. Empty: the stored one."""
+    global_options: tuple[str, ...] = ()
+    """Global options of docker, one token each."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,6 +62,7 @@ def merge_second_start(first: Observations, second: Observations) -> Observation
         first,
         accesses=(*first.accesses, *second.accesses),
         uses=first.uses | second.uses,
+        calls=tuple(dict.fromkeys((*first.calls, *second.calls))),
         lost=first.lost + second.lost,
         events=first.events + second.events,
         warnings=tuple(dict.fromkeys((*first.warnings, *second.warnings, *([] if _has_started(result) else [text])))),

@@ -51,6 +51,8 @@ class Observer:
     """auto, fanotify, inotify or off."""
     uses: bool = False
     """Whether it is recorded what the app uses beside files."""
+    record_calls: bool = False
+    """Whether the system calls are recorded. The app then stops at each of them."""
 
     def observe(self, image: str, plan: RunPlan, *, allow_failure: bool = False) -> Observations:
         """Run `image` as `plan` says and return everything that was seen.
@@ -110,9 +112,13 @@ class Observer:
     ) -> tuple[RunMonitor, Observations]:
         """Start a container that has the gate; return the monitor and the observations of its run."""
         with contextlib.ExitStack() as stack:
-            tracer = stack.enter_context(
-                TracerClient(use_filter=mode == "seccomp", detach=mode == "off", uses=self.uses)
+            client = TracerClient(
+                use_filter=mode == "seccomp",
+                detach=mode == "off",
+                record_calls=self.record_calls and mode == "syscall",
+                uses=self.uses,
             )
+            tracer = stack.enter_context(client)
             container.start()
             self.tree.when_ready(lambda rootfs: tracer.set_path_filter(lambda path: rootfs.walk(path).end is not None))
             init = container.pid()
@@ -152,6 +158,7 @@ class Observer:
                 mode=mode,
                 watch=watcher.name,
                 uses=frozenset(tracer.uses),
+                calls=tracer.calls(),
             )
 
 

@@ -62,6 +62,7 @@ def merge_observations(traces: Sequence[Trace]) -> Observations:
         accesses=tuple(accesses.values()),
         uses=frozenset(use for trace in traces for use in trace.observations.uses),
         privilege_gains=tuple(sorted({name for trace in traces for name in trace.observations.privilege_gains})),
+        calls=tuple(dict.fromkeys(call for trace in traces for call in trace.observations.calls)),
         lost=sum(trace.observations.lost for trace in traces),
         events=sum(trace.observations.events for trace in traces),
         warnings=tuple(dict.fromkeys(text for trace in traces for text in trace.observations.warnings)),

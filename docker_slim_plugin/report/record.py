@@ -30,7 +30,7 @@ SCHEMA_VERSION = 1
 MAX_PROGRAMS = 500
 MAX_REPORTS = 100
 """Number of reports that are kept. Older ones are removed."""
-_FILE_SUFFIX = re.compile(r"-(\d{8}T\d{6})-\d+\.json$")
+FILE_SUFFIX = re.compile(r"-(\d{8}T\d{6})-\d+\.json$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,8 @@ class Report:
     """Duration of each step: (step, seconds), in order. Steps may overlap."""
     outputs: tuple[str, ...] = ()
     """Files and directories that were written beside the images."""
+    failed_gates: tuple[str, ...] = ()
+    """Conditions of the user that the images do not meet, as sentences."""
     file: str = ""
     """Path of the full report."""
 
@@ -152,6 +154,7 @@ class Report:
             ],
             "Repairs": [{"Because": list(repair.because), "Added": list(repair.added)} for repair in self.repairs],
             "Warnings": list(self.warnings),
+            "FailedGates": list(self.failed_gates),
             "Notes": list(self.notes),
             "Report": self.file,
         }
@@ -219,6 +222,7 @@ def _kept_entry(kept: KeptEntry) -> dict[str, Any]:
         "Path": kept.entry.path,
         "Kind": kept.entry.kind.value,
         "Size": kept.entry.size,
+        "Mode": f"{kept.entry.mode:04o}",
         "Group": kept.group.value,
         "Package": kept.package,
         "Reasons": [{"Kind": reason.kind.value, "By": reason.by, "Detail": reason.detail} for reason in kept.reasons],
@@ -254,7 +258,7 @@ def save(report: Report) -> None:
         # The JSON is ASCII: lone surrogates (in names that are not UTF-8) become \udcXX escapes.
         output_file.write(report.file, json.dumps(report.to_json(files=True)).encode("ascii"))
         # The name of the image may be anything. Only the end of the file name is fixed: time and pid.
-        ours = ((match[1], one) for one in path.parent.iterdir() if (match := _FILE_SUFFIX.search(one.name)))
+        ours = ((match[1], one) for one in path.parent.iterdir() if (match := FILE_SUFFIX.search(one.name)))
         for _, old in sorted(ours)[:-MAX_REPORTS]:
             old.unlink(missing_ok=True)
     except OSError as error:

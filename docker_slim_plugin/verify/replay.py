@@ -13,7 +13,8 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import RunResult
 from docker_slim_plugin.observe.driver import RunMonitor, RunPlan, last_log_lines, run
-from docker_slim_plugin.observe.probes import cron, service
+from docker_slim_plugin.observe.launch import Launch
+from docker_slim_plugin.observe.probes import crontab, service
 from docker_slim_plugin.observe.probes.probe import replayable_requests, replayable_targets
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.verify.compare import (
@@ -30,9 +31,11 @@ class Replay:
     """One exercise of the source, to be repeated with each slim image."""
 
     def __init__(self, engine: Engine, source: SourceImage, drive: RunPlan, original: RunResult) -> None:
+        self.tried = drive.launch
+        """How the image that is tried is started, as the source unless `with_launch` says otherwise."""
         http, foreign = replayable_requests(original.probes, ended=original.exit_status is not None)
         asking = replace(drive.probes.asking, targets=replayable_targets(original.probes, service.KIND))
-        jobs = drive.cron and replace(drive.cron, targets=replayable_targets(original.probes, cron.KIND))
+        jobs = drive.cron and replace(drive.cron, targets=replayable_targets(original.probes, crontab.KIND))
         self.drive = replace(
             drive,
             known_ports=frozenset(original.ports),
@@ -52,12 +55,10 @@ class Replay:
             until="exit" if original.exit_status is not None and not original.probes else drive.until,
         )
         self.original = original
-        self.launch = self.drive.launch
-        """How an image made from the source is started."""
         self.notices: tuple[str, ...] = ()
         self._engine = engine
         self._source = source
-        self._rerun_result: RunResult | None = None
+        self._reruns: list[RunResult] = []
         self._lock = threading.Lock()
 
     def behind(self, launcher: str, notices: Collection[str]) -> Replay:
@@ -68,8 +69,24 @@ class Replay:
         other = copy.copy(self)
         other.notices = tuple(notices)
         if self.launch.entrypoint is not None:
-            other.launch = replace(self.launch, entrypoint=(launcher,), command=self.launch.argv)
+            other.tried = replace(self.launch, entrypoint=(launcher,), command=self.launch.argv)
         return other
+
+    @property
+    def launch(self) -> Launch:
+        return self.drive.launch
+
+    def with_launch(self, launch: Launch) -> Replay:
+        """Return a replay in which the image that is tried is started differently from the source."""
+        other = copy.copy(self)
+        other.tried = launch
+        return other
+
+    def try_image(self, image: str, progress: Progress) -> Findings:
+        """Run an image, and return its differences from the source."""
+        options, argv = self.tried.run_arguments()
+        with self._engine.container(options, image, argv) as container:
+            return self.try_container(container, progress)
 
     def try_container(self, container: Container, progress: Progress) -> Findings:
         """Start a container of a slim image, exercise it, and return its differences from the source."""
@@ -80,9 +97,8 @@ class Replay:
         found = self.compare_results(progress, result)
         if (found.differences or found.number_differences) and not compare(self.original, result).certain:
             # Run it again: a chance difference rarely occurs twice.
-            found = self.compare_results(
-                progress, result, self._run_unobserved(str(container.attributes()["Image"]), progress)
-            )
+            again = self._run_unobserved(self.tried, str(container.attributes()["Image"]), progress)
+            found = self.compare_results(progress, result, again)
         if found.differences and result.exit_status not in (None, 0):
             words = f"its last output: {result.output.strip()[-500:]}"
             found = replace(found, differences=(*found.differences, words))
@@ -109,9 +125,8 @@ class Replay:
             result = replace(result, output=result.output.replace(notice, "", 1))
         return result
 
-    def _run_unobserved(self, image: str, progress: Progress) -> RunResult:
+    def _run_unobserved(self, launch: Launch, image: str, progress: Progress) -> RunResult:
         """Run an image once, without a tracer."""
-        launch = self.drive.launch if image == self._source.id else self.launch
         options, argv = launch.run_arguments()
         with self._engine.container(options, image, argv) as container:
             return self._run_container(container, progress)
@@ -119,16 +134,16 @@ class Replay:
     def _rerun_source(self, progress: Progress) -> RunResult:
         """Return the result of a second run of the source, which shows what differs by chance."""
         with self._lock:
-            if self._rerun_result is None:
+            if not self._reruns:
                 progress.note(
                     "an answer differs: running the source once more to see whether its answer is always the same"
                 )
                 try:
-                    self._rerun_result = self._run_unobserved(self._source.id, progress)
+                    self._reruns.append(self._run_unobserved(self.launch, self._source.id, progress))
                 except SlimError as error:
                     progress.note(f"the source could not be run once more: {error}")
-                    self._rerun_result = self.original
-            return self._rerun_result
+                    self._reruns.append(self.original)
+            return self._reruns[0]
 
 
 def is_parallel_safe(replays: Sequence[Replay]) -> bool:

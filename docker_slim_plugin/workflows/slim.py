@@ -6,28 +6,34 @@ import os
 from dataclasses import replace
 
 from docker_slim_plugin.engine.secrets import MaskingProgress, masked_errors, secrets_of
-from docker_slim_plugin.errors import VerificationFailed
+from docker_slim_plugin.errors import SlimError, VerificationFailed
 from docker_slim_plugin.image import file_outputs
-from docker_slim_plugin.model.request import CONFINED, Exercise, Request
+from docker_slim_plugin.model.request import CONFINED, Exercise, Request, Restrictions
 from docker_slim_plugin.observe.trace import Trace, merge_observations
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.report.record import Report, make_report_path, save_or_warn
 from docker_slim_plugin.verify.check import limit_sentences
 from docker_slim_plugin.verify.replay import Replay
 from docker_slim_plugin.workflows.steps.confine import derive_rules
+from docker_slim_plugin.workflows.steps.gates import check_inputs, find_failed_gates
 from docker_slim_plugin.workflows.steps.given_traces import docker_options_of, load_traces, warn_of_other_image
 from docker_slim_plugin.workflows.steps.job import Job, make_run_plan, open_job
 from docker_slim_plugin.workflows.steps.observe_runs import differing_run_warnings, observe_runs
 from docker_slim_plugin.workflows.steps.other_starts import observe_other_starts
 from docker_slim_plugin.workflows.steps.write_and_verify import write_verified_images
+from docker_slim_plugin.workflows.steps.write_profile import Target, check_target, write_profile
 
 
 def slim(request: Request, progress: Progress) -> Report:
     """Write slim images of `request.image`, verify them, and return the report."""
     file_outputs.check_outputs(request.outputs)
+    if request.profile:
+        check_target(request, request.profile, force=request.force)
+        request = replace(request, tracer="syscall", record_calls=True)
     given = load_traces(request, progress)
     secrets = secrets_of(tuple(docker_options_of(request, given)), os.environ)
     with masked_errors(secrets), open_job(request, MaskingProgress(progress, secrets)) as job:
+        baseline = check_inputs(job)
         # A client that only our questions need is nothing that the run showed.
         clients = request.selection.level != "exact"
         traces = warn_of_other_image(job, given) if request.traces else observe_runs(job, clients=clients)
@@ -54,13 +60,35 @@ def slim(request: Request, progress: Progress) -> Report:
             derive_rules(job, observations, rootfs, plan)
         if not request.dry_run:
             report = write_verified_images(job, report, rootfs, replays)
+        report = replace(report, failed_gates=find_failed_gates(job, report, baseline))
+        failure = None
+        if request.profile and report.passed:
+            report, failure = with_profile(job, report)
         report = replace(report, seconds=job.clock.seconds(), phases=tuple(job.clock.phases)).redact(secrets)
     report = save_or_warn(report, progress)
     if not report.passed:
         for warning in dict.fromkeys(report.warnings):
             progress.warn(warning)
         raise_failed(report)
+    if failure:
+        raise failure
     return report
+
+
+def with_profile(job: Job, report: Report) -> tuple[Report, SlimError | None]:
+    """Write the profile of the first slim image. Returns the report with its folder, or the reason that there is none.
+
+    The images are written and verified already: the report on them is kept in any case.
+    """
+    image, folder = report.images[0], job.request.profile
+    target = Target(reference=image.reference, image=image.id, folder=folder, force=job.request.force)
+    try:
+        profile = write_profile(job, Restrictions(), target, report.observations)
+    except SlimError as error:
+        return report, error
+    return replace(
+        report, outputs=(*report.outputs, profile.folder), warnings=(*report.warnings, *profile.warnings)
+    ), None
 
 
 def make_replays(job: Job, traces: tuple[Trace, ...]) -> tuple[Replay, ...]:

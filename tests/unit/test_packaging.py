@@ -15,8 +15,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 CONTROL = (ROOT / "debian/control").read_text()
 SPEC = (ROOT / "packaging/docker-slim-plugin.spec").read_text()
 PKGBUILD = (ROOT / "packaging/PKGBUILD").read_text()
-DEBIAN = {"pyseccomp": "seccomp", "python-ptrace": "ptrace"}
-OTHERS = {"pyseccomp": "libseccomp", "python-ptrace": "ptrace"}
+DEBIAN = {"pyseccomp": "seccomp", "python-ptrace": "ptrace", "pyyaml": "yaml"}
+FEDORA = {"pyseccomp": "libseccomp", "python-ptrace": "ptrace"}
+ARCH = {**FEDORA, "pyyaml": "yaml"}
 """Names of libraries in distributions, where they are not those of Python's index; python3- or python- stands before."""
 LIBRARIES = {re.split("[><=]", one)[0]: one.rpartition("=")[2] for one in PROJECT["project"]["dependencies"]}
 """{name: oldest version}."""
@@ -30,11 +31,11 @@ def test_the_version_is_the_same() -> None:
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_every_library_is_named(library: str) -> None:
-    other = OTHERS.get(library, library)
+    fedora, arch = FEDORA.get(library, library), ARCH.get(library, library)
     assert re.search(rf"^ python3-{DEBIAN.get(library, library)}\b", CONTROL, re.MULTILINE)
-    assert re.search(rf"^Requires: +python3-{other}\b", SPEC, re.MULTILINE)
-    assert re.search(rf"^BuildRequires: +python3-{other}\b", SPEC, re.MULTILINE)
-    assert f"python-{other}" in re.split(r"[\s()=]+", PKGBUILD.partition("depends=(")[2].partition(")")[0])
+    assert re.search(rf"^Requires: +python3-{fedora}\b", SPEC, re.MULTILINE)
+    assert re.search(rf"^BuildRequires: +python3-{fedora}\b", SPEC, re.MULTILINE)
+    assert f"python-{arch}" in re.split(r"[\s()=]+", PKGBUILD.partition("depends=(")[2].partition(")")[0])
 
 
 @pytest.mark.parametrize("library", ["docker", "typer"])

@@ -14,15 +14,16 @@ from dataclasses import dataclass
 from docker_slim_plugin.engine.container import Container
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.observation import ProbeResult
-from docker_slim_plugin.observe.probes.crontab import MAX_ARCHIVE, SYSTEM_TABLES, USER_TABLES, CronJob
+from docker_slim_plugin.observe.probes.crontab import KIND, MAX_ARCHIVE, NOT_ENDED, SYSTEM_TABLES, USER_TABLES, CronJob
 from docker_slim_plugin.observe.probes.probe import SKIPPED
 from docker_slim_plugin.observe.probes.readiness import container_pids
 from docker_slim_plugin.observe.probes.recognition import command_line, program_names
 
-KIND = "cron"
 DAEMONS = frozenset({"cron", "crond", "supercronic"})
 JOB_SECONDS, SECONDS = 10.0, 60.0
 """Most seconds of one job, and of all."""
+CANNOT_RUN = 126
+"""The status of a job that could not be started."""
 START_SECONDS, START_PAUSE = 10.0, 0.1
 MAX_SHOWN = 300
 JobReader = Callable[[tuple[tuple[str, bytes], ...]], tuple[CronJob, ...]]
@@ -100,7 +101,10 @@ def _run(container: Container, job: CronJob, attach: Callable[[int], None] | Non
     try:
         status, output = container.execute([job.shell, "-c", script], attach, end, environment, job.user)
     except SlimError as error:
-        status, output = -1, str(error)
+        status, output = CANNOT_RUN, str(error)
+    if time.monotonic() >= end:
+        detail = f"it did not end within {JOB_SECONDS:.0f} s"
+        return ProbeResult(kind=KIND, target=_target(job), ok=False, status=NOT_ENDED, detail=detail)
     last = output.strip()[-MAX_SHOWN:]
     detail = "" if status == 0 else f"exit status {status}" + (f": {last}" if last else "")
     return ProbeResult(kind=KIND, target=_target(job), ok=status == 0, status=status, detail=detail)

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import child_process
+from docker_slim_plugin.model.calls import Call
 from docker_slim_plugin.model.observation import Access, AccessKind, Origin, Process, Use
 from docker_slim_plugin.observe.tracer.cgroup_members import members
 from docker_slim_plugin.observe.tracer.syscall_table import SYSCALLS
@@ -30,7 +31,9 @@ _START_SECONDS = 20.0
 class TracerClient:
     """A running tracer process; a context manager. On exit it ends the tracer, and with it every tracee from a gate."""
 
-    def __init__(self, *, use_filter: bool = True, detach: bool = False, uses: bool = False) -> None:
+    def __init__(
+        self, *, use_filter: bool = True, detach: bool = False, record_calls: bool = False, uses: bool = False
+    ) -> None:
         self._arguments: list[str] = []
         if not use_filter:
             self._arguments.append("--no-filter")
@@ -38,7 +41,10 @@ class TracerClient:
             self._arguments.append("--detach")
         if uses:
             self._arguments.append("--uses")
+        if record_calls:
+            self._arguments.append("--record-calls")
         self._accesses: dict[tuple[str, AccessKind, Origin, str, str], Access] = {}
+        self._calls: dict[Call, None] = {}
         self._processes: dict[int, Process] = {0: Process(0, "")}
         self._replies: dict[int, tuple[int, str]] = {}
         self._changed = threading.Condition()
@@ -150,6 +156,11 @@ class TracerClient:
         with self._changed:
             return tuple(self._accesses.values())
 
+    def calls(self) -> tuple[Call, ...]:
+        """Return the distinct system calls seen so far; none unless they are recorded."""
+        with self._changed:
+            return tuple(self._calls)
+
     def access_count(self) -> int:
         """Return the number of distinct accesses seen so far."""
         return len(self._accesses)
@@ -169,6 +180,8 @@ class TracerClient:
         match message:
             case ["access", int(number), int(row), str(path), str(root)]:
                 self._add(Access(path, SYSCALLS[row].kind, Origin.PTRACE, self._process_of(number), root))
+            case ["call", int(number), str(name), str(abi), str(refused), list(words)]:
+                self._calls[Call(name, abi, refused, tuple(map(str, words)), self._process_of(number).argv0)] = None
             case ["existing", int(number), str(kind), str(path)]:
                 self._add(Access(path, AccessKind(kind), Origin.PROC, self._process_of(number)))
             case ["process", int(number), int(pid), str(argv0)]:

@@ -252,6 +252,11 @@ class PathRecorder:
         """Forget `pid`: it has ended, or executes a new program."""
         self._processes.pop(pid, None)
 
+    def number(self, pid: int) -> tuple[str, int]:
+        """Return argv[0] of `pid`, and its number in the messages."""
+        process = self._process_of(pid)
+        return process.argv0, self._process_number(pid, process)
+
     def _process_of(self, pid: int) -> TracedProcess:
         """Return the process `pid`; read its name from /proc at its first access since its exec."""
         process = self._processes.get(pid)

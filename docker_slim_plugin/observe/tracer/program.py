@@ -12,6 +12,7 @@ It reads commands from standard input and writes messages to standard output, ea
     ["process", number, pid, argv0]      a process (after each exec a new number); pid is that of the host
     ["access", number, row, path, root]  row of syscall_table.SYSCALLS; root is "/" unless the process is in a chroot
     ["existing", number, kind, path]     a file that a seized process had open already
+    ["call", number, name, abi, refused, arguments]  with --record-calls: a system call (call_recorder.py)
     ["privilege-gain", number, path]     an exec that no_new_privs kept from gaining privileges
     ["ptrace", number]                   the app traces processes itself
     ["use", name, values]                with --uses: a system call of the app, and some of its arguments (uses.py)
@@ -44,6 +45,7 @@ from ptrace.binding.func import PTRACE_DETACH, PTRACE_EVENT_EXEC, ptrace
 from docker_slim_plugin.kernel.syscalls import argv0, signalfd
 from docker_slim_plugin.model.observation import AccessKind
 from docker_slim_plugin.observe.tracer import existing_processes
+from docker_slim_plugin.observe.tracer.call_recorder import CallRecorder
 from docker_slim_plugin.observe.tracer.channel import Channel
 from docker_slim_plugin.observe.tracer.exec_attach import ExecAttach
 from docker_slim_plugin.observe.tracer.gate_release import AttachError, release
@@ -72,9 +74,18 @@ POLL_SECONDS = 0.0002
 class Tracer:
     """Traces the processes from the gates, the seized processes, and all their descendants, until none is left."""
 
-    def __init__(self, *, machine: str, use_filter: bool, detach: bool = False, uses: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        machine: str,
+        use_filter: bool,
+        detach: bool = False,
+        record_calls: bool = False,
+        uses: bool = False,
+    ) -> None:
         self.channel = Channel()
         self.recorder = PathRecorder(self.channel, machine, uses=uses)
+        self.calls = CallRecorder(self.channel, machine, self.recorder.number) if record_calls else None
         self.detach = detach
         """Whether to detach from a process as soon as it executes its program."""
         self.program = filter_program(machine, uses=uses) if use_filter else b""
@@ -166,6 +177,8 @@ class Tracer:
         try:
             if event == PTRACE_EVENT_SECCOMP or status >> 8 == SYSCALL_STOP:
                 self.threads.record_syscall(pid, exec_call=self.recorder.record_syscall_enter(pid) is AccessKind.EXEC)
+                if self.calls:
+                    self.calls.record_stop(pid)
             elif event == 0:
                 number = os.WSTOPSIG(status)
             else:
@@ -201,6 +214,10 @@ class Tracer:
         self.threads.remove(pid)
         self.recorder.forget(pid)
         self.recorder.outside.discard(pid)
+        if self.calls:
+            self.calls.forget(pid)
+            self.recorder.lost += self.calls.lost
+            self.calls.lost = 0
         if pid in self.attached:
             self.attached.discard(pid)
             self.recorder.send_counts(self.stops)
@@ -302,6 +319,7 @@ def main() -> None:
         use_filter="--no-filter" not in options,
         detach="--detach" in options,
         uses="--uses" in options,
+        record_calls="--record-calls" in options,
     )
     # No object here is part of a reference cycle, and a collection would delay the app.
     gc.disable()

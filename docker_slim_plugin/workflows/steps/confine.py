@@ -43,9 +43,9 @@ def derive_rules(job: Job, observations: Observations, rootfs: Rootfs, plan: Fil
         raise SlimError(f"cannot confine {reference}: it contains the file {LAUNCHER_PATH}", hint="leave --confine out")
     files = tuple(kept.entry.path for kept in plan.kept if kept.entry.kind is EntryKind.FILE and kept.content is None)
     wishes = Wishes(
-        allow=job.request.allow,
-        deny=job.request.deny,
-        require=job.request.require,
+        allow=job.request.confine_allow,
+        deny=job.request.confine_deny,
+        require=job.request.confine_require,
         volumes=tuple(dict.fromkeys((*(job.source.config.get("Volumes") or {}), *_tmpfs(job)))),
         can_mount=_can_mount(job),
         resolves_names=bool(job.sandbox.call(find_name_lookups, rootfs, files)),

@@ -89,6 +89,7 @@ class ImageJob(Generic[R]):
             tracer=request.tracer,
             watch=request.watch,
             uses=CONFINED in request.outputs,
+            record_calls=request.record_calls,
         )
 
 

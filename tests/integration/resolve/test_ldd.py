@@ -66,7 +66,7 @@ def exported(image: str, folder: Path) -> Iterator[Rootfs]:
         subprocess.run(["docker", "rm", made], capture_output=True, check=True)
     with tarfile.open(folder / "tar", encoding="utf-8", errors="surrogateescape") as tar:
         reader = Exported(tar)
-        yield Rootfs.by_path(reader.entries(), reader)
+        yield Rootfs.of(reader.entries(), reader)
 
 
 def verdicts(image: str, paths: list[RootPath]) -> dict[str, set[str] | None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -42,6 +43,7 @@ VERBS = {
     "base --purge": (12, "base", f"--tag={TAG}", f"--purge={PERL}", BASE),
     "layers": (12, "layers", f"--tag={TAG}", BASE, IMAGE),
     "doctor": (3, "doctor"),
+    "profile": (9, "profile", "--force", "--output=/tmp/docker-slim-killed", IMAGE),
 }
 """Approximate duration in seconds, and arguments, of each command."""
 
@@ -54,6 +56,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     yield
     docker("rm", "-fv", CONTAINER)
     remove(IMAGE, TAG, f"{TAG}:latest-squashed")
+    shutil.rmtree("/tmp/docker-slim-killed", ignore_errors=True)
 
 
 def ended(verb: str, after: float, number: signal.Signals) -> tuple[int, str]:

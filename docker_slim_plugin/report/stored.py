@@ -1,0 +1,169 @@
+"""Stored reports of earlier runs: read one, find that of an image.
+
+A report may be damaged, of another version, or written by somebody else, so each value is checked before it is used.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.host.run_registry import state_directory
+from docker_slim_plugin.model.entry import EntryKind
+from docker_slim_plugin.report.record import FILE_SUFFIX, SCHEMA_VERSION
+from docker_slim_plugin.typed_json import Malformed, from_plain, parsed
+
+MAX_BYTES = 512 << 20
+"""Maximum size of a report in bytes."""
+
+
+@dataclass(frozen=True)
+class StoredReason:
+    """A reason of a kept path, model/plan.py Reason."""
+
+    Kind: str
+    By: str
+    Detail: str
+
+
+@dataclass(frozen=True)
+class StoredEntry:
+    """A kept path."""
+
+    Path: str
+    Kind: str
+    Size: int
+    Group: str
+    Package: str
+    Reasons: tuple[StoredReason, ...]
+    Mode: str = ""
+    """The permission bits in octal. Empty in reports of earlier versions."""
+
+    @property
+    def is_privileged(self) -> bool:
+        """Whether it is a setuid or setgid file."""
+        return self.Kind == EntryKind.FILE and re.fullmatch("[2-7][0-7]{3}", self.Mode) is not None
+
+
+@dataclass(frozen=True)
+class StoredLayer:
+    """A layer of an image that was written."""
+
+    DiffID: str
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """An image that was written."""
+
+    Form: str
+    Reference: str
+    ID: str
+    Layers: tuple[StoredLayer, ...]
+
+
+@dataclass(frozen=True)
+class StoredSource:
+    """The image that was slimmed."""
+
+    Reference: str
+    ID: str
+
+
+@dataclass(frozen=True)
+class StoredReport:
+    """What is used of a report."""
+
+    Source: StoredSource
+    Images: tuple[StoredImage, ...]
+    Files: tuple[StoredEntry, ...]
+    Kept: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def level(self) -> str:
+        level = self.Kept.get("Level")
+        return level if isinstance(level, str) else ""
+
+    def is_of(self, image: str, layers: Sequence[str]) -> bool:
+        """Tell whether an image with this id, or these diff ids (lowest first), was written by that run.
+
+        Ids differ between image stores. The layers of a base image are not in the report.
+        """
+        for one in self.Images:
+            own = [layer.DiffID for layer in one.Layers]
+            if image == one.ID or (own and own == list(layers[-len(own) :])):
+                return True
+        return False
+
+
+def load(file: str) -> StoredReport:
+    """Return a report; SlimError when it cannot be read, is damaged, or of another version."""
+    try:
+        with open(file, "rb") as stream:
+            text = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SlimError(f"cannot read the report {file}: {error.strerror}", hint="--report FILE") from error
+    try:
+        return _read(text)
+    except Malformed as error:
+        raise SlimError(
+            f"cannot use the report {file}: {error}", hint="docker slim run IMAGE writes a new one"
+        ) from error
+
+
+def _read(text: bytes) -> StoredReport:
+    """Return a report; Malformed when it is none."""
+    if len(text) > MAX_BYTES:
+        raise Malformed("it is too large")
+    document = parsed(text)
+    version = document.get("SchemaVersion") if isinstance(document, dict) else None
+    if version != SCHEMA_VERSION:
+        raise Malformed(f"it is of version {repr(version)[:20]}, not {SCHEMA_VERSION}")
+    return from_plain(StoredReport, _reduced(document, StoredReport))
+
+
+def _reduced(document: Any, kind: type) -> Any:
+    """Return a document with the fields of a record alone; a report has more than is used here."""
+    inner: Mapping[str, type] = {"Source": StoredSource, "Images": StoredImage, "Layers": StoredLayer}
+    if isinstance(document, list):
+        return [_reduced(one, kind) for one in document]
+    if not isinstance(document, dict):
+        return document
+    names = {one.name for one in fields(kind)}
+    return {
+        name: _reduced(value, inner[name]) if name in inner else value
+        for name, value in document.items()
+        if name in names
+    }
+
+
+def find(image: str, layers: Sequence[str], environment: Mapping[str, str]) -> tuple[str, StoredReport] | None:
+    """Return the newest stored report of an image, and its file; None if there is none.
+
+    A report that cannot be used is passed over.
+    """
+    directory = state_directory(environment)
+    files = [(match[1], one) for one in _files(directory) if (match := FILE_SUFFIX.search(one.name))]
+    wanted = [text.encode() for text in (image, *layers[-1:])]
+    for _, file in sorted(files, reverse=True):
+        try:
+            text = file.read_bytes() if file.stat().st_size <= MAX_BYTES else b""
+            # Most reports are of other images: they need not be parsed.
+            report = load(str(file)) if any(one in text for one in wanted) else None
+        except (OSError, SlimError):
+            continue
+        if report and report.is_of(image, layers):
+            return str(file), report
+    return None
+
+
+def _files(directory: Path) -> list[Path]:
+    try:
+        return [Path(directory, name) for name in os.listdir(directory)]
+    except OSError:
+        return []
