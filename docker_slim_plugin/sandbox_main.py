@@ -32,6 +32,7 @@ from docker_slim_plugin.observe.probes.crontab import read_jobs
 from docker_slim_plugin.observe.probes.links import links
 from docker_slim_plugin.observe.probes.net_log import read_net_log
 from docker_slim_plugin.profile.imports import find_imports
+from docker_slim_plugin.resolve.elf.name_lookups import find_name_lookups
 from docker_slim_plugin.resolve.image_config import has_user
 from docker_slim_plugin.resolve.packages import ownership
 from docker_slim_plugin.resolve.packages.metadata.merge import merge_metadata
@@ -53,6 +54,7 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
     read_net_log,
     ownership.read,
     find_static_program,
+    find_name_lookups,
     merge_metadata,
     find_imports,
 )

@@ -79,10 +79,11 @@ def traced(
     use_filter: bool = True,
     during: Callable[[int], None] | None = None,
     exists: Callable[[str], bool] | None = None,
+    uses: bool = False,
 ) -> Traced:
     """Run argv from the gate under the tracer until it ends; `during` is called with its pid after the release."""
     command = [gate_in(directory), *argv]
-    with TracerClient(use_filter=use_filter) as tracer:
+    with TracerClient(use_filter=use_filter, uses=uses) as tracer:
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=directory, start_new_session=True) as process:
             pid = find_gate(process.pid, time.monotonic() + SECONDS)
             assert pid is not None

@@ -185,6 +185,8 @@ def invocation(argv: Sequence[str]) -> Invocation:
 def _own_token(flag: Flag, value: str | None) -> Iterator[str]:
     if flag.takes_value or value is None:
         yield token(flag, value)
+    elif (flag.name, value) == ("--confine", "require"):
+        yield from (flag.name, f"{flag.name}-require")
     elif value.lower() in ("1", "t", "true"):  # what Go's strconv.ParseBool takes, and Typer does not
         yield flag.name
     elif value.lower() not in ("0", "f", "false"):

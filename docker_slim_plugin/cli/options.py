@@ -22,6 +22,7 @@ from docker_slim_plugin.model.plan import LEVELS, Selection
 from docker_slim_plugin.model.request import (
     BaseSelection,
     ConfigChanges,
+    Confining,
     Exercise,
     GivenTraces,
     Observing,
@@ -255,6 +256,44 @@ OUTPUT = Group(
     },
     _on_base,
 )
+RUN_OUTPUT = OUTPUT.changed(
+    outputs=replace(
+        OUTPUT.options["outputs"],
+        help=f"{_FORMS} Or confined: as --confine. Default: layered,squashed.",
+        read=values.confinable_outputs,
+        choices=(*OUTPUT.options["outputs"].choices, "confined", "layered,confined"),
+    ),
+)
+"""Of `run`, where the app's uses can be recorded."""
+CONFINING = Group(
+    OUTPUT.title,
+    Confining,
+    {
+        "confine": Option(
+            "--confine",
+            "Write a third image as well, whose app may only do what the run showed: its ports, the places that it "
+            "writes, its kinds of sockets and IPC. It is the layered one with -confined behind the tag. Its entrypoint "
+            "is a launcher, which restricts itself (Landlock, seccomp) before it starts the app.",
+        ),
+        "confine_require": Option(
+            "--confine-require",
+            "The same (also --confine=require), but the image does not start on a kernel without Landlock or seccomp. "
+            "Otherwise it says so, and starts.",
+        ),
+        "confine_allow": Option(
+            "--allow",
+            "Let the confined app do this too (repeat): write below a path, bind or connect to a TCP port, use UDP.",
+            "write=PATH|bind=PORT|connect=PORT|udp",
+            read=values.confined_allowed,
+        ),
+        "confine_deny": Option(
+            "--deny",
+            "Refuse UDP to the confined app, although its programs can look up host names.",
+            "udp",
+            choices=("udp",),
+        ),
+    },
+)
 PACK_OUTPUT = OUTPUT.changed(
     {"outputs": ("layered",)},
     tag=replace(
@@ -351,6 +390,8 @@ RUNNING = (EXERCISE, OBSERVING)
 """The groups of the commands that run an app under observation."""
 SLIMMING = (KEEPING.changed({"level": "app"}), OUTPUT, VERIFICATION, SHOWING)
 """The groups of the commands that write slim images of an app, and try them."""
+CONFINABLE = (SLIMMING[0], RUN_OUTPUT, CONFINING, *SLIMMING[2:])
+"""The same for `run`."""
 CONFIG = Group(
     "Configure the image",
     ConfigChanges,

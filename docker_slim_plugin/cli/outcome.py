@@ -108,7 +108,7 @@ def result(report: Report, request: Request | PackRequest, shown: Shown) -> str:
     rows = [("IMAGE", "ID", "SIZE", "LAYERS", "FORM")]
     rows.append((printable(before.reference), short(before.id), size(before.size), str(len(before.layers)), "source"))
     for image in report.images:
-        count = str(len(image.layers)) if image.form == "layered" else "1"
+        count = "1" if image.form == "squashed" else str(len(image.layers))
         rows.append((printable(image.reference), short(image.id), size(image.size), count, image.form))
     lines = [table(rows), "", _summary(report), *_rules(report), *_verification(report)]
     lines += [f"wrote {printable(place)}" for place in report.outputs if place != STDOUT]
@@ -175,6 +175,22 @@ def _verification(report: Report) -> list[str]:
         lines.append(f"verified: {forms}: files as in the source" + (", same answers" if lines else ""))
     elif report.images:
         lines.append("verified: nothing (--no-verify)")
+    return lines + _confinement(report)
+
+
+def _confinement(report: Report) -> list[str]:
+    """Return the lines about what the confined image allows, and what was tried."""
+    one = report.confinement
+    if one is None:
+        return []
+    words = {"bind": "TCP ports", "connect": "connections to TCP ports", "write": "writes below", "device": "devices"}
+    kinds = {kind: [value for other, value in one.allowed if other == kind] for kind, _ in one.allowed}
+    allowed = [f"{words.get(kind, kind)} {', '.join(map(printable, values))}" for kind, values in kinds.items()]
+    tried = [attempt for attempt in one.attempts if attempt.is_tried and attempt.is_enforceable]
+    lines = [f"confined to: {'; '.join(allowed) or 'nothing but what every program may do'}"]
+    if tried:
+        refused = ", ".join(f"{attempt.name} ({attempt.confined})" for attempt in tried)
+        lines.append(f"tried behind its launcher, and refused: {refused}")
     return lines
 
 

@@ -6,13 +6,13 @@ from docker_slim_plugin.cli import options, outcome, screen
 from docker_slim_plugin.cli.declare import Given, command
 from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.errors import UsageError
-from docker_slim_plugin.model.request import Request
+from docker_slim_plugin.model.request import CONFINED, Confining, Output, Request
 
 
 @command(
     "run",
     *options.RUNNING,
-    *options.SLIMMING,
+    *options.CONFINABLE,
     usage=options.AS_DOCKER_RUN,
     short="Slim an image: run it, watch it, write it anew",
     epilog=options.DOCKERS,
@@ -31,7 +31,13 @@ def slim_image(
     docker slim run --http 8080/health -e MODE=prod -v /srv/conf:/etc/app app:1.2
     docker slim run --until exit --keep /bin/sh debian:bookworm sh -c 'date; id'
     """  # noqa: D301
-    request = given.request(Request, image=image, profile=profile, force=force, **options.started(given, command))
+    confining, outputs = given[Confining], given[Output].outputs
+    if (confining.confine or confining.confine_require) and CONFINED not in outputs:
+        outputs = (*outputs, CONFINED)
+    if CONFINED not in outputs and (confining.confine_allow or confining.confine_deny):
+        raise UsageError("cannot use --allow and --deny without --confine", hint="--confine")
+    started = options.started(given, command)
+    request = given.request(Request, image=image, profile=profile, force=force, outputs=outputs, **started)
     if profile and not request.forms():
         raise UsageError("cannot make a profile without a slim image", hint="--output layered")
     return lambda: write(request, given[screen.Shown])

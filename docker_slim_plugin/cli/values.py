@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from docker_slim_plugin.engine.secrets import env_file
 from docker_slim_plugin.errors import SlimError, UsageError
 from docker_slim_plugin.host import output_file
-from docker_slim_plugin.model.request import ENGINE_FORMS, FILE_FORMS
+from docker_slim_plugin.model.request import CONFINED, ENGINE_FORMS, FILE_FORMS
 from docker_slim_plugin.model.sizes import parse_size
 from docker_slim_plugin.observe.trace_format import MAX_SECONDS
 from docker_slim_plugin.profile.switches import read_allowed
@@ -101,17 +101,33 @@ def listed(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for value in values for word in value.split(",") if word))
 
 
-def outputs(values: Sequence[str]) -> tuple[str, ...]:
+def outputs(values: Sequence[str], engine_forms: Sequence[str] = ENGINE_FORMS) -> tuple[str, ...]:
     """Return the forms to write. They are separated by commas or given in several options."""
     forms = listed(values)
     for form in forms:
         name, _, target = form.partition("=")
-        if name not in (*ENGINE_FORMS, *FILE_FORMS) or bool(target) != (name in FILE_FORMS):
+        if name not in (*engine_forms, *FILE_FORMS) or bool(target) != (name in FILE_FORMS):
             raise UsageError(f"cannot write {form}", hint="--output layered,squashed,tar=FILE,oci=FILE,context=DIR")
     # Otherwise the printed result would follow the tar on standard output.
     named = (form.partition("=") for form in forms)
     forms = tuple(f"{name}=-" if target in STDOUT else f"{name}{equals}{target}" for name, equals, target in named)
     return tuple(dict.fromkeys(forms))
+
+
+def confinable_outputs(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the forms to write, where an image can be confined."""
+    return outputs(values, (*ENGINE_FORMS, CONFINED))
+
+
+def confined_allowed(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the values of --allow: write=PATH, bind=PORT, connect=PORT, udp."""
+    for value in values:
+        name, _, what = value.partition("=")
+        is_port = re.fullmatch(r"\d{1,5}", what, re.ASCII) is not None and int(what) < 1 << 16
+        is_path = what.startswith("/") and "\0" not in what
+        if not {"write": is_path, "bind": is_port, "connect": is_port, "udp": value == "udp"}.get(name, False):
+            raise UsageError(f"cannot allow {value}", hint="--allow write=/PATH, bind=PORT, connect=PORT, udp")
+    return tuple(dict.fromkeys(values))
 
 
 def words(option: str, value: str | None) -> tuple[str, ...] | None:

@@ -13,7 +13,7 @@ _REFERENCE = re.compile(
     r"(?P<name>(?:[a-zA-Z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
     r"(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*)(?::(?P<tag>\w[\w.-]{0,127}))?"
 )
-_SQUASHED = "-squashed"
+_SQUASHED, _CONFINED = "-squashed", "-confined"
 _MAX_TAG = 128
 
 
@@ -23,9 +23,10 @@ class ImageNames:
 
     layered: str
     squashed: str
+    confined: str
 
     def of(self, form: str) -> str:
-        return self.squashed if form == "squashed" else self.layered
+        return {"squashed": self.squashed, "confined": self.confined}.get(form, self.layered)
 
 
 def make_names(source: SourceImage, requested: str, suffix: str = "slim") -> ImageNames:
@@ -34,8 +35,8 @@ def make_names(source: SourceImage, requested: str, suffix: str = "slim") -> Ima
     Raises UsageError if a name is not valid or is one of the source's own.
     """
     layered = _add_tag(requested or _default_name(source, suffix), _SQUASHED)
-    found = ImageNames(layered, f"{layered}{_SQUASHED}")
-    for own in (found.layered, found.squashed):
+    found = ImageNames(layered, f"{layered}{_SQUASHED}", f"{layered}{_CONFINED}")
+    for own in (found.layered, found.squashed, found.confined):
         _check_not_own(source, own)
     return found
 

@@ -55,6 +55,21 @@ class Access:
     """Root directory of the process (chroot(2)). Absolute symlinks in `path` start there, and ".." ends there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Something that the app used beside files, or a file that it changed; recorded only for a confined image."""
+
+    name: str
+    """A system call; or what it does with `path`: file (opens it to change or make it), make, remove, rename."""
+    values: tuple[int, ...] = ()
+    """Of socket(2): domain, type, protocol. Of bind(2) and connect(2): family, port, type, protocol; for AF_UNIX:
+    family, 1 if abstract."""
+    path: str = ""
+    """As the process named it, absolute in the container's root."""
+    root: str = "/"
+    """As of an Access."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
     """The result of one probe of a running container."""
@@ -105,6 +120,9 @@ class Observations:
     mode: str = "seccomp"
     """How the tracer stopped the app: seccomp, syscall (at every call) or off."""
     watch: str = "fanotify"
+    uses: frozenset[Use] = frozenset()
+    privilege_gains: tuple[str, ...] = ()
+    """Programs that gain privileges when they are executed."""
     calls: tuple[Call, ...] = ()
     """The distinct system calls, if they were recorded."""
 

@@ -8,6 +8,8 @@ from docker_slim_plugin.model.plan import Selection
 
 ENGINE_FORMS = ("layered", "squashed")
 """Forms of --output that are images in the engine."""
+CONFINED = "confined"
+"""The form of --output that is the layered image with a launcher, which restricts the app."""
 FILE_FORMS = ("tar", "oci", "context")
 """Forms of --output that are written to a file, a directory, or standard output."""
 
@@ -88,7 +90,20 @@ class Output:
 
     def forms(self) -> tuple[str, ...]:
         """Return the forms of images that get a name in the engine."""
-        return () if self.dry_run else tuple(form for form in self.outputs if form in ENGINE_FORMS)
+        return () if self.dry_run else tuple(form for form in self.outputs if form in (*ENGINE_FORMS, CONFINED))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confining:
+    """What a confined image allows beside what the run used."""
+
+    confine: bool = False
+    confine_require: bool = False
+    """Whether a confined image does not start on a kernel that cannot restrict it."""
+    confine_allow: tuple[str, ...] = ()
+    """write=PATH, bind=PORT, connect=PORT or udp."""
+    confine_deny: tuple[str, ...] = ()
+    """udp."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +124,7 @@ class Verification:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request(Exercise, Observing, GivenTraces, Output, Verification):
+class Request(Exercise, Observing, GivenTraces, Output, Confining, Verification):
     """The arguments of one `docker slim run`, `trace`, `attach` or `build`: the records above, and a few more."""
 
     image: str

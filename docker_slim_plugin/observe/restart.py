@@ -61,6 +61,7 @@ def merge_second_start(first: Observations, second: Observations) -> Observation
     return replace(
         first,
         accesses=(*first.accesses, *second.accesses),
+        uses=first.uses | second.uses,
         calls=tuple(dict.fromkeys((*first.calls, *second.calls))),
         lost=first.lost + second.lost,
         events=first.events + second.events,

@@ -28,9 +28,12 @@ START_SECONDS = 20.0
 class Restart(Exception):
     """The run must be repeated in another tracing mode, because tracing has changed what the app does."""
 
-    def __init__(self, mode: str, reason: str, accesses: tuple[Access, ...]) -> None:
+    def __init__(
+        self, mode: str, reason: str, accesses: tuple[Access, ...], privilege_gains: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(reason)
         self.mode = mode
+        self.privilege_gains = privilege_gains
         self.accesses = accesses
         """The accesses seen until then: the app made them in any case."""
 
@@ -46,6 +49,8 @@ class Observer:
     """auto, seccomp, syscall or off."""
     watch: str
     """auto, fanotify, inotify or off."""
+    uses: bool = False
+    """Whether it is recorded what the app uses beside files."""
     record_calls: bool = False
     """Whether the system calls are recorded. The app then stops at each of them."""
 
@@ -57,6 +62,7 @@ class Observer:
         mode = "seccomp" if self.tracer == "auto" else self.tracer
         warnings: list[str] = []
         earlier_accesses: tuple[Access, ...] = ()
+        gains: tuple[str, ...] = ()
         while True:
             try:
                 seen = self._observe_once(image, plan, mode, allow_failure=allow_failure)
@@ -65,8 +71,14 @@ class Observer:
                 self.progress.note(str(restart))
                 mode = restart.mode
                 earlier_accesses += restart.accesses
+                gains += restart.privilege_gains
                 continue
-            return replace(seen, accesses=(*earlier_accesses, *seen.accesses), warnings=(*warnings, *seen.warnings))
+            return replace(
+                seen,
+                accesses=(*earlier_accesses, *seen.accesses),
+                warnings=(*warnings, *seen.warnings),
+                privilege_gains=gains,
+            )
 
     def _observe_once(self, image: str, plan: RunPlan, mode: str, *, allow_failure: bool) -> Observations:
         options, argv = plan.launch.gated_arguments()
@@ -100,10 +112,13 @@ class Observer:
     ) -> tuple[RunMonitor, Observations]:
         """Start a container that has the gate; return the monitor and the observations of its run."""
         with contextlib.ExitStack() as stack:
-            records = self.record_calls and mode == "syscall"
-            tracer = stack.enter_context(
-                TracerClient(use_filter=mode == "seccomp", detach=mode == "off", record_calls=records)
+            client = TracerClient(
+                use_filter=mode == "seccomp",
+                detach=mode == "off",
+                record_calls=self.record_calls and mode == "syscall",
+                uses=self.uses,
             )
+            tracer = stack.enter_context(client)
             container.start()
             self.tree.when_ready(lambda rootfs: tracer.set_path_filter(lambda path: rootfs.walk(path).end is not None))
             init = container.pid()
@@ -142,6 +157,7 @@ class Observer:
                 warnings=(*tracer.warnings, *watcher.warnings, *(() if seen.tracer else watcher.accuracy_warnings())),
                 mode=mode,
                 watch=watcher.name,
+                uses=frozenset(tracer.uses),
                 calls=tracer.calls(),
             )
 
@@ -153,7 +169,7 @@ def _check_tracing(tracer: TracerClient, mode: str) -> None:
     if mode == "seccomp" and tracer.privilege_gains:
         names = ", ".join(sorted(tracer.privilege_gains)[:3])
         reason = f"{names} gains privileges (setuid, capabilities): running again without the seccomp filter"
-        raise Restart("syscall", reason, tracer.accesses())
+        raise Restart("syscall", reason, tracer.accesses(), tuple(sorted(tracer.privilege_gains)))
     if mode != "off" and tracer.tracers:
         names = ", ".join(sorted(tracer.tracers)[:3])
         reason = f"{names} traces processes itself: running again with the watcher only"

@@ -60,6 +60,8 @@ def merge_observations(traces: Sequence[Trace]) -> Observations:
         first,
         result=replace(first.result, probes=(*first.result.probes, *map(_start, others))),
         accesses=tuple(accesses.values()),
+        uses=frozenset(use for trace in traces for use in trace.observations.uses),
+        privilege_gains=tuple(sorted({name for trace in traces for name in trace.observations.privilege_gains})),
         calls=tuple(dict.fromkeys(call for trace in traces for call in trace.observations.calls)),
         lost=sum(trace.observations.lost for trace in traces),
         events=sum(trace.observations.events for trace in traces),

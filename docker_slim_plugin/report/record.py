@@ -19,6 +19,7 @@ from docker_slim_plugin.engine.secrets import Secrets
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import output_file
 from docker_slim_plugin.host.run_registry import state_directory
+from docker_slim_plugin.model.confinement import Confinement
 from docker_slim_plugin.model.image import SlimImage, SourceImage
 from docker_slim_plugin.model.observation import AccessKind, Observations, ProbeResult
 from docker_slim_plugin.model.plan import FilePlan, KeptEntry, ReasonKind
@@ -57,6 +58,8 @@ class Report:
     images: tuple[SlimImage, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     repairs: tuple[Repair, ...] = ()
+    confinement: Confinement | None = None
+    """Set if the confined form was made."""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -155,6 +158,8 @@ class Report:
             "Notes": list(self.notes),
             "Report": self.file,
         }
+        if self.confinement is not None:
+            document["Confined"] = _confined(self.confinement)
         if files:
             document["Files"] = [_kept_entry(kept) for kept in self.plan.kept]
         return document
@@ -179,6 +184,25 @@ def _image(image: SlimImage, source: SourceImage) -> dict[str, Any]:
         "Layers": [
             {"Group": blob.group, "DiffID": blob.diff_id, "Size": blob.size, "Files": blob.files}
             for blob in image.layers
+        ],
+    }
+
+
+def _confined(one: Confinement) -> dict[str, Any]:
+    return {
+        "Allowed": [{"Kind": kind, "Value": value} for kind, value in one.allowed],
+        "Enforced": [{"What": what, "By": by} for what, by in one.enforced],
+        "Open": list(one.open),
+        "LauncherSize": one.launcher_size,
+        "Attempts": [
+            {
+                "Name": attempt.name,
+                "By": attempt.by,
+                "Control": attempt.control,
+                "Confined": attempt.confined,
+                "Tried": attempt.is_tried,
+            }
+            for attempt in one.attempts
         ],
     }
 

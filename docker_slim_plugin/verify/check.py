@@ -44,7 +44,7 @@ def verify(
     with background(engine) as executor:
         files = executor.submit(compare_files, engine, image.id, plan, hashes)
         for replay in replays:
-            options, argv = replay.launch.run_arguments()
+            options, argv = replay.tried.run_arguments()
             with engine.container(options, image.id, argv, remove_in_background=replay.launch.shareable) as container:
                 found.append(replay.try_container(container, progress))
         mismatches += files.result()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from docker_slim_plugin.engine.container import Container
@@ -55,10 +55,22 @@ class Replay:
             until="exit" if original.exit_status is not None and not original.probes else drive.until,
         )
         self.original = original
+        self.notices: tuple[str, ...] = ()
         self._engine = engine
         self._source = source
         self._reruns: list[RunResult] = []
         self._lock = threading.Lock()
+
+    def behind(self, launcher: str, notices: Collection[str]) -> Replay:
+        """Return the same exercise for an image whose entrypoint is `launcher`, before the source's.
+
+        `notices` are the lines that the launcher may write before the app starts.
+        """
+        other = copy.copy(self)
+        other.notices = tuple(notices)
+        if self.launch.entrypoint is not None:
+            other.tried = replace(self.launch, entrypoint=(launcher,), command=self.launch.argv)
+        return other
 
     @property
     def launch(self) -> Launch:
@@ -107,7 +119,11 @@ class Replay:
 
     def _run_container(self, container: Container, progress: Progress) -> RunResult:
         container.start()
-        return run(container, container.pid(), self.drive, RunMonitor(), attach=None, progress=progress)
+        result = run(container, container.pid(), self.drive, RunMonitor(), attach=None, progress=progress)
+        for notice in self.notices:
+            # Standard error follows standard output, which may have no line feed at its end.
+            result = replace(result, output=result.output.replace(notice, "", 1))
+        return result
 
     def _run_unobserved(self, launch: Launch, image: str, progress: Progress) -> RunResult:
         """Run an image once, without a tracer."""

@@ -8,12 +8,13 @@ from dataclasses import replace
 from docker_slim_plugin.engine.secrets import MaskingProgress, masked_errors, secrets_of
 from docker_slim_plugin.errors import SlimError, VerificationFailed
 from docker_slim_plugin.image import file_outputs
-from docker_slim_plugin.model.request import Exercise, Request, Restrictions
+from docker_slim_plugin.model.request import CONFINED, Exercise, Request, Restrictions
 from docker_slim_plugin.observe.trace import Trace, merge_observations
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.report.record import Report, make_report_path, save_or_warn
 from docker_slim_plugin.verify.check import limit_sentences
 from docker_slim_plugin.verify.replay import Replay
+from docker_slim_plugin.workflows.steps.confine import derive_rules
 from docker_slim_plugin.workflows.steps.gates import check_inputs, find_failed_gates
 from docker_slim_plugin.workflows.steps.given_traces import docker_options_of, load_traces, warn_of_other_image
 from docker_slim_plugin.workflows.steps.job import Job, make_run_plan, open_job
@@ -54,6 +55,9 @@ def slim(request: Request, progress: Progress) -> Report:
         if not replays and request.verify:
             note = "the slim images were not run: the traces are of containers that somebody else had started"
             report = replace(report, warnings=(*report.warnings, note))
+        if CONFINED in request.outputs:
+            # Before anything is written.
+            derive_rules(job, observations, rootfs, plan)
         if not request.dry_run:
             report = write_verified_images(job, report, rootfs, replays)
         report = replace(report, failed_gates=find_failed_gates(job, report, baseline))

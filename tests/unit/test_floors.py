@@ -16,7 +16,7 @@ FLOORS = (
     {"cancel", "host", "services"},
     {"engine"},
     {"report", "rootfs"},
-    {"image", "observe", "resolve"},
+    {"confine", "image", "observe", "resolve"},
     {"base", "profile", "sharing", "verify"},
     {"workflows"},
     {"__main__", "cli", "sandbox_main"},

@@ -15,12 +15,14 @@ from typing import Any, Self
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import child_process
 from docker_slim_plugin.model.calls import Call
-from docker_slim_plugin.model.observation import Access, AccessKind, Origin, Process
+from docker_slim_plugin.model.observation import Access, AccessKind, Origin, Process, Use
 from docker_slim_plugin.observe.tracer.cgroup_members import members
 from docker_slim_plugin.observe.tracer.syscall_table import SYSCALLS
 
 MAX_ACCESSES = 200_000
 """Number of distinct accesses to keep before those that name nothing in the image are dropped."""
+MAX_USES = 20_000
+"""Number of distinct uses to keep; each further one counts as a lost event."""
 MAX_WARNINGS = 20
 """Maximum number of distinct warnings; each further one counts as a lost event."""
 _START_SECONDS = 20.0
@@ -29,12 +31,16 @@ _START_SECONDS = 20.0
 class TracerClient:
     """A running tracer process; a context manager. On exit it ends the tracer, and with it every tracee from a gate."""
 
-    def __init__(self, *, use_filter: bool = True, detach: bool = False, record_calls: bool = False) -> None:
+    def __init__(
+        self, *, use_filter: bool = True, detach: bool = False, record_calls: bool = False, uses: bool = False
+    ) -> None:
         self._arguments: list[str] = []
         if not use_filter:
             self._arguments.append("--no-filter")
         if detach:
             self._arguments.append("--detach")
+        if uses:
+            self._arguments.append("--uses")
         if record_calls:
             self._arguments.append("--record-calls")
         self._accesses: dict[tuple[str, AccessKind, Origin, str, str], Access] = {}
@@ -47,6 +53,8 @@ class TracerClient:
         """Wait status (waitpid(2)) by pid, for each attached process that has ended."""
         self.privilege_gains: set[str] = set()
         """Programs that would have gained privileges if no_new_privs were not set."""
+        self.uses: set[Use] = set()
+        """What the app used beside files, and which files it changed; only with `uses`."""
         self.tracers: set[str] = set()
         """argv[0] of processes that trace other processes."""
         self.warnings: list[str] = []
@@ -180,6 +188,10 @@ class TracerClient:
                 self._processes[number] = Process(pid, argv0)
             case ["counts", int(events), int(lost), _]:
                 self.events, self._unread = events, lost
+            case ["use", str(name), [*values]]:
+                self._add_use(Use(name, tuple(map(int, values))))
+            case ["file" | "make" | "remove" | "rename" as name, str(path), str(root)]:
+                self._add_use(Use(name, path=path, root=root))
             case ["exec-attach", str(reason)] if reason:
                 self._warn(f"processes of docker exec are watched, but not traced: {reason}")
             case ["missed", str(argv0)]:
@@ -203,6 +215,12 @@ class TracerClient:
                 self.privilege_gains.add(path)
             case ["ptrace", int(number)]:
                 self.tracers.add(self._process_of(number).argv0)
+
+    def _add_use(self, use: Use) -> None:
+        if len(self.uses) < MAX_USES:
+            self.uses.add(use)
+        elif use not in self.uses:
+            self._overflowed += 1
 
     def _warn(self, text: str) -> None:
         if text not in self.warnings:

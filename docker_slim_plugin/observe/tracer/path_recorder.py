@@ -35,8 +35,10 @@ from docker_slim_plugin.observe.tracer.syscall_table import (
     SOCKETCALL,
     SYSCALLS,
     X32_BIT,
+    Syscall,
     numbers,
 )
+from docker_slim_plugin.observe.tracer.uses import changes_of, use_of
 
 MAX_SEEN = 200_000
 """Number of distinct accesses to remember, so that each is sent once. Then the set is cleared to bound memory, and
@@ -56,8 +58,12 @@ class TracedProcess:
 class PathRecorder:
     """Records the paths that traced processes name, and sends them with the process that named them."""
 
-    def __init__(self, channel: Channel, machine: str) -> None:
+    def __init__(self, channel: Channel, machine: str, *, uses: bool = False) -> None:
         self._channel = channel
+        self._uses = uses
+        """Whether what the app uses beside files is recorded, and what it changes."""
+        self.outside: set[int] = set()
+        """Processes that came into the container later (docker exec), and their descendants."""
         self._rows = numbers(machine) | {SOCKETCALL: CONNECT}
         self._privilege_gain = PrivilegeGain()
         self._processes: dict[int, TracedProcess] = {}
@@ -65,6 +71,8 @@ class PathRecorder:
         self._seen: set[tuple[object, str, bytes]] = set()
         self._pending: list[tuple[TracedProcess, int, bytes, str]] = []
         """Accesses of the current stop that have not been sent: process, row, path, root."""
+        self._pending_uses: list[tuple[str, object, object]] = []
+        """Uses and changes of the current stop that have not been sent: the message, by its words."""
         self._may_be_chrooted = False
         """Whether any process may have a root other than the container's."""
         self._mounts: MountNamespaces | None = None
@@ -102,7 +110,15 @@ class PathRecorder:
                 )
         if not call.paths or call.name in ROOT_CALLS or call.name in MOUNT_CALLS:
             self._record_special(pid, call.name, fields)
+        if self._uses and pid not in self.outside:
+            self._record_use(pid, call, fields)
         return call.kind
+
+    def _record_use(self, pid: int, call: Syscall, fields: tuple[int, ...]) -> None:
+        if use := use_of(pid, call, fields):
+            self._pending_uses.append(("use", *use))
+        if changed := changes_of(pid, call, fields):
+            self._pending_uses += [(changed, os.fsdecode(path), root) for _, _, path, root in self._pending]
 
     def _record_path(self, pid: int, row: int, path: bytes, directory: int | None) -> None:
         """Record `path` as `pid` names it, relative to `directory` (a descriptor, or None for its cwd)."""
@@ -166,6 +182,10 @@ class PathRecorder:
             if self._is_new((row, process.argv0, path)):
                 self._channel.send("access", self._process_number(pid, process), row, os.fsdecode(path), root)
         self._pending.clear()
+        for kind, what, more in self._pending_uses:
+            if self._is_new(("use", repr((kind, what)), repr(more).encode())):
+                self._channel.send(kind, what, more)
+        self._pending_uses.clear()
 
     def record_exec(self, pid: int, *, filtered: bool) -> None:
         """Record that `pid` executes a program; send a message when no_new_privs kept it from gaining privileges.
@@ -222,6 +242,8 @@ class PathRecorder:
 
     def inherit_name(self, child: int, parent: int) -> None:
         """Give a child its parent's name until it execs; this is cheaper than reading /proc."""
+        if parent in self.outside:
+            self.outside.add(child)
         process = self._processes.get(parent)
         if process is not None:
             self._processes.setdefault(child, TracedProcess(process.argv0))

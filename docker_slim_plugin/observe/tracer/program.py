@@ -15,6 +15,9 @@ It reads commands from standard input and writes messages to standard output, ea
     ["call", number, name, abi, refused, arguments]  with --record-calls: a system call (call_recorder.py)
     ["privilege-gain", number, path]     an exec that no_new_privs kept from gaining privileges
     ["ptrace", number]                   the app traces processes itself
+    ["use", name, values]                with --uses: a system call of the app, and some of its arguments (uses.py)
+    ["file", path, root]                 with --uses: the app opens a file to change or make it
+    ["make" | "remove" | "rename", path, root]  with --uses: the app changes a name
     ["ended", pid, status]               an attached process has ended; wait status as of waitpid(2)
     ["counts", events, lost, stops]      at intervals, and before the tracer sleeps
 
@@ -71,13 +74,21 @@ POLL_SECONDS = 0.0002
 class Tracer:
     """Traces the processes from the gates, the seized processes, and all their descendants, until none is left."""
 
-    def __init__(self, *, machine: str, use_filter: bool, detach: bool = False, record_calls: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        machine: str,
+        use_filter: bool,
+        detach: bool = False,
+        record_calls: bool = False,
+        uses: bool = False,
+    ) -> None:
         self.channel = Channel()
-        self.recorder = PathRecorder(self.channel, machine)
+        self.recorder = PathRecorder(self.channel, machine, uses=uses)
         self.calls = CallRecorder(self.channel, machine, self.recorder.number) if record_calls else None
         self.detach = detach
         """Whether to detach from a process as soon as it executes its program."""
-        self.program = filter_program(machine) if use_filter else b""
+        self.program = filter_program(machine, uses=uses) if use_filter else b""
         self.threads = ThreadTable(use_filter=use_filter)
         self.attached: set[int] = set()
         """Pids that were attached or seized; their end is reported."""
@@ -202,6 +213,7 @@ class Tracer:
     def handle_end(self, pid: int, status: int) -> None:
         self.threads.remove(pid)
         self.recorder.forget(pid)
+        self.recorder.outside.discard(pid)
         if self.calls:
             self.calls.forget(pid)
             self.recorder.lost += self.calls.lost
@@ -229,6 +241,8 @@ class Tracer:
         """Trace the process that waits in the gate, and release it; with `detach` only release it."""
         self.recorder.set_name(pid, "docker")
         self.recorder.set_image_root(pid, mounted=False)
+        if self.threads.known:
+            self.recorder.outside.add(pid)
         self.threads.known.add(pid)
         if not self.detach:
             self.start_exec_attach(pid)
@@ -288,6 +302,7 @@ class Tracer:
                 self.channel.send("missed", argv0(tid))
             return
         self.threads.add_seized(tid, in_exec=True)
+        self.recorder.outside.add(tid)
 
     def report_missed(self, exec_attach: ExecAttach) -> None:
         for tid in exec_attach.missed:
@@ -303,6 +318,7 @@ def main() -> None:
         machine=os.uname().machine,
         use_filter="--no-filter" not in options,
         detach="--detach" in options,
+        uses="--uses" in options,
         record_calls="--record-calls" in options,
     )
     # No object here is part of a reference cycle, and a collection would delay the app.

@@ -137,7 +137,15 @@ SYSCALLS: tuple[Syscall, ...] = (
     # These name no path, but change the meaning of later paths, or what the tracer can see.
     Syscall("setns", _OTHER, ()),
     Syscall("ptrace", _OTHER, ()),
+    # These name no path either. They stop a tracee only where its uses are recorded.
+    Syscall("socket", _OTHER, ()),
+    Syscall("shmget", _OTHER, (), 395),
+    Syscall("semget", _OTHER, (), 393),
+    Syscall("msgget", _OTHER, (), 399),
+    Syscall("mq_open", _OTHER, ()),
+    Syscall("io_uring_setup", _OTHER, (), 425),
 )
+USED = frozenset({"socket", "shmget", "semget", "msgget", "mq_open", "io_uring_setup"})
 CONNECT = next(row for row, call in enumerate(SYSCALLS) if call.name == "connect")
 EXECVE = next(row for row, call in enumerate(SYSCALLS) if call.name == "execve")
 ROOT_CALLS = frozenset({"chroot", "pivot_root", "setns"})
@@ -157,7 +165,7 @@ _UNKNOWN = -1
 """__NR_SCMP_ERROR: libseccomp does not know the name. Other negative numbers are names of other architectures."""
 _BPF_LD_W_ABS, _BPF_JEQ_K, _BPF_RET_K = 0x20, 0x15, 0x06
 _OTHER_ABIS = {"x86_64": ("X86", "X32"), "aarch64": ("ARM",)}
-_I386_SOCKETS = {"bind": 361, "connect": 362}
+_I386_SOCKETS = {"socket": 359, "bind": 361, "connect": 362}
 """Since Linux 4.3. libseccomp resolves these names to pseudo numbers for socketcall(2), and filters both."""
 SOCKETCALL = (0x40000003, 102)
 """AUDIT_ARCH_I386 and the number of socketcall(2), the single system call for sockets."""
@@ -165,8 +173,11 @@ SYS_BIND, SYS_CONNECT = 2, 3
 """The calls of socketcall(2) that name a path; from linux/net.h."""
 
 
-def filter_program(machine: str) -> bytes:
-    """Return the BPF program (array of struct sock_filter) that returns SECCOMP_RET_TRACE for every row."""
+def filter_program(machine: str, *, uses: bool = False) -> bytes:
+    """Return the BPF program (array of struct sock_filter) that returns SECCOMP_RET_TRACE for every row.
+
+    Rows of `USED` are among them only with `uses`.
+    """
     program = seccomp.SyscallFilter(seccomp.ALLOW)
     # An unknown ABI is allowed, and only the watcher sees its accesses; killing the process would change the app.
     program.set_attr(seccomp.Attr.ACT_BADARCH, seccomp.ALLOW)
@@ -174,6 +185,8 @@ def filter_program(machine: str) -> bytes:
         program.add_arch(getattr(seccomp.Arch, abi))
     unknown: list[int] = []
     for call in SYSCALLS:
+        if call.name in USED and not uses:
+            continue
         if seccomp.resolve_syscall(seccomp.Arch.NATIVE, call.name) == _UNKNOWN:
             unknown += [call.number] if call.number else []
         elif call.name in FLAGS_ARGUMENT:

@@ -21,7 +21,7 @@ from docker_slim_plugin.image.names import ImageNames, make_names
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import Access, Observations
 from docker_slim_plugin.model.plan import FilePlan, Selection
-from docker_slim_plugin.model.request import Exercise, Request
+from docker_slim_plugin.model.request import CONFINED, Exercise, Request
 from docker_slim_plugin.observe.driver import RunPlan
 from docker_slim_plugin.observe.launch import launch, option_pairs
 from docker_slim_plugin.observe.probes.cron import CronPlan
@@ -88,6 +88,7 @@ class ImageJob(Generic[R]):
             progress=self.progress,
             tracer=request.tracer,
             watch=request.watch,
+            uses=CONFINED in request.outputs,
             record_calls=request.record_calls,
         )
 

@@ -12,12 +12,14 @@ from docker_slim_plugin.image.config import label_level
 from docker_slim_plugin.image.writer import Draft
 from docker_slim_plugin.model.image import SlimImage
 from docker_slim_plugin.model.observation import Access, AccessKind
+from docker_slim_plugin.model.request import CONFINED
 from docker_slim_plugin.model.verdict import Verdict
 from docker_slim_plugin.report.record import Repair, Report
 from docker_slim_plugin.resolve.directory_listings import find_opened_directories
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.verify.check import verify
 from docker_slim_plugin.verify.replay import Replay, is_parallel_safe
+from docker_slim_plugin.workflows.steps.confine import add_confined_image
 from docker_slim_plugin.workflows.steps.job import Job
 
 ROUNDS = 3
@@ -33,7 +35,7 @@ def write_verified_images(job: Job, report: Report, rootfs: Rootfs, replays: tup
             stack.callback(job.engine.untag, job.engine.temporary_name("squashed"))
             layered, tested = write_and_verify(job, report, rootfs, replays)
             if tested.passed:
-                return name_images(job, tested, layered, rootfs)
+                return finish(job, tested, layered, rootfs, replays, stack)
             if not is_repairable(job, tested) or round_ == ROUNDS:
                 return tested
             with job.clock.step("repair", times=6 * (1 + len(replays))):
@@ -44,7 +46,7 @@ def write_verified_images(job: Job, report: Report, rootfs: Rootfs, replays: tup
             candidates = (accesses,) if is_same else (accesses, list_opened_directories(rootfs, report))
             repair = plan_repair(job, report, rootfs, differences, candidates, missed)
             if repair is None and not is_same and (excused := excuse_number_differences(tested)):
-                return name_images(job, excused, layered, rootfs)
+                return finish(job, excused, layered, rootfs, replays, stack)
         if repair is not None:
             missed, report = repair
             job.progress.note(report.repairs[-1].sentence())
@@ -54,6 +56,15 @@ def write_verified_images(job: Job, report: Report, rootfs: Rootfs, replays: tup
         else:
             return tested
     raise AssertionError
+
+
+def finish(
+    job: Job, report: Report, layered: Draft, rootfs: Rootfs, replays: tuple[Replay, ...], stack: ExitStack
+) -> Report:
+    """Make the confined image, if it is asked for, and name all of them if it passes too."""
+    if CONFINED in job.request.outputs:
+        report = add_confined_image(job, report, layered, rootfs, replays, stack)
+    return name_images(job, report, layered, rootfs) if report.passed else report
 
 
 def plan_repair(

@@ -14,6 +14,7 @@ from rich.console import Console
 from docker_slim_plugin.cli import outcome, screen
 from docker_slim_plugin.cli.text import printable, seconds, size, table
 from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.model.confinement import Attempt, Confinement
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import SlimImage, SourceImage
 from docker_slim_plugin.model.observation import Observations, ProbeResult
@@ -161,6 +162,7 @@ class Outcome:
     outputs: tuple[str, ...] = ()
     observations: Observations = field(default_factory=seen)
     verdicts: tuple[Verdict, ...] = ()
+    confinement: Confinement | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {"Images": [image.id for image in self.images], "Name": "\x1b\udcff"}
@@ -186,6 +188,21 @@ def test_result_as_a_table() -> None:
     assert "report: /var/x.json" in text
     assert "run it: docker run -e A nginx:layered x" in text
     assert "aaaaaaaaaaaa   100MB   4        source" in text
+
+
+def test_what_a_confined_image_may_do_and_what_was_tried() -> None:
+    allowed = (("bind", "80"), ("bind", "443"), ("write", "/run"), ("write", "/\x1b"), ("socket", "udp"))
+    attempts = tuple(
+        Attempt(name=name, by="Landlock", control=control, confined="EACCES", is_enforceable=can)
+        for name, control, can in (("bind", "ok", True), ("raw", "EPERM", True), ("signal", "ok", False))
+    )
+    confinement = Confinement(allowed=allowed, enforced=(), open=(), launcher_size=9, attempts=attempts)
+    text = outcome.result(replace(report("layered", "confined"), confinement=confinement), REQUEST, screen.Shown())
+    assert "confined to: TCP ports 80, 443; writes below /run, /\\x1b; socket udp\n" in text
+    assert "tried behind its launcher, and refused: bind (EACCES)\n" in text
+    assert "\x1b" not in text
+    nothing = replace(confinement, allowed=(), attempts=())
+    assert "confined to: nothing but what" in outcome.result(replace(report("confined"), confinement=nothing), REQUEST, screen.Shown())
 
 
 def verdict(form: str) -> Verdict:

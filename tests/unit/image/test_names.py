@@ -30,7 +30,7 @@ def source(reference: str, *tags: str) -> SourceImage:
     ],
 )
 def test_default_names(reference: str, tags: list[str], layered: str) -> None:
-    assert make_names(source(reference, *tags), "") == ImageNames(layered, f"{layered}-squashed")
+    assert make_names(source(reference, *tags), "") == ImageNames(layered, f"{layered}-squashed", f"{layered}-confined")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from docker_slim_plugin.confine.description import describe
+from docker_slim_plugin.confine.rules import Rules
 from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.model.confinement import Attempt
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.image import LayerBlob, SlimImage
 from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry, Reason, ReasonKind
@@ -60,6 +63,10 @@ REPORT = Report(
         Verdict(form="layered", mismatches=("a",), behaviour=("b",), warnings=(), files_compared=3, seconds=1.23456),
     ),
     repairs=(Repair(because=("it does not run",), added=("/x", "/y")),),
+    confinement=replace(
+        describe(Rules(bind=(80,), write=("/run",), udp=True, families=(40,), sysv_ipc=True), 2400),
+        attempts=(Attempt(name="bind TCP port 61001", by="Landlock", control="ok", confined="EACCES"),),
+    ),
     warnings=("careful",),
     notes=("by the way",),
     seconds=12.34567,
