@@ -68,7 +68,7 @@ class Place:
 
     path: RootPath
     kind: str
-    """tmpfs, volume (lasting data), or copied (a volume, for the image's own files there)."""
+    """tmpfs, volume (data that may have to last), or copied (a volume, for the image's own files there)."""
     reason: str
     uid: int = 0
     gid: int = 0
@@ -77,6 +77,8 @@ class Place:
     """Bytes of a tmpfs."""
     executes: bool = False
     """Whether programs are started from it."""
+    has_files: bool = False
+    """Whether the image has files of its own there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

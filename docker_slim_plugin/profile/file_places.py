@@ -21,6 +21,8 @@ WRITES = words(
 )
 KERNELS = ("/proc", "/sys", "/dev")
 """Not part of the root file system."""
+TRANSIENT = ("/run", "/tmp", "/var/tmp", "/var/cache", "/var/log", "/var/run", "/var/lock")  # noqa: S108 (of the image)
+"""What an app writes elsewhere may be data that must outlast the container."""
 MAX_INNER = 8
 """A directory that holds nothing but up to so many directories becomes a tmpfs, and so does each of these."""
 CACHES = ("__pycache__",)
@@ -140,17 +142,25 @@ def _describe(
 ) -> Place:
     entry = evidence.rootfs.entries.get(RootPath(path))
     content = _content(evidence.rootfs, path)
-    if path in volumes:
+    if not inner and (path in volumes or not _is_below(path, TRANSIENT)):
         kind = "volume"
     elif not inner and (len(content) > MAX_INNER or any(one.kind is not EntryKind.DIRECTORY for one in content)):
         kind = "copied"
     else:
         kind = "tmpfs"
     runs = bool(evidence.extra.executes) or any(_is_below(one, {path}) for one in executed)
+    has_files = any(one.kind is not EntryKind.DIRECTORY for one in content)
     if entry is None:
         return Place(path=RootPath(path), kind=kind, reason=reason, executes=runs, mode=0o1777)
     return Place(
-        path=RootPath(path), kind=kind, reason=reason, uid=entry.uid, gid=entry.gid, mode=entry.mode, executes=runs
+        path=RootPath(path),
+        kind=kind,
+        reason=reason,
+        uid=entry.uid,
+        gid=entry.gid,
+        mode=entry.mode,
+        executes=runs,
+        has_files=has_files,
     )
 
 

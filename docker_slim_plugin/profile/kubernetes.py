@@ -108,7 +108,7 @@ def _claim(place: Place, name: str) -> dict[str, Any]:
 
 def _annotations(files: Files | None) -> dict[str, str]:
     """Return what Kubernetes does not do as Docker does: it copies no files of the image to a volume."""
-    copied = [str(place.path) for place in (files.places if files else ()) if place.kind == "copied"]
+    copied = [str(place.path) for place in (files.places if files else ()) if place.has_files]
     if not copied:
         return {}
     return {"docker-slim/copy-first": f"an initContainer must copy the image's own files of: {', '.join(copied)}"}

@@ -74,7 +74,7 @@ def test_a_server(tmp_path: Path) -> None:
         "/data": "volume",
         "/run": "tmpfs",
         "/run/lock": "tmpfs",
-        "/var/lib/state": "copied",
+        "/var/lib/state": "volume",
     }
     assert names(profile["Capabilities"]["Kept"]) == {"CHOWN"}
     assert "without it: chown calls fchownat(/run/serve.pid): EPERM" in profile["Capabilities"]["Kept"][0]["Reason"]

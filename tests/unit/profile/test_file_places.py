@@ -19,6 +19,7 @@ TREE = {
     "/var/cache/app/old": "x",
     "/tmp/": "",
     "/app/lib/": "",
+    "/srv/": "",
     "/app/main.py": "x",
     "/data/": "",
 }
@@ -39,10 +40,11 @@ def places(*written: str, **given: object) -> dict[str, str]:
         pytest.param("/var/run/app.pid", {"/run": "tmpfs", "/run/lock": "tmpfs"}, id="through a symlink"),
         pytest.param("/var/log/app/a.log", {"/var/log/app": "tmpfs"}, id="an empty directory"),
         pytest.param("/var/cache/app/new", {"/var/cache/app": "copied"}, id="with files of the image"),
+        pytest.param("/srv/new/x", {"/srv": "volume"}, id="what may be data"),
         pytest.param("/var/log/app", {"/var/log/app": "tmpfs"}, id="the directory itself (chown)"),
-        pytest.param("/app/main.py", {"/app": "copied"}, id="a file of the image"),
+        pytest.param("/app/main.py", {"/app": "volume"}, id="a file of the image"),
         pytest.param("/tmp/a/b/c", {"/tmp": "tmpfs"}, id="in directories that the run has made"),
-        pytest.param("/new/a", {"/new": "tmpfs"}, id="a new directory in /"),
+        pytest.param("/new/a", {"/new": "volume"}, id="a new directory in /"),
         pytest.param("/proc/self/oom_score_adj", {}, id="the kernel's"),
         pytest.param("/dev/shm/x", {}, id="shared memory"),
         pytest.param("/app/lib/__pycache__/a.pyc", {}, id="a cache"),
@@ -82,7 +84,7 @@ def test_refused_and_unwritten_calls_do_not_count() -> None:
 
 
 def test_the_user_adds_places() -> None:
-    assert places(extra=Extra(paths={"/var/spool": "x"})) == {"/var/spool": "tmpfs"}
+    assert places(extra=Extra(paths={"/var/spool": "x"})) == {"/var/spool": "volume"}
 
 
 def test_canonical() -> None:

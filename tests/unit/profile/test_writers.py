@@ -161,6 +161,7 @@ def test_compose() -> None:
 def test_kubernetes() -> None:
     documents = kubernetes_documents(concluded(*SERVER), start("--env=A=b", command=("x",)), "1000:5")
     pod, claim, policy = documents
+    assert claim["metadata"]["name"] == "app-1-data"
     (container,) = pod["spec"]["containers"]
     context = container["securityContext"]
     assert context["capabilities"] == {"drop": ["ALL"], "add": ["DAC_OVERRIDE", "SETUID"]}
