@@ -21,8 +21,8 @@ WRITES = words(
 )
 KERNELS = ("/proc", "/sys", "/dev")
 """Not part of the root file system."""
-SCRATCH = frozenset({"/run", "/tmp", "/var/tmp", "/run/lock", "/var/lock"})  # noqa: S108 (paths of the image)
-"""Where empty directories of the image need not be copied."""
+MAX_INNER = 8
+"""A directory that holds nothing but up to so many directories becomes a tmpfs, and so does each of these."""
 CACHES = ("__pycache__",)
 """Directories of caches that an app works without."""
 MAX_PLACES = 64
@@ -48,7 +48,14 @@ def conclude_files(evidence: Evidence) -> Files:
     if len(outer) > MAX_PLACES:
         return Files(read_only=False, reason=f"the run wrote to {len(outer)} directories")
     executed = _executed(evidence)
-    made = (_describe(evidence, path, places[path], volumes, executed) for path in outer if path not in given)
+    made: list[Place] = []
+    for path in (one for one in outer if one not in given):
+        made.append(_describe(evidence, path, places[path], volumes, executed))
+        # A tmpfs begins empty.
+        names = [one.path for one in _content(evidence.rootfs, path)] if made[-1].kind == "tmpfs" else []
+        reason = f"the image has it in {path}, which is a tmpfs"
+        others = (name for name in names if name not in outer and name not in given)
+        made += [_describe(evidence, name, reason, volumes, executed, inner=True) for name in others]
     return Files(read_only=True, places=tuple(made), ignored=tuple(ignored))
 
 
@@ -118,12 +125,24 @@ def _place(rootfs: Rootfs, path: str) -> str | None:
         here = parent
 
 
-def _describe(evidence: Evidence, path: str, reason: str, volumes: Iterable[str], executed: frozenset[str]) -> Place:
+def _content(rootfs: Rootfs, path: str) -> list[Entry]:
+    return [one for one in rootfs.below(RootPath(path)) if one.path != path]
+
+
+def _describe(
+    evidence: Evidence,
+    path: str,
+    reason: str,
+    volumes: Iterable[str],
+    executed: frozenset[str],
+    *,
+    inner: bool = False,
+) -> Place:
     entry = evidence.rootfs.entries.get(RootPath(path))
-    content = [one for one in evidence.rootfs.below(RootPath(path)) if one.path != path]
+    content = _content(evidence.rootfs, path)
     if path in volumes:
         kind = "volume"
-    elif any(_matters(one, path) for one in content):
+    elif not inner and (len(content) > MAX_INNER or any(one.kind is not EntryKind.DIRECTORY for one in content)):
         kind = "copied"
     else:
         kind = "tmpfs"
@@ -133,11 +152,6 @@ def _describe(evidence: Evidence, path: str, reason: str, volumes: Iterable[str]
     return Place(
         path=RootPath(path), kind=kind, reason=reason, uid=entry.uid, gid=entry.gid, mode=entry.mode, executes=runs
     )
-
-
-def _matters(entry: Entry, place: str) -> bool:
-    """Return whether an entry of the image must be in the place."""
-    return not (place in SCRATCH and entry.kind is EntryKind.DIRECTORY)
 
 
 def _executed(evidence: Evidence) -> frozenset[str]:

@@ -73,6 +73,7 @@ def test_a_server(tmp_path: Path) -> None:
     assert {one["Path"]: one["Kind"] for one in profile["Files"]["Places"]} == {
         "/data": "volume",
         "/run": "tmpfs",
+        "/run/lock": "tmpfs",
         "/var/lib/state": "copied",
     }
     assert names(profile["Capabilities"]["Kept"]) == {"CHOWN"}

@@ -35,8 +35,8 @@ def places(*written: str, **given: object) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        pytest.param("/run/app.pid", {"/run": "tmpfs"}, id="a directory with empty directories"),
-        pytest.param("/var/run/app.pid", {"/run": "tmpfs"}, id="through a symlink"),
+        pytest.param("/run/app.pid", {"/run": "tmpfs", "/run/lock": "tmpfs"}, id="with directories of the image"),
+        pytest.param("/var/run/app.pid", {"/run": "tmpfs", "/run/lock": "tmpfs"}, id="through a symlink"),
         pytest.param("/var/log/app/a.log", {"/var/log/app": "tmpfs"}, id="an empty directory"),
         pytest.param("/var/cache/app/new", {"/var/cache/app": "copied"}, id="with files of the image"),
         pytest.param("/var/log/app", {"/var/log/app": "tmpfs"}, id="the directory itself (chown)"),
@@ -53,7 +53,7 @@ def test_places(written: str, expected: dict[str, str]) -> None:
 
 
 def test_nested_places_are_one() -> None:
-    assert places("/tmp/x", "/tmp/y/z", "/run/lock/a", "/run/b") == {"/tmp": "tmpfs", "/run": "tmpfs"}
+    assert places("/tmp/x", "/tmp/y/z", "/run/lock/a", "/run/b") == {"/tmp": "tmpfs", "/run": "tmpfs", "/run/lock": "tmpfs"}
 
 
 def test_volumes() -> None:
@@ -91,3 +91,13 @@ def test_canonical() -> None:
     assert canonical(tree, "/l/../x") == "/x"
     assert canonical(tree, "/loop/x") == "/loop/x"
     assert canonical(tree, "/") == "/"
+
+
+def test_directories_of_the_image_keep_their_owner_and_mode() -> None:
+    lock = Entry(path=RootPath("/run/lock"), kind=EntryKind.DIRECTORY, mode=0o1777, uid=7)
+    (run, inner) = conclude_files(evidence(call("openat", "/run/y"), tree={"/run/lock": lock, "/bin/x": "x"})).places
+    assert (run.path, run.mode) == ("/run", 0o755)
+    assert (inner.path, inner.kind, inner.mode, inner.uid) == ("/run/lock", "tmpfs", 0o1777, 7)
+    many = {f"/run/{number}/": "" for number in range(9)}
+    (copied,) = conclude_files(evidence(call("openat", "/run/y"), tree={**many, "/bin/x": "x"})).places
+    assert copied.kind == "copied"
