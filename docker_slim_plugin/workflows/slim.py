@@ -14,7 +14,7 @@ from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.report.record import Report, make_report_path, save_or_warn
 from docker_slim_plugin.verify.check import limit_sentences
 from docker_slim_plugin.verify.replay import Replay
-from docker_slim_plugin.workflows.steps.confine import derive_rules
+from docker_slim_plugin.workflows.steps.confine import plan_confinement
 from docker_slim_plugin.workflows.steps.gates import check_inputs, find_failed_gates
 from docker_slim_plugin.workflows.steps.given_traces import docker_options_of, load_traces, warn_of_other_image
 from docker_slim_plugin.workflows.steps.job import Job, make_run_plan, open_job
@@ -56,8 +56,8 @@ def slim(request: Request, progress: Progress) -> Report:
             note = "the slim images were not run: the traces are of containers that somebody else had started"
             report = replace(report, warnings=(*report.warnings, note))
         if CONFINED in request.outputs:
-            # Before anything is written.
-            derive_rules(job, observations, rootfs, plan)
+            # Before anything is written. The image has rules of its own if files or rules are repaired.
+            report = replace(report, confinement=plan_confinement(job, observations, rootfs, plan))
         if not request.dry_run:
             report = write_verified_images(job, report, rootfs, replays)
         report = replace(report, failed_gates=find_failed_gates(job, report, baseline))

@@ -15,6 +15,7 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.config import label_level
 from docker_slim_plugin.image.confined import Launcher, confined_config, confined_plan, load_confined
 from docker_slim_plugin.image.writer import Draft
+from docker_slim_plugin.model.confinement import Confinement
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.observation import Observations, Use
 from docker_slim_plugin.model.plan import FilePlan
@@ -52,6 +53,12 @@ def derive_rules(job: Job, observations: Observations, rootfs: Rootfs, plan: Fil
     )
     derivation.check(reference, observations, wishes)
     return derivation.derive(observations, rootfs, set(plan.by_path()), job.source.config, wishes)
+
+
+def plan_confinement(job: Job, observations: Observations, rootfs: Rootfs, plan: FilePlan) -> Confinement:
+    """Return what a confined image would restrict; SlimError when there can be none."""
+    rules = derive_rules(job, observations, rootfs, plan)
+    return describe(rules, len(launcher(rules, MACHINES[job.source.architecture])))
 
 
 def _tmpfs(job: Job) -> Iterator[str]:

@@ -152,6 +152,12 @@ def test_what_only_the_confined_image_tries_is_added() -> None:
     assert left_behind() == []
 
 
+def test_a_dry_run_tells_the_rules() -> None:
+    report = confined(TOOL, "--dry-run")
+    assert (report["Images"], report["Confined"]["Attempts"]) == ([], [])
+    assert {"Kind": "socket", "Value": "udp"} in report["Confined"]["Allowed"]
+
+
 def test_an_app_that_dies_when_it_is_confined() -> None:
     remove(*(f"{TOOL}:made{end}" for end in ("", "-squashed", "-confined")))
     answer = run(TOOL, "--confine", "--deny=udp", TOOL)
