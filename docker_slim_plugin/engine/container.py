@@ -86,11 +86,17 @@ class Container:
                     break
         return bytes(data[:limit])
 
-    @translate_errors
-    def disconnect(self) -> None:
-        """Disconnect the container from all its networks."""
-        for name in self.attributes()["NetworkSettings"].get("Networks") or {}:
-            self.api.disconnect_container_from_network(self.id, name, force=True)
+    @contextmanager
+    def disconnected(self) -> Iterator[None]:
+        """Disconnect the container from all its networks within the block."""
+        names = tuple(self.attributes()["NetworkSettings"].get("Networks") or {})
+        for name in names:
+            translate_errors(self.api.disconnect_container_from_network)(self.id, name, force=True)
+        try:
+            yield
+        finally:
+            for name in names:
+                translate_errors(self.api.connect_container_to_network)(self.id, name)
 
     @translate_errors
     def put_first_gate(self) -> None:

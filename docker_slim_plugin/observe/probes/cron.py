@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import posixpath
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from docker_slim_plugin.engine.container import Container
@@ -74,8 +75,14 @@ def run_jobs(
         )
         yield ProbeResult(kind=SKIPPED, target="cron", ok=True, status=-1, detail=detail)
         return
-    if not plan.with_network:
-        container.disconnect()
+    # Connected again afterwards: the container may be started a second time.
+    with nullcontext() if plan.with_network else container.disconnected():
+        yield from _run_all(container, jobs, attach, deadline)
+
+
+def _run_all(
+    container: Container, jobs: Sequence[CronJob], attach: Callable[[int], None] | None, deadline: float
+) -> Iterator[ProbeResult]:
     end = min(deadline, time.monotonic() + SECONDS)
     for number, job in enumerate(jobs):
         if time.monotonic() > end:

@@ -46,7 +46,8 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def slimmed(image: str, *options: str) -> dict[str, Any]:
-    answer = subprocess.run([*SLIM, "run", f"--tag={image}:made", "--force", "--format=json", *options, image], check=True, stdout=subprocess.PIPE)
+    words = options if image in options else (*options, image)
+    answer = subprocess.run([*SLIM, "run", f"--tag={image}:made", "--force", "--format=json", *words], check=True, stdout=subprocess.PIPE)
     return dict(json.loads(answer.stdout))
 
 
@@ -89,6 +90,13 @@ def test_jobs_run_once_without_a_network() -> None:
     }
     assert any("cat /data/absent failed on the original too" in warning for warning in report["Warnings"])
     assert docker("run", "--rm", f"{JOBS}:made", "tac", "/data/text").strip() == "text"
+
+
+def test_a_container_is_connected_again_before_its_second_start() -> None:
+    words = ("-c", "readlink /sys/class/net/eth0 >/dev/null || exit 9; exec crond -f")
+    report = slimmed(JOBS, "--level=exact", "--entrypoint=sh", JOBS, *words)
+    assert len(probes(report, "cron")) == 3
+    assert not any("started again" in warning for warning in report["Warnings"])
 
 
 def test_jobs_do_not_reach_data_of_the_host(tmp_path: Path) -> None:
