@@ -165,8 +165,9 @@ _UNKNOWN = -1
 """__NR_SCMP_ERROR: libseccomp does not know the name. Other negative numbers are names of other architectures."""
 _BPF_LD_W_ABS, _BPF_JEQ_K, _BPF_RET_K = 0x20, 0x15, 0x06
 _OTHER_ABIS = {"x86_64": ("X86", "X32"), "aarch64": ("ARM",)}
-_I386_SOCKETS = {"socket": 359, "bind": 361, "connect": 362}
-"""Since Linux 4.3. libseccomp resolves these names to pseudo numbers for socketcall(2), and filters both."""
+_I386_NUMBERS = {"socket": 359, "bind": 361, "connect": 362, "semget": 393, "shmget": 395, "msgget": 399}
+"""Since Linux 4.3 and 5.1. libseccomp resolves these names to pseudo numbers for socketcall(2), or to the number of ipc(2).
+"""
 SOCKETCALL = (0x40000003, 102)
 """AUDIT_ARCH_I386 and the number of socketcall(2), the single system call for sockets."""
 SYS_BIND, SYS_CONNECT = 2, 3
@@ -230,8 +231,8 @@ def numbers(machine: str) -> dict[tuple[int, int], int]:
         audit = int(native if name == "X32" else abi) & 0xFFFFFFFF
         for row, call in enumerate(SYSCALLS):
             number = seccomp.resolve_syscall(abi, call.name)
-            if name == "X86" and call.name in _I386_SOCKETS:
-                number = _I386_SOCKETS[call.name]
+            if name == "X86" and call.name in _I386_NUMBERS:
+                number = _I386_NUMBERS[call.name]
             number = number if number >= 0 else call.number
             if number > 0:
                 found.setdefault((audit, number & ~X32_BIT), row)
