@@ -166,8 +166,7 @@ _UNKNOWN = -1
 _BPF_LD_W_ABS, _BPF_JEQ_K, _BPF_RET_K = 0x20, 0x15, 0x06
 _OTHER_ABIS = {"x86_64": ("X86", "X32"), "aarch64": ("ARM",)}
 _I386_NUMBERS = {"socket": 359, "bind": 361, "connect": 362, "semget": 393, "shmget": 395, "msgget": 399}
-"""Since Linux 4.3 and 5.1. libseccomp resolves these names to pseudo numbers for socketcall(2), or to the number of ipc(2).
-"""
+"""Since Linux 4.3 and 5.1. libseccomp resolves these names to pseudo numbers for socketcall(2), or to ipc(2)."""
 SOCKETCALL = (0x40000003, 102)
 """AUDIT_ARCH_I386 and the number of socketcall(2), the single system call for sockets."""
 SYS_BIND, SYS_CONNECT = 2, 3
