@@ -16,7 +16,7 @@ from tests import faithful
 from tests.measured import Coverage
 
 COVERAGE = Coverage()
-LOCK = "/run/lock/docker-slim-tests"
+LOCK = "/run/docker-slim-tests.lock"
 """Held by the session that uses the engine: each begins by removing the images of tests."""
 
 
