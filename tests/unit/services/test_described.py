@@ -1,4 +1,7 @@
-"""Exchanges of our catalogue with services that no test image has: a socket answers with recorded bytes."""
+"""Exchanges of our catalogue with services that no test image has: a socket answers as their documentation says.
+
+The bytes are made from the descriptions of the protocols. They were not recorded from servers.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from docker_slim_plugin.services.catalogue import read_catalogues
 
 SERVICES = {one.name: one for one in read_catalogues()}
 HTTP2_SETTINGS = "0000060400000000000005 00004000 000000040100000000"
-RECORDED = {
+DESCRIBED = {
     # OP_REPLY to request 1: flags, cursor, one document {ismaster: true}.
     "mongo": ["35000000 2c000000 01000000 01000000 08000000 0000000000000000 00000000 01000000 11000000 0869736d617374657200 0100"],
     # ApiVersions: correlation 1, no error, two APIs.
@@ -50,10 +53,10 @@ def answering(answer: bytes, *, first: bool = False) -> Iterator[tuple[str, int]
         server.shutdown(socket.SHUT_RDWR)
 
 
-@pytest.mark.parametrize("name", RECORDED)
-def test_recorded_answers(name: str) -> None:
-    for one, recorded in zip(SERVICES[name].exchanges, RECORDED[name], strict=True):
-        with answering(bytes.fromhex(recorded)) as place:
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_described_answers(name: str) -> None:
+    for one, described in zip(SERVICES[name].exchanges, DESCRIBED[name], strict=True):
+        with answering(bytes.fromhex(described)) as place:
             answer = exchange(lambda seconds, place=place: socket.create_connection(place, seconds), one)
         assert (answer.problem, answer.matched is None) == ("", False)
         with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as place:
@@ -61,9 +64,9 @@ def test_recorded_answers(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["grpc", "tls"])
-def test_recorded_answers_to_hellos(name: str) -> None:
+def test_described_answers_to_hellos(name: str) -> None:
     service = SERVICES[name]
     assert service.hello
     assert service.banner is not None
-    with answering(bytes.fromhex(RECORDED[name][0])) as place:
+    with answering(bytes.fromhex(DESCRIBED[name][0])) as place:
         assert service.banner.search(read_banner(lambda seconds: socket.create_connection(place, seconds), service.hello))
