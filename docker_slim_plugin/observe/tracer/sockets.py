@@ -7,7 +7,8 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from docker_slim_plugin.kernel.syscalls import pidfd_getfd
@@ -71,17 +72,21 @@ def read_address(pid: int, address: int, length: int) -> Address:
     return parse_address(peek(pid, address, size)) if address and size else Address("", "", "")
 
 
-def describe_socket(pid: int, descriptor: int) -> tuple[str, Address]:
-    """Return the type of a tracee's socket, and the address that it is bound to; OSError when it is none.
-
-    Only getsockopt(2) and getsockname(2) are called on it, and nothing of the tracee's changes.
-    """
+@contextmanager
+def copied_socket(pid: int, descriptor: int) -> Iterator[socket.socket]:
+    """Yield a duplicate of a tracee's socket; OSError when it is none. Nothing of the tracee's changes."""
     process = os.pidfd_open(_thread_group(pid))
     try:
         own = pidfd_getfd(process, descriptor & 0xFFFFFFFF)
     finally:
         os.close(process)
     with socket.socket(fileno=own) as copy:
+        yield copy
+
+
+def describe_socket(pid: int, descriptor: int) -> tuple[str, Address]:
+    """Return the type of a tracee's socket, and the address that it is bound to; OSError when it is none."""
+    with copied_socket(pid, descriptor) as copy:
         kind = type_name(copy.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE))
         family = copy.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN)
         if family not in (socket.AF_INET, socket.AF_INET6):
@@ -91,5 +96,6 @@ def describe_socket(pid: int, descriptor: int) -> tuple[str, Address]:
 
 
 def _thread_group(tid: int) -> int:
+    """Return the process of a thread: pidfd_open(2) takes no other thread before Linux 6.9."""
     with open(f"/proc/{tid}/status", encoding="utf-8", errors="replace", newline="\n") as lines:
         return next(int(line.split()[1]) for line in lines if line.startswith("Tgid:"))

@@ -6,21 +6,18 @@ Read while the tracee is stopped at the begin of the call, so a use is an attemp
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import os
 import socket
 import struct
 
 from docker_slim_plugin.model.observation import AccessKind
+from docker_slim_plugin.observe.tracer.call_arguments import OPEN_FLAGS, WRITING
 from docker_slim_plugin.observe.tracer.memory import peek
 from docker_slim_plugin.observe.tracer.paths import AF_UNIX, SOCKADDR_UN
 from docker_slim_plugin.observe.tracer.ptrace_stops import ARGUMENTS
+from docker_slim_plugin.observe.tracer.sockets import copied_socket
 from docker_slim_plugin.observe.tracer.syscall_table import MOUNT_CALLS, USED, Syscall
 
 SOCK_TYPE_MASK = 0xF
-FLAGS = {"open": 1, "openat": 2}
-"""The argument with the flags; those of openat2(2) are in memory, and creat(2) has none."""
-CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 CHANGES = {
     **dict.fromkeys(("mkdir", "mkdirat", "mknod", "mknodat", "link", "linkat", "symlink", "symlinkat", "bind"), "make"),
     **dict.fromkeys(("unlink", "unlinkat", "rmdir"), "remove"),
@@ -28,8 +25,6 @@ CHANGES = {
     **dict.fromkeys(("creat", "truncate", "truncate64"), "file"),
 }
 """What a call does to the names or the content of files."""
-_SYS_PIDFD_GETFD = 438
-_syscall = ctypes.CDLL(None, use_errno=True).syscall
 
 
 def use_of(pid: int, call: Syscall, fields: tuple[int, ...]) -> tuple[str, tuple[int, ...]] | None:
@@ -62,27 +57,14 @@ def _address(pid: int, descriptor: int, address: int, length: int) -> tuple[int,
         return family, int(data[2] == 0)
     if family not in (socket.AF_INET, socket.AF_INET6):
         return None
-    return family, struct.unpack_from("!H", data, 2)[0], *_kind(pid, descriptor & 0xFFFFFFFF)
+    return family, struct.unpack_from("!H", data, 2)[0], *_kind(pid, descriptor)
 
 
 def _kind(pid: int, descriptor: int) -> tuple[int, int]:
     """Return type and protocol of a tracee's socket; (0, 0) when they cannot be read."""
-    with contextlib.suppress(OSError, KeyError):
-        process = os.pidfd_open(_thread_group(pid))
-        try:
-            copied = _syscall(_SYS_PIDFD_GETFD, process, descriptor, 0)
-        finally:
-            os.close(process)
-        if copied >= 0:
-            with socket.socket(fileno=copied) as found:
-                return found.type & SOCK_TYPE_MASK, found.proto
+    with contextlib.suppress(OSError, StopIteration), copied_socket(pid, descriptor) as found:
+        return found.type & SOCK_TYPE_MASK, found.proto
     return 0, 0
-
-
-def _thread_group(tid: int) -> int:
-    """Return the process of a thread: pidfd_open(2) takes no other thread before Linux 6.9."""
-    with open(f"/proc/{tid}/status", encoding="utf-8", errors="replace", newline="\n") as lines:
-        return int(dict(line.split(":", 1) for line in lines)["Tgid"])
 
 
 def changes_of(pid: int, call: Syscall, fields: tuple[int, ...]) -> str:
@@ -90,9 +72,7 @@ def changes_of(pid: int, call: Syscall, fields: tuple[int, ...]) -> str:
     if call.name in CHANGES or call.kind is not AccessKind.OPEN:
         return CHANGES.get(call.name, "")
     flags = 0
-    if call.name in FLAGS:
-        flags = fields[ARGUMENTS + FLAGS[call.name]]
-    elif call.name == "openat2":
+    if call.name in OPEN_FLAGS:
         with contextlib.suppress(OSError):
-            flags = int.from_bytes(peek(pid, fields[ARGUMENTS + 2], 8), "little")
-    return "file" if flags & CHANGING else ""
+            flags = OPEN_FLAGS[call.name](pid, fields[ARGUMENTS : ARGUMENTS + 6])
+    return "file" if flags & WRITING else ""
