@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from docker_slim_plugin.cli import options, outcome, screen
+from docker_slim_plugin.cli import options, outcome, pack_options, screen
 from docker_slim_plugin.cli.declare import Given, Option, command
 from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.cli.text import printable, seconds, size, table
@@ -26,7 +26,7 @@ DryRun = Annotated[bool, Option("--dry-run", "Say what would be dropped; write n
 
 @command(
     "base",
-    options.DROPPING,
+    pack_options.DROPPING,
     options.SHOWING,
     usage="[OPTIONS] IMAGE",
     short="Make a smaller base image of a distribution's",

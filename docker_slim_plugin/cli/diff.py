@@ -20,25 +20,21 @@ if TYPE_CHECKING:
 BY = ("directory", "package", "layer")
 ROWS = 25
 """Most rows of the table."""
-Image = Annotated[str, typer.Argument(metavar="IMAGE", help="A slim image.", show_default=False)]
 Other = Annotated[
     str, typer.Argument(metavar="[OTHER]", help="Another slim image. Default: the source.", show_default=False)
 ]
 By = Annotated[str, Option("--by", "What the sums are over.", "directory|package|layer", choices=BY)]
 Files = Annotated[bool, Option("--files", "List all files, and not the sums.")]
-Report = Annotated[
-    str, Option("--report", "Read this report in place of the one that is stored for the image.", "FILE")
-]
 
 
 @command("diff", usage="[OPTIONS] IMAGE [OTHER]", short="Tell what a slim image keeps, and what it leaves out")
 def diff_of(
     given: Given,
-    image: Image,
+    image: options.SlimImage,
     other: Other = "",
     by: By = "directory",
     files: Files = False,
-    report: Report = "",
+    report: options.StoredReport = "",
     form: options.Format = "table",
 ) -> Work:
     """Tell what a slim image keeps of its source, and what it leaves out; or how two slim images differ.

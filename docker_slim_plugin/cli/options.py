@@ -1,39 +1,30 @@
 """The options of all commands, each declared once: spelling, help, choices and check.
 
-The type and the default of an option are those of its field in model/request.py. All options stand in one file, so that
-each question about an option has one place.
+The type and the default of an option are those of its field in model/request.py. Those of the commands that run
+nothing are in pack_options.py, those that restrict what an app may do in restriction_options.py.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
-from docker_slim_plugin.base.file_kinds import DEFAULTS, KINDS, NAMES
 from docker_slim_plugin.cli import values
-from docker_slim_plugin.cli.declare import SHOW, Given, Group, Option
+from docker_slim_plugin.cli.declare import Given, Group, Option
 from docker_slim_plugin.cli.screen import Shown
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.model.plan import LEVELS, Selection
 from docker_slim_plugin.model.request import (
-    BaseSelection,
-    ConfigChanges,
-    Confining,
+    BROWSERS,
     Exercise,
     GivenTraces,
     Observing,
     Output,
-    Pulling,
-    Restrictions,
     Verification,
 )
-from docker_slim_plugin.observe.probes.browser import PROGRAMS
-from docker_slim_plugin.profile.switches import KINDS as ALLOWED_KINDS
-from docker_slim_plugin.profile.syscalls import STYLES
 from docker_slim_plugin.resolve.app_level.rules import RULES
 from docker_slim_plugin.resolve.presets import PRESETS
 
@@ -128,7 +119,7 @@ OBSERVING = Group(
             "Load some pages of each HTTP port in this headless browser of the host as well, and request what it "
             "requests.",
             "none|chromium",
-            choices=("none", *PROGRAMS),
+            choices=BROWSERS,
         ),
     },
 )
@@ -217,7 +208,7 @@ def _on_base(given: dict[str, Any]) -> dict[str, Any]:
     return {"outputs": ("layered",), **given}
 
 
-_FORMS = (
+FORMS = (
     "What to write: layered, squashed, tar=FILE, oci=FILE, context=DIR (a Dockerfile and its tars); "
     "- for FILE or DIR is standard output."
 )
@@ -233,7 +224,7 @@ OUTPUT = Group(
         ),
         "outputs": Option(
             "--output",
-            f"{_FORMS} Default: layered,squashed.",
+            f"{FORMS} Default: layered,squashed.",
             "FORM[,FORM...]",
             read=values.outputs,
             choices=("layered", "squashed", "layered,squashed", "tar=", "oci=", "context=", "context=-"),
@@ -255,62 +246,6 @@ OUTPUT = Group(
         "dry_run": Option("--dry-run", "Watch and report; write no image."),
     },
     _on_base,
-)
-RUN_OUTPUT = OUTPUT.changed(
-    outputs=replace(
-        OUTPUT.options["outputs"],
-        help=f"{_FORMS} Or confined: as --confine. Default: layered,squashed.",
-        read=values.confinable_outputs,
-        choices=(*OUTPUT.options["outputs"].choices, "confined", "layered,confined"),
-    ),
-)
-"""Of `run`, where the app's uses can be recorded."""
-CONFINING = Group(
-    OUTPUT.title,
-    Confining,
-    {
-        "confine": Option(
-            "--confine",
-            "Write a third image as well, whose app may only do what the run showed: its ports, the places that it "
-            "writes, its kinds of sockets and IPC. It is the layered one with -confined behind the tag. Its entrypoint "
-            "is a launcher, which restricts itself (Landlock, seccomp) before it starts the app.",
-        ),
-        "confine_require": Option(
-            "--confine-require",
-            "The same (also --confine=require), but the image does not start on a kernel without Landlock or seccomp. "
-            "Otherwise it says so, and starts.",
-        ),
-        "confine_allow": Option(
-            "--allow",
-            "Let the confined app do this too (repeat): write below a path, bind or connect to a TCP port, use UDP.",
-            "write=PATH|bind=PORT|connect=PORT|udp",
-            read=values.confined_allowed,
-        ),
-        "confine_deny": Option(
-            "--deny",
-            "Refuse UDP to the confined app, although its programs can look up host names.",
-            "udp",
-            choices=("udp",),
-        ),
-    },
-)
-PACK_OUTPUT = OUTPUT.changed(
-    {"outputs": ("layered",)},
-    tag=replace(
-        OUTPUT.options["tag"],
-        help="Name of the image; a squashed one gets -squashed behind the tag. Default: the source's, with -packed.",
-    ),
-    outputs=replace(OUTPUT.options["outputs"], help=f"{_FORMS} Default: layered."),
-    dry_run=Option("--dry-run", "Say what would be packed; write nothing."),
-)
-PULLING = Group(
-    SHOW,
-    Pulling,
-    {
-        "pull": Option("--pull", "When to pull IMAGE.", "missing|always|never", choices=("missing", "always", "never")),
-        "platform": Option("--platform", "Pull the image for this platform.", "OS/ARCH"),
-        "force": Option("--force", "Pack from an image that is slim already."),
-    },
 )
 VERIFICATION = Group(
     "Verify",
@@ -339,33 +274,6 @@ VERIFICATION = Group(
         ),
     },
 )
-RESTRICTING = Group(
-    "Restrict",
-    Restrictions,
-    {
-        "style": Option(
-            "--syscalls",
-            "Which system calls are allowed: docker's default without what few apps need (balanced), or only what the "
-            "run and the import tables show (strict).",
-            "balanced|strict",
-            choices=STYLES,
-        ),
-        "log_only": Option("--log-only", "Log system calls that are not allowed, and let them go on: for a trial."),
-        "allow": Option(
-            "--allow",
-            "Allow this as well (repeat): call=NAME, cap=NAME, write=/DIRECTORY, port=NUMBER[/udp].",
-            "KIND=VALUE",
-            choices=ALLOWED_KINDS,
-            read=values.allowed,
-        ),
-        "no_syscalls": Option("--no-syscalls", "Do not restrict system calls: no seccomp profile of its own."),
-        "no_capabilities": Option("--no-capabilities", "Do not restrict capabilities."),
-        "no_read_only": Option("--no-read-only", "Leave the root file system writable."),
-        "no_network": Option("--no-network", "Do not restrict the network."),
-        "no_ipc": Option("--no-ipc", "Do not restrict shared memory and queues."),
-        "no_attempts": Option("--no-attempts", "Do not show by attempts that what is restricted fails."),
-    },
-)
 SHOWING = Group(
     "Show",
     Shown,
@@ -378,10 +286,6 @@ SHOWING = Group(
         "verbose": Option("--verbose", "Say more, and where the time went. (-v is docker's --volume.)"),
     },
 )
-PROFILED = SHOWING.without("iidfile").changed(
-    quiet=replace(SHOWING.options["quiet"], help="Print only the folder of the profile.")
-)
-"""Of the command that writes a profile."""
 OBSERVED = SHOWING.without("form", "iidfile").changed(
     quiet=replace(SHOWING.options["quiet"], help="Print no progress.")
 )
@@ -390,96 +294,11 @@ RUNNING = (EXERCISE, OBSERVING)
 """The groups of the commands that run an app under observation."""
 SLIMMING = (KEEPING.changed({"level": "app"}), OUTPUT, VERIFICATION, SHOWING)
 """The groups of the commands that write slim images of an app, and try them."""
-CONFINABLE = (SLIMMING[0], RUN_OUTPUT, CONFINING, *SLIMMING[2:])
-"""The same for `run`."""
-CONFIG = Group(
-    "Configure the image",
-    ConfigChanges,
-    {
-        "cmd": Option(
-            "--cmd",
-            "The image's command, as words or as a JSON array: --cmd 'nginx -g \"daemon off;\"'. "
-            "Default: the source's, as for all of the configuration.",
-            "WORDS",
-            read=lambda given: values.words("--cmd", given),
-        ),
-        "entrypoint": Option(
-            "--entrypoint",
-            "The image's entrypoint, likewise; the source's command goes with it.",
-            "WORDS",
-            read=lambda given: values.words("--entrypoint", given),
-        ),
-        "expose": Option(
-            "--expose",
-            "A port the app listens on (repeat), in place of the source's.",
-            "PORT[/PROTOCOL]",
-            read=values.ports,
-        ),
-        "user": Option("--user", "Who the app runs as.", "NAME[:GROUP]", short="-u"),
-        "workdir": Option("--workdir", "Where the app starts.", "DIR", short="-w"),
-        "env": Option(
-            "--env",
-            "Set a variable (repeat), on top of the source's.",
-            "NAME=VALUE",
-            short="-e",
-            read=lambda given: values.variables(given, os.environ),
-        ),
-    },
-)
-
-
-def _kinds(option: str) -> Any:
-    sets = {"usual": DEFAULTS, "all": NAMES}
-
-    def read(given: Sequence[str]) -> tuple[str, ...]:
-        words = tuple(kind for word in values.listed(given) for kind in sets.get(word, (word,)))
-        for word in words:
-            if word not in NAMES:
-                hint = f"{option} {','.join(NAMES)}"
-                raise UsageError(f"cannot use {option} {word}: there is no such kind", hint=hint)
-        return words
-
-    return read
-
-
-DROPPING = Group(
-    "Drop",
-    BaseSelection,
-    {
-        "drop": Option(
-            "--drop",
-            f"Drop these kinds of files: usual (the default, all but {', '.join(sorted({*NAMES} - {*DEFAULTS}))}); "
-            f"all; or: {'; '.join(f'{kind.name} ({kind.description})' for kind in KINDS)}.",
-            "KIND[,KIND...]",
-            read=_kinds("--drop"),
-            choices=("usual", "all", *NAMES),
-            is_list=True,
-        ),
-        "no_drop": Option(
-            "--no-drop",
-            "Keep these kinds of files.",
-            "KIND[,KIND...]",
-            read=_kinds("--no-drop"),
-            choices=NAMES,
-            is_list=True,
-        ),
-        "locales": Option(
-            "--keep-locale", "Keep messages in these languages: de,pt_BR.", "LOCALE[,LOCALE...]", read=values.listed
-        ),
-        "purge": Option(
-            "--purge",
-            "Have the image's own package manager purge these packages, and no others.",
-            "PACKAGE[,PACKAGE...]",
-            read=values.listed,
-        ),
-    },
-    lambda given: {
-        **{name: given[name] for name in ("locales", "purge") if name in given},
-        "drop": frozenset(given.get("drop") or DEFAULTS) - frozenset(given.get("no_drop", ())),
-    },
-)
-
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Image to slim.", show_default=False)]
+SlimImage = Annotated[str, typer.Argument(metavar="IMAGE", help="A slim image.", show_default=False)]
+StoredReport = Annotated[
+    str, Option("--report", "Read this report in place of the one that is stored for the image.", "FILE")
+]
 Command = Annotated[
     list[str] | None,
     typer.Argument(
@@ -495,19 +314,6 @@ Force = Annotated[
 ]
 TraceFile = Annotated[
     str, Option("--output", "Write the trace to FILE, instead of standard output.", "FILE", short="-o")
-]
-Folder = Annotated[
-    str,
-    Option("--output", "Write the profile to this folder. Default: NAME-profile.", "FOLDER", short="-o"),
-]
-ProfileFolder = Annotated[
-    str,
-    Option(
-        "--profile",
-        "Also write a profile of the slim image to this folder, as docker slim profile does; the app then stops at "
-        "every system call.",
-        "FOLDER",
-    ),
 ]
 Format = Annotated[str, SHOWING.options["form"]]
 

@@ -17,11 +17,18 @@ from docker_slim_plugin.engine.secrets import repeatable_options, secrets_of
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import output_file
 from docker_slim_plugin.model.image import SlimImage
-from docker_slim_plugin.model.observation import ProbeResult
+from docker_slim_plugin.model.observation import (
+    CRON,
+    HTTP,
+    LOOPBACK,
+    NO_ANSWER,
+    SERVICE,
+    SKIPPED,
+    START,
+    STATUS_ONLY,
+    ProbeResult,
+)
 from docker_slim_plugin.model.request import BaseRequest, LayersRequest, PackRequest, Request
-from docker_slim_plugin.observe.probes import crontab
-from docker_slim_plugin.observe.probes.probe import LOOPBACK, SKIPPED
-from docker_slim_plugin.observe.trace import START
 from docker_slim_plugin.report.record import Report
 
 Q = TypeVar("Q", Request, PackRequest)
@@ -145,12 +152,10 @@ def _verification(report: Report) -> list[str]:
     """Return the lines about what was asked of the app, and whether the images gave the same answers."""
     result = report.observations.result
     kinds = Counter(probe.kind for probe in result.probes)
-    statuses = Counter(probe.status for probe in result.probes if probe.kind in ("http", "http-status"))
-    answers = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()) if status != -1)
-    services = Counter(
-        re.split(r" port |: ", one.target)[0] for one in result.probes if one.kind == "service" and one.ok
-    )
-    requests = kinds["http"] + kinds["http-status"]
+    statuses = Counter(probe.status for probe in result.probes if probe.kind in (HTTP, STATUS_ONLY))
+    answers = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()) if status != NO_ANSWER)
+    services = Counter(re.split(r" port |: ", one.target)[0] for one in result.probes if one.kind == SERVICE and one.ok)
+    requests = kinds[HTTP] + kinds[STATUS_ONLY]
     asked = [
         ", ".join(f"{printable(name)} ({counted(count, 'question')})" for name, count in sorted(services.items())),
         f"{counted(requests, 'HTTP request')} ({answers or 'no answer'})" if requests else "",
@@ -196,8 +201,8 @@ def _confinement(report: Report) -> list[str]:
 
 def _cron_jobs(probes: Iterable[ProbeResult]) -> str:
     """Return how many jobs of cron were run, and how many of them did not end."""
-    jobs = [one for one in probes if one.kind == crontab.KIND]
-    endless = sum(one.status == crontab.NOT_ENDED for one in jobs)
+    jobs = [one for one in probes if one.kind == CRON]
+    endless = sum(one.status == NO_ANSWER for one in jobs)
     return (counted(len(jobs), "cron job") if jobs else "") + (f" ({endless} did not end in time)" if endless else "")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from docker_slim_plugin.cli import options, outcome, screen
+from docker_slim_plugin.cli import options, outcome, pack_options, screen
 from docker_slim_plugin.cli.declare import Given, command
 from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.model.plan import Selection
@@ -27,10 +27,10 @@ Paths = Annotated[
 @command(
     "pack",
     options.KEEPING.without("level"),
-    options.CONFIG,
-    options.PACK_OUTPUT,
+    pack_options.CONFIG,
+    pack_options.PACK_OUTPUT,
     options.SHOWING,
-    options.PULLING,
+    pack_options.PULLING,
     usage="[OPTIONS] IMAGE PATH...",
     short="Take programs and files with all they need out of an image; nothing is run",
 )

@@ -7,13 +7,12 @@ import shlex
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from docker_slim_plugin.cli import options, screen
+from docker_slim_plugin.cli import options, restriction_options, screen
 from docker_slim_plugin.cli.declare import Given, command
 from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.cli.text import printable, seconds, table
 from docker_slim_plugin.model.profile import Profile
 from docker_slim_plugin.model.request import ProfileRequest
-from docker_slim_plugin.profile.command_line import Start
 
 if TYPE_CHECKING:
     from docker_slim_plugin.profile.report import ProfileReport
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 @command(
     "profile",
     *options.RUNNING,
-    options.RESTRICTING,
-    options.PROFILED,
+    restriction_options.RESTRICTING,
+    restriction_options.PROFILED,
     usage=options.AS_DOCKER_RUN,
     short="Restrict an app to what it does: system calls, capabilities, files, ports, IPC",
     epilog=options.DOCKERS,
@@ -32,7 +31,7 @@ def profile_image(
     given: Given,
     image: options.Image,
     command: options.Command = None,
-    output: options.Folder = "",
+    output: restriction_options.Folder = "",
     force: options.Force = False,
 ) -> Work:
     """Run IMAGE as docker run would, watch what it does, and write what allows that and nothing else.
@@ -45,6 +44,8 @@ def profile_image(
     docker slim profile --syscalls strict -e MODE=prod -o app-profile app:1.2
     docker slim profile --allow write=/var/spool/app --allow cap=KILL app:1.2
     """  # noqa: D301
+    from docker_slim_plugin.profile.command_line import Start  # noqa: PLC0415 (not for --help)
+
     folder = output or f"{Start(image=image, options=(), entrypoint=None, command=()).name}-profile"
     request = given.request(
         ProfileRequest, image=image, folder=folder, force=force, outputs=(), **options.started(given, command)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from docker_slim_plugin.cli import options, outcome, screen
+from docker_slim_plugin.cli import options, outcome, restriction_options, screen
 from docker_slim_plugin.cli.declare import Given, command
 from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.errors import UsageError
@@ -12,7 +12,7 @@ from docker_slim_plugin.model.request import CONFINED, Confining, Output, Reques
 @command(
     "run",
     *options.RUNNING,
-    *options.CONFINABLE,
+    *restriction_options.CONFINABLE,
     usage=options.AS_DOCKER_RUN,
     short="Slim an image: run it, watch it, write it anew",
     epilog=options.DOCKERS,
@@ -21,7 +21,7 @@ def slim_image(
     given: Given,
     image: options.Image,
     command: options.Command = None,
-    profile: options.ProfileFolder = "",
+    profile: restriction_options.ProfileFolder = "",
     force: options.Force = False,
 ) -> Work:
     """Run IMAGE as docker run would, watch what it needs, and write slim images of only that.

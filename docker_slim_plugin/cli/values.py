@@ -15,7 +15,6 @@ from docker_slim_plugin.host import output_file
 from docker_slim_plugin.model.request import CONFINED, ENGINE_FORMS, FILE_FORMS
 from docker_slim_plugin.model.sizes import parse_size
 from docker_slim_plugin.observe.trace_format import MAX_SECONDS
-from docker_slim_plugin.profile.switches import read_allowed
 
 UNTIL = ("probes", "exit", "enter")
 STDOUT = frozenset({"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
@@ -49,6 +48,8 @@ def until(value: str) -> str:
 
 def allowed(words: Sequence[str]) -> tuple[str, ...]:
     """Return the values of --allow, if each can be read."""
+    from docker_slim_plugin.profile.switches import read_allowed  # noqa: PLC0415 (only where there is one)
+
     read_allowed(words)
     return tuple(words)
 

@@ -19,15 +19,11 @@ if TYPE_CHECKING:
     from docker_slim_plugin.report.stored import StoredReason
     from docker_slim_plugin.workflows.why import Absent, Explanation, Kept
 
-Image = Annotated[str, typer.Argument(metavar="IMAGE", help="A slim image.", show_default=False)]
 Paths = Annotated[
     list[str] | None,
     typer.Argument(metavar="PATH...", help="Paths in the image, or patterns: '/usr/lib/*/libz*'.", show_default=False),
 ]
 Package = Annotated[list[str] | None, Option("--package", "Explain all files of this package (repeat).", "NAME")]
-Report = Annotated[
-    str, Option("--report", "Read this report in place of the one that is stored for the image.", "FILE")
-]
 MAX_OTHERS = 3
 """Most other reasons of a path that are shown."""
 
@@ -35,10 +31,10 @@ MAX_OTHERS = 3
 @command("why", usage="[OPTIONS] IMAGE PATH...", short="Tell why a path is in a slim image, or why not")
 def why_of(
     given: Given,
-    image: Image,
+    image: options.SlimImage,
     paths: Paths = None,
     package: Package = None,
-    report: Report = "",
+    report: options.StoredReport = "",
     form: options.Format = "table",
 ) -> Work:
     """Tell why a path is in a slim image: the chain of reasons, up to what the run showed, a rule or an option.

@@ -70,12 +70,22 @@ class Use:
     """As of an Access."""
 
 
+HTTP, STATUS_ONLY, SKIPPED, SERVICE, CRON, START = "http", "http-status", "http-skip", "service", "cron", "start"
+"""Kinds of results: a request; one of which only the status is compared; what was not probed (a port, links, jobs); a
+question to a service; a job of cron; another start of the app.
+"""
+NO_ANSWER = -1
+"""The status of a request without an answer, and of a job that did not end in time."""
+LOOPBACK = " loopback"
+"""After the port in the target of a SKIPPED result: it was asked on loopback, which servers trust more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
     """The result of one probe of a running container."""
 
     kind: str
-    """http, exec, host-exec or healthcheck."""
+    """One of the above, or exec, host-exec, healthcheck."""
     target: str
     ok: bool
     status: int

@@ -10,6 +10,12 @@ ENGINE_FORMS = ("layered", "squashed")
 """Forms of --output that are images in the engine."""
 CONFINED = "confined"
 """The form of --output that is the layered image with a launcher, which restricts the app."""
+BROWSERS = ("none", "chromium")
+"""Browsers of the host that load pages as well."""
+STYLES = ("balanced", "strict")
+"""How a profile chooses system calls."""
+ALLOWED_KINDS = ("call", "cap", "write", "port")
+"""What a profile can be told to allow: --allow KIND=VALUE."""
 FILE_FORMS = ("tar", "oci", "context")
 """Forms of --output that are written to a file, a directory, or standard output."""
 

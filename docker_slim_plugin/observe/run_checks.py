@@ -9,7 +9,18 @@ from collections.abc import Sequence
 from docker_slim_plugin.engine.gate import GATE_NAME
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.image import SourceImage
-from docker_slim_plugin.model.observation import AccessKind, Observations, ProbeResult, RunResult
+from docker_slim_plugin.model.observation import (
+    CRON,
+    HTTP,
+    NO_ANSWER,
+    SERVICE,
+    SKIPPED,
+    STATUS_ONLY,
+    AccessKind,
+    Observations,
+    ProbeResult,
+    RunResult,
+)
 from docker_slim_plugin.model.request import Exercise
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe, parse_http_probe
 from docker_slim_plugin.observe.usage_text import find_commands, is_usage
@@ -37,11 +48,11 @@ def check_run(source: SourceImage, exercise: Exercise, observations: Observation
     asked = [
         one
         for one in result.probes
-        if one.kind != "http-skip" and (one.ok or one.kind != "service") and (one.kind, one.status) != ("cron", -1)
+        if one.kind != SKIPPED and (one.ok or one.kind != SERVICE) and (one.kind, one.status) != (CRON, NO_ANSWER)
     ]
     failed = [probe for probe in asked if not probe.ok]
     # A job of cron may fail where a request does not: it has no network.
-    if failed and len(failed) == len(asked) and any(one.kind != "cron" for one in failed):
+    if failed and len(failed) == len(asked) and any(one.kind != CRON for one in failed):
         first = failed[0]
         raise SlimError(
             f"cannot go on: no probe succeeded: {first.kind} {first.target}: {first.detail or first.status}",
@@ -50,7 +61,7 @@ def check_run(source: SourceImage, exercise: Exercise, observations: Observation
     warnings = [f"{probe.kind} {probe.target} failed on the original too: {probe.detail}" for probe in failed]
     if not exercise.exec_ and not exercise.host_exec:
         # The user probes the app by other means, and knows its protocol.
-        warnings += [probe.detail for probe in result.probes if probe.kind == "http-skip" and probe.detail]
+        warnings += [probe.detail for probe in result.probes if probe.kind == SKIPPED and probe.detail]
         warnings += refusal_warnings(exercise, result.probes)
     numbers = (port.partition("/")[0] for port in tcp_ports(source))
     unused = sorted({int(one) for one in numbers if re.fullmatch("[0-9]{1,5}", one)} - set(result.ports))
@@ -60,7 +71,7 @@ def check_run(source: SourceImage, exercise: Exercise, observations: Observation
         warnings.append(f"the app only said how it is used: {advice}")
     if not asked and (exercise.http or exercise.exec_ or exercise.host_exec):
         warnings.append("the app ended before it could be probed")
-    spoken = {match[1] for one in asked if one.kind == "service" and (match := _UDP_PORT.search(one.target))}
+    spoken = {match[1] for one in asked if one.kind == SERVICE and (match := _UDP_PORT.search(one.target))}
     other_ports = sorted(set(source.config.get("ExposedPorts") or {}) - set(tcp_ports(source)) - spoken)
     if other_ports and not (exercise.exec_ or exercise.host_exec):
         warnings.append(f"port {', '.join(other_ports)} was not probed: --exec CMD can do that")
@@ -100,7 +111,7 @@ def _usage_advice(source: SourceImage, exercise: Exercise, output: str) -> str:
 def check_http_answers(exercise: Exercise, probes: Sequence[ProbeResult]) -> None:
     """Raise SlimError when a request of the user does not get the expected response."""
     for asked in map(parse_http_probe, exercise.http):
-        answers = [probe for probe in probes if probe.kind == "http" and _is_answer_to(asked, probe)]
+        answers = [probe for probe in probes if probe.kind == HTTP and _is_answer_to(asked, probe)]
         wrong = [probe for probe in answers if not probe.ok]
         # Without a port the request goes to every HTTP server; one success is enough.
         if not wrong or (asked.port is None and len(wrong) < len(answers)):
@@ -134,10 +145,10 @@ def refusal_warnings(exercise: Exercise, probes: Sequence[ProbeResult]) -> tuple
     for probe in probes:
         if probe.target.startswith("GET ") and probe.status != -1 and not exercise.http:
             port = probe.target.partition(" ")[2].partition("/")[0]
-            if probe.kind == "http":
+            if probe.kind == HTTP:
                 pages.setdefault(port, set()).add(probe.status)
             # Other special requests say little: servers answer OPTIONS for pages that they do not have.
-            elif probe.kind == "http-status" and probe.status < MIN_REFUSAL:
+            elif probe.kind == STATUS_ONLY and probe.status < MIN_REFUSAL:
                 documents.add(port)
     return tuple(
         f"port {port}: GET / was answered with {', '.join(map(str, sorted(statuses)))} only, so little of the app was "

@@ -18,15 +18,13 @@ from docker_slim_plugin.engine.secrets import strip_values
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import output_file
 from docker_slim_plugin.model.image import SourceImage
-from docker_slim_plugin.model.observation import Access, AccessKind, Observations, Origin, ProbeResult, Process
+from docker_slim_plugin.model.observation import START, Access, AccessKind, Observations, Origin, ProbeResult, Process
 from docker_slim_plugin.model.request import Exercise
 from docker_slim_plugin.observe import trace_format
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.typed_json import Malformed, to_json
 
 MAX_BYTES = 256 << 20
-START = "start"
-"""The kind of a result that tells of another start of the app."""
 _ADVICE = "docker slim trace --output FILE IMAGE"
 _OBSERVED = ("result", "mode", "watch", "events", "lost", "warnings")
 """The fields of Observations that a run in a file has as they are, with a capital letter."""

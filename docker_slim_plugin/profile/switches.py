@@ -25,7 +25,6 @@ _CHECKS: Mapping[str, Callable[[str], bool]] = {
         bool(re.fullmatch(r"[0-9]{1,5}(/tcp|/udp)?", value, re.ASCII)) and 0 < int(value.partition("/")[0]) < 1 << 16
     ),
 }
-KINDS = tuple(f"{name}=" for name in _CHECKS)
 REASON = "allowed by --allow"
 
 

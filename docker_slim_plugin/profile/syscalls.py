@@ -12,7 +12,6 @@ from docker_slim_plugin.model.profile import Allowed, Removed, SystemCalls
 from docker_slim_plugin.profile.call_lists import CallLists, call_lists
 from docker_slim_plugin.profile.evidence import Evidence, called
 
-STYLES = ("balanced", "strict")
 USUAL_FAMILIES = {"unix": 1, "inet": 2, "inet6": 10, "netlink": 16}
 ANY_FAMILY = frozenset(range(46)) - {38, 40}
 """What Docker's default profile allows: all but AF_ALG and AF_VSOCK."""

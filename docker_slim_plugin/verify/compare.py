@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from docker_slim_plugin.model.observation import ProbeResult, RunResult
-from docker_slim_plugin.observe.probes.probe import SKIPPED
+from docker_slim_plugin.model.observation import HTTP, SERVICE, SKIPPED, ProbeResult, RunResult
 
-COMPARED = frozenset({"exec", "http", "service"})
+COMPARED = frozenset({"exec", HTTP, SERVICE})
 """Kinds of probes whose outputs are compared."""
 OUTPUT = "its output"
 END = "its end"

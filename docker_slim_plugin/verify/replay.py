@@ -11,10 +11,9 @@ from docker_slim_plugin.engine.container import Container
 from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.image import SourceImage
-from docker_slim_plugin.model.observation import RunResult
+from docker_slim_plugin.model.observation import CRON, SERVICE, RunResult
 from docker_slim_plugin.observe.driver import RunMonitor, RunPlan, last_log_lines, run
 from docker_slim_plugin.observe.launch import Launch
-from docker_slim_plugin.observe.probes import crontab, service
 from docker_slim_plugin.observe.probes.probe import replayable_requests, replayable_targets
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.verify.compare import (
@@ -34,8 +33,8 @@ class Replay:
         self.tried = drive.launch
         """How the image that is tried is started, as the source unless `with_launch` says otherwise."""
         http, foreign = replayable_requests(original.probes, ended=original.exit_status is not None)
-        asking = replace(drive.probes.asking, targets=replayable_targets(original.probes, service.KIND))
-        jobs = drive.cron and replace(drive.cron, targets=replayable_targets(original.probes, crontab.KIND))
+        asking = replace(drive.probes.asking, targets=replayable_targets(original.probes, SERVICE))
+        jobs = drive.cron and replace(drive.cron, targets=replayable_targets(original.probes, CRON))
         self.drive = replace(
             drive,
             known_ports=frozenset(original.ports),

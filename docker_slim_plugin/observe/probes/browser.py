@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -24,7 +24,7 @@ from docker_slim_plugin.observe.probes.http import SAFE, Server
 from docker_slim_plugin.observe.probes.net_log import MAX_LOG, Loaded
 from docker_slim_plugin.observe.probes.readiness import Target
 
-PROGRAMS = {
+PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "chromium": ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome-stable", "google-chrome")
 }
 """Names of the programs of a browser; the first that this host has is used."""

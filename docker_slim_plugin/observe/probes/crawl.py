@@ -14,7 +14,7 @@ from itertools import islice
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from docker_slim_plugin.engine.gate import GATE_PATH
-from docker_slim_plugin.model.observation import ProbeResult
+from docker_slim_plugin.model.observation import STATUS_ONLY, ProbeResult
 from docker_slim_plugin.observe.probes import links as document
 from docker_slim_plugin.observe.probes.forms import MAX_FORMS, Form
 from docker_slim_plugin.observe.probes.http import RESPONSE_SECONDS, Response, Server, fetch
@@ -22,8 +22,6 @@ from docker_slim_plugin.observe.probes.http_spelling import HttpProbe
 from docker_slim_plugin.observe.probes.links import MAX_LINK, MAX_LINKS, Links
 from docker_slim_plugin.observe.probes.net_log import Loaded
 
-STATUS_ONLY = "http-status"
-"""The kind of a result of which only the status is compared."""
 MAX_PAGES = 100
 MAX_RESPONSE_LINKS = 2 * MAX_LINKS
 """Maximum number of links of one response."""

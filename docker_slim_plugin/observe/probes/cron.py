@@ -14,9 +14,8 @@ from dataclasses import dataclass
 
 from docker_slim_plugin.engine.container import Container
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.model.observation import ProbeResult
-from docker_slim_plugin.observe.probes.crontab import KIND, MAX_ARCHIVE, NOT_ENDED, SYSTEM_TABLES, USER_TABLES, CronJob
-from docker_slim_plugin.observe.probes.probe import SKIPPED
+from docker_slim_plugin.model.observation import CRON, NO_ANSWER, SKIPPED, ProbeResult
+from docker_slim_plugin.observe.probes.crontab import MAX_ARCHIVE, SYSTEM_TABLES, USER_TABLES, CronJob
 from docker_slim_plugin.observe.probes.readiness import container_pids
 from docker_slim_plugin.observe.probes.recognition import command_line, program_names
 
@@ -73,7 +72,7 @@ def run_jobs(
         detail = (
             f"{len(jobs)} jobs of cron were not run, as they could reach data of the host: --run-cron runs them once"
         )
-        yield ProbeResult(kind=SKIPPED, target="cron", ok=True, status=-1, detail=detail)
+        yield ProbeResult(kind=SKIPPED, target=CRON, ok=True, status=NO_ANSWER, detail=detail)
         return
     # Connected again afterwards: the container may be started a second time.
     with nullcontext() if plan.with_network else container.disconnected():
@@ -87,7 +86,7 @@ def _run_all(
     for number, job in enumerate(jobs):
         if time.monotonic() > end:
             detail = f"{len(jobs) - number} jobs of cron were not run: the others took {SECONDS:.0f} s"
-            yield ProbeResult(kind=SKIPPED, target="cron", ok=True, status=-1, detail=detail)
+            yield ProbeResult(kind=SKIPPED, target=CRON, ok=True, status=NO_ANSWER, detail=detail)
             return
         yield _run(container, job, attach, min(end, time.monotonic() + JOB_SECONDS))
 
@@ -111,7 +110,7 @@ def _run(container: Container, job: CronJob, attach: Callable[[int], None] | Non
         status, output = CANNOT_RUN, str(error)
     if time.monotonic() >= end:
         detail = f"it did not end within {JOB_SECONDS:.0f} s"
-        return ProbeResult(kind=KIND, target=_target(job), ok=False, status=NOT_ENDED, detail=detail)
+        return ProbeResult(kind=CRON, target=_target(job), ok=False, status=NO_ANSWER, detail=detail)
     last = output.strip()[-MAX_SHOWN:]
     detail = "" if status == 0 else f"exit status {status}" + (f": {last}" if last else "")
-    return ProbeResult(kind=KIND, target=_target(job), ok=status == 0, status=status, detail=detail)
+    return ProbeResult(kind=CRON, target=_target(job), ok=status == 0, status=status, detail=detail)

@@ -13,8 +13,6 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-KIND, NOT_ENDED = "cron", -1
-"""The kind of a result that tells of a job, and the status of one that was ended."""
 SYSTEM_TABLES = ("/etc/crontab", "/etc/cron.d")
 """Crontabs whose lines name a user."""
 USER_TABLES = ("/var/spool/cron/crontabs", "/var/spool/cron", "/etc/crontabs")

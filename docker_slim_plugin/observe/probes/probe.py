@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from docker_slim_plugin.model.observation import ProbeResult
+from docker_slim_plugin.model.observation import LOOPBACK, SKIPPED, STATUS_ONLY, ProbeResult
 from docker_slim_plugin.observe.probes.browser import Browser
-from docker_slim_plugin.observe.probes.crawl import STATUS_ONLY, UNREADY_SECONDS, Crawl, LinkReader, crawl_server
+from docker_slim_plugin.observe.probes.crawl import UNREADY_SECONDS, Crawl, LinkReader, crawl_server
 from docker_slim_plugin.observe.probes.http import Server, detect_http
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe
 from docker_slim_plugin.observe.probes.links import links
@@ -39,10 +39,6 @@ MAX_BROWSED = 6
 """Most pages of a server that a browser loads."""
 FORM_SECONDS = LOADED_SECONDS = 5.0
 """Most seconds of the answer to a form, and to a request that a browser has sent as well."""
-SKIPPED = "http-skip"
-"""The kind of a result that tells what was not probed: a port, or links."""
-LOOPBACK = " loopback"
-"""After the port in the target of such a result: it was asked on loopback, which servers trust more."""
 _PORT = re.compile(r"[0-9]{1,5}")
 _HTTP_TARGET = re.compile(r"([A-Z]+(?:\[[^\]\s]*\])?) ([0-9]{1,5})(/.*)", re.DOTALL)
 """The target of a result: METHOD PORT/PATH, or METHOD[VARIANT] PORT/PATH (http.py)."""

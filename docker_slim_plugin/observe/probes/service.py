@@ -14,13 +14,12 @@ from functools import partial
 from itertools import pairwise
 
 from docker_slim_plugin.model.environment import search_path
-from docker_slim_plugin.model.observation import ProbeResult
+from docker_slim_plugin.model.observation import SERVICE, ProbeResult
 from docker_slim_plugin.model.service import ClientCommand, Exchange, Service
 from docker_slim_plugin.observe.probes.exchange import Connect, exchange
 from docker_slim_plugin.observe.probes.readiness import Target, container_pids, listening
 from docker_slim_plugin.observe.probes.recognition import Found, connect, connect_datagrams
 
-KIND = "service"
 MAX_OUTPUT = 64 << 10
 RETRY_SECONDS, RETRY_PAUSE = 10.0, 0.3
 """A service that listens may not be ready yet: until its first success it is asked again, and in a replay for all that
@@ -106,8 +105,8 @@ class ServiceProbe:
     def _exchange(self, one: Exchange, reach: Connect, name: str) -> ProbeResult:
         answer = exchange(reach, one)
         if answer.matched is None:
-            return ProbeResult(kind=KIND, target=name, ok=False, status=-1, detail=answer.problem)
-        return ProbeResult(kind=KIND, target=name, ok=True, status=0, output=_text(answer.matched))
+            return ProbeResult(kind=SERVICE, target=name, ok=False, status=-1, detail=answer.problem)
+        return ProbeResult(kind=SERVICE, target=name, ok=True, status=0, output=_text(answer.matched))
 
     def _clients(self, command: ClientCommand) -> Iterable[str]:
         """Return the client to use: the first that the image has. In a replay the target decides."""
@@ -120,7 +119,7 @@ class ServiceProbe:
         status, output = self.run(argv, environment)
         detail = "" if status == 0 else f"exit status {status}: {output.strip()[-200:]}"
         return ProbeResult(
-            kind=KIND, target=name, ok=status == 0, status=status, output=output[:MAX_OUTPUT], detail=detail
+            kind=SERVICE, target=name, ok=status == 0, status=status, output=output[:MAX_OUTPUT], detail=detail
         )
 
     def _has_program(self, name: str) -> bool:
@@ -135,7 +134,7 @@ class ServiceProbe:
         time.sleep(RELOAD_SECONDS)
         is_up = set(found.ports) <= listening(container_pids(self.target.pid)) and bool(container_pids(self.target.pid))
         detail = "" if is_up else "it does not listen any more"
-        return ProbeResult(kind=KIND, target=name, ok=is_up, status=0 if is_up else -1, detail=detail)
+        return ProbeResult(kind=SERVICE, target=name, ok=is_up, status=0 if is_up else -1, detail=detail)
 
 
 def _shown(data: bytes) -> str:

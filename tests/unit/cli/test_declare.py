@@ -13,7 +13,7 @@ import pytest
 import typer.main
 
 from docker_slim_plugin.base.file_kinds import DEFAULTS, NAMES
-from docker_slim_plugin.cli import options
+from docker_slim_plugin.cli import options, pack_options
 from docker_slim_plugin.cli.app import own_flags
 from docker_slim_plugin.cli.arguments import run_arguments
 from docker_slim_plugin.cli.declare import OPTIONS, Given, Group
@@ -41,8 +41,8 @@ def test_without_options_a_record_is_as_by_default(name: str) -> None:
 
 
 def test_kinds_of_files() -> None:
-    assert options.DROPPING.filled(given(options.DROPPING)) == BaseSelection(drop=frozenset(DEFAULTS))
-    chosen = options.DROPPING.filled(given(options.DROPPING, drop=["all"], no_drop=["docs,man"], purge=["a,b", "a"]))
+    assert pack_options.DROPPING.filled(given(pack_options.DROPPING)) == BaseSelection(drop=frozenset(DEFAULTS))
+    chosen = pack_options.DROPPING.filled(given(pack_options.DROPPING, drop=["all"], no_drop=["docs,man"], purge=["a,b", "a"]))
     assert chosen == BaseSelection(drop=frozenset(NAMES) - {"docs", "man"}, purge=("a", "b"))
 
 
@@ -132,7 +132,7 @@ def test_the_documentation_names_every_preset_and_rule() -> None:
 
 def test_a_command_as_one_text() -> None:
     """The field is a tuple, and the option is given once."""
-    parameters = {one.name: one for one in options.CONFIG.parameters()}
+    parameters = {one.name: one for one in pack_options.CONFIG.parameters()}
     assert typing.get_args(parameters["cmd"].annotation)[0] == str | None
-    assert options.CONFIG.filled(given(options.CONFIG, cmd="nginx -g 'a b'")).cmd == ("nginx", "-g", "a b")
-    assert options.CONFIG.filled(given(options.CONFIG)).cmd is None
+    assert pack_options.CONFIG.filled(given(pack_options.CONFIG, cmd="nginx -g 'a b'")).cmd == ("nginx", "-g", "a b")
+    assert pack_options.CONFIG.filled(given(pack_options.CONFIG)).cmd is None

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from docker_slim_plugin.model.observation import ProbeResult
+from docker_slim_plugin.model.observation import SKIPPED, ProbeResult
 from docker_slim_plugin.observe.probes import crawl, http, probe
 from docker_slim_plugin.observe.probes.http_spelling import HttpProbe
-from docker_slim_plugin.observe.probes.probe import SKIPPED, ProbePlan, host_exec, replayable_requests, run_probes
+from docker_slim_plugin.observe.probes.probe import ProbePlan, host_exec, replayable_requests, run_probes
 from docker_slim_plugin.observe.probes.readiness import Target
 
 
