@@ -160,6 +160,11 @@ def option_pairs(options: Sequence[str]) -> Iterator[tuple[str, str | None]]:
         yield _ALIASES.get(name, name), value if equals else None
 
 
+def tmpfs_paths(options: Iterable[tuple[str, str | None]]) -> Iterator[str]:
+    """Yield the paths of --tmpfs options, given as (name, value)."""
+    return (value.partition(":")[0] for name, value in options if name == "--tmpfs" and value)
+
+
 def option_words(name: str, value: str | None) -> tuple[str, ...]:
     return (name,) if value is None else (f"{name}={value}",)
 

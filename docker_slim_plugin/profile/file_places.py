@@ -9,6 +9,7 @@ from docker_slim_plugin.model.calls import Call
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.observation import AccessKind
 from docker_slim_plugin.model.profile import Allowed, Files, Place
+from docker_slim_plugin.observe.launch import tmpfs_paths
 from docker_slim_plugin.profile.call_lists import words
 from docker_slim_plugin.profile.evidence import Evidence
 from docker_slim_plugin.rootfs.index import Rootfs
@@ -66,8 +67,7 @@ def given_mounts(evidence: Evidence) -> Iterator[str]:
     for value in evidence.values("--volume"):
         parts = value.split(":")
         yield parts[1] if len(parts) > 1 else parts[0]
-    for value in evidence.values("--tmpfs"):
-        yield value.partition(":")[0]
+    yield from tmpfs_paths(evidence.options)
     for value in evidence.values("--mount"):
         for part in value.split(","):
             name, _, path = part.partition("=")

@@ -78,7 +78,8 @@ def why(request: WhyRequest, progress: Progress) -> Explanation:
         source = engine and engine.find(report.Source.ID)
         if engine and source and os.geteuid() == 0:
             with open_source(engine, source, progress) as job:
-                absent = {path: _explain_absent(job, path, entries) for path in missing}
+                packages = job.sandbox.call(ownership.read, job.tree.wait()[0])
+                absent = {path: _explain_absent(job, path, packages, entries) for path in missing}
         else:
             absent = {path: Absent(path, is_known=False) for path in missing}
     # A name with symlinks in it may be another name of what is kept.
@@ -119,14 +120,13 @@ def _explain_kept(entry: StoredEntry, entries: Mapping[str, StoredEntry]) -> Kep
     return Kept(entry, chain, tuple(other_reasons(entry, chain)))
 
 
-def _explain_absent(job: PackJob, path: str, entries: Mapping[str, StoredEntry]) -> Absent:
+def _explain_absent(job: PackJob, path: str, packages: Packages, entries: Mapping[str, StoredEntry]) -> Absent:
     rootfs, _ = job.tree.wait()
     end = rootfs.walk(path).end if path.startswith("/") else None
     if end is None:
         return Absent(path)
     if end in entries:
         return Absent(path, end)
-    packages = job.sandbox.call(ownership.read, rootfs)
     return Absent(
         path,
         end,

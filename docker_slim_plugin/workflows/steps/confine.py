@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -20,7 +19,7 @@ from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.observation import Observations, Use
 from docker_slim_plugin.model.plan import FilePlan
 from docker_slim_plugin.model.request import CONFINED
-from docker_slim_plugin.observe.launch import option_pairs
+from docker_slim_plugin.observe.launch import option_pairs, tmpfs_paths
 from docker_slim_plugin.report.record import Report
 from docker_slim_plugin.resolve.elf.name_lookups import find_name_lookups
 from docker_slim_plugin.rootfs.index import Rootfs
@@ -43,11 +42,12 @@ def derive_rules(job: Job, observations: Observations, rootfs: Rootfs, plan: Fil
     if RootPath(LAUNCHER_PATH) in rootfs.entries:
         raise SlimError(f"cannot confine {reference}: it contains the file {LAUNCHER_PATH}", hint="leave --confine out")
     files = tuple(kept.entry.path for kept in plan.kept if kept.entry.kind is EntryKind.FILE and kept.content is None)
+    mounted = tmpfs_paths(option_pairs(job.request.docker_options))
     wishes = Wishes(
         allow=job.request.confine_allow,
         deny=job.request.confine_deny,
         require=job.request.confine_require,
-        volumes=tuple(dict.fromkeys((*(job.source.config.get("Volumes") or {}), *_tmpfs(job)))),
+        volumes=tuple(dict.fromkeys((*(job.source.config.get("Volumes") or {}), *mounted))),
         can_mount=_can_mount(job),
         resolves_names=bool(job.sandbox.call(find_name_lookups, rootfs, files)),
     )
@@ -59,12 +59,6 @@ def plan_confinement(job: Job, observations: Observations, rootfs: Rootfs, plan:
     """Return what a confined image would restrict; SlimError when there can be none."""
     rules = derive_rules(job, observations, rootfs, plan)
     return describe(rules, len(launcher(rules, MACHINES[job.source.architecture])))
-
-
-def _tmpfs(job: Job) -> Iterator[str]:
-    for name, value in option_pairs(job.request.docker_options):
-        if name == "--tmpfs" and value:
-            yield value.partition(":")[0]
 
 
 def _can_mount(job: Job) -> bool:

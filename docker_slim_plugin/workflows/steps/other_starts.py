@@ -13,7 +13,7 @@ from typing import Any
 
 from docker_slim_plugin.model.observation import RunResult
 from docker_slim_plugin.model.request import Exercise
-from docker_slim_plugin.observe.launch import option_pairs
+from docker_slim_plugin.observe.launch import option_pairs, tmpfs_paths
 from docker_slim_plugin.observe.trace import Trace
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.workflows.steps.job import Job, make_run_plan
@@ -88,7 +88,7 @@ def takes_flags(config: Mapping[str, Any], options: tuple[str, ...]) -> bool:
 
 def empty_volumes(rootfs: Rootfs, config: Mapping[str, Any], options: tuple[str, ...]) -> Iterator[str]:
     """Yield options of docker that start the app with its volumes empty; none where they are empty in the image."""
-    taken = {(value or "").partition(":")[0] for name, value in option_pairs(options) if name == "--tmpfs"}
+    taken = set(tmpfs_paths(option_pairs(options)))
     volumes = [path for path in config.get("Volumes") or {} if _PLAIN.fullmatch(path) and path not in taken]
     for path in volumes[:MAX_VOLUMES]:
         end = rootfs.walk(path).end

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from docker_slim_plugin.errors import UsageError
+from docker_slim_plugin.model.request import ALLOWED_KINDS
+from docker_slim_plugin.profile import switches
 from docker_slim_plugin.profile.switches import read_allowed
 
 
@@ -23,3 +25,7 @@ def test_read_allowed() -> None:
 def test_wrong_words(word: str) -> None:
     with pytest.raises(UsageError, match="cannot use --allow"):
         read_allowed([word])
+
+
+def test_each_kind_that_is_named_is_checked() -> None:
+    assert tuple(switches._CHECKS) == ALLOWED_KINDS
