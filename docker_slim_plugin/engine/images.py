@@ -152,6 +152,19 @@ class EngineImages(EngineConnection):
             with suppress(APIError):
                 self.api.remove_image(before.id, force=False)
 
+    @translate_errors
+    def tag_existing(self, image: str, reference: str) -> bool:
+        """Tag the image with this id, and return whether the engine has it.
+
+        The id is the digest of the configuration. A containerd image store has other ids, so it never has it.
+        """
+        repository, _, tag = reference.rpartition(":")
+        try:
+            self.api.tag(image, repository, tag, force=True)
+        except (ImageNotFound, NotFound):
+            return False
+        return True
+
     def untag(self, reference: str) -> None:
         """Remove a tag; the image is removed with its last tag."""
         try:

@@ -119,7 +119,7 @@ def load_base(engine: Engine, source: SourceImage, rootfs: Rootfs, plan: FilePla
     """Write the whole plan as one layer of a base image, and load it."""
     ((_, kept),) = single_layer(plan)
     layer = write_layer(rootfs, kept, GROUP, directory / f"{GROUP}.tar")
-    return _load_blobs(engine, source, "layered", (layer.blob,), layer.hashes, directory, BASE_CREATED_BY)
+    return load_draft(engine, _make_draft(source, "layered", (layer.blob,), layer.hashes, BASE_CREATED_BY), directory)
 
 
 def write_flat_tar(rootfs: Rootfs, plan: FilePlan, directory: Path, base_image: BaseImage | None = None) -> Path:
@@ -146,35 +146,37 @@ def load_exported_base(engine: Engine, source: SourceImage, image: str, plan: Fi
 def _squash(engine: Engine, source: SourceImage, image: str, plan: FilePlan, directory: Path, by: str) -> Draft:
     with engine.created_container(image, ["-"]) as container, container.export() as stream:
         one = rewrite_export(stream, plan, directory / "squashed.tar")
+    draft = replace(_make_draft(source, "squashed", (one.blob,), one.hashes, by), skipped=one.skipped)
+    reference = engine.temporary_name(draft.image.form)
+    if engine.tag_existing(draft.image.id, reference):
+        return replace(draft, image=draft.named(reference))
     # The imported image has the current time, and only those parts of the configuration that a Dockerfile can
     # express. So only its layer is used, with the exact configuration on top.
     try:
         with open(one.blob.file, "rb") as tar:
             engine.import_tar(tar, form=IMPORTED)
-        draft = _load_blobs(engine, source, "squashed", (one.blob,), one.hashes, directory, by)
+        return load_draft(engine, draft, directory)
     finally:
         engine.untag(engine.temporary_name(IMPORTED))
-    return replace(draft, skipped=one.skipped)
 
 
-def _load_blobs(
-    engine: Engine,
-    source: SourceImage,
-    form: str,
-    blobs: tuple[LayerBlob, ...],
-    hashes: Mapping[RootPath, str],
-    directory: Path,
-    by: str = CREATED_BY,
+def _make_draft(
+    source: SourceImage, form: str, blobs: tuple[LayerBlob, ...], hashes: Mapping[RootPath, str], by: str
 ) -> Draft:
     config = make_image_config(source, blobs, form, creation_time(source, os.environ), by)
     size = sum(blob.content for blob in blobs)
-    written = SlimImage(form=form, reference="", id=image_id(config), size=size, layers=blobs)
-    return Draft(image=_load_archive(engine, written, config, directory), hashes=hashes, config=config)
+    image = SlimImage(form=form, reference="", id=image_id(config), size=size, layers=blobs)
+    return Draft(image=image, hashes=hashes, config=config)
 
 
 def _load_archive(engine: Engine, image: SlimImage, config: bytes, directory: Path) -> SlimImage:
-    """Load an image under its temporary name, and return it with that name and the engine's id."""
+    """Load an image under its temporary name, and return it with that name and the engine's id.
+
+    An image of this id that the engine has already, of an earlier run, only gets the name.
+    """
     reference = engine.temporary_name(image.form)
+    if engine.tag_existing(image.id, reference):
+        return replace(image, reference=reference)
     archive = directory / f"{image.form}-archive.tar"
     try:
         with open(archive, "wb") as file:

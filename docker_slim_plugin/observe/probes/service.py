@@ -26,7 +26,7 @@ RETRY_SECONDS, RETRY_PAUSE = 10.0, 0.3
 the source answered.
 """
 AGAIN_SECONDS = 2.0
-RELOAD_SECONDS = 0.2
+RELOAD_SECONDS, RELOAD_TICK = 0.2, 0.02
 MAX_SHOWN = 40
 _PLACE = re.compile(r"\{([A-Za-z_]\w*|--?[A-Za-z][\w.-]*)(?::([^{}]*))?\}")
 Run = Callable[[Sequence[str], Mapping[str, str]], tuple[int, str]]
@@ -130,8 +130,12 @@ class ServiceProbe:
 
     def _reload(self, found: Found, name: str) -> ProbeResult:
         """Let the service read its configuration again. Its status is 0 if it still listens afterwards."""
+        before = container_pids(self.target.pid)
         self.send_signal(found.service.reload)
-        time.sleep(RELOAD_SECONDS)
+        end = time.monotonic() + RELOAD_SECONDS
+        # A service that starts other workers has read its configuration.
+        while container_pids(self.target.pid) == before and time.monotonic() < end:
+            time.sleep(RELOAD_TICK)
         is_up = set(found.ports) <= listening(container_pids(self.target.pid)) and bool(container_pids(self.target.pid))
         detail = "" if is_up else "it does not listen any more"
         return ProbeResult(kind=SERVICE, target=name, ok=is_up, status=0 if is_up else -1, detail=detail)
