@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,7 +17,7 @@ from docker_slim_plugin.model.request import WhyRequest
 
 if TYPE_CHECKING:
     from docker_slim_plugin.report.chains import Step
-    from docker_slim_plugin.report.stored import StoredReason
+    from docker_slim_plugin.report.stored import StoredProcess, StoredReason
     from docker_slim_plugin.workflows.why import Absent, Explanation, Kept
 
 Paths = Annotated[
@@ -24,8 +25,8 @@ Paths = Annotated[
     typer.Argument(metavar="PATH...", help="Paths in the image, or patterns: '/usr/lib/*/libz*'.", show_default=False),
 ]
 Package = Annotated[list[str] | None, Option("--package", "Explain all files of this package (repeat).", "NAME")]
-MAX_OTHERS = 3
-"""Most other reasons of a path that are shown."""
+MAX_OTHERS, MAX_ANCESTORS, MAX_COMMAND = 3, 8, 160
+"""Most other reasons of a path, and ancestors of a process, that are shown, and characters of a command line."""
 
 
 @command("why", usage="[OPTIONS] IMAGE PATH...", short="Tell why a path is in a slim image, or why not")
@@ -83,11 +84,19 @@ def _kept(one: Kept) -> list[str]:
     about += [f"package {entry.Package}"] if entry.Package else []
     lines = [printable(f"{entry.Path} ({', '.join(about)})")]
     lines += [f"{'  ' * (depth + 1)}{printable(step.sentence())}" for depth, step in enumerate(one.chain)]
+    indent = "  " * (len(one.chain) + 1)
+    for depth, process in enumerate(one.ancestry[:MAX_ANCESTORS]):
+        lines.append(f"{indent}{'started by' if depth else 'process'} {printable(_command_line(process))}")
     if one.others:
         others = [printable(_also(entry.Path, reason)) for reason in one.others[:MAX_OTHERS]]
         more = f" and {len(one.others) - MAX_OTHERS} more" if len(one.others) > MAX_OTHERS else ""
         lines.append(f"  also: {'; '.join(others)}{more}")
     return lines
+
+
+def _command_line(process: StoredProcess) -> str:
+    line = shlex.join(process.Arguments)
+    return line if len(line) <= MAX_COMMAND else f"{line[: MAX_COMMAND - 3]}..."
 
 
 def _also(path: str, reason: StoredReason) -> str:
@@ -127,6 +136,7 @@ def _document(found: Explanation) -> dict[str, Any]:
                 "Package": one.entry.Package,
                 "Chain": [_step(step) for step in one.chain],
                 "Others": [_reason(reason) for reason in one.others],
+                "Processes": [{"PID": process.PID, "Arguments": process.Arguments} for process in one.ancestry],
             }
             for one in found.kept
         ],
@@ -145,9 +155,10 @@ def _document(found: Explanation) -> dict[str, Any]:
     }
 
 
-def _step(step: Step) -> dict[str, str]:
+def _step(step: Step) -> dict[str, Any]:
     return {"Path": step.path, **_reason(step.reason)}
 
 
-def _reason(reason: StoredReason) -> dict[str, str]:
-    return {"Kind": reason.Kind, "By": reason.By, "Detail": reason.Detail}
+def _reason(reason: StoredReason) -> dict[str, Any]:
+    found = {"Kind": reason.Kind, "By": reason.By, "Detail": reason.Detail}
+    return {**found, "Seconds": reason.Seconds, "During": reason.During} if reason.During else found

@@ -175,6 +175,11 @@ class EngineImages(EngineConnection):
             raise SlimError(f"cannot remove {reference}: {error}", hint="docker slim prune") from error
 
     @translate_errors
+    def image_ids(self) -> frozenset[str]:
+        """Return the ids of all images."""
+        return frozenset(self.api.images(quiet=True))
+
+    @translate_errors
     def dangling_images(self, label: str = LABEL) -> list[dict[str, Any]]:
         """Return the API's records of untagged images that were committed from containers of ours.
 

@@ -132,13 +132,19 @@ def signalfd(number: int) -> int:
     return check_result(_libc.signalfd(-1, signals, os.O_CLOEXEC | os.O_NONBLOCK), "signalfd")
 
 
-def argv0(pid: int) -> str:
-    """Return argv[0] of `pid`; "" when it has ended."""
+def command_line(pid: int, size: int = 1024) -> tuple[str, ...]:
+    """Return the arguments of `pid`, the first `size` bytes of them; empty when it has ended."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
-            return os.fsdecode(file.read(256).split(b"\0", 1)[0])
+            text = file.read(size)
     except OSError:
-        return ""
+        return ()
+    return tuple(map(os.fsdecode, text.removesuffix(b"\0").split(b"\0"))) if text else ()
+
+
+def argv0(pid: int) -> str:
+    """Return argv[0] of `pid`, 256 bytes of it; "" when it has ended."""
+    return next(iter(command_line(pid, 256)), "")
 
 
 def read_available(descriptor: int, size: int) -> bytes:

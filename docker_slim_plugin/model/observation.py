@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from docker_slim_plugin.model.calls import Call
@@ -41,6 +42,23 @@ class Process:
     """In the host's pid namespace; 0 when unknown."""
     argv0: str
     """Unfiltered: it may contain terminal escapes."""
+    number: int = field(default=0, compare=False)
+    """Of its RunProcess; 0 if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunProcess:
+    """A process of a run between two execs, with what started it."""
+
+    number: int
+    parent: int
+    """Number of the process that forked it, or of what it was before its exec; 0 for one that docker started."""
+    pid: int
+    """In the host's pid namespace."""
+    argv: tuple[str, ...]
+    """Its first 1024 bytes, unfiltered."""
+    seconds: float
+    """From the start of its run until it named a path first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +71,10 @@ class Access:
     process: Process
     root: str = "/"
     """Root directory of the process (chroot(2)). Absolute symlinks in `path` start there, and ".." ends there."""
+    seconds: float = field(default=0.0, compare=False)
+    """From the start of its run; 0 if it is not known."""
+    during: str = field(default="", compare=False)
+    """The probe or the phase of the run in which it was seen first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +118,8 @@ class ProbeResult:
     """Why it is not ok."""
     seconds: float = 0.0
     """Duration of an HTTP request, up to the last byte of the answer."""
+    ended: float = field(default_factory=time.monotonic, compare=False)
+    """When it was made, of time.monotonic(); in the result of a run, seconds from the start of the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +159,8 @@ class Observations:
     """Programs that gain privileges when they are executed."""
     calls: tuple[Call, ...] = ()
     """The distinct system calls, if they were recorded."""
+    processes: tuple[RunProcess, ...] = ()
+    """What the accesses are by, each after its parent; of processes that ptrace has seen."""
 
     @property
     def complete(self) -> bool:

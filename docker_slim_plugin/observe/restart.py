@@ -15,6 +15,7 @@ from docker_slim_plugin.model.observation import Access, AccessKind, Observation
 from docker_slim_plugin.observe.driver import RunPlan
 from docker_slim_plugin.observe.probes.probe import ProbePlan
 from docker_slim_plugin.observe.run_checks import SHELLS
+from docker_slim_plugin.observe.timeline import rename_phase
 
 MAX_SECONDS, MAX_FACTOR = 30.0, 2.0
 """Maximum duration of the second start: this many seconds, or this multiple of the first start's duration."""
@@ -60,7 +61,8 @@ def merge_second_start(first: Observations, second: Observations) -> Observation
     text = f"started again, the app {ended or 'did not become ready: '}{(result.output.strip() or 'no output')[-300:]}"
     return replace(
         first,
-        accesses=(*first.accesses, *second.accesses),
+        accesses=(*first.accesses, *rename_phase(second.accesses, "the second start")),
+        processes=(*first.processes, *second.processes),
         uses=first.uses | second.uses,
         calls=tuple(dict.fromkeys((*first.calls, *second.calls))),
         lost=first.lost + second.lost,

@@ -22,6 +22,7 @@ from docker_slim_plugin.observe.driver import (
 from docker_slim_plugin.observe.launch import exposed_ports
 from docker_slim_plugin.observe.probes.probe import ProbePlan, run_probes
 from docker_slim_plugin.observe.probes.readiness import container_pids, listening
+from docker_slim_plugin.observe.timeline import add_times
 from docker_slim_plugin.observe.tracer.client import TracerClient
 from docker_slim_plugin.observe.watcher.watcher import open_watcher
 from docker_slim_plugin.progress import Progress
@@ -64,14 +65,16 @@ def observe_running(
         watcher.drain()
         monitor.show_progress(progress)
     # Only now are all messages read: the tracer sends the rest when it detaches.
+    result, accesses = add_times(result, (*(client.accesses() if client else ()), *watcher.accesses()), monitor.started)
     return Observations(
-        accesses=(*(client.accesses() if client else ()), *watcher.accesses()),
+        accesses=accesses,
         result=result,
         lost=(client.lost if client else 0) + watcher.lost,
         events=(client.events if client else 0) + watcher.events,
         warnings=(*(client.warnings if client else watcher.accuracy_warnings()), *watcher.warnings),
         mode="syscall" if client else "off",
         watch=watcher.name,
+        processes=client.processes() if client else (),
     )
 
 

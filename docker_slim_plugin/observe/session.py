@@ -17,6 +17,7 @@ from docker_slim_plugin.host.workspace import workspace
 from docker_slim_plugin.model.observation import Access, Observations, RunResult
 from docker_slim_plugin.observe.driver import RunMonitor, RunPlan, last_log_lines, run
 from docker_slim_plugin.observe.restart import merge_second_start, needs_second_start, second_start_plan
+from docker_slim_plugin.observe.timeline import add_times
 from docker_slim_plugin.observe.tracer.client import TracerClient
 from docker_slim_plugin.observe.watcher.watcher import open_watcher
 from docker_slim_plugin.progress import Progress
@@ -129,6 +130,7 @@ class Observer:
             hide_gate(gate)
             watcher = stack.enter_context(open_watcher(gate, self.watch, alone=mode == "off"))
             seen = RunMonitor(tracer if mode != "off" else None, watcher)
+            tracer.origin = seen.started
 
             def attach(pid: int) -> None:
                 waiting = find_gate(pid, time.monotonic() + START_SECONDS)
@@ -149,8 +151,9 @@ class Observer:
             tracer.wait(lambda: gate in tracer.wait_statuses or mode == "off", 1.0)
             watcher.drain()
             seen.show_progress(self.progress)
+            result, accesses = add_times(result, seen.accesses(), seen.started)
             return seen, Observations(
-                accesses=seen.accesses(),
+                accesses=accesses,
                 result=replace(result, seconds=time.monotonic() - started),
                 lost=tracer.lost + watcher.lost,
                 events=tracer.events + watcher.events,
@@ -159,6 +162,7 @@ class Observer:
                 watch=watcher.name,
                 uses=frozenset(tracer.uses),
                 calls=tracer.calls(),
+                processes=tracer.processes(),
             )
 
 

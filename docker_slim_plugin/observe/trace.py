@@ -21,6 +21,7 @@ from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import START, Access, AccessKind, Observations, Origin, ProbeResult, Process
 from docker_slim_plugin.model.request import Exercise
 from docker_slim_plugin.observe import trace_format
+from docker_slim_plugin.observe.timeline import rename_phase
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.typed_json import Malformed, to_json
 
@@ -51,7 +52,8 @@ def merge_observations(traces: Sequence[Trace]) -> Observations:
     others = [one for one in traces if given and one.exercise and one.exercise != given]
     accesses: dict[tuple[str, AccessKind, Origin, str, str], Access] = {}
     for trace in traces:
-        for access in trace.observations.accesses:
+        seen = trace.observations.accesses
+        for access in rename_phase(seen, _words(trace)) if any(trace is one for one in others) else seen:
             key = (access.path, access.kind, access.origin, access.process.argv0, access.root)
             accesses.setdefault(key, access)
     return replace(
@@ -61,6 +63,7 @@ def merge_observations(traces: Sequence[Trace]) -> Observations:
         uses=frozenset(use for trace in traces for use in trace.observations.uses),
         privilege_gains=tuple(sorted({name for trace in traces for name in trace.observations.privilege_gains})),
         calls=tuple(dict.fromkeys(call for trace in traces for call in trace.observations.calls)),
+        processes=tuple(one for trace in traces for one in trace.observations.processes),
         lost=sum(trace.observations.lost for trace in traces),
         events=sum(trace.observations.events for trace in traces),
         warnings=tuple(dict.fromkeys(text for trace in traces for text in trace.observations.warnings)),
@@ -69,10 +72,14 @@ def merge_observations(traces: Sequence[Trace]) -> Observations:
 
 def _start(trace: Trace) -> ProbeResult:
     """Return a run in which the app was started in another way."""
-    exercise, result = trace.exercise or Exercise(), trace.observations.result
+    return ProbeResult(kind=START, target=_words(trace), ok=True, status=trace.observations.result.exit_status or 0)
+
+
+def _words(trace: Trace) -> str:
+    """Return what distinguishes a start from the first one."""
+    exercise = trace.exercise or Exercise()
     options = [one for one in exercise.docker_options if one.startswith("--tmpfs=")]
-    words = " ".join((*options, *exercise.command)) or "another start"
-    return ProbeResult(kind=START, target=words, ok=True, status=result.exit_status or 0)
+    return " ".join((*options, *exercise.command)) or "another start"
 
 
 def restrict_to_image(rootfs: Rootfs, observations: Observations) -> Observations:

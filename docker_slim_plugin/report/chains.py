@@ -48,7 +48,10 @@ class Step(NamedTuple):
     def sentence(self) -> str:
         """Return the reason in words."""
         words = _WORDS.get(self.reason.Kind, "{by} {detail}")
-        return words.format(by=self.reason.By, detail=self.reason.Detail).rstrip(": ")
+        sentence = words.format(by=self.reason.By, detail=self.reason.Detail).rstrip(": ")
+        if self.reason.During:
+            sentence += f", {self.reason.Seconds:.2f} s after the start, during {self.reason.During}"
+        return sentence
 
 
 def find_chain(path: str, entries: Mapping[str, StoredEntry]) -> tuple[Step, ...]:

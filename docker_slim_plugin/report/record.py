@@ -1,36 +1,24 @@
-"""The report of a run: what was observed, kept and verified. Its JSON form, and the file that it is saved to.
+"""The report of a run: what was observed, kept and verified, and its JSON form.
 
 The JSON form is a stable interface: docs/report-schema.json. SCHEMA_VERSION changes if a field changes its meaning.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from docker_slim_plugin import __version__
 from docker_slim_plugin.engine.secrets import Secrets
-from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.host import output_file
-from docker_slim_plugin.host.run_registry import state_directory
 from docker_slim_plugin.model.confinement import Confinement
 from docker_slim_plugin.model.image import SlimImage, SourceImage
 from docker_slim_plugin.model.observation import AccessKind, Observations, ProbeResult
 from docker_slim_plugin.model.plan import FilePlan, KeptEntry, ReasonKind
 from docker_slim_plugin.model.verdict import Verdict
-from docker_slim_plugin.progress import Progress
+from docker_slim_plugin.report.run_log import RunLog
 
 SCHEMA_VERSION = 1
 MAX_PROGRAMS = 500
-MAX_REPORTS = 100
-"""Number of reports that are kept. Older ones are removed."""
-FILE_SUFFIX = re.compile(r"-(\d{8}T\d{6})-\d+\.json$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +57,8 @@ class Report:
     """Files and directories that were written beside the images."""
     failed_gates: tuple[str, ...] = ()
     """Conditions of the user that the images do not meet, as sentences."""
+    run_log: RunLog = field(default_factory=RunLog)
+    """Which process named each kept path first, and when."""
     file: str = ""
     """Path of the full report."""
 
@@ -99,6 +89,7 @@ class Report:
         return replace(
             self,
             observations=replace(self.observations, result=replace(result, probes=probes)),
+            run_log=self.run_log.masked(secrets.mask_command),
             warnings=redact_texts(self.warnings),
             notes=redact_texts(self.notes),
             verdicts=tuple(map(redact_verdict, self.verdicts)),
@@ -161,7 +152,8 @@ class Report:
         if self.confinement is not None:
             document["Confined"] = _confined(self.confinement)
         if files:
-            document["Files"] = [_kept_entry(kept) for kept in self.plan.kept]
+            document["Processes"] = self.run_log.to_json()
+            document["Files"] = [_kept_entry(kept, self.run_log) for kept in self.plan.kept]
         return document
 
 
@@ -214,10 +206,11 @@ def _probe(probe: ProbeResult) -> dict[str, Any]:
         "OK": probe.ok,
         "Status": probe.status,
         "Detail": probe.detail,
+        "Ended": probe.ended,
     }
 
 
-def _kept_entry(kept: KeptEntry) -> dict[str, Any]:
+def _kept_entry(kept: KeptEntry, run_log: RunLog) -> dict[str, Any]:
     return {
         "Path": kept.entry.path,
         "Kind": kept.entry.kind.value,
@@ -225,41 +218,13 @@ def _kept_entry(kept: KeptEntry) -> dict[str, Any]:
         "Mode": f"{kept.entry.mode:04o}",
         "Group": kept.group.value,
         "Package": kept.package,
-        "Reasons": [{"Kind": reason.kind.value, "By": reason.by, "Detail": reason.detail} for reason in kept.reasons],
+        "Reasons": [
+            {
+                "Kind": reason.kind.value,
+                "By": reason.by,
+                "Detail": reason.detail,
+                **run_log.of(kept.entry.path, reason),
+            }
+            for reason in kept.reasons
+        ],
     }
-
-
-def make_report_path(reference: str, environment: Mapping[str, str]) -> Path:
-    """Return the path for the report of a run on `reference`: $XDG_STATE_HOME/docker-slim/NAME-TIME.json."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "_", reference)[:100].strip(".") or "image"
-    return Path(
-        state_directory(environment), f"{name}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}.json"
-    )
-
-
-def save_or_warn(report: Report, progress: Progress) -> Report:
-    """Save the full report and return it.
-
-    If that fails, warn and return the report without a file name: the work itself is done.
-    """
-    try:
-        save(report)
-    except SlimError as error:
-        progress.warn(f"{error}: {error.hint} names another place")
-        return replace(report, file="")
-    return report
-
-
-def save(report: Report) -> None:
-    """Write the full report to `report.file`, and remove the oldest reports in its directory."""
-    path = Path(report.file)
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # The JSON is ASCII: lone surrogates (in names that are not UTF-8) become \udcXX escapes.
-        output_file.write(report.file, json.dumps(report.to_json(files=True)).encode("ascii"))
-        # The name of the image may be anything. Only the end of the file name is fixed: time and pid.
-        ours = ((match[1], one) for one in path.parent.iterdir() if (match := FILE_SUFFIX.search(one.name)))
-        for _, old in sorted(ours)[:-MAX_REPORTS]:
-            old.unlink(missing_ok=True)
-    except OSError as error:
-        raise SlimError(f"cannot write the report {path}: {error.strerror}", hint="XDG_STATE_HOME=DIRECTORY") from error

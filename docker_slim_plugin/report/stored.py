@@ -15,7 +15,8 @@ from typing import Any
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host.run_registry import state_directory
 from docker_slim_plugin.model.entry import EntryKind
-from docker_slim_plugin.report.record import FILE_SUFFIX, SCHEMA_VERSION
+from docker_slim_plugin.report.record import SCHEMA_VERSION
+from docker_slim_plugin.report.saving import FILE_SUFFIX
 from docker_slim_plugin.typed_json import Malformed, from_plain, parsed
 
 MAX_BYTES = 512 << 20
@@ -29,6 +30,23 @@ class StoredReason:
     Kind: str
     By: str
     Detail: str
+    Process: int = 0
+    """Number of the process that named the path first; 0 if it is not known, and neither are the next two."""
+    Seconds: float = 0.0
+    """From the start of its run."""
+    During: str = ""
+    """The probe or the phase of the run."""
+
+
+@dataclass(frozen=True)
+class StoredProcess:
+    """A process of the run between two execs, model/observation.py RunProcess."""
+
+    Number: int
+    Parent: int
+    PID: int
+    Arguments: tuple[str, ...]
+    Seconds: float
 
 
 @dataclass(frozen=True)
@@ -83,11 +101,27 @@ class StoredReport:
     Images: tuple[StoredImage, ...]
     Files: tuple[StoredEntry, ...]
     Kept: dict[str, Any] = field(default_factory=dict)
+    Processes: tuple[StoredProcess, ...] = ()
 
     @property
     def level(self) -> str:
         level = self.Kept.get("Level")
         return level if isinstance(level, str) else ""
+
+    def ancestry(self, number: int) -> tuple[StoredProcess, ...]:
+        """Return a process and what started it, the youngest first.
+
+        What only forked and has the same arguments is left out.
+        """
+        by_number = {one.Number: one for one in self.Processes}
+        found: list[StoredProcess] = []
+        # Each process is after its parent, so no chain of a good report leads in a circle.
+        while (one := by_number.get(number)) and len(found) <= len(by_number):
+            if found and found[-1].Arguments == one.Arguments:
+                found.pop()
+            found.append(one)
+            number = one.Parent
+        return tuple(found)
 
     def is_of(self, image: str, layers: Sequence[str]) -> bool:
         """Tell whether an image with this id, or these diff ids (lowest first), was written by that run.

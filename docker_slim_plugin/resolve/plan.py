@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from docker_slim_plugin.engine.gate import GATE_NAME
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.environment import parse_environment, search_path
 from docker_slim_plugin.model.image import SourceImage
@@ -25,7 +24,7 @@ from docker_slim_plugin.resolve import (
     script_interpreters,
     whole_tree,
 )
-from docker_slim_plugin.resolve.accessed_files import find_accessed
+from docker_slim_plugin.resolve.accessed_files import access_reason, find_accessed
 from docker_slim_plugin.resolve.app_level.facts import AppFacts
 from docker_slim_plugin.resolve.app_level.rules import AppLevel
 from docker_slim_plugin.resolve.elf.elf_file import Elf
@@ -100,10 +99,7 @@ def _search_path(source: SourceImage) -> tuple[str, ...]:
 def _access_needs(accesses: Iterable[Access], reason: ReasonKind) -> Iterator[Need]:
     distinct = {(access.path, access.root, access.process.argv0, access.kind, access.origin) for access in accesses}
     for path, root, argv0, kind, origin in distinct:
-        process = argv0.rstrip("/").rpartition("/")[2] or "?"
-        # The first exec of the gate starts the command that docker was asked to run.
-        program = "docker" if process == GATE_NAME else process
-        yield Need(path, Reason(reason, program, f"{kind} ({origin})"), kind in SYMLINK_ACCESSES, root)
+        yield Need(path, access_reason(reason, argv0, kind, origin), kind in SYMLINK_ACCESSES, root)
 
 
 @dataclass(frozen=True, slots=True)

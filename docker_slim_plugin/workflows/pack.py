@@ -22,7 +22,8 @@ from docker_slim_plugin.model.observation import Observations, RunResult
 from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry
 from docker_slim_plugin.model.request import ENGINE_FORMS, PackRequest
 from docker_slim_plugin.progress import Progress
-from docker_slim_plugin.report.record import Report, make_report_path, save_or_warn
+from docker_slim_plugin.report.record import Report
+from docker_slim_plugin.report.saving import make_report_path, save_or_warn
 from docker_slim_plugin.resolve.image_config import USERS, has_user
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.sandbox import Sandbox
@@ -75,8 +76,9 @@ def pack(request: PackRequest, progress: Progress) -> Report:
         )
         if not request.dry_run:
             report = write_and_compare(job, report, rootfs)
+        existing = engine.image_ids()
     report = replace(report, seconds=clock.seconds(), phases=tuple(clock.phases))
-    return save_or_warn(report, progress)
+    return save_or_warn(report, existing, progress)
 
 
 def foreign_platform_notes(source: SourceImage) -> tuple[str, ...]:

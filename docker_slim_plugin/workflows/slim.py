@@ -11,7 +11,9 @@ from docker_slim_plugin.image import file_outputs
 from docker_slim_plugin.model.request import CONFINED, Exercise, Request, Restrictions
 from docker_slim_plugin.observe.trace import Trace, merge_observations
 from docker_slim_plugin.progress import Progress
-from docker_slim_plugin.report.record import Report, make_report_path, save_or_warn
+from docker_slim_plugin.report.record import Report
+from docker_slim_plugin.report.saving import make_report_path, save_or_warn
+from docker_slim_plugin.resolve.first_accesses import make_run_log
 from docker_slim_plugin.verify.check import limit_sentences
 from docker_slim_plugin.verify.replay import Replay
 from docker_slim_plugin.workflows.steps.confine import plan_confinement
@@ -49,6 +51,7 @@ def slim(request: Request, progress: Progress) -> Report:
             plan=plan,
             warnings=(*observations.warnings, *differing_run_warnings(job, traces), *notes, *plan.warnings),
             notes=plan.notes,
+            run_log=make_run_log(rootfs, observations),
             file=str(make_report_path(job.source.reference, os.environ)),
         )
         replays = make_replays(job, traces)
@@ -65,7 +68,8 @@ def slim(request: Request, progress: Progress) -> Report:
         if request.profile and report.passed:
             report, failure = with_profile(job, report)
         report = replace(report, seconds=job.clock.seconds(), phases=tuple(job.clock.phases)).redact(secrets)
-    report = save_or_warn(report, progress)
+        existing = job.engine.image_ids()
+    report = save_or_warn(report, existing, progress)
     if not report.passed:
         for warning in dict.fromkeys(report.warnings):
             progress.warn(warning)

@@ -13,7 +13,7 @@ from docker_slim_plugin.model.plan import Selection
 from docker_slim_plugin.model.request import WhyRequest
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.report.chains import Step, find_chain, other_reasons
-from docker_slim_plugin.report.stored import StoredEntry, StoredReason, StoredReport
+from docker_slim_plugin.report.stored import StoredEntry, StoredProcess, StoredReason, StoredReport
 from docker_slim_plugin.resolve.packages import ownership
 from docker_slim_plugin.resolve.packages.ownership import Packages
 from docker_slim_plugin.resolve.presets import PRESETS
@@ -33,6 +33,8 @@ class Kept:
     chain: tuple[Step, ...]
     others: tuple[StoredReason, ...]
     """The reasons that the chain does not begin with."""
+    ancestry: tuple[StoredProcess, ...] = ()
+    """The process at the end of the chain and what started it, the youngest first; empty if it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def why(request: WhyRequest, progress: Progress) -> Explanation:
         source=report.Source.Reference,
         level=report.level,
         report=file,
-        kept=tuple(_explain_kept(entries[path], entries) for path in dict.fromkeys(found) if path in entries),
+        kept=tuple(_explain_kept(entries[path], entries, report) for path in dict.fromkeys(found) if path in entries),
         absent=tuple(one for one in absent.values() if one.source_path not in entries),
     )
 
@@ -115,9 +117,14 @@ def _of_package(name: str, report: StoredReport) -> list[StoredEntry]:
     return found
 
 
-def _explain_kept(entry: StoredEntry, entries: Mapping[str, StoredEntry]) -> Kept:
+def _explain_kept(entry: StoredEntry, entries: Mapping[str, StoredEntry], report: StoredReport) -> Kept:
     chain = find_chain(entry.Path, entries)
-    return Kept(entry, chain, tuple(other_reasons(entry, chain)))
+    return Kept(
+        entry,
+        chain,
+        tuple(other_reasons(entry, chain)),
+        report.ancestry(chain[-1].reason.Process) if chain else (),
+    )
 
 
 def _explain_absent(job: PackJob, path: str, packages: Packages, entries: Mapping[str, StoredEntry]) -> Absent:

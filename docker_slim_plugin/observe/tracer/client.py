@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any, Self
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import child_process
 from docker_slim_plugin.model.calls import Call
-from docker_slim_plugin.model.observation import Access, AccessKind, Origin, Process, Use
+from docker_slim_plugin.model.observation import Access, AccessKind, Origin, Process, RunProcess, Use
 from docker_slim_plugin.observe.tracer.cgroup_members import members
 from docker_slim_plugin.observe.tracer.syscall_table import SYSCALLS
 
@@ -25,6 +26,10 @@ MAX_USES = 20_000
 """Number of distinct uses to keep; each further one counts as a lost event."""
 MAX_WARNINGS = 20
 """Maximum number of distinct warnings; each further one counts as a lost event."""
+MAX_PROCESSES = 50_000
+"""Number of processes of which the arguments and the parent are kept."""
+_NUMBERS = itertools.count(1)
+"""Numbers of processes, distinct over all runs."""
 _START_SECONDS = 20.0
 
 
@@ -46,6 +51,9 @@ class TracerClient:
         self._accesses: dict[tuple[str, AccessKind, Origin, str, str], Access] = {}
         self._calls: dict[Call, None] = {}
         self._processes: dict[int, Process] = {0: Process(0, "")}
+        self._run_processes: list[RunProcess] = []
+        self.origin = time.monotonic()
+        """The start of the run, from which times are counted."""
         self._replies: dict[int, tuple[int, str]] = {}
         self._changed = threading.Condition()
         self._exists: Callable[[str], bool] | None = None
@@ -161,6 +169,11 @@ class TracerClient:
         with self._changed:
             return tuple(self._calls)
 
+    def processes(self) -> tuple[RunProcess, ...]:
+        """Return the processes that the accesses are by, and their ancestors."""
+        with self._changed:
+            return tuple(self._run_processes)
+
     def access_count(self) -> int:
         """Return the number of distinct accesses seen so far."""
         return len(self._accesses)
@@ -178,14 +191,15 @@ class TracerClient:
 
     def _handle(self, message: list[Any]) -> None:
         match message:
-            case ["access", int(number), int(row), str(path), str(root)]:
-                self._add(Access(path, SYSCALLS[row].kind, Origin.PTRACE, self._process_of(number), root))
+            case ["access", int(number), int(row), str(path), str(root), float(time_)]:
+                seconds = round(time_ - self.origin, 3)
+                self._add(Access(path, SYSCALLS[row].kind, Origin.PTRACE, self._process_of(number), root, seconds))
             case ["call", int(number), str(name), str(abi), str(refused), list(words)]:
                 self._calls[Call(name, abi, refused, tuple(map(str, words)), self._process_of(number).argv0)] = None
             case ["existing", int(number), str(kind), str(path)]:
                 self._add(Access(path, AccessKind(kind), Origin.PROC, self._process_of(number)))
-            case ["process", int(number), int(pid), str(argv0)]:
-                self._processes[number] = Process(pid, argv0)
+            case ["process", int(number), int(pid), int(parent), float(time_), list(argv)]:
+                self._add_process(number, pid, parent, time_, tuple(map(str, argv)))
             case ["counts", int(events), int(lost), _]:
                 self.events, self._unread = events, lost
             case ["use", str(name), [*values]]:
@@ -228,6 +242,13 @@ class TracerClient:
                 self.warnings.append(text)
             else:
                 self._overflowed += 1
+
+    def _add_process(self, number: int, pid: int, parent: int, time_: float, argv: tuple[str, ...]) -> None:
+        own = next(_NUMBERS)
+        self._processes[number] = Process(pid, argv[0] if argv else "", own)
+        if len(self._run_processes) < MAX_PROCESSES:
+            seconds = round(time_ - self.origin, 3)
+            self._run_processes.append(RunProcess(own, self._process_of(parent).number, pid, argv, seconds))
 
     def _process_of(self, number: int) -> Process:
         return self._processes.get(number, self._processes[0])

@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ptrace.binding import func as binding
 
-from docker_slim_plugin.kernel.syscalls import argv0
 from docker_slim_plugin.model.observation import AccessKind
 from docker_slim_plugin.observe.mount_names import MountNamespaces, lookup
 from docker_slim_plugin.observe.tracer.channel import Channel
 from docker_slim_plugin.observe.tracer.existing_processes import existing_files
 from docker_slim_plugin.observe.tracer.paths import absolute_path, exec_filename, path_argument
 from docker_slim_plugin.observe.tracer.privilege_gain import PrivilegeGain
+from docker_slim_plugin.observe.tracer.process_table import ProcessTable, TracedProcess
 from docker_slim_plugin.observe.tracer.ptrace_stops import (
     ARCH,
     ARGUMENTS,
@@ -46,15 +46,6 @@ accesses may be sent again.
 """
 
 
-@dataclass(slots=True)
-class TracedProcess:
-    """A traced process between two execs, as the messages identify it."""
-
-    argv0: str
-    number: int = 0
-    """Number in the messages; 0 until the first message about the process."""
-
-
 class PathRecorder:
     """Records the paths that traced processes name, and sends them with the process that named them."""
 
@@ -66,8 +57,7 @@ class PathRecorder:
         """Processes that came into the container later (docker exec), and their descendants."""
         self._rows = numbers(machine) | {SOCKETCALL: CONNECT}
         self._privilege_gain = PrivilegeGain()
-        self._processes: dict[int, TracedProcess] = {}
-        self._count = 0
+        self.processes = ProcessTable(channel)
         self._seen: set[tuple[object, str, bytes]] = set()
         self._pending: list[tuple[TracedProcess, int, bytes, str]] = []
         """Accesses of the current stop that have not been sent: process, row, path, root."""
@@ -129,7 +119,7 @@ class PathRecorder:
             except OSError:
                 # The descriptor is not open: the call fails with EBADF, and names no file.
                 return
-        process = self._process_of(pid)
+        process = self.processes.of(pid)
         if not (
             self._may_have_mounts
             and self._mounts
@@ -165,7 +155,7 @@ class PathRecorder:
         if name in MOUNT_CALLS:
             self._may_have_mounts = True
         if name == "ptrace" and fields[ARGUMENTS] in (0, binding.PTRACE_ATTACH, PTRACE_SEIZE):  # 0 is PTRACE_TRACEME
-            self._channel.send("ptrace", self._process_number(pid, self._process_of(pid)))
+            self._channel.send("ptrace", self.processes.number(self.processes.of(pid)))
 
     def record_exec_filename(self, pid: int) -> None:
         """Record the program that a process from outside executes, by the path that was given to execve(2)."""
@@ -176,11 +166,12 @@ class PathRecorder:
 
     # -- while the tracee runs --------------------------------------------------------------------------------------
 
-    def send_accesses(self, pid: int) -> None:
+    def send_accesses(self) -> None:
         """Send the new accesses of the last stop."""
+        now = round(time.monotonic(), 3)
         for process, row, path, root in self._pending:
             if self._is_new((row, process.argv0, path)):
-                self._channel.send("access", self._process_number(pid, process), row, os.fsdecode(path), root)
+                self._channel.send("access", self.processes.number(process), row, os.fsdecode(path), root, now)
         self._pending.clear()
         for kind, what, more in self._pending_uses:
             if self._is_new(("use", repr((kind, what)), repr(more).encode())):
@@ -193,7 +184,7 @@ class PathRecorder:
         `filtered` tells whether no_new_privs is set. The next exec stops `pid` again, so /proc still describes the
         program of this stop.
         """
-        process = self._process_of(pid)
+        process = self.processes.of(pid)
         if not filtered:
             return
         try:
@@ -203,14 +194,14 @@ class PathRecorder:
             self.lost += 1
             return
         if would_gain:
-            self._channel.send("privilege-gain", self._process_number(pid, process), os.readlink(f"/proc/{pid}/exe"))
+            self._channel.send("privilege-gain", self.processes.number(process), os.readlink(f"/proc/{pid}/exe"))
 
     def record_existing_files(self, pid: int) -> None:
         """Send the files that a process had open before it was traced."""
-        process = self._process_of(pid)
+        process = self.processes.of(pid)
         for kind, path in self._existing_files(pid):
             if self._is_new((kind, process.argv0, path)):
-                self._channel.send("existing", self._process_number(pid, process), kind, os.fsdecode(path))
+                self._channel.send("existing", self.processes.number(process), kind, os.fsdecode(path))
 
     def _existing_files(self, pid: int) -> Iterator[tuple[AccessKind, bytes]]:
         """Yield the result of `existing_files` by names in the image."""
@@ -236,43 +227,16 @@ class PathRecorder:
             with contextlib.suppress(OSError):
                 self._mounts = MountNamespaces(pid)
 
-    def set_name(self, pid: int, name: str) -> None:
-        """Set the name of `pid` until its next exec."""
-        self._processes[pid] = TracedProcess(name)
-
-    def inherit_name(self, child: int, parent: int) -> None:
-        """Give a child its parent's name until it execs; this is cheaper than reading /proc."""
+    def add_child(self, child: int, parent: int, *, thread: bool) -> None:
+        """Record a new process or thread; it is from outside if its parent is."""
         if parent in self.outside:
             self.outside.add(child)
-        process = self._processes.get(parent)
-        if process is not None:
-            self._processes.setdefault(child, TracedProcess(process.argv0))
-
-    def forget(self, pid: int) -> None:
-        """Forget `pid`: it has ended, or executes a new program."""
-        self._processes.pop(pid, None)
+        self.processes.add_child(child, parent, thread=thread)
 
     def number(self, pid: int) -> tuple[str, int]:
         """Return argv[0] of `pid`, and its number in the messages."""
-        process = self._process_of(pid)
-        return process.argv0, self._process_number(pid, process)
-
-    def _process_of(self, pid: int) -> TracedProcess:
-        """Return the process `pid`; read its name from /proc at its first access since its exec."""
-        process = self._processes.get(pid)
-        if process is None:
-            if len(self._processes) > MAX_SEEN:
-                self._processes.clear()
-            process = self._processes[pid] = TracedProcess(argv0(pid))
-        return process
-
-    def _process_number(self, pid: int, process: TracedProcess) -> int:
-        """Return the number of a process in the messages; send a "process" message for it first if necessary."""
-        if not process.number:
-            self._count += 1
-            process.number = self._count
-            self._channel.send("process", self._count, pid, process.argv0)
-        return process.number
+        process = self.processes.of(pid)
+        return process.argv0, self.processes.number(process)
 
     def _is_new(self, key: tuple[object, str, bytes]) -> bool:
         if key in self._seen:

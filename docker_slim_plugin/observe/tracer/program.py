@@ -9,8 +9,10 @@ It reads commands from standard input and writes messages to standard output, ea
     ["released", pid] | ["refused", pid, errno, text]
     ["exec-attach", text]                processes from outside are traced too; or, with a text, why not
     ["missed", argv0]                    a process from outside that could not be traced
-    ["process", number, pid, argv0]      a process (after each exec a new number); pid is that of the host
-    ["access", number, row, path, root]  row of syscall_table.SYSCALLS; root is "/" unless the process is in a chroot
+    ["process", number, pid, parent, seconds, argv]  a process (after each exec a new number); pid is that of the host,
+                                         parent the number of what started it or executed it, 0 if unknown
+    ["access", number, row, path, root, seconds]  row of syscall_table.SYSCALLS; root is "/" unless the process is in a
+                                         chroot; seconds are of time.monotonic()
     ["existing", number, kind, path]     a file that a seized process had open already
     ["call", number, name, abi, refused, arguments]  with --record-calls: a system call (call_recorder.py)
     ["privilege-gain", number, path]     an exec that no_new_privs kept from gaining privileges
@@ -40,7 +42,7 @@ from collections.abc import Callable
 
 from ptrace import PtraceError
 from ptrace.binding import func as binding
-from ptrace.binding.func import PTRACE_DETACH, PTRACE_EVENT_EXEC, ptrace
+from ptrace.binding.func import PTRACE_DETACH, PTRACE_EVENT_CLONE, PTRACE_EVENT_EXEC, ptrace
 
 from docker_slim_plugin.kernel.syscalls import argv0, signalfd
 from docker_slim_plugin.model.observation import AccessKind
@@ -191,7 +193,7 @@ class Tracer:
             if not existing_processes.has_ended(error):
                 raise
         # Work that needs no stopped tracee is done while it runs.
-        self.recorder.send_accesses(pid)
+        self.recorder.send_accesses()
         if event == PTRACE_EVENT_EXEC:
             self.recorder.record_exec(pid, filtered=self.threads.is_filtered(pid))
 
@@ -200,11 +202,11 @@ class Tracer:
         if event in FORK_EVENTS:
             child = event_message(pid)
             self.threads.add_child(pid, child)
-            self.recorder.inherit_name(child, pid)
+            self.recorder.add_child(child, pid, thread=event == PTRACE_EVENT_CLONE)
             return
         if event == PTRACE_EVENT_EXEC:
             self.threads.record_exec(pid)
-            self.recorder.forget(pid)
+            self.recorder.processes.replace_program(pid)
         elif event == PTRACE_EVENT_STOP:
             self.threads.record_stop(pid)
         if self.threads.pop_seized_in_exec(pid):
@@ -212,7 +214,7 @@ class Tracer:
 
     def handle_end(self, pid: int, status: int) -> None:
         self.threads.remove(pid)
-        self.recorder.forget(pid)
+        self.recorder.processes.forget(pid)
         self.recorder.outside.discard(pid)
         if self.calls:
             self.calls.forget(pid)
@@ -239,7 +241,7 @@ class Tracer:
 
     def attach(self, pid: int) -> None:
         """Trace the process that waits in the gate, and release it; with `detach` only release it."""
-        self.recorder.set_name(pid, "docker")
+        self.recorder.processes.set_name(pid, "docker")
         self.recorder.set_image_root(pid, mounted=False)
         if self.threads.known:
             self.recorder.outside.add(pid)
@@ -251,8 +253,8 @@ class Tracer:
             ptrace(PTRACE_DETACH, pid, 0, 0)
             return
         self.attached.add(pid)
-        self.recorder.send_accesses(pid)
-        self.recorder.forget(pid)
+        self.recorder.send_accesses()
+        self.recorder.processes.forget(pid)
         self.recorder.record_exec(pid, filtered=bool(self.program))
         ptrace(self.threads.resume_request(pid), pid, 0, 0)
 

@@ -19,7 +19,7 @@ IMAGE, TAG = "docker-slim-test/why", "docker-slim-test/why:made"
 APP = r"""
 FROM debian:bookworm
 RUN mkdir /srv/data && echo shown >/srv/data/shown && head -c 5000 /dev/zero >/srv/data/hidden && ln -s shown /srv/data/name
-CMD ["cat", "/srv/data/name"]
+CMD ["sh", "-c", "cat /srv/data/name; true"]
 """
 
 
@@ -55,7 +55,14 @@ def test_a_kept_path(state: Path) -> None:
     (one,) = explained(state, TAG, "/srv/data/shown")["Kept"]
     assert one["Chain"][-1]["Kind"] == "access"
     assert one["Chain"][-1]["By"] == "cat"
-    assert "used by cat: open" in why(state, TAG, "/srv/data/shown").stdout
+    assert one["Chain"][-1]["During"] == "the run"
+    assert [process["Arguments"] for process in one["Processes"]] == [
+        ["cat", "/srv/data/name"],
+        ["sh", "-c", "cat /srv/data/name; true"],
+    ]
+    shown = why(state, TAG, "/srv/data/shown").stdout
+    assert "used by cat: open" in shown
+    assert "started by sh -c 'cat /srv/data/name; true'" in shown
 
 
 def test_another_name_of_a_kept_path(state: Path) -> None:

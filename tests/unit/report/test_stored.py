@@ -79,3 +79,20 @@ def test_a_file_that_is_not_there() -> None:
 @pytest.mark.parametrize(("kind", "mode", "privileged"), [("file", "4755", True), ("file", "2755", True), ("file", "1755", False), ("file", "0755", False), ("dir", "2775", False), ("file", "", False), ("file", "9999", False)])
 def test_setuid_files(kind: str, mode: str, privileged: bool) -> None:
     assert stored.StoredEntry("/a", kind, 1, "app", "", (), mode).is_privileged is privileged
+
+
+def process(number: int, parent: int, *arguments: str) -> dict[str, Any]:
+    return {"Number": number, "Parent": parent, "PID": 9, "Arguments": list(arguments), "Seconds": 0.1}
+
+
+def test_the_ancestry_of_a_process(state: dict[str, str]) -> None:
+    # The second one only forked.
+    processes = [process(1, 0, "sh", "/entry"), process(2, 1, "sh", "/entry"), process(3, 2, "app", "-x")]
+    report = stored.load(str(write(state, {**REPORT, "Processes": processes})))
+    assert [one.Arguments for one in report.ancestry(3)] == [("app", "-x"), ("sh", "/entry")]
+    assert report.ancestry(0) == report.ancestry(7) == ()
+
+
+def test_a_circle_of_processes_ends(state: dict[str, str]) -> None:
+    report = stored.load(str(write(state, {**REPORT, "Processes": [process(1, 2, "a"), process(2, 1, "b")]})))
+    assert len(report.ancestry(1)) <= 3
