@@ -10,7 +10,7 @@ import typer.core
 _TYPE, _REQUIRED = re.compile(r" <[^>]*>$"), re.compile(r"  \[required\]$")
 """What Typer adds to an argument, and the usage line says already."""
 COMMANDS = {
-    "Make images": ("run", "pack", "base"),
+    "Make images": ("run", "pack", "base", "squash"),
     "Observe first, build later": ("trace", "attach", "build"),
     "Restrict": ("profile",),
     "Look": ("why", "diff", "layers"),

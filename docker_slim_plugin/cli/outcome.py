@@ -28,11 +28,11 @@ from docker_slim_plugin.model.observation import (
     STATUS_ONLY,
     ProbeResult,
 )
-from docker_slim_plugin.model.request import BaseRequest, LayersRequest, PackRequest, Request
+from docker_slim_plugin.model.request import BaseRequest, LayersRequest, PackRequest, Request, SquashRequest
 from docker_slim_plugin.report.record import Report
 
 Q = TypeVar("Q", Request, PackRequest)
-S = TypeVar("S", BaseRequest, LayersRequest)
+S = TypeVar("S", BaseRequest, LayersRequest, SquashRequest)
 R = TypeVar("R")
 STDOUT = "-"
 """Standard output, in the outputs of a report."""

@@ -19,6 +19,8 @@ CREATED_BY = "docker slim:"
 """Prefix of the history entries of our layers. A slim image is recognised by it."""
 BASE_CREATED_BY = "docker slim base:"
 """The same for a base image, which can be slimmed like any other image."""
+MERGED_BY = "docker slim squash:"
+"""The same for an image with merged layers, which is no slim image."""
 BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
 LEVEL = "docker-slim.level"
@@ -124,11 +126,11 @@ def is_slim(source: SourceImage) -> bool:
 
 
 def is_written_by_us(source: SourceImage) -> bool:
-    """Return whether docker slim wrote the image, either as a slim image or as a base."""
+    """Return whether docker slim wrote the image: a slim image, a base, or one with merged layers."""
     newest = source.history[0] if source.history else {}
     # docker import stores its message as the comment.
     texts = (str(newest.get(field) or "") for field in ("CreatedBy", "Comment"))
-    return is_slim(source) or any(text.startswith(BASE_CREATED_BY) for text in texts)
+    return is_slim(source) or any(text.startswith((BASE_CREATED_BY, MERGED_BY)) for text in texts)
 
 
 def compare_configs(source: Mapping[str, Any], slim: Mapping[str, Any]) -> tuple[str, ...]:

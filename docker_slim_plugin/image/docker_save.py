@@ -61,10 +61,19 @@ class _Archive:
             return None
 
 
-def read_saved(
-    stream: BinaryIO, directory: Path, image: SourceImage
-) -> tuple[tuple[LayerBlob, ...], tuple[Mapping[str, Any], ...]]:
-    """Write the layers of an image from `docker save` into `directory`. Returns them, and the history of the image."""
+class SavedImage(NamedTuple):
+    """What `docker save` has of an image."""
+
+    blobs: tuple[LayerBlob, ...]
+    """Its layers, lowest first."""
+    history: tuple[Mapping[str, Any], ...]
+    """History from its configuration, oldest first. It has one step for each layer, beside empty ones."""
+    config: Mapping[str, Any]
+    """Its whole configuration (image-spec config.md), not checked."""
+
+
+def read_saved(stream: BinaryIO, directory: Path, image: SourceImage) -> SavedImage:
+    """Write the layers of an image from `docker save` into `directory`, and return what it has."""
     # The unpacked image is not much smaller than its tars, except for tars that are made to fill a disk.
     max_bytes = 4 * image.size + (4 << 30)
     try:
@@ -81,7 +90,7 @@ def read_saved(
     history = tuple(step for step in _as_list(config.get("history")) if isinstance(step, dict))
     if sum(not step.get("empty_layer") for step in history) != len(blobs):
         history = tuple({"created_by": f"layer of {image.reference}"} for _ in blobs)
-    return blobs, history
+    return SavedImage(blobs, history, config)
 
 
 def _spool(stream: BinaryIO, directory: Path, max_bytes: int) -> _Archive:

@@ -70,6 +70,6 @@ def open_base_image(
     with PristineTree(engine, image, sandbox) as tree:
         # Use the id: for a name without a tag, docker save returns all images of that name.
         with engine.save_image(image.id) as stream:
-            blobs, history = read_saved(stream, directory, image)
+            saved = read_saved(stream, directory, image)
         rootfs, _ = tree.wait()
-        yield BaseImage(image=tree.measured(), rootfs=rootfs, blobs=blobs, history=history)
+        yield BaseImage(image=tree.measured(), rootfs=rootfs, blobs=saved.blobs, history=saved.history)

@@ -82,13 +82,17 @@ def write_layer(rootfs: Rootfs, kept: Iterable[KeptEntry], group: str, file: Pat
         return write_tar(source.open, ordered, group, file)
 
 
-def write_tar(open_content: Open, kept: Iterable[KeptEntry], group: str, file: Path) -> WrittenLayer:
-    """Write entries as an uncompressed tar.
+def write_tar(
+    open_content: Open, kept: Iterable[KeptEntry], group: str, file: Path, deleted: Iterable[RootPath] = ()
+) -> WrittenLayer:
+    """Write entries as an uncompressed tar, and a whiteout for each path of lower layers that is `deleted`.
 
     After a SlimError, a part of `file` may exist, and the caller has to remove it.
     """
     ordered = sorted(kept, key=lambda one: one.entry.path)
     storable = [one for one in ordered if is_storable(one.entry)]
+    if whiteouts := [_whiteout(path) for path in deleted]:
+        storable = sorted([*storable, *whiteouts], key=lambda one: one.entry.path)
     try:
         with open(file, "wb") as raw:
             out = _HashingWriter(raw)
@@ -110,6 +114,13 @@ def write_tar(open_content: Open, kept: Iterable[KeptEntry], group: str, file: P
     skipped = tuple(one.entry.path for one in ordered if not is_storable(one.entry))
     reduced = tuple(one.entry.path for one in storable if not _is_stored_whole(one.entry))
     return WrittenLayer(blob=blob, hashes=hashes, skipped=skipped, reduced=reduced)
+
+
+def _whiteout(path: RootPath) -> KeptEntry:
+    """Return the entry that hides a path of lower layers (OCI layer.md)."""
+    directory, _, name = path.rpartition("/")
+    entry = Entry(path=RootPath(f"{directory}/.wh.{name}"), kind=EntryKind.FILE, mode=0)
+    return KeptEntry(entry=entry, reasons=(), content=b"")
 
 
 def is_storable(entry: Entry) -> bool:

@@ -6,7 +6,7 @@ Both get their configuration from docker load, so the same plan always gives the
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -110,6 +110,13 @@ def load_layered(
     return load_draft(engine, write_layers(source, rootfs, plan, directory, base_image), directory)
 
 
+def make_config_draft(form: str, layers: Sequence[LayerBlob], config: bytes, hashes: Mapping[RootPath, str]) -> Draft:
+    """Return an image with these layers, lowest first, and exactly this configuration."""
+    size = sum(blob.content for blob in layers)
+    image = SlimImage(form=form, reference="", id=image_id(config), size=size, layers=tuple(layers))
+    return Draft(image=image, hashes=hashes, config=config)
+
+
 def load_draft(engine: Engine, draft: Draft, directory: Path) -> Draft:
     """Load an image that was written."""
     return replace(draft, image=_load_archive(engine, draft.image, draft.config, directory))
@@ -164,9 +171,7 @@ def _make_draft(
     source: SourceImage, form: str, blobs: tuple[LayerBlob, ...], hashes: Mapping[RootPath, str], by: str
 ) -> Draft:
     config = make_image_config(source, blobs, form, creation_time(source, os.environ), by)
-    size = sum(blob.content for blob in blobs)
-    image = SlimImage(form=form, reference="", id=image_id(config), size=size, layers=blobs)
-    return Draft(image=image, hashes=hashes, config=config)
+    return make_config_draft(form, blobs, config, hashes)
 
 
 def _load_archive(engine: Engine, image: SlimImage, config: bytes, directory: Path) -> SlimImage:

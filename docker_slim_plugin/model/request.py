@@ -191,14 +191,14 @@ class ConfigChanges:
 
 @dataclass(frozen=True, kw_only=True)
 class Pulling:
-    """Which image is packed."""
+    """Which image is read."""
 
     pull: str = "missing"
     """missing, always or never: when the image is pulled."""
     platform: str = ""
     """OS/ARCH of the image that is pulled."""
     force: bool = False
-    """Pack an image that is slim already."""
+    """Pack an image that is slim already; take the new name from another image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,6 +271,21 @@ class BaseRequest(BaseSelection):
     """Name of the base. Empty: the source's name, with "-base" after its tag."""
     dry_run: bool = False
     global_options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SquashRequest(Pulling):
+    """The arguments of one `docker slim squash`."""
+
+    image: str
+    tag: str = ""
+    """Name of the image that is written. Empty: the source's name, with "-squashed" after its tag."""
+    above: str = ""
+    """Diff id of the highest layer that stays, or the number of the highest layers that are squashed. Empty: all."""
+    base: str = ""
+    """Image whose layers stay. Empty: none."""
+    global_options: tuple[str, ...] = ()
+    """Global options of docker, one token each."""
 
 
 @dataclass(frozen=True, kw_only=True)

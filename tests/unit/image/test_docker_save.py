@@ -128,7 +128,7 @@ def packed(data: bytes) -> bytes:
     ],
 )
 def test_layers_are_unchanged(tmp_path: Path, files: Files) -> None:
-    blobs, history = read_saved(archive(files), tmp_path, image(*LAYERS))
+    blobs, history, _ = read_saved(archive(files), tmp_path, image(*LAYERS))
     assert [Path(blob.file).read_bytes() for blob in blobs] == LAYERS
     assert [(blob.size, blob.diff_id) for blob in blobs] == [(3, digest(layer)) for layer in LAYERS]
     assert list(history) == HISTORY
@@ -136,7 +136,7 @@ def test_layers_are_unchanged(tmp_path: Path, files: Files) -> None:
 
 @pytest.mark.skipif(not ZSTD, reason="Python reads zstd since 3.14")
 def test_zstd(tmp_path: Path) -> None:
-    blobs, _ = read_saved(archive(layout(*LAYERS, pack=zstd)), tmp_path, image(*LAYERS))
+    blobs, _, _ = read_saved(archive(layout(*LAYERS, pack=zstd)), tmp_path, image(*LAYERS))
     assert [Path(blob.file).read_bytes() for blob in blobs] == LAYERS
 
 
@@ -152,13 +152,13 @@ def test_a_layer_that_comes_twice(tmp_path: Path, pack: Callable[[bytes], bytes]
     files = listed(b"one", b"one", pack=pack)
     del files["1/layer.tar"]
     stream = archive(files, {"1/layer.tar": "../0/layer.tar"})
-    blobs, history = read_saved(stream, tmp_path, image(b"one", b"one"))
+    blobs, history, _ = read_saved(stream, tmp_path, image(b"one", b"one"))
     assert [Path(blob.file).read_bytes() for blob in blobs] == [b"one", b"one"]
     assert list(history) == HISTORY
 
 
 def test_steps_that_do_not_fit_the_layers(tmp_path: Path) -> None:
-    _, history = read_saved(archive(listed(b"one")), tmp_path, image(b"one"))
+    _, history, _ = read_saved(archive(listed(b"one")), tmp_path, image(b"one"))
     assert [step["created_by"] for step in history] == ["layer of app:1"]
 
 

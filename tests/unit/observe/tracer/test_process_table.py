@@ -8,6 +8,8 @@ import pytest
 
 from docker_slim_plugin.observe.tracer.process_table import MAX_ANCESTORS, ProcessTable
 
+PROGRAM = "print(flush=True); input()"
+
 
 class Sent:
     """What would be written to the pipe."""
@@ -34,14 +36,16 @@ def parents(sent: Sent) -> dict[int, int]:
 
 
 def test_a_child_and_its_exec_lead_to_the_shell(table: ProcessTable, sent: Sent) -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()", "a b", ""], stdin=subprocess.PIPE) as child:
+    with subprocess.Popen([sys.executable, "-c", PROGRAM, "a b", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        child.stdout.readline()
         table.set_name(1, "sh")
         table.add_child(child.pid, 1, thread=False)
         table.replace_program(child.pid)
         number = table.number(table.of(child.pid))
         child.communicate(b"\n")
     assert [(one[2], one[5]) for one in sent.messages] == [
-        (1, ("sh",)), (child.pid, ("sh",)), (child.pid, (sys.executable, "-c", "input()", "a b", "")),
+        (1, ("sh",)), (child.pid, ("sh",)), (child.pid, (sys.executable, "-c", PROGRAM, "a b", "")),
     ]
     assert parents(sent) == {1: 0, 2: 1, 3: 2}
     assert number == 3
