@@ -251,6 +251,24 @@ class DiffRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class XrayRequest:
+    """The arguments of one `docker slim xray`."""
+
+    image: str
+    files: bool = False
+    """Whether the paths of each layer are listed."""
+    ci: bool = False
+    """Whether the rules decide about the exit status."""
+    config: str = ""
+    """File of the rules. Empty: the usual one, if it exists."""
+    rules: tuple[str, ...] = ()
+    """NAME=VALUE, in addition to the file."""
+    pull: str = "missing"
+    global_options: tuple[str, ...] = ()
+    """Global options of docker, one token each."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class BaseSelection:
     """What a base image leaves out."""
 
