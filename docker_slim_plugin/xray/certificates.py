@@ -55,7 +55,7 @@ class _Element(NamedTuple):
 def find_certificates(data: bytes, name: str) -> Iterator[bytes]:
     """Yield the DER of the certificates in a file: those in PEM, or the file itself, if its name says so.
 
-    Text that is not base64 gives b"".
+    Text between the lines of PEM that is no base64 of DER is skipped: documentation has examples like that.
     """
     at, number = 0, 0
     while number < MAX_FOUND and (begin := _BEGIN.search(data, at)):
@@ -63,14 +63,18 @@ def find_certificates(data: bytes, name: str) -> Iterator[bytes]:
         if at < 0:
             return
         number += 1
-        yield _decode(data[begin.end() : at])
-    if not number and name.lower().endswith((".crt", ".cer", ".der")) and data[:1] == bytes([_SEQUENCE]):
+        der = _decode(data[begin.end() : at])
+        if _is_sequence(der):
+            yield der
+    if not number and name.lower().endswith((".crt", ".cer", ".der")) and _is_sequence(data):
         yield data
 
 
+def _is_sequence(data: bytes) -> bool:
+    return data[:1] == bytes([_SEQUENCE])
+
+
 def _decode(text: bytes) -> bytes:
-    if len(text) > 2 * MAX_DER:
-        return b""
     try:
         return binascii.a2b_base64(text)
     except binascii.Error:

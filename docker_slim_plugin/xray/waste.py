@@ -120,20 +120,28 @@ class Efficiency:
 
 def _tree(members: Iterable[Member]) -> _Node:
     root = _Node()
+    known: dict[str, _Node | None] = {"": root}
     for member in members:
-        node: _Node | None = root
-        for name in member.path[1:].split("/"):
-            assert node is not None
-            below = node.children.get(name)
-            if below is None and name.startswith(RESERVED):
-                node = None
-                break
-            if below is None:
-                below = node.children[name] = _Node()
-            node = below
+        directory, _, name = member.path.rpartition("/")
+        if directory not in known:
+            known[directory] = _made(root, directory[1:].split("/"))
+        parent = known[directory]
+        node = _made(parent, [name]) if parent is not None else None
         if node is not None:
             node.size, node.is_directory = member.stored, member.is_directory
     return root
+
+
+def _made(node: _Node, names: Iterable[str]) -> _Node | None:
+    """Return the node at a path below `node`, which is made if it does not exist; None if its name is reserved."""
+    for name in names:
+        below = node.children.get(name)
+        if below is None:
+            if name.startswith(RESERVED):
+                return None
+            below = node.children[name] = _Node()
+        node = below
+    return node
 
 
 def _leaves(tree: _Node) -> Iterator[tuple[str, _Node]]:
