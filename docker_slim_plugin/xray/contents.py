@@ -179,7 +179,7 @@ class _Lists:
 
     def cut(self, name: str, items: Sequence[T]) -> tuple[T, ...]:
         if len(items) > MAX_LISTED:
-            self._unread.append(f"{len(items) - MAX_LISTED:,} more {name} are not listed")
+            self._unread.append(f"{name} that are not listed: {len(items) - MAX_LISTED:,}")
         return tuple(items[:MAX_LISTED])
 
 
@@ -193,7 +193,7 @@ class _Reader:
     _by_content: dict[tuple[int, bytes], list[str]] = field(default_factory=dict)
     _certificates: dict[str, tuple[bytes, list[str]]] = field(default_factory=dict)
     """DER and paths, by fingerprint."""
-    _left: int = MAX_READ
+    _left: int = field(default_factory=lambda: MAX_READ)
 
     def read(self, files: Sequence[Entry]) -> None:
         """Read what must be compared or searched."""
@@ -203,22 +203,22 @@ class _Reader:
         failed = skipped = 0
         with ReadAhead(self.rootfs.reader, [entry.path for entry in wanted]) as reader:
             for entry in wanted:
-                self._left -= entry.size
-                if entry.size > MAX_COMPARED or self._left < 0:
+                if entry.size > min(MAX_COMPARED, self._left):
                     skipped += 1
                     continue
+                self._left -= entry.size
                 try:
                     with reader.open(entry.path) as file:
                         self._read(entry, file, is_compared=sizes[entry.size] > 1)
                 except OSError:
                     failed += 1
         if large:
-            limit = f"{MAX_SEARCHED >> 20} MiB"
-            self.unread.append(f"{large:,} files of more than {limit} were not searched for certificates and secrets")
+            limit = f"of more than {MAX_SEARCHED:,} bytes"
+            self.unread.append(f"files {limit}, which are not searched for certificates and secrets: {large:,}")
         if skipped:
-            self.unread.append(f"{skipped:,} files were not read, because they or all of them are too large")
+            self.unread.append(f"files that are too large to be compared: {skipped:,}")
         if failed:
-            self.unread.append(f"{failed:,} files could not be opened")
+            self.unread.append(f"files that could not be opened: {failed:,}")
 
     def _read(self, entry: Entry, file: BinaryIO, *, is_compared: bool) -> None:
         if entry.size > MAX_SEARCHED:
@@ -256,5 +256,5 @@ class _Reader:
             found.append(Certificate(data.subject, data.not_before, data.not_after, digest, places))
         if unreadable:
             names = ", ".join(sorted(set(unreadable))[:3])
-            self.unread.append(f"{len(unreadable):,} certificates cannot be read, in {names}")
+            self.unread.append(f"certificates that cannot be read: {len(unreadable):,}, in {names}")
         return sorted(found, key=lambda one: (one.not_after, one.subject, one.sha256))

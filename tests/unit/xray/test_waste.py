@@ -79,7 +79,7 @@ def test_a_hard_link_has_no_size() -> None:
 def test_whiteouts_of_nested_directories_take_linear_time(names: str) -> None:
     """Each of them asks for the sum of all below."""
     deep = [("d/" * depth) for depth in range(1, 400)]
-    tree: dict[str, bytes | str] = {name: "" for name in deep} | {f"{deep[-1]}{index}": b"1" for index in range(5000)}
+    tree: dict[str, bytes | str] = dict.fromkeys(deep, "") | {f"{deep[-1]}{index}": b"1" for index in range(5000)}
     whiteouts = {f"{name}.wh.d": b"" for name in ["", *deep[:-1]]} if names == "deep" else {f"{deep[-1]}.wh.{index}": b"" for index in range(5000)}
     tars = [layer(tree), layer(whiteouts), layer(whiteouts)]
     begun = time.process_time()
