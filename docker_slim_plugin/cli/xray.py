@@ -78,7 +78,7 @@ def _xray(request: XrayRequest, form: str) -> int:
             progress.warn(warning)
         for rule in found.rules:
             if not rule.is_met:
-                progress.warn(f"a gate failed: {xray_tables.rule_text(rule)}")
+                progress.warn(f"a gate failed: {rule.text()}")
     if form == "json":
         print(json.dumps(found.to_json()))
     else:

@@ -9,7 +9,6 @@ from docker_slim_plugin.workflows.xray import XrayResult
 from docker_slim_plugin.xray.contents import Certificate, Contents
 from docker_slim_plugin.xray.findings import Findings, days_left
 from docker_slim_plugin.xray.layers import Layers, Sum
-from docker_slim_plugin.xray.rules import Checked
 
 ROWS = 10
 """Most rows of a table."""
@@ -34,7 +33,7 @@ def summary(result: XrayResult) -> str:
         *_rights(contents),
         *_secrets(found),
         "\n".join(f"not read: {printable(text)}" for text in contents.unread),
-        "\n".join(f"{'ok  ' if rule.is_met else 'FAIL'}  {rule_text(rule)}" for rule in result.rules),
+        "\n".join(f"{'ok  ' if rule.is_met else 'FAIL'}  {printable(rule.text())}" for rule in result.rules),
     ]
     return "\n\n".join(filter(None, parts))
 
@@ -49,12 +48,6 @@ def changes(found: Findings) -> str:
         ]
         lines += [f"{number:3}  {counted(layer.omitted, 'more path')}"] if layer.omitted else []
     return "\n".join(lines)
-
-
-def rule_text(rule: Checked) -> str:
-    """Return a rule, its limit, and what the image has."""
-    figure = f"{rule.found:,.4g}" if rule.found != int(rule.found or 0) else f"{int(rule.found):,}"
-    return f"{rule.name}={printable(rule.limit)}: {figure} {rule.meaning}"
 
 
 def _layers(found: Findings) -> str:
@@ -101,7 +94,7 @@ def _rights(contents: Contents) -> Iterator[str]:
     writable = [(one.mode, one.kind, printable(one.package), printable(one.path)) for one in contents.writable]
     yield _listed("path that every user may write to", ("MODE", "KIND", "PACKAGE", "WORLD-WRITABLE PATH"), writable)
     shells = [printable(f"{one.path} -> {one.target}" if one.target else one.path) for one in contents.shells]
-    yield f"{counted(len(shells), 'shell')}{': ' if shells else ''}{', '.join(shells[:ROWS])}{_more(shells, ROWS)}"
+    yield f"shells: {', '.join(shells[:ROWS])}{_more(shells, ROWS)}" if shells else "no shell"
 
 
 def _secrets(found: Findings) -> Iterator[str]:
@@ -112,6 +105,9 @@ def _secrets(found: Findings) -> Iterator[str]:
     yield _listed("file that looks like a secret", ("MODE", "KIND", "PACKAGE", "SECRET-LIKE FILE"), secrets)
     if found.variables:
         yield f"variables that look like secrets: {printable(', '.join(found.variables))}"
+    if not contents.certificates:
+        yield "no certificate"
+        return
     soon = [one for one in contents.certificates if days_left(one, found.now) < SOON]
     next_one = next((one for one in contents.certificates if one not in soon), None)
     head = f"{counted(len(contents.certificates), 'certificate')}, {len(soon)} of them ended or end within {SOON} days"
@@ -138,5 +134,5 @@ def _listed(what: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) 
 
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
-    more = [f"{len(rows) - ROWS:,} more: --format json has all"] if len(rows) > ROWS else []
+    more = [f"{len(rows) - ROWS:,} more with --format json"] if len(rows) > ROWS else []
     return [table([heads, *rows[:ROWS]]), *more] if rows else []

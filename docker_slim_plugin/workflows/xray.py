@@ -43,16 +43,7 @@ class XrayResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON's types."""
-        rules = [
-            # A figure that does not exist, the days of no certificate, is infinite.
-            {
-                "Name": one.name,
-                "Limit": one.limit,
-                "Found": one.found if abs(one.found) != float("inf") else None,
-                "Met": one.is_met,
-            }
-            for one in self.rules
-        ]
+        rules = [{"Name": one.name, "Limit": one.limit, "Found": one.found, "Met": one.is_met} for one in self.rules]
         return {**self.findings.to_json(), "Rules": rules}
 
 

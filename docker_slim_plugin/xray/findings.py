@@ -52,6 +52,7 @@ class Findings:
             "UserBytes": layers.upper_size,
             "UserWastedPercent": layers.user_wasted,
             "Waste": [_json(one) for one in layers.waste],
+            "Omitted": layers.omitted,
             "SecretVariables": list(self.variables),
             **contents,
             "Warnings": list(self.warnings),

@@ -17,7 +17,7 @@ FILE = ".dive-ci"
 """The file that is read if no other is named, and if it exists."""
 MAX_FILE = 64 << 10
 OFF = ("", "disabled", "off", "false")
-_PLAIN = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?")
+_PLAIN = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,20})?")
 
 
 class Kind(StrEnum):
@@ -34,7 +34,8 @@ class Rule:
 
     name: str
     kind: Kind
-    measure: Callable[[Findings], float]
+    measure: Callable[[Findings], float | None]
+    """None: the image has nothing of that kind, and the rule is met."""
     meaning: str
     default: str = ""
     """Empty: it is off."""
@@ -42,8 +43,8 @@ class Rule:
     """Whether the figure must not be lower, in place of not higher."""
 
 
-def _days(found: Findings) -> float:
-    return min((days_left(one, found.now) for one in found.contents.certificates), default=float("inf"))
+def _days(found: Findings) -> int | None:
+    return min((days_left(one, found.now) for one in found.contents.certificates), default=None)
 
 
 RULES = (
@@ -79,9 +80,16 @@ class Checked:
     name: str
     limit: str
     """As the user wrote it."""
-    found: float
+    found: float | None
     meaning: str
     is_met: bool
+
+    def text(self) -> str:
+        """Return the rule, its limit, and what the image has."""
+        if self.found is None:
+            return f"{self.name}={self.limit}: no {self.meaning}"
+        figure = f"{self.found:,}" if isinstance(self.found, int) else f"{self.found:.4f}"
+        return f"{self.name}={self.limit}: {figure} {self.meaning}"
 
 
 def read_rules(file: str, given: Iterable[str]) -> dict[str, str]:
@@ -154,6 +162,6 @@ def check_rules(limits: Mapping[str, str], found: Findings) -> tuple[Checked, ..
     for name, text in limits.items():
         rule, limit = BY_NAME[name], _limit(BY_NAME[name], text)
         figure = rule.measure(found)
-        is_met = figure >= limit if rule.is_lowest else figure <= limit
+        is_met = figure is None or (figure >= limit if rule.is_lowest else figure <= limit)
         checked.append(Checked(name, text, figure, rule.meaning, is_met))
     return tuple(checked)

@@ -164,10 +164,10 @@ def test_a_file_that_cannot_be_opened() -> None:
     class Closed:
         """A Reader that can open nothing."""
 
-        def open(self, path: RootPath) -> BinaryIO:
+        def open(self, path: RootPath) -> BinaryIO:  # noqa: ARG002
             raise OSError(errno.EIO, "no")
 
-        def open_many(self, paths: Sequence[RootPath]) -> dict[RootPath, BinaryIO]:
+        def open_many(self, paths: Sequence[RootPath]) -> dict[RootPath, BinaryIO]:  # noqa: ARG002
             return {}
 
     found = examine(Rootfs.of(rootfs({"/a": "x"}).entries.values(), Closed()))
