@@ -37,7 +37,7 @@ def _fields(name: str, what: What) -> dict[str, Any]:
     if isinstance(what, bytes):
         return {"content": what, "mode": 0o644}
     kind, target = what.split(" ", 1)
-    return {"type": tarfile.SYMTYPE if kind == "->" else tarfile.LNKTYPE, "linkname": target, "mode": 0o777}
+    return {"type": tarfile.SYMTYPE, "linkname": target, "mode": 0o777} if kind == "->" else {"type": tarfile.LNKTYPE, "linkname": target, "mode": 0o644}
 
 
 def load(name: str, layers: Sequence[bytes], directory: Path, config: Mapping[str, Any] | None = None) -> str:
