@@ -12,7 +12,7 @@ from docker_slim_plugin.cli.declare import Given, Option, command
 from docker_slim_plugin.cli.pack_options import PULLING
 from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.errors import UsageError
-from docker_slim_plugin.model.request import XrayRequest
+from docker_slim_plugin.model.request import XRAY_RULES, XrayRequest
 
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Image to look into.", show_default=False)]
 Files = Annotated[bool, Option("--files", "List what each layer does to each path, in place of the summary.")]
@@ -27,6 +27,8 @@ Rules = Annotated[
         "A rule of --ci, over that of the file (repeat): lowestEfficiency=0.95, highestWastedBytes=20MB, "
         "highestSecrets=0; off as a value for none.",
         "NAME=VALUE",
+        read=lambda given: tuple(given or ()),
+        choices=tuple(f"{name}=" for name in XRAY_RULES),
     ),
 ]
 Pull = Annotated[str, PULLING.options["pull"]]

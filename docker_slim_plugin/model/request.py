@@ -20,6 +20,21 @@ FILE_FORMS = ("tar", "oci", "context")
 """Forms of --output that are written to a file, a directory, or standard output."""
 
 
+XRAY_RULES = (
+    "lowestEfficiency",
+    "highestWastedBytes",
+    "highestUserWastedPercent",
+    "highestSize",
+    "highestDuplicateBytes",
+    "highestPrivileged",
+    "highestWorldWritable",
+    "highestShells",
+    "highestSecrets",
+    "lowestCertificateDays",
+)
+"""The rules of `docker slim xray --ci`."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Exercise:
     """How the app is started, and what is done with it while it runs."""

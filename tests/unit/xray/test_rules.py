@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from docker_slim_plugin.errors import SlimError, UsageError
+from docker_slim_plugin.model.request import XRAY_RULES
 from docker_slim_plugin.xray.rules import MAX_FILE, RULES, Kind, check_rules, read_rules
 from tests.xrayed import findings
 
@@ -30,6 +31,10 @@ rules:
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_the_command_line_names_all() -> None:
+    assert tuple(rule.name for rule in RULES) == XRAY_RULES
 
 
 def test_defaults_are_those_of_dive() -> None:
