@@ -76,7 +76,9 @@ def _files(contents: Contents) -> Iterator[str]:
     biggest = [(size(one.size), one.package, printable(one.path)) for one in contents.biggest if one.size]
     yield "\n".join(_table(("BIGGEST", "PACKAGE", "PATH"), biggest))
     if contents.duplicates:
-        rows = [(size(one.extra), f"{len(one.paths)}", _first(one.paths)) for one in contents.duplicates]
+        rows = [
+            (size(one.extra), f"{len(one.paths)}", _first(one.paths, len(one.paths))) for one in contents.duplicates
+        ]
         head = f"{size(contents.duplicate_size)} in duplicates: files with the same content, and no hard links"
         yield "\n".join([head, *_table(("EXTRA", "FILES", "PATHS"), rows)])
     packages = [
@@ -94,7 +96,7 @@ def _rights(contents: Contents) -> Iterator[str]:
     writable = [(one.mode, one.kind, printable(one.package), printable(one.path)) for one in contents.writable]
     yield _listed("path that every user may write to", ("MODE", "KIND", "PACKAGE", "WORLD-WRITABLE PATH"), writable)
     shells = [printable(f"{one.path} -> {one.target}" if one.target else one.path) for one in contents.shells]
-    yield f"shells: {', '.join(shells[:ROWS])}{_more(shells, ROWS)}" if shells else "no shell"
+    yield f"shells: {', '.join(shells[:ROWS])}{_more(len(shells), ROWS)}" if shells else "no shell"
 
 
 def _secrets(found: Findings) -> Iterator[str]:
@@ -117,15 +119,15 @@ def _secrets(found: Findings) -> Iterator[str]:
 
 
 def _certificate(one: Certificate, found: Findings) -> tuple[str, ...]:
-    return (one.not_after[:10], str(days_left(one, found.now)), printable(one.subject), _first(one.paths))
+    return (one.not_after[:10], str(days_left(one, found.now)), printable(one.subject), _first(one.paths, one.files))
 
 
-def _first(paths: Sequence[str]) -> str:
-    return ", ".join(map(printable, paths[:2])) + _more(paths, 2)
+def _first(paths: Sequence[str], number: int) -> str:
+    return ", ".join(map(printable, paths[:2])) + _more(number, 2)
 
 
-def _more(items: Sequence[object], shown: int) -> str:
-    return f" and {len(items) - shown:,} more" if len(items) > shown else ""
+def _more(number: int, shown: int) -> str:
+    return f" and {number - shown:,} more" if number > shown else ""
 
 
 def _listed(what: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -31,6 +31,8 @@ MAX_READ = 32 << 30
 MAX_LISTED = 10_000
 """Most items of each list."""
 BIGGEST = 200
+MAX_CERTIFICATES, MAX_PATHS = 20_000, 50
+"""Most different certificates, and most paths of each."""
 T = TypeVar("T")
 
 
@@ -66,7 +68,10 @@ class Certificate:
     """ISO 8601, in UTC."""
     not_after: str
     sha256: str
+    files: int
+    """Number of files that have it."""
     paths: tuple[str, ...]
+    """The first of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +198,8 @@ class _Reader:
     _by_content: dict[tuple[int, bytes], list[str]] = field(default_factory=dict)
     _certificates: dict[str, tuple[bytes, list[str]]] = field(default_factory=dict)
     """DER and paths, by fingerprint."""
+    _ignored: int = 0
+    """Number of certificates beyond MAX_CERTIFICATES."""
     _left: int = field(default_factory=lambda: MAX_READ)
 
     def read(self, files: Sequence[Entry]) -> None:
@@ -230,8 +237,12 @@ class _Reader:
         name = entry.path.rpartition("/")[2]
         if kinds := tuple(dict.fromkeys(find_secrets(data, name))):
             self.secrets[entry.path] = kinds
-        for der in find_certificates(data, name):
-            self._certificates.setdefault(fingerprint(der), (der, []))[1].append(entry.path)
+        # A file may have a certificate twice.
+        for digest, der in {fingerprint(der): der for der in find_certificates(data, name)}.items():
+            if digest in self._certificates or len(self._certificates) < MAX_CERTIFICATES:
+                self._certificates.setdefault(digest, (der, []))[1].append(entry.path)
+            else:
+                self._ignored += 1
 
     def _compare(self, entry: Entry, digest: bytes) -> None:
         self._by_content.setdefault((entry.size, digest), []).append(entry.path)
@@ -252,8 +263,11 @@ class _Reader:
             except NotDER:
                 unreadable += paths
                 continue
-            places = tuple(dict.fromkeys(paths))
-            found.append(Certificate(data.subject, data.not_before, data.not_after, digest, places))
+            found.append(
+                Certificate(data.subject, data.not_before, data.not_after, digest, len(paths), tuple(paths[:MAX_PATHS]))
+            )
+        if self._ignored:
+            self.unread.append(f"certificates that are not read, because there are too many: {self._ignored:,}")
         if unreadable:
             names = ", ".join(sorted(set(unreadable))[:3])
             self.unread.append(f"certificates that cannot be read: {len(unreadable):,}, in {names}")

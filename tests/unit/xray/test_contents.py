@@ -138,6 +138,15 @@ def test_certificates_and_secrets() -> None:
     assert found.unread == ("certificates that cannot be read: 1, in /srv/odd.crt",)
 
 
+def test_the_same_certificate_in_many_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "MAX_PATHS", 2)
+    monkeypatch.setattr(contents, "MAX_CERTIFICATES", 2)
+    one, two, three = (pem(certificate(name)) for name in (b"1", b"2", b"3"))
+    found = examine(rootfs({"/a": one + one, "/b": one, "/c": one, "/d": two, "/e": three + one}))
+    assert [(cert.subject, cert.files, cert.paths) for cert in found.certificates] == [("1", 4, ("/a", "/b")), ("2", 1, ("/d",))]
+    assert found.unread == ("certificates that are not read, because there are too many: 1",)
+
+
 def test_large_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are compared, and not searched; the largest, which may be sparse, are not read."""
     monkeypatch.setattr(contents, "MAX_SEARCHED", 100)
