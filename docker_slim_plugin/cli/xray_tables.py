@@ -112,7 +112,7 @@ def _secrets(found: Findings) -> Iterator[str]:
         return
     soon = [one for one in contents.certificates if days_left(one, found.now) < SOON]
     next_one = next((one for one in contents.certificates if one not in soon), None)
-    head = f"{counted(len(contents.certificates), 'certificate')}, {len(soon)} of them ended or end within {SOON} days"
+    head = f"{counted(len(contents.certificates), 'certificate')}, {len(soon)} ended or end within {SOON} days"
     head += f"; the next ends on {next_one.not_after[:10]}" if next_one else ""
     rows = [_certificate(one, found) for one in soon]
     yield "\n".join([head, *_table(("ENDS", "DAYS", "SUBJECT", "CERTIFICATE"), rows)])

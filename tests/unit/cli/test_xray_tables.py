@@ -25,7 +25,7 @@ def test_all_is_there() -> None:
         "no file that gives rights",
         "shells: /bin/sh",
         "variables that look like secrets: API_KEY",
-        "2 certificates, 1 of them ended or end within 90 days; the next ends on 2036-01-01",
+        "2 certificates, 1 ended or end within 90 days; the next ends on 2036-01-01",
         "2026-01-11   9      soon\\x1b[31m   /etc/cert.pem",
         "FAIL  highestSecrets=0: 2 files and variables that look like secrets",
         "ok    highestShells=1: 1 shells",
