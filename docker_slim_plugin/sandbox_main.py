@@ -6,8 +6,8 @@ A seccomp filter allows it to compute and to answer (host/confinement.py). Files
 from the tree reader. All modules are imported before the first request; a later import ends the process.
 
 A message is a length and that many bytes. Requests are pickles. ("tree", size, corrections) comes with two descriptors:
-an index, and a channel to the tree's files. ("call", "module:function", arguments, keyword arguments) is answered by a
-JSON record, rootfs/sandbox.py Answer.
+an index, and a channel to the tree's files. ("file",) comes with one: of a file. ("call", "module:function", arguments,
+keyword arguments) is answered by a JSON record, rootfs/sandbox.py Answer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from docker_slim_plugin import typed_json
 from docker_slim_plugin.base.dpkg_selections import read_installed
@@ -43,6 +43,8 @@ from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.index_decoding import Corrections, read_index
 from docker_slim_plugin.rootfs.reader_channel import ReaderExited, TreeChannel
 from docker_slim_plugin.rootfs.sandbox import LENGTH_PREFIX, CallResult
+from docker_slim_plugin.xray.contents import examine
+from docker_slim_plugin.xray.layers import read_layers
 
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
     resolve_compact,
@@ -57,6 +59,8 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
     find_name_lookups,
     merge_metadata,
     find_imports,
+    read_layers,
+    examine,
 )
 """The functions that main may call."""
 FORBIDDEN = ("import", "open", "os.", "subprocess.", "socket.connect", "socket.bind", "ctypes.dlopen", "shutil.")
@@ -72,11 +76,14 @@ def main() -> None:
     sys.addaudithook(_audit)
     gc.set_threshold(100_000)
     trees: list[Rootfs] = []
+    files: list[BinaryIO] = []
     while request := _received(channel):
         data, handed = request
-        verb, *arguments = _Unpickler(io.BytesIO(data), trees).load()
+        verb, *arguments = _Unpickler(io.BytesIO(data), trees, files).load()
         if verb == "tree":
             trees.append(_tree(handed, *arguments))
+        elif verb == "file":
+            files.append(open(handed[0], "rb"))  # noqa: SIM115 (until this process ends)
         else:
             name, given, named = arguments
             answer = typed_json.to_json(_called(by_name[name], given, named)).encode("ascii")
@@ -143,14 +150,15 @@ def described(error: BaseException) -> str:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Resolves the trees that requests name. Requests come from main: foreign data is never unpickled."""
+    """Resolves the trees and files that requests name. Requests come from main: foreign data is never unpickled."""
 
-    def __init__(self, file: io.BytesIO, trees: Sequence[Rootfs]) -> None:
+    def __init__(self, file: io.BytesIO, trees: Sequence[Rootfs], files: Sequence[BinaryIO]) -> None:
         super().__init__(file)
-        self._trees = trees
+        self._known: dict[str, Sequence[Any]] = {"tree": trees, "file": files}
 
     def persistent_load(self, pid: Any) -> Any:
-        return self._trees[pid]
+        kind, number = pid
+        return self._known[kind][number]
 
 
 if __name__ == "__main__":

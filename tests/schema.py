@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 DOCS = Path(__file__).parents[1] / "docs"
 SCHEMA: dict[str, Any] = json.loads((DOCS / "report-schema.json").read_text())
+XRAY_SCHEMA: dict[str, Any] = json.loads((DOCS / "xray-schema.json").read_text())
 PROFILE_SCHEMA: dict[str, Any] = json.loads((DOCS / "profile-schema.json").read_text())
 
 

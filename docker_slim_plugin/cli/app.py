@@ -28,6 +28,7 @@ from docker_slim_plugin.cli import (
     trace,
     version,
     why,
+    xray,
 )
 from docker_slim_plugin.cli import run as run_command
 from docker_slim_plugin.cli.arguments import DOCKER_OPTIONS, Flag, docker_flags, invocation, run_arguments
@@ -47,6 +48,7 @@ COMMANDS = (
     layers,
     why,
     diff,
+    xray,
     doctor,
     prune,
     version,

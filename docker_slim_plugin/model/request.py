@@ -20,6 +20,21 @@ FILE_FORMS = ("tar", "oci", "context")
 """Forms of --output that are written to a file, a directory, or standard output."""
 
 
+XRAY_RULES = (
+    "lowestEfficiency",
+    "highestWastedBytes",
+    "highestUserWastedPercent",
+    "highestSize",
+    "highestDuplicateBytes",
+    "highestPrivileged",
+    "highestWorldWritable",
+    "highestShells",
+    "highestSecrets",
+    "lowestCertificateDays",
+)
+"""The rules of `docker slim xray --ci`."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Exercise:
     """How the app is started, and what is done with it while it runs."""
@@ -246,6 +261,24 @@ class DiffRequest:
     """Another slim image. Empty: the source of the image."""
     report: str = ""
     """File of the image's report. Empty: the stored one."""
+    global_options: tuple[str, ...] = ()
+    """Global options of docker, one token each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class XrayRequest:
+    """The arguments of one `docker slim xray`."""
+
+    image: str
+    files: bool = False
+    """Whether the paths of each layer are listed."""
+    ci: bool = False
+    """Whether the rules decide about the exit status."""
+    config: str = ""
+    """File of the rules. Empty: the usual one, if it exists."""
+    rules: tuple[str, ...] = ()
+    """NAME=VALUE, in addition to the file."""
+    pull: str = "missing"
     global_options: tuple[str, ...] = ()
     """Global options of docker, one token each."""
 

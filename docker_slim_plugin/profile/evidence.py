@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from docker_slim_plugin.kernel.capabilities import CAPABILITIES
 from docker_slim_plugin.model.calls import Call
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import Observations
-from docker_slim_plugin.profile.call_lists import DEFAULT_CAPABILITIES, words
+from docker_slim_plugin.profile.call_lists import DEFAULT_CAPABILITIES
 from docker_slim_plugin.profile.imports import Imports
 from docker_slim_plugin.rootfs.index import Rootfs
 
@@ -102,13 +103,7 @@ def _capability(name: str) -> str:
     return name.upper().removeprefix("CAP_")
 
 
-ALL_CAPABILITIES = words(
-    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE "
-    "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT "
-    "SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP "
-    "MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
-)
-"""See capabilities(7)."""
+ALL_CAPABILITIES = frozenset(CAPABILITIES)
 
 
 def called(call: Call) -> str:

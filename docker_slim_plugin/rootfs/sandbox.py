@@ -18,7 +18,7 @@ import time
 import typing
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, ParamSpec, Protocol, Self, TypeVar
+from typing import Any, BinaryIO, ParamSpec, Protocol, Self, TypeVar
 
 from docker_slim_plugin import typed_json
 from docker_slim_plugin.errors import SlimError
@@ -70,7 +70,7 @@ class CallResult(typing.NamedTuple):
 class Sandbox:
     """The sandbox process (sandbox_main.py); a context manager.
 
-    Its functions are called like local ones; trees that it knows are passed by reference.
+    Its functions are called like local ones; trees and files that it knows are passed by reference.
     """
 
     def __init__(self, seconds: float = SECONDS) -> None:
@@ -78,6 +78,7 @@ class Sandbox:
         """Maximum seconds of one call, and of CPU time for all calls together."""
         self._lock = threading.Lock()
         self._trees: list[Rootfs] = []
+        self._files: list[BinaryIO] = []
         self._max_result = BASE_RESULT_BYTES
         self._max_values = BASE_RESULT_VALUES
 
@@ -112,6 +113,12 @@ class Sandbox:
             )
             self._max_values += RESULT_VALUES_PER_NAME * len(names)
 
+    def add_file(self, file: BinaryIO) -> None:
+        """Make an open file known to the process, which shares its position and can only read it."""
+        with self._lock:
+            self._send(time.monotonic() + self.seconds, ("file",), file.fileno())
+            self._files.append(file)
+
     def call(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Call `function` in the process; return its result. SlimError when it raises one, fails, or takes too long."""
         name = f"{function.__module__}:{function.__qualname__}"
@@ -131,7 +138,7 @@ class Sandbox:
 
     def _send(self, deadline: float, request: object, *descriptors: int) -> None:
         buffer = io.BytesIO()
-        _Pickler(buffer, self._trees).dump(request)
+        _Pickler(buffer, self._trees, self._files).dump(request)
         data = buffer.getbuffer()
         try:
             # The process may not read what is sent.
@@ -201,13 +208,15 @@ def _printable(text: str) -> str:
 
 
 class _Pickler(pickle.Pickler):
-    """Replaces trees that the process knows by references."""
+    """Replaces trees and files that the process knows by references."""
 
-    def __init__(self, file: io.BytesIO, trees: list[Rootfs]) -> None:
+    def __init__(self, file: io.BytesIO, trees: list[Rootfs], files: list[BinaryIO]) -> None:
         super().__init__(file, pickle.HIGHEST_PROTOCOL)
-        self._trees = trees
+        self._trees, self._files = trees, files
 
-    def persistent_id(self, item: Any) -> int | None:
-        if not isinstance(item, Rootfs):
-            return None
-        return next(number for number, tree in enumerate(self._trees) if tree is item)
+    def persistent_id(self, item: Any) -> tuple[str, int] | None:
+        if isinstance(item, Rootfs):
+            return "tree", next(number for number, tree in enumerate(self._trees) if tree is item)
+        if isinstance(item, io.IOBase):
+            return "file", next(number for number, file in enumerate(self._files) if file is item)
+        return None

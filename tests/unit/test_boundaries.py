@@ -42,7 +42,7 @@ def test_it_stands_nowhere_else(pattern: str) -> None:
     assert found == PLACES[pattern]
 
 
-PARSERS = ("ownership.read", "read_installed", "read_distribution", "has_user", "find_static_program", "merge_metadata", "resolve_compact", "resolve")
+PARSERS = ("ownership.read", "read_installed", "read_distribution", "has_user", "find_static_program", "merge_metadata", "resolve_compact", "resolve", "examine", "read_layers", "find_secrets", "read_certificate")
 
 
 @pytest.mark.parametrize("name", PARSERS)
@@ -52,7 +52,7 @@ def test_foreign_bytes_are_parsed_in_the_sandbox(name: str) -> None:
     callers = {
         file
         for file, text in SOURCES.items()
-        if not file.startswith("resolve/")
+        if not file.startswith(("resolve/", "xray/"))
         and any(called.search(line) for line in code(text).split("\n") if not line.startswith("def "))
     }
     assert callers == set()

@@ -17,7 +17,7 @@ FLOORS = (
     {"engine"},
     {"report", "rootfs"},
     {"confine", "image", "observe", "resolve"},
-    {"base", "profile", "sharing", "verify"},
+    {"base", "profile", "sharing", "verify", "xray"},
     {"workflows"},
     {"__main__", "cli", "sandbox_main"},
 )

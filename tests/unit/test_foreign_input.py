@@ -45,7 +45,11 @@ from docker_slim_plugin.resolve.packages.package_units import PackageUnits
 from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.verify import compare
+from docker_slim_plugin.xray.certificates import NotDER, find_certificates, fingerprint, read_certificate
+from docker_slim_plugin.xray.layers import read_layers
+from docker_slim_plugin.xray.secrets import find_secrets
 from tests.elves import elf as made
+from tests.layers import layer
 from tests.observed import IMAGE, execution, observations, probe, run_result, source_image
 from tests.rootfs import rootfs
 
@@ -161,6 +165,24 @@ def dependencies(text: bytes) -> object:
     tree = rootfs({"/var/lib/dpkg/status": b"Package: a\nDepends: " + text + b"\nProvides: " + text, "/var/lib/dpkg/info/a.list": "/app/a\n",
                    "/app/a": made(), "/var/lib/apt/extended_states": text})  # fmt: skip
     return asked("packages", tree), asked("packages", tree, "package")
+
+
+def certificates(text: bytes) -> object:
+    """Read a file of certificates, and each that seems to be in it."""
+    for der in (text, *find_certificates(text, "x.crt")):
+        with contextlib.suppress(NotDER):
+            read_certificate(der)
+    return fingerprint(text)
+
+
+def layers(text: bytes) -> object:
+    """Read a layer that is no tar, and one with foreign names."""
+    with contextlib.suppress(SlimError):
+        read_layers([io.BytesIO(text)], listed=True)
+    names = [os.fsdecode(part) for part in text[:20_000].replace(b"\0", b"").split(b"\n") if part]
+    with contextlib.suppress(SlimError):
+        return read_layers([io.BytesIO(layer(dict.fromkeys(names, b"x")))] * 2, listed=True)
+    return None
 
 
 def hinted(tree: Rootfs) -> object:
@@ -279,6 +301,15 @@ READERS: Mapping[str, Reader] = {
     "mountinfo": Reader(mounted, (b" - ", b"/", b"\\040", b",", b":", b"lowerdir=")),
     "answers": Reader(compare_results, (b"0x", b"deadbee", b"deadbeef", b"#", b"1", b"\xef\xb7\x90", b"Z")),
     "apt": Reader(lambda text: package_manager._STEP.findall(os.fsdecode(text)), (b"Purg ", b"\nInst ", b":", b"a:", b"[1]")),
+    "certificates": Reader(
+        certificates,
+        (b"-----BEGIN CERTIFICATE-----", b"-----BEGIN ", b"-----END ", b"MII", b"\x30\x80", b"\x30\x82\xff\xff", b"\x30\x01", b"\x31", b"\xa0\x03\x02\x01\x02", b"\x17\x0d", b"="),
+    ),
+    "layers": Reader(layers, (b"ustar\x0000", b"./", b"../", b".wh.", b".wh..wh..opq", b"L", b"x", b"path=", b"0000755\0", b"99 path=a\n", b"\x80\xff")),
+    "secrets": Reader(
+        lambda text: [list(find_secrets(text, name)) for name in ("x", ".env", "shadow", "config.json")],
+        (b"-----BEGIN ", b"PRIVATE KEY-----", b"-----BEGIN PRIVATE KEY-----", b"AKIA", b"ghp_", b"password", b"token: ", b'"auth":', b":$", b"="),
+    ),
     "texts": Reader(lambda text: printable(os.fsdecode(text)), (b"\x1b[", b"\x9b", b"\xe2\x80\xae")),
 }  # fmt: skip
 

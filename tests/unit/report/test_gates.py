@@ -11,12 +11,12 @@ from docker_slim_plugin.report.gates import SHOWN, compare_with_baseline
 from docker_slim_plugin.report.stored import StoredEntry, StoredReport, StoredSource
 
 
-@pytest.mark.parametrize(("text", "number"), [("0", 0), ("12", 12), ("800kB", 800_000), ("1.5GB", 1_500_000_000), ("50 MB", 50_000_000), ("50m", 50_000_000)])
+@pytest.mark.parametrize(("text", "number"), [("0", 0), ("12", 12), ("800kB", 800_000), ("1.5GB", 1_500_000_000), ("50 MB", 50_000_000), ("50m", 50_000_000), ("2MiB", 2 << 20), ("1.5 kib", 1536)])
 def test_sizes(text: str, number: int) -> None:
     assert parse_size(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "MB", "-1", "1 TB", "1e9", "5 0MB", "9" * 40])
+@pytest.mark.parametrize("text", ["", "MB", "-1", "1 TB", "1e9", "5 0MB", "9" * 40, "1i", "1iB"])
 def test_no_sizes(text: str) -> None:
     with pytest.raises(ValueError, match=f"^{text}$"):
         parse_size(text)
