@@ -15,6 +15,7 @@ from docker_slim_plugin.report.record import Report, make_report_path, save_or_w
 from docker_slim_plugin.verify.check import limit_sentences
 from docker_slim_plugin.verify.replay import Replay
 from docker_slim_plugin.workflows.steps.confine import plan_confinement
+from docker_slim_plugin.workflows.steps.documents import check_documents
 from docker_slim_plugin.workflows.steps.gates import check_inputs, find_failed_gates
 from docker_slim_plugin.workflows.steps.given_traces import docker_options_of, load_traces, warn_of_other_image
 from docker_slim_plugin.workflows.steps.job import Job, make_run_plan, open_job
@@ -27,6 +28,7 @@ from docker_slim_plugin.workflows.steps.write_profile import Target, check_targe
 def slim(request: Request, progress: Progress) -> Report:
     """Write slim images of `request.image`, verify them, and return the report."""
     file_outputs.check_outputs(request.outputs)
+    check_documents(request.outputs)
     if request.profile:
         check_target(request, request.profile, force=request.force)
         request = replace(request, tracer="syscall", record_calls=True)
