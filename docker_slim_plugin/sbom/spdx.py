@@ -100,7 +100,6 @@ def write_spdx(content: Content) -> bytes:
     licences = _Licences()
     packages = tuple(_package(one, inventory.distribution, licences) for one in inventory.present)
     files = tuple(map(_file, content.files))
-    contained = [*(one.SPDXID for one in packages), *(one.SPDXID for one in files)]
     document = Document(
         name=subject.source,
         documentNamespace=f"urn:uuid:{subject.make_uuid('SPDX')}",
@@ -112,8 +111,13 @@ def write_spdx(content: Content) -> bytes:
         relationships=(
             Relationship(spdxElementId=DOCUMENT, relationshipType="DESCRIBES", relatedSpdxElement=IMAGE),
             *(
-                Relationship(spdxElementId=IMAGE, relationshipType="CONTAINS", relatedSpdxElement=one)
-                for one in contained
+                Relationship(spdxElementId=IMAGE, relationshipType="CONTAINS", relatedSpdxElement=one.SPDXID)
+                for one in packages
+            ),
+            # A package whose files are not all listed may contain none of them.
+            *(
+                Relationship(spdxElementId=DOCUMENT, relationshipType="DESCRIBES", relatedSpdxElement=one.SPDXID)
+                for one in files
             ),
         ),
         hasExtractedLicensingInfos=licences.extracted(),

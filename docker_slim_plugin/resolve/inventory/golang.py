@@ -44,13 +44,20 @@ def read_modules(file: BinaryIO) -> list[tuple[str, str]]:
 
 def _parse(text: str) -> Iterator[tuple[str, str]]:
     found: list[tuple[str, str]] = []
+    program, is_module = "", False
     for line in text.split("\n", 2 * MAX_MODULES)[: 2 * MAX_MODULES]:
         kind, *words = line.split("\t")
-        if kind in ("mod", "dep") and words and words[0]:
+        if kind == "path" and words:
+            program = words[0]
+        elif kind in ("mod", "dep") and words and words[0]:
+            is_module = is_module or kind == "mod"
             found.append((words[0], words[1] if len(words) > 1 else ""))
         elif kind == "=>" and found and words and not words[0].startswith("."):
             # A replacement is what was compiled. One by a directory has no version of its own.
             found[-1] = (words[0], words[1] if len(words) > 1 else "")
+    if program and not is_module:
+        # It was built from files, outside of any module.
+        found.insert(0, (program, ""))
     for path, version in found[:MAX_MODULES]:
         yield path, "" if version == "(devel)" else version
 
