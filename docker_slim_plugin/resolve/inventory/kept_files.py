@@ -9,7 +9,7 @@ from dataclasses import replace
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.inventory import PackageRecord
 from docker_slim_plugin.resolve.packages.documentation import is_documentation
-from docker_slim_plugin.resolve.packages.metadata.presence import LICENSES, is_metadata
+from docker_slim_plugin.resolve.packages.metadata.presence import LICENSES, is_directory, is_metadata
 from docker_slim_plugin.rootfs.index import Rootfs
 
 DATA = re.compile(
@@ -47,7 +47,7 @@ class KeptFiles:
 
         A package that is present, and of which no kept file is known, counts as code.
         """
-        distinct = frozenset(files)
+        distinct = frozenset(path for path in files if not is_directory(self._rootfs, path))
         kept = sorted(distinct & self.paths)
         self.owned.update(kept)
         counted = [path for path in kept if not is_metadata(path)]
