@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from docker_slim_plugin.sbom.content import TOOL, Content, ListedFile, Subject, 
 from docker_slim_plugin.sbom.purls import make_purl
 
 if TYPE_CHECKING:
-    from cyclonedx.factory.license import LicenseFactory
+    from cyclonedx.contrib.license.factories import LicenseFactory
     from cyclonedx.model.component import Component
     from cyclonedx.model.license import License
 
@@ -75,10 +76,18 @@ def _operating_system(inventory: Inventory) -> Component | None:
 
 
 def _packages(inventory: Inventory) -> list[Component]:
-    from cyclonedx.factory.license import LicenseFactory  # noqa: PLC0415
-
-    licences = LicenseFactory()
+    licences = _licence_factory()
     return [_package(one, inventory.distribution, licences) for one in inventory.present]
+
+
+def _licence_factory() -> LicenseFactory:
+    """Return the library's reader of licences. It has another place since version 11."""
+    try:
+        module = importlib.import_module("cyclonedx.contrib.license.factories")
+    except ModuleNotFoundError:
+        module = importlib.import_module("cyclonedx.factory.license")
+    factory: LicenseFactory = module.LicenseFactory()
+    return factory
 
 
 def _package(record: PackageRecord, distribution: tuple[str, str], factory: LicenseFactory) -> Component:

@@ -77,7 +77,7 @@ def _split_text(data: bytes) -> tuple[bytes, bytes]:
 def _find_section(file: BinaryIO) -> bytes:
     """Return the start of the section with the build information, or nothing."""
     head = file.read(64)
-    if not head.startswith(b"\x7fELF") or head[4] not in (1, 2) or head[5] not in (1, 2):
+    if not head.startswith(b"\x7fELF") or len(head) < 64 or head[4] not in (1, 2) or head[5] not in (1, 2):
         return b""
     order, wide = "<>"[head[5] - 1], head[4] == 2
     offset = struct.unpack_from(f"{order}Q" if wide else f"{order}I", head, 40 if wide else 32)[0]

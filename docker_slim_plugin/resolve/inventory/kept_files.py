@@ -8,13 +8,12 @@ from dataclasses import replace
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.inventory import PackageRecord
-from docker_slim_plugin.resolve.packages.documentation import is_documentation
 from docker_slim_plugin.resolve.packages.metadata.presence import LICENSES, is_directory, is_metadata
 from docker_slim_plugin.rootfs.index import Rootfs
 
 DATA = re.compile(
-    r".+\.(?:avif|bmp|crl|crt|css|csv|eot|gif|gpg|icns|ico|jpe?g|md|mo|nrm|otf|pcf|pem|png|po|pot|rst|svg|tif|tiff|tsv"
-    r"|ttc|ttf|txt|tzdata|wav|webp|woff2?)",
+    r".+\.(?:avif|bmp|crl|crt|csv|eot|gif|gpg|icns|ico|jpe?g|md|mo|otf|pcf|pem|png|po|pot|tif|tiff|tsv|ttc|ttf|txt|wav"
+    r"|webp|woff2?)|/usr/(?:local/)?share/doc/(?:.*/)?(?:AUTHORS|NEWS|README|THANKS|TODO|changelog|copyright)[^/]*",
     re.IGNORECASE | re.DOTALL,
 )
 """Names of files that no program executes, loads or imports."""
@@ -24,7 +23,8 @@ DATA_DIRECTORIES = (
     "/usr/lib/terminfo/",
     "/usr/share/ca-certificates/",
     "/usr/share/fonts/",
-    "/usr/share/icons/",
+    "/usr/share/locale/",
+    "/usr/share/man/",
     "/usr/share/terminfo/",
     "/usr/share/zoneinfo/",
 )
@@ -67,7 +67,7 @@ class KeptFiles:
         entry = self._rootfs.entries[path]
         if entry.kind is not EntryKind.FILE or not entry.size:
             return False
-        is_data = path.startswith((*DATA_DIRECTORIES, *LICENSES)) or is_documentation(path) or DATA.fullmatch(path)
+        is_data = path.startswith((*DATA_DIRECTORIES, *LICENSES)) or DATA.fullmatch(path)
         if entry.is_executable or not is_data:
             return True
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
@@ -44,8 +44,11 @@ class LanguagePackages:
         """Yield every package that has a name."""
         for one in python.find(self._sources):
             yield from self._python(one)
+        known: set[RootPath] = set()
         for one in node.find(self._sources):
-            yield from self._node(one)
+            known.update(one.files)
+            yield from self._node(one.files[0], is_present=one.is_present)
+        yield from self._other_node(known)
         for one in gems.find(self._sources, lambda _: False):
             yield from self._gem(one)
 
@@ -84,8 +87,15 @@ class LanguagePackages:
                 return frozenset(path for path in found if path is not None)
         return None
 
-    def _node(self, one: PackageMetadata) -> Iterator[PackageRecord]:
-        place = one.files[0]
+    def _other_node(self, known: Collection[RootPath]) -> Iterator[PackageRecord]:
+        """Yield npm packages outside of node_modules that a package of the distribution contains."""
+        for place in sorted(self._kept.paths):
+            if place.endswith(f"/{node.NAME}") and place not in known:
+                top = RootPath(place.rpartition("/")[0])
+                others = any(path in self._sources.code and path != place for path in self._below(top))
+                yield from self._node(place, is_present=others)
+
+    def _node(self, place: RootPath, *, is_present: bool) -> Iterator[PackageRecord]:
         if place.endswith("/.package-lock.json"):
             return
         try:
@@ -108,7 +118,7 @@ class LanguagePackages:
                 place=place,
                 note=note,
             )
-            yield self._kept.measure(record, self._below(RootPath(directory)), is_present=one.is_present)
+            yield self._kept.measure(record, self._below(RootPath(directory)), is_present=is_present)
 
     def _below(self, top: RootPath) -> Iterator[RootPath]:
         """Yield the files below a directory, without those of packages in node_modules below it.
