@@ -17,6 +17,7 @@ from docker_slim_plugin.errors import SlimError
 MAX_REPORT = 64 << 20
 MAX_FINDINGS = 100_000
 MAX_PURL = 2000
+MAX_QUALIFIERS = 50
 FORMATS = "the JSON report of grype or trivy, or lines: CVE-2026-1234 pkg:deb/debian/bash@5.2?arch=amd64"
 _VULNERABILITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _KIND = re.compile(r"pkg:/*([A-Za-z0-9.+-]{1,50})/")
@@ -84,7 +85,7 @@ def parse_purl(vulnerability: str, purl: str) -> Finding | None:
     if kind is None or len(purl) > MAX_PURL:
         return None
     path, _, query = purl[kind.end() :].partition("#")[0].partition("?")
-    qualifiers = dict(urllib.parse.parse_qsl(query, max_num_fields=50))
+    qualifiers = dict(urllib.parse.parse_qsl(query)) if query.count("&") < MAX_QUALIFIERS else {}
     before, _, version = path.rpartition("@") if "@" in path.rpartition("/")[2] else (path, "", "")
     group, _, name = before.strip("/").rpartition("/")
     said = urllib.parse.unquote(version)

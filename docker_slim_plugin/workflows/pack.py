@@ -28,7 +28,7 @@ from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.sandbox import Sandbox
 from docker_slim_plugin.verify.check import compare_layers, limit_sentences, verify
 from docker_slim_plugin.workflows.steps.clock import Clock
-from docker_slim_plugin.workflows.steps.documents import add_documents, check_documents
+from docker_slim_plugin.workflows.steps.documents import add_documents, check_documents, check_findings
 from docker_slim_plugin.workflows.steps.job import ImageJob, open_image
 
 MAX_PROGRAM_NAME = 4096
@@ -57,6 +57,7 @@ def pack(request: PackRequest, progress: Progress) -> Report:
         )
         target = replace(source, config=apply_changes(source.config, request.changes))
     with open_image(request, engine, source, target, image_names, clock, Sandbox()) as job:
+        check_findings(job)
         with clock.step("read the image"):
             rootfs, notes = job.tree.wait()
         with clock.step("resolve"):

@@ -15,7 +15,7 @@ from docker_slim_plugin.report.record import Report, make_report_path, save_or_w
 from docker_slim_plugin.verify.check import limit_sentences
 from docker_slim_plugin.verify.replay import Replay
 from docker_slim_plugin.workflows.steps.confine import plan_confinement
-from docker_slim_plugin.workflows.steps.documents import check_documents
+from docker_slim_plugin.workflows.steps.documents import check_documents, check_findings
 from docker_slim_plugin.workflows.steps.gates import check_inputs, find_failed_gates
 from docker_slim_plugin.workflows.steps.given_traces import docker_options_of, load_traces, warn_of_other_image
 from docker_slim_plugin.workflows.steps.job import Job, make_run_plan, open_job
@@ -36,6 +36,7 @@ def slim(request: Request, progress: Progress) -> Report:
     secrets = secrets_of(tuple(docker_options_of(request, given)), os.environ)
     with masked_errors(secrets), open_job(request, MaskingProgress(progress, secrets)) as job:
         baseline = check_inputs(job)
+        check_findings(job)
         # A client that only our questions need is nothing that the run showed.
         clients = request.selection.level != "exact"
         traces = warn_of_other_image(job, given) if request.traces else observe_runs(job, clients=clients)

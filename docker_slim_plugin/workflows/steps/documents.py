@@ -35,6 +35,12 @@ def check_documents(outputs: Sequence[str]) -> None:
         require_libraries()
 
 
+def check_findings(job: ImageJob[Any]) -> None:
+    """Raise SlimError if the vulnerabilities for a VEX file cannot be read: before the app is run."""
+    if job.request.vex_for:
+        job.sandbox.call(read_findings, _read_report(job.request.vex_for))
+
+
 def add_documents(
     job: ImageJob[Any], source: SourceImage, rootfs: Rootfs, plan: FilePlan, draft: Draft
 ) -> tuple[Draft, SourceImage]:
