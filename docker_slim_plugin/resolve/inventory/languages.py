@@ -26,9 +26,9 @@ NO_VERSION = "its metadata has no version that can be read"
 UNKNOWN_FILES = "its metadata does not list its files"
 _METADATA = ("METADATA", "PKG-INFO")
 _STUB = re.compile(r"^# stub: (\S+) (\S+) ", re.MULTILINE)
-_GEM_FIELD = r"^\s*\w+\.{} = \[?[\"']([^\"'\n]{{1,300}})[\"']"
+_GEM_FIELD = r"^[ \t]*+\w++\.{} = \[?[\"']([^\"'\n]{{1,300}})[\"']"
 _GEM_NAME, _GEM_VERSION = (re.compile(_GEM_FIELD.format(name), re.MULTILINE) for name in ("name", "version"))
-_GEM_LICENCES = re.compile(r"^\s*\w+\.licenses? = ([^\n]{1,1000})", re.MULTILINE)
+_GEM_LICENCES = re.compile(r"^[ \t]*+\w++\.licenses? = ([^\n]{1,1000})", re.MULTILINE)
 _QUOTED = re.compile(r"[\"']([^\"'\n]{1,300})[\"']")
 
 
