@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import json
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from docker_slim_plugin import __version__
 from docker_slim_plugin.model.inventory import Inventory, PackageRecord
@@ -23,23 +24,28 @@ PREFIX = "docker-slim:"
 def write_cyclonedx(content: Content) -> bytes:
     """Return the document. The same content gives the same bytes with the same version of the library."""
     from cyclonedx.model.bom import Bom  # noqa: PLC0415 (a library that need not be there, and slow to load)
+    from cyclonedx.model.dependency import Dependency  # noqa: PLC0415
     from cyclonedx.output import make_outputter  # noqa: PLC0415
     from cyclonedx.schema import OutputFormat, SchemaVersion  # noqa: PLC0415
 
     subject = content.subject
     bom = Bom(serial_number=subject.make_uuid("CycloneDX"), version=1)
     bom.metadata.timestamp = subject.time
-    bom.metadata.component = _image(subject)
+    image = bom.metadata.component = _image(subject)
     bom.metadata.tools.components.add(_tool())
-    components = [*_packages(content.inventory), *map(_file, content.files)]
+    components = _packages(content.inventory)
     if system := _operating_system(content.inventory):
         components.append(system)
     bom.components.update(components)
-    bom.register_dependency(bom.metadata.component, components)
+    parts = [Dependency(one.bom_ref) for one in components]
+    bom.dependencies.update([Dependency(image.bom_ref, parts), *parts])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        text = make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string(indent=2)
-    return f"{text}\n".encode()
+        document = json.loads(make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string())
+    # For thousands of components, the library takes quadratic time.
+    files = sorted(map(_file, content.files), key=lambda one: str(one["name"]))
+    document["components"] = [*document.get("components", ()), *files]
+    return f"{json.dumps(document, indent=2)}\n".encode()
 
 
 def _image(subject: Subject) -> Component:
@@ -125,14 +131,12 @@ def _licences(texts: tuple[str, ...], factory: LicenseFactory) -> list[License]:
     return [DisjunctiveLicense(name=one.value) if isinstance(one, LicenseExpression) else one for one in found]
 
 
-def _file(one: ListedFile) -> Component:
-    from cyclonedx.model import HashAlgorithm, HashType  # noqa: PLC0415
-    from cyclonedx.model.component import Component, ComponentType  # noqa: PLC0415
-
+def _file(one: ListedFile) -> dict[str, Any]:
+    """Return a file as a component in JSON."""
     path = readable_path(one.path)
-    return Component(
-        type=ComponentType.FILE,
-        name=path,
-        bom_ref=f"file:{path}",
-        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=one.sha256)],
-    )
+    return {
+        "bom-ref": f"file:{path}",
+        "hashes": [{"alg": "SHA-256", "content": one.sha256}],
+        "name": path,
+        "type": "file",
+    }

@@ -39,5 +39,6 @@ def make_product(reference: str, identity: str) -> str:
     """Return the package URL of an image: the last part of its name, and its id."""
     from packageurl import PackageURL  # noqa: PLC0415
 
+    # In package URLs of OCI images, names are in lower case.
     name = reference.rpartition("/")[2].partition("@")[0].partition(":")[0]
-    return PackageURL(type="oci", name=name, version=identity).to_string()
+    return PackageURL(type="oci", name=name.lower(), version=identity).to_string()
