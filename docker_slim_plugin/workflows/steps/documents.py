@@ -85,7 +85,7 @@ def add_documents(
 
 def make_inventory(job: ImageJob[Any], rootfs: Rootfs, plan: FilePlan, *, is_for_vex: bool) -> Inventory:
     """Return the packages of the source, and those of the base image if there is one."""
-    own = tuple(kept.entry.path for kept in plan.kept if not _is_of_base_alone(kept))
+    own = tuple(kept.entry.path for kept in plan.kept if _is_of_source(kept))
     inventory = job.sandbox.call(read_inventory, rootfs, own, all_archives=is_for_vex)
     base = job.extras.base_image if plan.base else None
     if base is None:
@@ -101,8 +101,13 @@ def make_inventory(job: ImageJob[Any], rootfs: Rootfs, plan: FilePlan, *, is_for
     )
 
 
-def _is_of_base_alone(kept: KeptEntry) -> bool:
-    return kept.group is Group.COMMON and all(reason.kind is ReasonKind.BASE for reason in kept.reasons)
+def _is_of_source(kept: KeptEntry) -> bool:
+    """Return whether the source has the entry: it is not of the base alone, and not of the shell.
+
+    An applet of the shell may have the path of a program that the source has, and that is not kept.
+    """
+    is_of_base_alone = all(reason.kind is ReasonKind.BASE for reason in kept.reasons)
+    return kept.group is not Group.SHELL and not is_of_base_alone
 
 
 def _list_files(
@@ -114,7 +119,7 @@ def _list_files(
     found = []
     for kept in plan.kept:
         path = kept.entry.path
-        is_added = path not in rootfs.entries and not _is_of_base_alone(kept)
+        is_added = kept.group is Group.SHELL
         if kept.entry.kind is EntryKind.FILE and path in draft.hashes and (path in unowned or is_added):
             tree = base.rootfs if base and kept.group is Group.COMMON else rootfs
             sha1 = _sha1(kept, tree) if with_sha1 else ""

@@ -17,7 +17,7 @@ from docker_slim_plugin.model.request import PackRequest
 from docker_slim_plugin.progress import Silent
 from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.workflows.steps.clock import Clock
-from docker_slim_plugin.workflows.steps.documents import add_documents
+from docker_slim_plugin.workflows.steps.documents import add_documents, make_inventory
 from docker_slim_plugin.workflows.steps.job import ImageJob
 from docker_slim_plugin.workflows.steps.layering import Extras
 from tests.directly import DIRECTLY
@@ -80,6 +80,14 @@ def test_files_that_docker_slim_adds_are_listed(tmp_path: Path) -> None:
     document = json.loads(written(tmp_path, "spdx=y", more=(shell,)).documents["spdx"])
     sums = {one["fileName"]: one["checksums"][0]["checksumValue"] for one in document["files"]}
     assert sums == {"./own": hashlib.sha1(b"own").hexdigest(), "./zz": hashlib.sha1(b"shell").hexdigest()}
+
+
+def test_an_applet_of_the_shell_is_not_the_program_of_its_name(tmp_path: Path) -> None:
+    tree = rootfs(TREE)
+    applet = Entry(path=RootPath("/bin/none"), kind=EntryKind.SYMLINK, mode=0o777, target="busybox")
+    shell = KeptEntry(entry=applet, reasons=(Reason(ReasonKind.SHELL, "x"),), group=Group.SHELL)
+    found = make_inventory(job(tmp_path, ("sbom=x",)), tree, plan(tree, "/bin/bash", more=(shell,)), is_for_vex=False)
+    assert [one.name for one in found.present] == ["bash"]
 
 
 def test_vex_names_the_image(tmp_path: Path) -> None:
