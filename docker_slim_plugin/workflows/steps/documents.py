@@ -95,7 +95,7 @@ def make_inventory(job: ImageJob[Any], rootfs: Rootfs, plan: FilePlan, *, is_for
     distinct = set(own) - set(inventory.unowned) | set(common) - set(below.unowned)
     return replace(
         inventory,
-        packages=merge_packages((*inventory.packages, *(one for one in below.packages if one.is_present))),
+        packages=merge_packages((*inventory.packages, *(one for one in below.packages if one.is_present or one.kept))),
         unowned=tuple(sorted({*inventory.unowned, *below.unowned} - distinct)),
         notes=(*inventory.notes, *below.notes),
     )
