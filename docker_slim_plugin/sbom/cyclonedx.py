@@ -13,7 +13,6 @@ from docker_slim_plugin.sbom.content import TOOL, Content, ListedFile, Subject, 
 from docker_slim_plugin.sbom.purls import make_purl
 
 if TYPE_CHECKING:
-    from cyclonedx.contrib.license.factories import LicenseFactory
     from cyclonedx.model.component import Component
     from cyclonedx.model.license import License
 
@@ -86,17 +85,16 @@ def _packages(inventory: Inventory) -> list[Component]:
     return [_package(one, inventory.distribution, licences) for one in inventory.present]
 
 
-def _licence_factory() -> LicenseFactory:
+def _licence_factory() -> Any:
     """Return the library's reader of licences. It has another place since version 11."""
     try:
         module = importlib.import_module("cyclonedx.contrib.license.factories")
     except ModuleNotFoundError:
         module = importlib.import_module("cyclonedx.factory.license")
-    factory: LicenseFactory = module.LicenseFactory()
-    return factory
+    return module.LicenseFactory()
 
 
-def _package(record: PackageRecord, distribution: tuple[str, str], factory: LicenseFactory) -> Component:
+def _package(record: PackageRecord, distribution: tuple[str, str], factory: Any) -> Component:
     from cyclonedx.model import Property  # noqa: PLC0415
     from cyclonedx.model.component import Component, ComponentType  # noqa: PLC0415
 
@@ -120,7 +118,7 @@ def _package(record: PackageRecord, distribution: tuple[str, str], factory: Lice
     )
 
 
-def _licences(texts: tuple[str, ...], factory: LicenseFactory) -> list[License]:
+def _licences(texts: tuple[str, ...], factory: Any) -> list[License]:
     """Return licences: an SPDX id or expression where the text is one, otherwise the text as a name."""
     from cyclonedx.model.license import DisjunctiveLicense, LicenseExpression  # noqa: PLC0415
 
