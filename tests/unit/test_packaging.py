@@ -45,7 +45,7 @@ def test_libraries_of_sboms_are_recommended() -> None:
     assert re.findall(r"python3-[a-z-]+", recommended) == ["python3-cyclonedx-lib", "python3-packageurl"]
     assert len(re.findall("^Recommends: +python3-", SPEC, re.MULTILINE)) == len(extra)
     assert len(re.findall("python-[a-z-]+: ", PKGBUILD.partition("optdepends=(")[2].partition("makedepends")[0])) == len(extra)
-    assert '"$here[sbom]"' in (ROOT / "install.sh").read_text()
+    assert '"${here}[sbom]"' in (ROOT / "install.sh").read_text()
 
 
 @pytest.mark.parametrize("library", ["docker", "typer"])
