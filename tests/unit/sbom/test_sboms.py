@@ -112,10 +112,15 @@ def test_other_layers_are_another_document() -> None:
 
 
 def test_cyclonedx_is_valid() -> None:
-    validation = pytest.importorskip("cyclonedx.validation.json")
+    from cyclonedx.exception import MissingOptionalDependencyException
     from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
 
-    assert validation.JsonStrictValidator(SchemaVersion.V1_6).validate_str(write_cyclonedx(CONTENT).decode()) is None
+    try:
+        wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(write_cyclonedx(CONTENT).decode())
+    except MissingOptionalDependencyException as error:
+        pytest.skip(str(error))
+    assert wrong is None
 
 
 @pytest.mark.skipif(importlib.util.find_spec("spdx_tools") is None, reason="spdx-tools is not there")
