@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,15 +26,24 @@ APP = r"""
 FROM debian:bookworm
 COPY busybox /bin/busybox
 COPY root /
-CMD ["/bin/busybox", "sh", "-c", "for file in /etc/debian_version /usr/bin/env /opt/site-packages/alpha/__init__.py /app/node_modules/beta/index.js /app/lib.jar /srv/own; do read -r line <$file; done 2>/dev/null; true"]
+CMD ["/bin/busybox", "sh", "-c", "for file in /etc/debian_version /usr/bin/env /opt/site-packages/alpha/__init__.py /app/node_modules/beta/index.js /app/lib.jar /app/odd.jar /app/strange.jar /srv/own; do read -r line <$file; done 2>/dev/null; true"]
 """
 RECORD = "{0}/__init__.py,,\n{0}-1.0.dist-info/METADATA,,\n{0}-1.0.dist-info/RECORD,,\n"
+
+
+def odd_jar() -> bytes:
+    """Return an archive with a name in a code page, for which Python would load a codec: the sandbox must not."""
+    content = bytearray(jar({**pom("org.x", "odd", "4.0"), "caf\u00e9": "x"}))
+    for mark, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        start = content.rindex(mark)
+        content[start + place : start + place + 2] = b"\0\0"
+    return bytes(content)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     context = tmp_path_factory.mktemp("sbom")
-    files: dict[str, bytes] = {"app/lib.jar": jar(pom("org.x", "lib", "3.0")), "app/gone.jar": jar(pom("org.x", "gone", "3.0")), "srv/own": b"own"}
+    files: dict[str, bytes] = {"app/lib.jar": jar(pom("org.x", "lib", "3.0")), "app/gone.jar": jar(pom("org.x", "gone", "3.0")), "srv/own": b"own", "app/odd.jar": odd_jar(), "app/strange.jar": jar(pom("a", "b", "1"), zipfile.ZIP_LZMA)}
     for name in ("alpha", "beta"):
         files[f"opt/site-packages/{name}/__init__.py"] = b"x"
         files[f"opt/site-packages/{name}-1.0.dist-info/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode()
@@ -83,7 +93,8 @@ def test_packages(tmp_path: Path) -> None:
     listed = json.loads(subprocess.run(listing, check=True, stdout=subprocess.PIPE).stdout)
     assert purls(document, "pypi") == {(one["name"], one["version"]) for one in listed} == {("alpha", "1.0")}
     assert purls(document, "npm") == {("beta", "1.0.0")}
-    assert purls(document, "maven") == {("lib", "3.0")}
+    assert purls(document, "maven") == {("lib", "3.0"), ("odd", "4.0")}
+    assert any("cannot read the Java archive '/app/strange.jar'" in note for note in report["Notes"])
     found = {(one["type"], one["name"], one["version"]) for one in scanned(root) if one["type"] not in ("binary", "java-archive")}
     kinds = {"deb": "deb", "python": "pypi", "npm": "npm"}
     assert found == {(kind, *pair) for kind, ours in kinds.items() for pair in purls(document, ours)}
