@@ -17,7 +17,7 @@ FLOORS = (
     {"engine"},
     {"report", "rootfs"},
     {"confine", "image", "observe", "resolve"},
-    {"base", "profile", "sharing", "verify", "xray"},
+    {"base", "profile", "sbom", "sharing", "verify", "xray"},
     {"workflows"},
     {"__main__", "cli", "sandbox_main"},
 )
@@ -33,6 +33,9 @@ HOMES = {
     "elftools": {"resolve/"},
     "typer": {"cli/"},
     "rich": {"cli/"},
+    "cyclonedx": {"sbom/"},
+    "license_expression": {"sbom/"},
+    "packageurl": {"sbom/"},
     "click": set[str](),
 }
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

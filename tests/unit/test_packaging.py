@@ -38,6 +38,16 @@ def test_every_library_is_named(library: str) -> None:
     assert f"python-{arch}" in re.split(r"[\s()=]+", PKGBUILD.partition("depends=(")[2].partition(")")[0])
 
 
+def test_libraries_of_sboms_are_recommended() -> None:
+    extra = PROJECT["project"]["optional-dependencies"]["sbom"]
+    assert [re.split("[><=]", one)[0] for one in extra] == ["cyclonedx-python-lib", "packageurl-python"]
+    recommended = CONTROL.partition("Recommends:")[2].partition("Suggests:")[0]
+    assert re.findall(r"python3-[a-z-]+", recommended) == ["python3-cyclonedx-lib", "python3-packageurl"]
+    assert len(re.findall("^Recommends: +python3-", SPEC, re.MULTILINE)) == len(extra)
+    assert len(re.findall("python-[a-z-]+: ", PKGBUILD.partition("optdepends=(")[2].partition("makedepends")[0])) == len(extra)
+    assert '"${here}[sbom]"' in (ROOT / "install.sh").read_text()
+
+
 @pytest.mark.parametrize("library", ["docker", "typer"])
 def test_versions_that_older_distributions_lack_are_demanded(library: str) -> None:
     demanded = LIBRARIES[library]
