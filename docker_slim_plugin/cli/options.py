@@ -287,6 +287,9 @@ VERIFICATION = Group(
             "Exit with status 4 if there are new files, packages or setuid programs since this earlier report.",
             "FILE",
         ),
+        "junit": Option(
+            "--junit", "Write what was verified and which gates failed as JUnit XML.", "FILE", read=values.file
+        ),
     },
 )
 SHOWING = Group(

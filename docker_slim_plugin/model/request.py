@@ -147,6 +147,8 @@ class Verification:
     """Image that the slim images may not exceed in size. Empty: any."""
     baseline: str = ""
     """File of an earlier report: what is new since then is a failed gate. Empty: none."""
+    junit: str = ""
+    """File for the results as JUnit XML. Empty: none."""
 
 
 @dataclass(frozen=True, kw_only=True)

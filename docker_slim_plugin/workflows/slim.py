@@ -18,7 +18,7 @@ from docker_slim_plugin.verify.check import limit_sentences
 from docker_slim_plugin.verify.replay import Replay
 from docker_slim_plugin.workflows.steps.confine import plan_confinement
 from docker_slim_plugin.workflows.steps.documents import check_documents, check_findings
-from docker_slim_plugin.workflows.steps.gates import check_inputs, find_failed_gates
+from docker_slim_plugin.workflows.steps.gates import check_inputs, find_failed_gates, write_junit
 from docker_slim_plugin.workflows.steps.given_traces import docker_options_of, load_traces, warn_of_other_image
 from docker_slim_plugin.workflows.steps.job import Job, make_run_plan, open_job
 from docker_slim_plugin.workflows.steps.observe_runs import differing_run_warnings, observe_runs
@@ -73,6 +73,7 @@ def slim(request: Request, progress: Progress) -> Report:
         report = replace(report, seconds=job.clock.seconds(), phases=tuple(job.clock.phases)).redact(secrets)
         existing = job.engine.image_ids()
     report = save_or_warn(report, existing, progress)
+    write_junit(request, report)
     if not report.passed:
         for warning in dict.fromkeys(report.warnings):
             progress.warn(warning)
