@@ -14,6 +14,7 @@ BROWSERS = ("none", "chromium")
 """Browsers of the host that load pages as well."""
 STYLES = ("balanced", "strict")
 """How a profile chooses system calls."""
+LIMITS = ("memory", "pids", "nofile")
 ALLOWED_KINDS = ("call", "cap", "write", "port")
 """What a profile can be told to allow: --allow KIND=VALUE."""
 DOCUMENT_FORMS = ("sbom", "spdx", "vex")
@@ -186,6 +187,8 @@ class Restrictions:
     no_ipc: bool = False
     no_attempts: bool = False
     """Whether the attempts that the profile must stop are left out."""
+    limits: tuple[str, ...] = ()
+    """Of LIMITS: resources that are limited to a multiple of what the app used at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
