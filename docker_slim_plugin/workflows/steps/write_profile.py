@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from docker_slim_plugin.engine.secrets import secrets_of
@@ -20,6 +21,7 @@ from docker_slim_plugin.profile.evidence import Evidence
 from docker_slim_plugin.profile.folder import PROFILE, check_folder, write_folder
 from docker_slim_plugin.profile.imports import find_imports
 from docker_slim_plugin.profile.kubernetes import kubernetes_documents
+from docker_slim_plugin.profile.limits import OPTIONS
 from docker_slim_plugin.profile.report import ProfileReport, json_text
 from docker_slim_plugin.profile.seccomp import seccomp_profile
 from docker_slim_plugin.profile.switches import read_allowed
@@ -92,7 +94,11 @@ def write_profile(job: Job, wanted: Restrictions, target: Target, observations: 
         repairs=repairs,
         attempts=attempts,
         not_enforced=(*OPEN_HOLES, *_NOT_TRIED),
-        warnings=(*observations.warnings, *_warnings(trials.evidence, profile)),
+        warnings=(
+            *observations.warnings,
+            *_warnings(trials.evidence, profile),
+            *_unknown_limits(trials.evidence, wanted, profile),
+        ),
         run=run_words(profile, start),
         folder=os.path.abspath(target.folder),
         mask=secrets.mask_command,
@@ -134,6 +140,14 @@ def read_evidence(job: Job, wanted: Restrictions, observations: Observations) ->
         machine=os.uname().machine,
         extra=read_allowed(wanted.allow),
     )
+
+
+def _unknown_limits(evidence: Evidence, wanted: Restrictions, profile: Profile) -> Iterator[str]:
+    """Yield a warning for each limit that was asked for, and whose use could not be read."""
+    known = {one.name for one in profile.limits}
+    for name in wanted.limits:
+        if name not in known and not evidence.values(OPTIONS[name]):
+            yield f"no limit of {name}: the app ended before what it uses was read, or this kernel does not count it"
 
 
 def _warnings(evidence: Evidence, profile: Profile) -> tuple[str, ...]:
