@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -94,6 +95,16 @@ def test_a_server(tmp_path: Path) -> None:
     assert tried["create a device"] == ("ok", "EPERM")
     assert all(one["Stopped"] for one in record["Attempts"])
     check_run_line(folder, profile)
+    check_files(folder)
+
+
+def check_files(folder: Path) -> None:
+    """Check the files that no engine here runs with the parsers and schemas of their own tools."""
+    subprocess.run(["docker-compose", "-f", "compose.yaml", "config", "-q"], cwd=folder, check=True)
+    # Without the kernel's part, which this kernel may not have.
+    subprocess.run(["apparmor_parser", "-Q", "-K", "apparmor.profile"], cwd=folder, check=True)
+    for document in yaml.safe_load_all((folder / "kubernetes.yaml").read_text()):
+        kubernetes_validate.validate(document, "1.31", strict=True)
 
 
 def check_run_line(folder: Path, profile: dict[str, Any]) -> None:
