@@ -154,6 +154,8 @@ class Request(Exercise, Observing, GivenTraces, Output, Confining, Verification)
     """Slim an image that is slim already, or that gets larger."""
     profile: str = ""
     """Folder for a profile of the slim image; empty: none is made."""
+    line: tuple[str, ...] = ()
+    """The command line, without values of variables; for the report."""
     global_options: tuple[str, ...] = ()
     """Global options of docker, one token each: "--host=unix:///run/docker.sock". Every docker process gets them."""
 
@@ -224,6 +226,8 @@ class PackRequest(Output, Pulling):
     selection: Selection
     changes: ConfigChanges = field(default_factory=ConfigChanges)
     outputs: tuple[str, ...] = ("layered",)
+    line: tuple[str, ...] = ()
+    """The command line, without values of variables; for the report."""
     global_options: tuple[str, ...] = ()
     """Global options of docker, one token each."""
 
@@ -261,6 +265,19 @@ class DiffRequest:
     """Another slim image. Empty: the source of the image."""
     report: str = ""
     """File of the image's report. Empty: the stored one."""
+    global_options: tuple[str, ...] = ()
+    """Global options of docker, one token each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportRequest:
+    """The arguments of one `docker slim report`."""
+
+    image: str
+    report: str = ""
+    """File of the report. Empty: the stored one of the image."""
+    wants_sums: bool = False
+    """Whether what is left out is wanted too, for which the source is read."""
     global_options: tuple[str, ...] = ()
     """Global options of docker, one token each."""
 
