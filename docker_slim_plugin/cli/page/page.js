@@ -57,16 +57,17 @@
         make("rect", { class: kind, x, y, width: w, height: h }, group);
         draw(child, { x: x + EDGE, y: y + HEADER, w: w - 2 * EDGE, h: h - HEADER - EDGE }, group, false);
       } else if (child[CHILDREN].length) {
-        let left = x, done = 0;
-        KINDS.forEach((one, i) => {
-          done += child[KEPT + i];
-          const right = x + Math.round(w * done / Math.max(total(child), 1));
-          if (right > left) {
-            make("rect", { class: one, x: left, y, width: right - left, height: h }, group);
+        let top = y, done = 0;
+        const shares = KINDS.map((one, i) => [child[KEPT + i], one]).sort((a, b) => b[0] - a[0]);
+        for (const [bytes, one] of shares) {
+          done += bytes;
+          const bottom = y + Math.round(h * done / Math.max(total(child), 1));
+          if (bottom > top) {
+            make("rect", { class: one, x, y: top, width: w, height: bottom - top }, group);
             kind = kind || one;
-            left = right;
+            top = bottom;
           }
-        });
+        }
       } else {
         make("rect", { class: kind, x, y, width: w, height: h }, group);
       }

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from docker_slim_plugin.report.page.squarify import Box
-from docker_slim_plugin.report.page.tree import HEIGHT, WIDTH, Node
+from docker_slim_plugin.report.page.tree import HEIGHT, STATES, WIDTH, Node
 
 HEADER, EDGE = 16, 2
 """Space for the name above what is in a directory, and around it."""
@@ -50,15 +50,15 @@ def draw(node: Node, box: Box, path: str = "") -> Iterator[Shape]:
 
 
 def _split(node: Node, place: Box, label: str, path: str) -> Iterator[Shape]:
-    """Yield a directory without its content: the share of each state, side by side."""
-    left = place.x
-    done = 0
-    for kind, size in zip(("kept", "generated", "dropped"), node.sizes, strict=True):
+    """Yield a directory without its content: the share of each state, one above the other, the largest on top."""
+    shares = sorted(zip(node.sizes, STATES, strict=True), key=lambda share: -share[0])
+    top, done = place.y, 0
+    for size, state in shares:
         done += size
-        right = place.x + round(place.width * done / max(node.size, 1))
-        if right > left:
-            yield Shape(Box(left, place.y, right - left, place.height), kind, label, node, path)
-            label, left = "", right
+        bottom = place.y + round(place.height * done / max(node.size, 1))
+        if bottom > top:
+            yield Shape(Box(place.x, top, place.width, bottom - top), str(state), label, node, path)
+            label, top = "", bottom
 
 
 def _mapped(inner: Box, outer: Box) -> Box:

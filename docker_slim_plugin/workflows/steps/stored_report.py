@@ -19,6 +19,7 @@ from docker_slim_plugin.report.changes import SourceFile
 from docker_slim_plugin.report.stored import StoredReport
 from docker_slim_plugin.resolve.layer_groups import assign_groups
 from docker_slim_plugin.resolve.packages import ownership
+from docker_slim_plugin.resolve.packages.ownership import package_name
 from docker_slim_plugin.rootfs.sandbox import Sandbox
 from docker_slim_plugin.workflows.steps.clock import Clock
 from docker_slim_plugin.workflows.steps.job import ImageJob, open_image
@@ -64,7 +65,7 @@ def read_source_files(job: ImageJob[PackRequest]) -> dict[str, SourceFile]:
     return {
         entry.path: SourceFile(
             len(os.fsencode(entry.target)) if entry.kind is EntryKind.SYMLINK else entry.size,
-            next(iter(packages.owners_of(entry.path)), ""),
+            package_name(packages.owners.get(entry.path, "")),
             entry.inode if entry.links > 1 else 0,
             groups[entry.path],
         )
