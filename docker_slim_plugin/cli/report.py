@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +11,7 @@ from docker_slim_plugin.cli import options, outcome, screen, values
 from docker_slim_plugin.cli.declare import Given, Option, command
 from docker_slim_plugin.cli.diff import sum_document
 from docker_slim_plugin.cli.session import Work
-from docker_slim_plugin.cli.text import printable, seconds, size, table
+from docker_slim_plugin.cli.text import command_line, printable, seconds, size, table
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import output_file
 from docker_slim_plugin.model.observation import ProbeResult
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from docker_slim_plugin.report.stored import StoredReport
     from docker_slim_plugin.workflows.report import FoundReport
 
-MAX_COMMAND = 1000
+MAX_COMMAND = 10_000
 """Characters of the command line that are shown."""
 Html = Annotated[
     str,
@@ -115,7 +114,7 @@ def _lines(found: FoundReport) -> list[str]:
     lines += [f"warning: {printable(one)}" for one in report.Warnings]
     lines += [f"a gate failed: {printable(one)}" for one in report.FailedGates]
     lines += [f"note: {printable(one)}" for one in report.Notes]
-    lines += [f"made by: {printable(shlex.join(report.Command))[:MAX_COMMAND]}"] if report.Command else []
+    lines += [f"made by: {command_line(report.Command)[:MAX_COMMAND]}"] if report.Command else []
     return [*lines, f"report: {printable(found.file)}"]
 
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.util
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docker_slim_plugin.cli import outcome
-from docker_slim_plugin.cli.text import printable, seconds, size
+from docker_slim_plugin.cli.text import command_line, printable, seconds, size
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.report.changes import State
 from docker_slim_plugin.report.page import run, tables, tree
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
 FILES = Path(__file__).parent
 MAP = Box(0, 0, 960, 600)
 """Where the treemap is drawn; the script draws it as large as there is room."""
-MAX_NAME, MAX_TEXT = 100, 2000
-"""Characters of a name in the treemap, and of any other text of the report."""
+MAX_NAME, MAX_COMMAND, MAX_TEXT = 100, 10_000, 2000
+"""Characters of a name in the treemap, of a command line, and of any other text of the report."""
 MAX_LISTED = 400
 """Probes, warnings, notes, differences that are listed."""
 
@@ -102,7 +101,7 @@ def make_environment() -> jinja2.Environment:
         "seconds": seconds,
         "count": lambda number: f"{number:,}",
         "short": outcome.short,
-        "command": shlex.join,
+        "command": _command,
         "name": _name,
         "words": _words,
     }
@@ -115,6 +114,13 @@ def _finalize(value: Any) -> Any:
     if isinstance(value, str) and not hasattr(value, "__html__"):
         return printable(value if len(value) <= MAX_TEXT else f"{value[: MAX_TEXT - 1]}…")
     return value
+
+
+def _command(words: tuple[str, ...]) -> Any:
+    """Return a command line whole, to be copied."""
+    import markupsafe  # noqa: PLC0415
+
+    return markupsafe.escape(command_line(words)[:MAX_COMMAND])
 
 
 def _markup(text: str) -> Any:

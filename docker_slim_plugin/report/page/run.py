@@ -112,7 +112,7 @@ def make_timeline(report: StoredReport) -> Timeline:
     events = [Event(one.Seconds, "process", " ".join(one.Arguments)) for one in _started(report.Processes)]
     events += [Event(one.Ended, "probe", f"{one.Kind} {one.Target}: {one.Status}", one.OK) for one in probes]
     events.sort(key=lambda event: event.seconds)
-    end = max([*first, *(event.seconds for event in events)], default=0.0)
+    end = max([0.0, *first, *(event.seconds for event in events)])
     bins = [0] * BINS
     for seconds in first:
         bins[min(int(seconds / end * BINS), BINS - 1)] += 1
