@@ -38,6 +38,14 @@ def test_every_library_is_named(library: str) -> None:
     assert f"python-{arch}" in re.split(r"[\s()=]+", PKGBUILD.partition("depends=(")[2].partition(")")[0])
 
 
+def test_what_only_some_commands_need_is_recommended() -> None:
+    assert PROJECT["project"]["optional-dependencies"]["report"] == ["jinja2>=3.1"]
+    assert re.search(r"^Recommends:\n(?: .*\n)* python3-jinja2,$", CONTROL, re.MULTILINE)
+    assert re.search(r"^Recommends: +python3-jinja2$", SPEC, re.MULTILINE)
+    assert "'python-jinja: " in PKGBUILD
+    assert '"${here}[report' in (ROOT / "install.sh").read_text()
+
+
 @pytest.mark.parametrize("library", ["docker", "typer"])
 def test_versions_that_older_distributions_lack_are_demanded(library: str) -> None:
     demanded = LIBRARIES[library]
