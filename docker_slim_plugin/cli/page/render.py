@@ -79,9 +79,9 @@ def render(found: FoundReport) -> str:
 
 def draw_svg(found: FoundReport) -> str:
     """Return the treemap alone, as an SVG file."""
-    shapes = list(draw(tree.by_directory(found.changes), MAP))
-    template = make_environment().get_template("treemap.svg")
-    return template.render(shapes=shapes, map=MAP, title=found.image, is_alone=True)
+    directories = tree.by_directory(found.changes)
+    template = make_environment().get_template("picture.svg")
+    return template.render(found=found, totals=directories, shapes=list(draw(directories, MAP)), map=MAP)
 
 
 def make_environment() -> jinja2.Environment:
