@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docker_slim_plugin.cli import outcome
-from docker_slim_plugin.cli.text import command_line, printable, seconds, size
+from docker_slim_plugin.cli.text import command_line, counted, printable, seconds, size
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.report.changes import State
 from docker_slim_plugin.report.page import run, tables, tree
@@ -99,6 +99,7 @@ def make_environment() -> jinja2.Environment:
     environment.filters |= {
         "size": size,
         "seconds": seconds,
+        "counted": counted,
         "count": lambda number: f"{number:,}",
         "short": outcome.short,
         "command": _command,
