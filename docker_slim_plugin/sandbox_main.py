@@ -34,6 +34,7 @@ from docker_slim_plugin.observe.probes.net_log import read_net_log
 from docker_slim_plugin.profile.imports import find_imports
 from docker_slim_plugin.resolve.elf.name_lookups import find_name_lookups
 from docker_slim_plugin.resolve.image_config import has_user
+from docker_slim_plugin.resolve.inventory.collect import read_inventory
 from docker_slim_plugin.resolve.packages import ownership
 from docker_slim_plugin.resolve.packages.metadata.merge import merge_metadata
 from docker_slim_plugin.resolve.packages.os_release import read_distribution
@@ -43,6 +44,7 @@ from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.index_decoding import Corrections, read_index
 from docker_slim_plugin.rootfs.reader_channel import ReaderExited, TreeChannel
 from docker_slim_plugin.rootfs.sandbox import LENGTH_PREFIX, CallResult
+from docker_slim_plugin.sbom.findings import read_findings
 from docker_slim_plugin.xray.contents import examine
 from docker_slim_plugin.xray.layers import read_layers
 
@@ -61,6 +63,8 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
     find_imports,
     read_layers,
     examine,
+    read_inventory,
+    read_findings,
 )
 """The functions that main may call."""
 FORBIDDEN = ("import", "open", "os.", "subprocess.", "socket.connect", "socket.bind", "ctypes.dlopen", "shutil.")

@@ -19,6 +19,8 @@ from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.model.plan import LEVELS, Selection
 from docker_slim_plugin.model.request import (
     BROWSERS,
+    DOCUMENT_FORMS,
+    ENGINE_FORMS,
     Exercise,
     GivenTraces,
     Observing,
@@ -198,8 +200,12 @@ KEEPING = Group(
 )
 
 
-def _on_base(given: dict[str, Any]) -> dict[str, Any]:
-    """Take the squashed form out where there is a base: only layers can lie on layers."""
+def on_base(given: dict[str, Any], images: tuple[str, ...] = ENGINE_FORMS) -> dict[str, Any]:
+    """Take the squashed form out where there is a base: only layers can lie on layers.
+
+    `images` are the forms that are written where only documents are named.
+    """
+    given = values.check_documents(given, ("layered",) if given.get("base") else images)
     if not given.get("base"):
         return given
     if "squashed" in given.get("outputs", ()):
@@ -208,9 +214,11 @@ def _on_base(given: dict[str, Any]) -> dict[str, Any]:
     return {"outputs": ("layered",), **given}
 
 
+DOCUMENTS = tuple(f"{form}=" for form in DOCUMENT_FORMS)
 FORMS = (
-    "What to write: layered, squashed, tar=FILE, oci=FILE, context=DIR (a Dockerfile and its tars); "
-    "- for FILE or DIR is standard output."
+    "What to write: layered, squashed, tar=FILE, oci=FILE, context=DIR (a Dockerfile and its tars); about the image, "
+    "and beside it: sbom=FILE (its packages, as CycloneDX JSON), spdx=FILE (as SPDX JSON), vex=FILE (as OpenVEX, "
+    "vulnerabilities of --vex-for that it does not have); - for FILE or DIR is standard output."
 )
 OUTPUT = Group(
     "Write",
@@ -227,7 +235,14 @@ OUTPUT = Group(
             f"{FORMS} Default: layered,squashed.",
             "FORM[,FORM...]",
             read=values.outputs,
-            choices=("layered", "squashed", "layered,squashed", "tar=", "oci=", "context=", "context=-"),
+            choices=("layered", "squashed", "layered,squashed", "tar=", "oci=", "context=", "context=-", *DOCUMENTS),
+        ),
+        "vex_for": Option(
+            "--vex-for",
+            "Vulnerabilities of IMAGE, for --output vex=FILE: the JSON report of grype or trivy about it, or lines of "
+            "a name and a package URL.",
+            "FILE",
+            read=values.input_file,
         ),
         "base": Option(
             "--base",
@@ -245,7 +260,7 @@ OUTPUT = Group(
         ),
         "dry_run": Option("--dry-run", "Watch and report; write no image."),
     },
-    _on_base,
+    on_base,
 )
 VERIFICATION = Group(
     "Verify",
@@ -271,6 +286,9 @@ VERIFICATION = Group(
             "--baseline",
             "Exit with status 4 if there are new files, packages or setuid programs since this earlier report.",
             "FILE",
+        ),
+        "junit": Option(
+            "--junit", "Write what was verified and which gates failed as JUnit XML.", "FILE", read=values.file
         ),
     },
 )

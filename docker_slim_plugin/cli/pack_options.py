@@ -10,11 +10,11 @@ from typing import Any
 from docker_slim_plugin.base.file_kinds import DEFAULTS, KINDS, NAMES
 from docker_slim_plugin.cli import values
 from docker_slim_plugin.cli.declare import SHOW, Group, Option
-from docker_slim_plugin.cli.options import FORMS, OUTPUT
+from docker_slim_plugin.cli.options import FORMS, OUTPUT, on_base
 from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.model.request import BaseSelection, ConfigChanges, Pulling
 
-PACK_OUTPUT = OUTPUT.changed(
+PACK_OUTPUT = replace(OUTPUT, check=lambda given: on_base(given, ("layered",))).changed(
     {"outputs": ("layered",)},
     tag=replace(
         OUTPUT.options["tag"],

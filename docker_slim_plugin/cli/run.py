@@ -30,6 +30,7 @@ def slim_image(
     docker slim run nginx
     docker slim run --http 8080/health -e MODE=prod -v /srv/conf:/etc/app app:1.2
     docker slim run --until exit --keep /bin/sh debian:bookworm sh -c 'date; id'
+    docker slim run --output sbom=app.cdx.json,spdx=app.spdx.json app:1.2
     """  # noqa: D301
     confining, outputs = given[Confining], given[Output].outputs
     if (confining.confine or confining.confine_require) and CONFINED not in outputs:

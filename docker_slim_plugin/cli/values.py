@@ -8,11 +8,12 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from docker_slim_plugin.engine.secrets import env_file
 from docker_slim_plugin.errors import SlimError, UsageError
 from docker_slim_plugin.host import output_file
-from docker_slim_plugin.model.request import CONFINED, ENGINE_FORMS, FILE_FORMS
+from docker_slim_plugin.model.request import CONFINED, DOCUMENT_FORMS, ENGINE_FORMS, FILE_FORMS
 from docker_slim_plugin.model.sizes import parse_size
 from docker_slim_plugin.observe.trace_format import MAX_SECONDS
 
@@ -85,6 +86,13 @@ def runs(number: int) -> int:
     return number
 
 
+def input_file(name: str) -> str:
+    """Return the name of a file if it can be read, or if it is empty. Raises UsageError."""
+    if name and (not os.access(name, os.R_OK) or os.path.isdir(name)):
+        raise UsageError(f"cannot read {name}", hint="name a file that exists")
+    return name
+
+
 def file(name: str) -> str:
     """Return the name of a file if it can be written, or if it is empty. Raises SlimError."""
     try:
@@ -113,7 +121,8 @@ def outputs(values: Sequence[str], engine_forms: Sequence[str] = ENGINE_FORMS) -
     for form in forms:
         name, _, target = form.partition("=")
         if name not in (*engine_forms, *FILE_FORMS) or bool(target) != (name in FILE_FORMS):
-            raise UsageError(f"cannot write {form}", hint="--output layered,squashed,tar=FILE,oci=FILE,context=DIR")
+            hint = "--output layered,squashed,tar=FILE,oci=FILE,context=DIR,sbom=FILE,spdx=FILE,vex=FILE"
+            raise UsageError(f"cannot write {form}", hint=hint)
     # Otherwise the printed result would follow the tar on standard output.
     named = (form.partition("=") for form in forms)
     forms = tuple(f"{name}=-" if target in STDOUT else f"{name}{equals}{target}" for name, equals, target in named)
@@ -134,6 +143,22 @@ def confined_allowed(values: Sequence[str]) -> tuple[str, ...]:
         if not {"write": is_path, "bind": is_port, "connect": is_port, "udp": value == "udp"}.get(name, False):
             raise UsageError(f"cannot allow {value}", hint="--allow write=/PATH, bind=PORT, connect=PORT, udp")
     return tuple(dict.fromkeys(values))
+
+
+def check_documents(given: Mapping[str, Any], images: Sequence[str]) -> dict[str, Any]:
+    """Return the values of an output group, with the usual images where only documents are named.
+
+    A document is about an image, so it does not replace the images. Raises UsageError.
+    """
+    names = {form.partition("=")[0] for form in given.get("outputs", ())}
+    if "vex" in names and not given.get("vex_for"):
+        hint = "--vex-for FILE: a scanner's report about the source, or lines: CVE-2026-1234 pkg:deb/debian/bash@5.2"
+        raise UsageError("cannot write a VEX file without vulnerabilities", hint=hint)
+    if given.get("vex_for") and "vex" not in names:
+        raise UsageError("cannot use --vex-for without a VEX file", hint="--output vex=FILE")
+    if names and names <= set(DOCUMENT_FORMS):
+        return {**given, "outputs": (*images, *given["outputs"])}
+    return dict(given)
 
 
 def words(option: str, value: str | None) -> tuple[str, ...] | None:

@@ -25,7 +25,10 @@ BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
 LEVEL = "docker-slim.level"
 """Label with the level of a slim image: exact, app or package."""
-OWN_LABELS = frozenset({BASE_NAME, BASE_DIGEST, LEVEL})
+DOCUMENT_LABELS = {"sbom": "docker-slim.sbom", "spdx": "docker-slim.spdx"}
+"""Labels with the digests of the SBOMs of an image, by form of --output."""
+OWN_DOCUMENTS = frozenset(DOCUMENT_LABELS.values())
+OWN_LABELS = frozenset({BASE_NAME, BASE_DIGEST, LEVEL, *OWN_DOCUMENTS})
 _CONTAINER_FIELDS = frozenset(
     {"Hostname", "Domainname", "MacAddress", "Image", "AttachStdin", "AttachStdout", "AttachStderr"}
 )
@@ -40,8 +43,13 @@ def make_base_labels(source: SourceImage) -> dict[str, str]:
 
 def label_level(source: SourceImage, level: str) -> SourceImage:
     """Return the source with the label that a slim image of this level gets."""
-    labels = {**(source.config.get("Labels") or {}), LEVEL: level}
-    return replace(source, config={**source.config, "Labels": labels})
+    return add_labels(source, {LEVEL: level})
+
+
+def add_labels(source: SourceImage, labels: Mapping[str, str]) -> SourceImage:
+    """Return the source with labels that a slim image gets. A label of an SBOM that is not its own is removed."""
+    given = {key: text for key, text in (source.config.get("Labels") or {}).items() if key not in OWN_DOCUMENTS}
+    return replace(source, config={**source.config, "Labels": {**given, **labels}})
 
 
 def make_slim_config(source: SourceImage) -> dict[str, Any]:

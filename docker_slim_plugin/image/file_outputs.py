@@ -1,4 +1,7 @@
-"""Write outputs other than images in the engine: tars, OCI archives, build contexts; to files or standard output."""
+"""Write outputs other than images in the engine: tars, OCI archives, build contexts, documents.
+
+They go to files or standard output.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from docker_slim_plugin.image import context
 from docker_slim_plugin.image.archive import write_archive
 from docker_slim_plugin.image.context import SCRATCH, ContextBase, check_context, stream_context, write_context
 from docker_slim_plugin.image.writer import Draft
-from docker_slim_plugin.model.request import FILE_FORMS
+from docker_slim_plugin.model.request import DOCUMENT_FORMS, FILE_FORMS
 
 STDOUT = "-"
 """In place of a name: standard output."""
@@ -31,6 +34,10 @@ def split_output(output: str) -> tuple[str, str]:
 
 def has_tar(outputs: Sequence[str]) -> bool:
     return any(split_output(output)[0] == "tar" for output in outputs)
+
+
+def has_document(outputs: Sequence[str]) -> bool:
+    return any(split_output(output)[0] in DOCUMENT_FORMS for output in outputs)
 
 
 def write_outputs(outputs: Sequence[str], draft: Draft, name: str, flat: Path | None) -> tuple[str, ...]:
@@ -48,6 +55,8 @@ def write_outputs(outputs: Sequence[str], draft: Draft, name: str, flat: Path | 
             with _open_output(where) as out:
                 if form == "context":
                     stream_context(out, layers, config, base)
+                elif form in DOCUMENT_FORMS:
+                    out.write(draft.documents[form])
                 elif form == "oci":
                     write_archive(draft.image.layers, draft.config, name, out)
                 else:
@@ -103,7 +112,7 @@ def check_outputs(outputs: Sequence[str]) -> None:
         raise SlimError("cannot write two outputs to standard output", hint="name a file for one of them")
     for form, where in places:
         if where == STDOUT:
-            if os.isatty(1):
+            if os.isatty(1) and form not in DOCUMENT_FORMS:
                 hint = f"--output {form}=FILE, or | docker {'build -' if form == 'context' else 'load'}"
                 raise SlimError(f"cannot write a {form} to a terminal", hint=hint)
         elif form == "context":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -50,6 +50,10 @@ class Draft:
     """The base image whose layers come first in the image."""
     reduced: tuple[RootPath, ...] = ()
     """Kept entries that are stored without some of their metadata."""
+    documents: Mapping[str, bytes] = field(default_factory=dict)
+    """Documents about the image, by form of --output."""
+    notes: tuple[str, ...] = ()
+    """About the documents, for the user."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -98,16 +102,12 @@ def write_layers(
     )
 
 
-def load_layered(
-    engine: Engine,
-    source: SourceImage,
-    rootfs: Rootfs,
-    plan: FilePlan,
-    directory: Path,
-    base_image: BaseImage | None = None,
-) -> Draft:
-    """Write one layer for each group, and load the image."""
-    return load_draft(engine, write_layers(source, rootfs, plan, directory, base_image), directory)
+def relabel(draft: Draft, source: SourceImage) -> Draft:
+    """Return an image that was written, but not loaded, with the configuration of `source`."""
+    base_history = draft.base_image.history if draft.base_image else ()
+    created = creation_time(source, os.environ)
+    config = make_image_config(source, draft.image.layers, "layered", created, base_history=base_history)
+    return replace(draft, config=config, image=replace(draft.image, id=image_id(config)))
 
 
 def make_config_draft(form: str, layers: Sequence[LayerBlob], config: bytes, hashes: Mapping[RootPath, str]) -> Draft:

@@ -16,7 +16,9 @@ STYLES = ("balanced", "strict")
 """How a profile chooses system calls."""
 ALLOWED_KINDS = ("call", "cap", "write", "port")
 """What a profile can be told to allow: --allow KIND=VALUE."""
-FILE_FORMS = ("tar", "oci", "context")
+DOCUMENT_FORMS = ("sbom", "spdx", "vex")
+"""Forms of --output that are documents about the image, written to a file or standard output."""
+FILE_FORMS = ("tar", "oci", "context", *DOCUMENT_FORMS)
 """Forms of --output that are written to a file, a directory, or standard output."""
 
 
@@ -106,7 +108,10 @@ class Output:
     base: str = ""
     """Image on whose layers the layered image is written."""
     outputs: tuple[str, ...] = ENGINE_FORMS
-    """layered, squashed, tar=FILE, oci=FILE, context=DIR. "-" for FILE or DIR is standard output."""
+    """layered, squashed, tar=FILE, oci=FILE, context=DIR, sbom=FILE, spdx=FILE, vex=FILE. "-" for FILE or DIR is
+    standard output."""
+    vex_for: str = ""
+    """File with the vulnerabilities of the source about which vex=FILE makes statements."""
     dry_run: bool = False
 
     def forms(self) -> tuple[str, ...]:
@@ -142,6 +147,8 @@ class Verification:
     """Image that the slim images may not exceed in size. Empty: any."""
     baseline: str = ""
     """File of an earlier report: what is new since then is a failed gate. Empty: none."""
+    junit: str = ""
+    """File for the results as JUnit XML. Empty: none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from docker_slim_plugin.model.environment import DEFAULT_PATH, MAX_PATH
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.observation import Observations, RunResult
 from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry
-from docker_slim_plugin.model.request import ENGINE_FORMS, PackRequest
+from docker_slim_plugin.model.request import DOCUMENT_FORMS, ENGINE_FORMS, PackRequest
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.report.record import Report
 from docker_slim_plugin.report.saving import make_report_path, save_or_warn
@@ -30,6 +30,7 @@ from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.rootfs.sandbox import Sandbox
 from docker_slim_plugin.verify.check import compare_layers, limit_sentences, verify
 from docker_slim_plugin.workflows.steps.clock import Clock
+from docker_slim_plugin.workflows.steps.documents import add_documents, check_documents, check_findings
 from docker_slim_plugin.workflows.steps.job import ImageJob, open_image
 
 MAX_PROGRAM_NAME = 4096
@@ -46,6 +47,7 @@ def pack(request: PackRequest, progress: Progress) -> Report:
     if os.geteuid() != 0:
         raise SlimError("cannot read an image's files without root", hint="sudo docker slim pack ...")
     file_outputs.check_outputs(request.outputs)
+    check_documents(request.outputs)
     with clock.step("inspect"):
         engine = Engine.connect(request.global_options)
         source = engine.source(request.image, pull=request.pull, platform=request.platform, foreign=True)
@@ -57,12 +59,13 @@ def pack(request: PackRequest, progress: Progress) -> Report:
         )
         target = replace(source, config=apply_changes(source.config, request.changes))
     with open_image(request, engine, source, target, image_names, clock, Sandbox()) as job:
+        check_findings(job)
         with clock.step("read the image"):
             rootfs, notes = job.tree.wait()
         with clock.step("resolve"):
             plan = job.make_plan(rootfs, NO_OBSERVATIONS)
-        # A tar has no configuration to check.
-        wants_config = any(file_outputs.split_output(one)[0] != "tar" for one in request.outputs)
+        # A tar and a document have no configuration to check.
+        wants_config = any(file_outputs.split_output(one)[0] not in ("tar", *DOCUMENT_FORMS) for one in request.outputs)
         report = Report(
             source=job.tree.measured(),
             observations=NO_OBSERVATIONS,
@@ -129,6 +132,8 @@ def write_and_compare(job: PackJob, report: Report, rootfs: Rootfs) -> Report:
             draft = writer.write_layers(job.target, rootfs, plan, job.directory, base_image)
             has_tar = file_outputs.has_tar(outputs)
             flat = writer.write_flat_tar(rootfs, plan, job.directory, base_image) if has_tar else None
+        draft, target = add_documents(job, job.target, rootfs, plan, draft)
+        job = replace(job, target=target)
         with job.clock.step("compare"):
             layers = [Path(blob.file) for blob in draft.own_layers]
             differences = compare_layers(layers, plan, draft.hashes, optional_groups=(Group.COMMON,))
@@ -150,6 +155,7 @@ def write_and_compare(job: PackJob, report: Report, rootfs: Rootfs) -> Report:
             verdicts=tuple(verdict for _, verdict in verified),
             outputs=file_outputs.write_outputs(outputs, draft, job.image_names.layered, flat),
             warnings=(*report.warnings, *draft.warnings, *file_outputs.find_config_losses(outputs, draft)),
+            notes=(*report.notes, *draft.notes),
         )
 
 

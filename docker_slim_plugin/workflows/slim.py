@@ -17,7 +17,8 @@ from docker_slim_plugin.resolve.first_accesses import make_run_log
 from docker_slim_plugin.verify.check import limit_sentences
 from docker_slim_plugin.verify.replay import Replay
 from docker_slim_plugin.workflows.steps.confine import plan_confinement
-from docker_slim_plugin.workflows.steps.gates import check_inputs, find_failed_gates
+from docker_slim_plugin.workflows.steps.documents import check_documents, check_findings
+from docker_slim_plugin.workflows.steps.gates import check_inputs, find_failed_gates, write_junit
 from docker_slim_plugin.workflows.steps.given_traces import docker_options_of, load_traces, warn_of_other_image
 from docker_slim_plugin.workflows.steps.job import Job, make_run_plan, open_job
 from docker_slim_plugin.workflows.steps.observe_runs import differing_run_warnings, observe_runs
@@ -29,6 +30,7 @@ from docker_slim_plugin.workflows.steps.write_profile import Target, check_targe
 def slim(request: Request, progress: Progress) -> Report:
     """Write slim images of `request.image`, verify them, and return the report."""
     file_outputs.check_outputs(request.outputs)
+    check_documents(request.outputs)
     if request.profile:
         check_target(request, request.profile, force=request.force)
         request = replace(request, tracer="syscall", record_calls=True)
@@ -36,6 +38,7 @@ def slim(request: Request, progress: Progress) -> Report:
     secrets = secrets_of(tuple(docker_options_of(request, given)), os.environ)
     with masked_errors(secrets), open_job(request, MaskingProgress(progress, secrets)) as job:
         baseline = check_inputs(job)
+        check_findings(job)
         # A client that only our questions need is nothing that the run showed.
         clients = request.selection.level != "exact"
         traces = warn_of_other_image(job, given) if request.traces else observe_runs(job, clients=clients)
@@ -71,6 +74,7 @@ def slim(request: Request, progress: Progress) -> Report:
         report = replace(report, seconds=job.clock.seconds(), phases=tuple(job.clock.phases)).redact(secrets)
         existing = job.engine.image_ids()
     report = save_or_warn(report, existing, progress)
+    write_junit(request, report)
     if not report.passed:
         for warning in dict.fromkeys(report.warnings):
             progress.warn(warning)

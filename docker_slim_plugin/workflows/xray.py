@@ -86,7 +86,7 @@ def _read_layers(
     with ExitStack() as stack:
         directory = stack.enter_context(workspace(engine.run_id))
         with progress.step("save the layers"), engine.save_image(image.id) as stream:
-            blobs, history = read_saved(cast("BinaryIO", _Counted(stream, progress)), directory, image)
+            blobs, history, _ = read_saved(cast("BinaryIO", _Counted(stream, progress)), directory, image)
         with progress.step("read the layers"):
             files = [stack.enter_context(open(blob.file, "rb")) for blob in blobs]
             for file in files:

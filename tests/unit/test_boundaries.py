@@ -42,7 +42,7 @@ def test_it_stands_nowhere_else(pattern: str) -> None:
     assert found == PLACES[pattern]
 
 
-PARSERS = ("ownership.read", "read_installed", "read_distribution", "has_user", "find_static_program", "merge_metadata", "resolve_compact", "resolve", "examine", "read_layers", "find_secrets", "read_certificate")
+PARSERS = ("ownership.read", "read_installed", "read_distribution", "has_user", "find_static_program", "merge_metadata", "resolve_compact", "resolve", "examine", "read_layers", "find_secrets", "read_certificate", "read_inventory", "read_findings")
 
 
 @pytest.mark.parametrize("name", PARSERS)

@@ -17,7 +17,7 @@ FLOORS = (
     {"engine"},
     {"report", "rootfs"},
     {"confine", "image", "observe", "resolve"},
-    {"base", "profile", "sharing", "verify", "xray"},
+    {"base", "profile", "sbom", "sharing", "verify", "xray"},
     {"workflows"},
     {"__main__", "cli", "sandbox_main"},
 )
@@ -35,6 +35,9 @@ HOMES = {
     "jinja2": {"cli/page/"},
     "markupsafe": {"cli/page/"},
     "rich": {"cli/"},
+    "cyclonedx": {"sbom/"},
+    "license_expression": {"sbom/"},
+    "packageurl": {"sbom/"},
     "click": set[str](),
 }
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

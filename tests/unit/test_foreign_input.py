@@ -39,15 +39,19 @@ from docker_slim_plugin.resolve.app_level.rules import RULES, AppLevel
 from docker_slim_plugin.resolve.elf import elf_file
 from docker_slim_plugin.resolve.elf.loader import Loader
 from docker_slim_plugin.resolve.elf.search_paths import MappedObject, SearchPaths
+from docker_slim_plugin.resolve.inventory import golang, java
+from docker_slim_plugin.resolve.inventory.collect import read_inventory
 from docker_slim_plugin.resolve.packages import ownership
 from docker_slim_plugin.resolve.packages.os_release import read_distribution
 from docker_slim_plugin.resolve.packages.package_units import PackageUnits
 from docker_slim_plugin.resolve.plan import resolve
 from docker_slim_plugin.rootfs.index import Rootfs
+from docker_slim_plugin.sbom.findings import read_findings
 from docker_slim_plugin.verify import compare
 from docker_slim_plugin.xray.certificates import NotDER, find_certificates, fingerprint, read_certificate
 from docker_slim_plugin.xray.layers import read_layers
 from docker_slim_plugin.xray.secrets import find_secrets
+from tests.archives_of_code import go_program, jar, pom
 from tests.elves import elf as made
 from tests.layers import layer
 from tests.observed import IMAGE, execution, observations, probe, run_result, source_image
@@ -91,6 +95,23 @@ def elf_with(text: bytes) -> object:
     word = os.fsdecode(text[:4000].replace(b"\0", b""))
     tree = rootfs({"/bin/app": made(word, "lib.so", interpreter="/lib/ld.so", rpath=word), "/lib/lib.so": made()})
     return Loader(tree, (word,)).closure(RootPath("/bin/app"))
+
+
+def read_jar(text: bytes) -> object:
+    found = []
+    with contextlib.suppress(*java.ERRORS):
+        found.extend(java.read_archive(io.BytesIO(text), "/a-1.jar", java.Budget()))
+    return found
+
+
+def read_go(text: bytes) -> object:
+    with contextlib.suppress(golang.OldBuildInfo):
+        return golang.read_modules(io.BytesIO(text))
+
+
+def read_vulnerabilities(text: bytes) -> object:
+    with contextlib.suppress(SlimError):
+        return read_findings(text)
 
 
 def records(text: bytes) -> object:
@@ -255,6 +276,35 @@ READERS: Mapping[str, Reader] = {
                  "/app/node_modules/.package-lock.json", "/app/node_modules/x/index.js",
                  "/var/lib/gems/specifications/x-1.gemspec", "/var/lib/gems/gems/x-1/lib/x.rb"),
         (b"Name: x\n", b"Version: 1\n", b"x.py,sha256=0,1\n", b'{"packages":', b"{", b"}", b"[", b'"a":', b",", b'"', b"\n", b"Gem::"),
+    ),
+    "packages for an SBOM": Reader(
+        of_files(lambda tree: read_inventory(tree, tuple(tree.entries), all_archives=True), "/var/lib/dpkg/status", "/var/lib/dpkg/info/a.list",
+                 *(f"/usr/lib/python3/dist-packages/{name}" for name in ("x-1.dist-info/RECORD", "x-1.dist-info/METADATA", "y.egg-info", "x.py")),
+                 "/app/node_modules/x/package.json", "/app/package.json", "/app/node_modules/x/index.js",
+                 "/var/lib/gems/specifications/x-1.gemspec", "/var/lib/gems/gems/x-1/lib/x.rb", "/a.jar"),
+        (*DPKG, b"\n\n", b"Source: a (1)\n", b"Source: ", b"(", b"Status: install ok installed\n", b"Status: ", b" installed", b"Name: x\n", b"License: ",
+         b"Classifier: License :: ", b"{", b"}", b"[", b'"a":', b'{"license":[', b"# stub: x 1 ", b"s.licenses = [", b"s.name = '", b"'", b'"', b"x.py,"),
+    ),
+    "Alpine's packages for an SBOM": Reader(
+        of_files(lambda tree: read_inventory(tree, tuple(tree.entries), all_archives=True), "/lib/apk/db/installed"),
+        (b"P:a\n", b"V:1\n", b"L:", b"o:", b"F:usr\n", b"R:x\n", b"\n\n", b"A:"),
+    ),
+    "rpm's packages for an SBOM": Reader(
+        of_files(lambda tree: read_inventory(tree, (), all_archives=True), "/var/lib/rpm/rpmdb.sqlite"), (b"SQLite format 3\0", b"\x10\0\1\1", b"\xff")
+    ),
+    "Java archives": Reader(read_jar, (b"PK\3\4", b"PK\1\2", b"PK\5\6", b"PK\6\6", b"PK\6\7", jar({"a.jar": jar(pom("a", "b", "1"))}), bytes(40), b"\xff" * 40)),
+    "what Java archives say": Reader(
+        lambda text: read_jar(jar({"META-INF/MANIFEST.MF": text, "META-INF/maven/a/b/pom.properties": text})),
+        (b"\n ", b"\r\n", b"Bundle-SymbolicName: a", b"Bundle-Version:", b";", b":", b"artifactId=", b"version=", b"=", b"#", b"\xe2\x80\xa8"),
+    ),
+    "Go programs": Reader(read_go, (go_program("mod\ta\tb\n"), b"\x7fELF\2\1\1", b"\xff Go buildinf:", b"\xff\xff", b".go.buildinfo\0")),
+    "Go's modules": Reader(
+        lambda text: read_go(go_program(os.fsdecode(text).encode(errors="replace").decode())), (b"mod\t", b"dep\t", b"=>\t", b"path\t", b"a\t", b"\n", b"."),
+    ),
+    "vulnerabilities": Reader(
+        read_vulnerabilities,
+        (b"{", b"}", b"[", b'{"matches":[', b'{"Results":[', b'{"vulnerability":{"id":', b'"', b",", b"CVE-1 pkg:a/b@1\n", b"CVE-1=", b"pkg:", b"pkg:///", b"/", b"@",
+         b"?a=1&", b"&", b"#", b"%40", b"CVE-1 pkg:a/b@1?" + b"a=1&" * 200 + b"\n"),
     ),
     "records": Reader(records, (b"x.py,", b'"', b",", b"sha256=", b"../", b"/", b"x.py\n", b'""')),
     "units": Reader(units, (b"/gems/", b"x-1", b"-1", b"/node_modules/", b"@a/", b"/site-packages/", b"/", b"/dist-packages", b".")),

@@ -38,12 +38,18 @@ def test_every_library_is_named(library: str) -> None:
     assert f"python-{arch}" in re.split(r"[\s()=]+", PKGBUILD.partition("depends=(")[2].partition(")")[0])
 
 
-def test_what_only_some_commands_need_is_recommended() -> None:
-    assert PROJECT["project"]["optional-dependencies"]["report"] == ["jinja2>=3.1"]
-    assert re.search(r"^Recommends:\n(?: .*\n)* python3-jinja2,$", CONTROL, re.MULTILINE)
-    assert re.search(r"^Recommends: +python3-jinja2$", SPEC, re.MULTILINE)
-    assert "'python-jinja: " in PKGBUILD
-    assert '"${here}[report' in (ROOT / "install.sh").read_text()
+def test_libraries_that_some_commands_need_are_recommended() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert {name: [re.split("[><=]", one)[0] for one in listed] for name, listed in extras.items()} == {
+        "report": ["jinja2"],
+        "sbom": ["cyclonedx-python-lib", "packageurl-python"],
+    }
+    recommended = CONTROL.partition("Recommends:")[2].partition("Suggests:")[0]
+    assert re.findall(r"python3-[a-z-]+\d?", recommended) == ["python3-cyclonedx-lib", "python3-jinja2", "python3-packageurl"]
+    count = sum(map(len, extras.values()))
+    assert len(re.findall("^Recommends: +python3-", SPEC, re.MULTILINE)) == count
+    assert len(re.findall("python-[a-z-]+: ", PKGBUILD.partition("optdepends=(")[2].partition("makedepends")[0])) == count
+    assert '"${here}[report,sbom]"' in (ROOT / "install.sh").read_text()
 
 
 @pytest.mark.parametrize("library", ["docker", "typer"])

@@ -106,15 +106,10 @@ class DistributionPackages:
 
     def _of_the_same_source(self, executed: set[str]) -> set[str]:
         """Return packages that the executed ones depend on, and that were built of the same source."""
-        sources = {key: self._source(key, stanza) for key, stanza in self.facts.packages.stanzas}
+        sources = self.facts.sources
         wanted = {sources.get(key) for key in executed} - {None}
         found = find_closure(executed, self.facts.packages.depends, lambda key: sources.get(key) in wanted)
         return {key for key in found if not RUNTIMES.match(key)}
-
-    @staticmethod
-    def _source(key: str, stanza: bytes) -> str:
-        # "o" is apk's field for it.
-        return read_field(stanza, b"(?:Source|o)").partition(" ")[0] or package_name(key)
 
     def _used_at_all(self) -> set[str]:
         packages = self.facts.packages

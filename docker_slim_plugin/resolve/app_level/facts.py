@@ -17,7 +17,7 @@ from docker_slim_plugin.resolve.accessed_files import find_accessed
 from docker_slim_plugin.resolve.elf.elf_file import Elf
 from docker_slim_plugin.resolve.elf.loader import Loader
 from docker_slim_plugin.resolve.packages.documentation import is_documentation
-from docker_slim_plugin.resolve.packages.ownership import Packages
+from docker_slim_plugin.resolve.packages.ownership import Packages, package_name, read_field
 from docker_slim_plugin.resolve.script_interpreters import parse_env_program, parse_shebang
 from docker_slim_plugin.rootfs.index import Rootfs
 
@@ -26,6 +26,9 @@ USED = frozenset({AccessKind.EXEC, AccessKind.OPEN, AccessKind.LIST, AccessKind.
 MAX_TEXT = 4 << 20
 """Bytes of a source file that are read."""
 HEAD = 256
+MAX_PROGRAM, CHUNK = 256 << 20, 1 << 20
+"""Bytes of a program that are searched for names, and of a part of it."""
+ELF_MAGIC = b"\x7fELF"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +87,26 @@ class AppFacts:
         found = self.loader.examine(path)
         return found if isinstance(found, bytes) else b""
 
+    def program_blocks(self, path: RootPath, overlap: int) -> Iterator[bytes]:
+        """Yield the content of an ELF file in blocks that overlap; nothing of other files. It may be large."""
+        if self.rootfs.entries[path].kind is not EntryKind.FILE:
+            return
+        with self.rootfs.reader.open(path) as file:
+            data = file.read(CHUNK)
+            if not data.startswith(ELF_MAGIC):
+                return
+            for _ in range(MAX_PROGRAM // CHUNK):
+                yield data
+                more = file.read(CHUNK)
+                if not more:
+                    return
+                data = data[-overlap:] + more
+
+    @cached_property
+    def sources(self) -> Mapping[str, str]:
+        """The source that each distribution package was built of."""
+        return {key: _source(key, stanza) for key, stanza in self.packages.stanzas}
+
     @cached_property
     def search(self) -> tuple[str, ...]:
         """The directories of the image's PATH."""
@@ -119,6 +142,11 @@ class AppFacts:
             if size > most or total > together:
                 return
             yield key
+
+
+def _source(key: str, stanza: bytes) -> str:
+    # "o" is apk's field for it.
+    return read_field(stanza, b"(?:Source|o)").partition(" ")[0] or package_name(key)
 
 
 Kept = Mapping[RootPath, Collection[Reason]]

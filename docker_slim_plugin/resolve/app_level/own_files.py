@@ -38,7 +38,10 @@ VOLATILE = (
     "/var/lib/dpkg/",
 )  # fmt: skip
 PROGRAMS = ("bin", "sbin", "games", "libexec")
-"""Directories of independent programs: one that was used says nothing about its neighbours."""
+"""Directories of independent programs: one that was used says nothing about its neighbours, but for shell scripts."""
+SHELLS = frozenset({"sh", "ash", "bash", "dash", "ksh", "zsh"})
+MAX_SCRIPT, SCRIPTS_TOGETHER = 64 << 10, 512 << 10
+"""Bytes of a shell script of the image's author beside a used one (health checks, ...), and of all of these."""
 CODE = ("/lib", "/usr/lib", "/usr/local/lib")
 """Beginnings of directories of code: /usr/lib64 and /usr/libexec are among them."""
 FOREIGN = frozenset(
@@ -79,18 +82,24 @@ class OwnFiles:
     def _paths(self) -> tuple[RootPath, ...]:
         trees: dict[RootPath, set[RootPath]] = {}
         siblings: set[RootPath] = set()
+        scripts: set[RootPath] = set()
         for path in sorted(self._used_files()):
             top = self._tree(path)
             if top is not None:
                 trees.setdefault(top, set()).add(path)
             elif self._is_for_files(directory := next(parents(path))):
                 siblings.add(directory)
+            elif self.facts.script_program(path) in SHELLS:
+                scripts.add(directory)
         working = self.facts.rootfs.find(str(self.facts.config.get("WorkingDir") or "/"))
         if working is not None and working.kind is EntryKind.DIRECTORY and not self._is_distribution(working.path):
             trees.setdefault(working.path, set())
         found = [path for top, used in trees.items() for path in self._whole(top, used)]
         found += self._small_trees(trees)
         found += [path for directory in siblings for path in self._unowned_beside(directory)]
+        beside = {path: [path] for directory in scripts for path in self._unowned_beside(directory)}
+        shell_scripts = {path: one for path, one in beside.items() if self.facts.script_program(path) in SHELLS}
+        found += self.facts.smallest_first(shell_scripts, MAX_SCRIPT, SCRIPTS_TOGETHER)
         return tuple(dict.fromkeys(found))
 
     def _small_trees(self, used: Container[RootPath]) -> Iterator[RootPath]:

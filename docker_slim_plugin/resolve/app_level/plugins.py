@@ -1,15 +1,17 @@
-"""Modules that programs load by name: where one of a directory was opened, the others come too.
+"""Modules that programs load by name: of a directory of which one was opened, or that a program names.
 
 PAM is a case of its own: a run of sshd in which nobody logs in opens no module at all.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.resolve.app_level.distribution_packages import RUNTIMES
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, FileRule, Kept, NewPaths, child
 from docker_slim_plugin.resolve.image_config import MAX_PASSWD, USERS
 from docker_slim_plugin.rootfs.index import parents
@@ -41,7 +43,11 @@ MAX_SERVICE = 64 << 10
 
 
 class Plugins:
-    """The rule for directories of modules: of one that was loaded, and of the package of a library that was used."""
+    """The rule for directories of modules.
+
+    They are those of a module that was loaded, of the package of a library that was used, and those that an executed
+    program has the name of, if both were built of the same source.
+    """
 
     def __init__(self, facts: AppFacts) -> None:
         self.facts = facts
@@ -50,13 +56,37 @@ class Plugins:
         self._packages: set[str] = set()
 
     def find(self, kept: Kept) -> Iterable[str]:
-        modules = [path for path in self._new.of(kept) if MODULE.search(path)]
+        new = self._new.of(kept)
+        named = [directory for path in new if path in self.facts.executed for directory in self._named_by(path)]
+        modules = [path for path in new if MODULE.search(path)]
         packages = {key for path in modules if path in self.facts.used for key in self.facts.packages.owners_of(path)}
         own = [path for key in packages - self._packages for path in self.facts.package_files(key)]
         self._packages |= packages
-        directories = {next(parents(path)) for path in (*modules, *own) if MODULE.search(path)} - self._seen
+        loaded = {next(parents(path)) for path in (*modules, *own) if MODULE.search(path)}
+        directories = (loaded | set(named)) - self._seen
         self._seen |= directories
         return [path for directory in sorted(directories) for path in self._modules(directory)]
+
+    def _named_by(self, program: RootPath) -> set[RootPath]:
+        """Return the directories of modules that a program names."""
+        packages = self.facts.packages
+        owners = [key for key in packages.owners_of(program) if key not in packages.essential]
+        sources = {self.facts.sources.get(key) for key in owners if not RUNTIMES.match(key)} - {None}
+        places = {os.fsencode(top): top for one in sources for top in self._directories_by_source.get(one or "", ())}
+        if not places:
+            return set()
+        pattern = re.compile(b"(?:%s)(?=[/\0])" % b"|".join(map(re.escape, sorted(places, reverse=True))))
+        blocks = self.facts.program_blocks(program, max(map(len, places)))
+        return {places[match[0]] for data in blocks for match in pattern.finditer(data)}
+
+    @cached_property
+    def _directories_by_source(self) -> Mapping[str, set[RootPath]]:
+        """The directories of modules, by the source that they were built of."""
+        found: dict[str, set[RootPath]] = {}
+        for path, key in self.facts.packages.owners.items():
+            if MODULE.search(path) and not LIBRARIES.match(top := next(parents(path))):
+                found.setdefault(self.facts.sources.get(key, key), set()).add(top)
+        return found
 
     def _modules(self, directory: RootPath) -> list[RootPath]:
         if LIBRARIES.match(directory) or any(part in directory for part in OTHERS):

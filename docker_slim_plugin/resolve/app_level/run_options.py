@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from docker_slim_plugin.model.entry import EntryKind, RootPath
+from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, NewPaths
 from docker_slim_plugin.resolve.presets import BUNDLE, CERTIFICATE_DIRECTORIES
 
@@ -16,8 +16,6 @@ LOCALES = RootPath("/usr/lib/locale")
 MAX_LOCALES = 8 << 20
 AUTHORITIES = (b"/etc/ssl/certs", b"/etc/pki/tls/certs", b"ca-certificates.crt", b"cacert.pem")
 """Strings in programs that look for certificate authorities: Go, Rust, OpenSSL."""
-MAX_PROGRAM = 256 << 20
-CHUNK = 1 << 20
 OVERLAP = max(map(len, AUTHORITIES)) - 1
 JAVA = re.compile(r"(.*/lib)/(?:[^/]+/)?(?:server|client|minimal)/libjvm\.so$")
 JAVA_FILES = ("cacerts", "blocked.certs", "public_suffix_list.dat")
@@ -69,18 +67,6 @@ class CertificateAuthorities:
         return found
 
     def _names_authorities(self, path: RootPath) -> bool:
-        """Tell whether a program has the name of such a place in it. It is read in parts, as it may be large."""
-        if self.facts.rootfs.entries[path].kind is not EntryKind.FILE:
-            return False
-        with self.facts.rootfs.reader.open(path) as file:
-            data = file.read(CHUNK)
-            if not data.startswith(b"\x7fELF"):
-                return False
-            for _ in range(MAX_PROGRAM // CHUNK):
-                if any(one in data for one in AUTHORITIES):
-                    return True
-                more = file.read(CHUNK)
-                if not more:
-                    return False
-                data = data[-OVERLAP:] + more
-        return False
+        """Tell whether a program has the name of such a place in it."""
+        blocks = self.facts.program_blocks(path, OVERLAP)
+        return any(one in data for data in blocks for one in AUTHORITIES)

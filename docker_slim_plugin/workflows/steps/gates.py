@@ -1,13 +1,17 @@
-"""Check the user's conditions on the slim images: --fail-over, --fail-if-larger-than, --baseline."""
+"""Check the user's conditions on the slim images: --fail-over, --fail-if-larger-than, --baseline; write --junit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.host import output_file
 from docker_slim_plugin.model.plan import FilePlan
+from docker_slim_plugin.model.request import Request
 from docker_slim_plugin.model.sizes import parse_size
 from docker_slim_plugin.report import stored
 from docker_slim_plugin.report.gates import compare_with_baseline
+from docker_slim_plugin.report.junit import to_junit
 from docker_slim_plugin.report.record import Report
 from docker_slim_plugin.report.stored import StoredReport
 from docker_slim_plugin.workflows.steps.job import Job
@@ -24,6 +28,18 @@ def check_inputs(job: Job) -> StoredReport | None:
 def find_failed_gates(job: Job, report: Report, baseline: StoredReport | None) -> tuple[str, ...]:
     """Return a sentence for each condition that is not met."""
     return (*_size_gates(job, report), *_baseline_gates(report.plan, baseline))
+
+
+def write_junit(request: Request, report: Report) -> None:
+    """Write the results to the file of --junit, if there is one. They are written for a failed run as well."""
+    if not request.junit:
+        return
+    options = ("fail_over", "fail_if_larger_than", "baseline")
+    given = [f"--{name.replace('_', '-')} {value}" for name in options if (value := getattr(request, name))]
+    try:
+        output_file.write(request.junit, to_junit(report, given, fail_on_warning=request.fail_on_warning))
+    except OSError as error:
+        raise SlimError(f"cannot write {request.junit}: {error.strerror}", hint="--junit FILE") from error
 
 
 def _size_gates(job: Job, report: Report) -> Iterator[str]:

@@ -20,6 +20,7 @@ from docker_slim_plugin.rootfs.index import Rootfs
 from docker_slim_plugin.verify.check import verify
 from docker_slim_plugin.verify.replay import Replay, is_parallel_safe
 from docker_slim_plugin.workflows.steps.confine import add_confined_image
+from docker_slim_plugin.workflows.steps.documents import add_documents
 from docker_slim_plugin.workflows.steps.job import Job
 
 ROUNDS = 3
@@ -106,7 +107,10 @@ def write_and_verify(job: Job, report: Report, rootfs: Rootfs, replays: tuple[Re
             return writer.load_squashed(engine, labelled, plan, layered, job.directory)
 
     with job.clock.step("write layered", size=size):
-        layered = writer.load_layered(engine, labelled, rootfs, plan, job.directory, job.extras.base_image)
+        written = writer.write_layers(labelled, rootfs, plan, job.directory, job.extras.base_image)
+    written, labelled = add_documents(job, labelled, rootfs, plan, written)
+    with job.clock.step("load layered", size=size):
+        layered = writer.load_draft(engine, written, job.directory)
     # The squashed image is written while the layered one is verified. If possible, both are verified in parallel.
     with background(engine) as executor:
         squashed = executor.submit(squash) if "squashed" in request.outputs else None
@@ -145,7 +149,12 @@ def name_images(job: Job, report: Report, layered: Draft, rootfs: Rootfs) -> Rep
     tar = file_outputs.has_tar(requested_outputs)
     flat = writer.write_flat_tar(rootfs, report.plan, job.directory, job.extras.base_image) if tar else None
     outputs = file_outputs.write_outputs(requested_outputs, layered, job.image_names.layered, flat)
-    return replace(report, outputs=outputs, warnings=(*report.warnings, *dict.fromkeys(warnings)))
+    return replace(
+        report,
+        outputs=outputs,
+        warnings=(*report.warnings, *dict.fromkeys(warnings)),
+        notes=(*report.notes, *layered.notes),
+    )
 
 
 def is_repairable(job: Job, report: Report) -> bool:

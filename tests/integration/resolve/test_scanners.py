@@ -143,7 +143,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, 
     write(context, "Dockerfile", f"FROM {base}\nCOPY root /\nCMD {json.dumps(['/opt/busybox', 'sh', '-c', script])}\n")
     subprocess.run(["docker", "build", "-q", "-t", image, str(context)], check=True, stdout=subprocess.DEVNULL)
     try:
-        answer = subprocess.run([*SLIM, "run", "--level=exact", "--output=layered", f"--tag={image}-slim", image], check=False, capture_output=True)
+        answer = subprocess.run([*SLIM, "run", "--level=exact", f"--output=layered,sbom={tmp_path}/sbom.json", f"--tag={image}-slim", image], check=False, capture_output=True)
         assert answer.returncode == 0, answer.stderr.decode()
         yield kind, tree(image, tmp_path / "fat"), tree(f"{image}-slim", tmp_path / "slim")
     finally:
@@ -155,12 +155,20 @@ def test_what_a_scanner_finds(case: tuple[str, Path, Path]) -> None:
     before = scanned(fat)
     expected = named([one for one in before if one["type"] != "binary" and inside(one, slim)])
     assert named(scanned(slim)) - {("binary", "busybox", "1.35.0")} == expected
+    assert listed(slim.parent / "sbom.json") == {one for one in expected if one[0] != "java-archive"}
     assert {("python", "alpha", "1.0"), ("npm", "beta", "1.0.0"), ("gem", "gamma", "1.0")} <= expected
     distribution = {"debian": "coreutils", "rpm": "alpha", "apk": "alpha"}[kind]
     assert distribution in {name for _, name, _ in expected}
     assert len(expected) < len(named(before)) / 2
     assert (slim / "opt/site-packages/alpha-1.0.dist-info/RECORD").read_text() == RECORD.format(name="alpha").replace("alpha/more.py,,\n", "")
     {"debian": dpkg_agrees, "rpm": rpm_agrees, "apk": apk_agrees}[kind](slim)
+
+
+def listed(file: Path) -> Found:
+    """Return the packages of an SBOM, with the scanner's names of kinds."""
+    kinds = {"pypi": "python"}
+    purls = [one for one in json.loads(file.read_text())["components"] if "purl" in one]
+    return {(kinds.get(kind := one["purl"].removeprefix("pkg:").partition("/")[0], kind), one["name"], one["version"]) for one in purls}
 
 
 def said(*command: str) -> str:

@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -69,3 +70,14 @@ def test_gates_that_are_met(tmp_path: Path) -> None:
 def test_bad_input_is_told_before_anything_is_run(tmp_path: Path, words: tuple[str, ...], status: int, said: str) -> None:
     answer = run(tmp_path, *words, IMAGE)
     assert (answer.returncode, said in answer.stderr, "observe" in answer.stderr) == (status, True, False)
+
+
+def test_results_as_junit(tmp_path: Path) -> None:
+    file = tmp_path / "slim.xml"
+    answer = run(tmp_path, "--fail-over=1kB", f"--junit={file}", IMAGE)
+    assert answer.returncode == 4
+    (suite,) = ET.parse(file).getroot()
+    assert (suite.attrib["tests"], suite.attrib["failures"]) == ("3", "1")
+    assert "--fail-over has 1,000" in next(suite.iter("failure")).attrib["message"]
+    answer = run(tmp_path, f"--junit={tmp_path}/none/x.xml", IMAGE)
+    assert (answer.returncode, "cannot write" in answer.stderr) == (2, True)

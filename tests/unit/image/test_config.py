@@ -14,10 +14,13 @@ from docker_slim_plugin.image.config import (
     BASE_DIGEST,
     BASE_NAME,
     CREATED_BY,
+    LEVEL,
+    add_labels,
     compare_configs,
     creation_time,
     is_slim,
     is_written_by_us,
+    label_level,
     make_image_config,
 )
 from docker_slim_plugin.model.image import LayerBlob
@@ -46,6 +49,14 @@ def test_every_field_survives() -> None:
     found = document(config=FULL)["config"]
     assert found.pop("Labels") == {"a": "b", BASE_NAME: "nginx:1", BASE_DIGEST: ID}
     assert found == {name: value for name, value in FULL.items() if name != "Labels"}
+
+
+def test_labels_of_documents_are_those_of_this_image() -> None:
+    """A source that is slim itself has labels of its own SBOM."""
+    source = replace(SOURCE, config={"Labels": {"a": "b", "docker-slim.sbom": "sha256:old", "docker-slim.spdx": "sha256:old"}})
+    labelled = add_labels(label_level(source, "app"), {"docker-slim.sbom": "sha256:new"})
+    assert labelled.config["Labels"] == {"a": "b", LEVEL: "app", "docker-slim.sbom": "sha256:new"}
+    assert compare_configs(source.config, labelled.config) == ()
 
 
 @pytest.mark.parametrize("empty", [None, [], {}])

@@ -25,7 +25,7 @@ class KeptCode:
     """The kept files of one image that are neither directories nor metadata."""
 
     def __init__(self, rootfs: Rootfs, packages: Packages, kept: Iterable[RootPath]) -> None:
-        files = (path for path in kept if not _is_directory(rootfs, path))
+        files = (path for path in kept if not is_directory(rootfs, path))
         self._sorted = sorted(path for path in files if not is_metadata(path))
         self._all = frozenset(self._sorted)
         counted = (path for path in self._sorted if not is_documentation(path) and not path.startswith(LICENSES))
@@ -48,7 +48,8 @@ class KeptCode:
         return place < len(self._sorted) and self._sorted[place].startswith(start)
 
 
-def _is_directory(rootfs: Rootfs, path: RootPath) -> bool:
+def is_directory(rootfs: Rootfs, path: RootPath) -> bool:
+    """Return whether a path of a file list is a directory in the image, or a symlink to one."""
     # A directory of a file list may be a symlink in the image: /lib, in a merged /usr.
     entry = rootfs.entries[path]
     found = rootfs.find(path) if entry.kind is EntryKind.SYMLINK else entry

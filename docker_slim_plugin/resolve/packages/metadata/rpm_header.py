@@ -1,4 +1,4 @@
-"""Read name, version, files and dependencies from the header of an installed rpm package.
+"""Read name, version, licence, files and dependencies from the header of an installed rpm package.
 
 The format is that of the database (lib/header.c of rpm): number of entries, number of data bytes, an index with tag,
 type, offset and count of each entry, and the data. Only the requested tags are decoded.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 NAME, VERSION, RELEASE, EPOCH, ARCH = 1000, 1001, 1002, 1003, 1022
 OLD_FILENAMES, DIR_INDEXES, BASENAMES, DIRNAMES = 1027, 1116, 1117, 1118
+LICENCE, SOURCE = 1014, 1044
 PROVIDED_NAMES, REQUIRED_NAMES = 1047, 1049
 MAX_NAMES = 50_000
 MAX_ENTRIES = 0xFFFF
@@ -20,7 +21,8 @@ MAX_FILES = 2_000_000
 MAX_PATH = 4096
 _ENTRY = struct.Struct(">IIII")
 _READ_TAGS = frozenset({
-    NAME, VERSION, RELEASE, EPOCH, ARCH, OLD_FILENAMES, DIR_INDEXES, BASENAMES, DIRNAMES, PROVIDED_NAMES, REQUIRED_NAMES
+    NAME, VERSION, RELEASE, EPOCH, ARCH, LICENCE, SOURCE, OLD_FILENAMES, DIR_INDEXES, BASENAMES, DIRNAMES,
+    PROVIDED_NAMES, REQUIRED_NAMES
 })  # fmt: skip
 
 
@@ -44,6 +46,15 @@ class Header:
     @property
     def architecture(self) -> str:
         return self._text(ARCH)
+
+    @property
+    def licence(self) -> str:
+        return self._text(LICENCE)
+
+    @property
+    def source(self) -> str:
+        """The file name of the source package, "bash-5.2-1.src.rpm"."""
+        return self._text(SOURCE)
 
     def files(self) -> Iterator[tuple[str, str]]:
         """Yield directory and name of each file. Old packages have whole paths in their headers."""

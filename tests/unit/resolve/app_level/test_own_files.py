@@ -40,6 +40,7 @@ NGINX: Tree = {
         pytest.param(NGINX, ["/usr/share/nginx/html/index.html"], {}, [], id="an owned file is no reason"),
         pytest.param(NGINX | {"/usr/share/nginx/html/too.html": "x"}, ["/usr/share/nginx/html/mine.html"], {}, ["/usr/share/nginx/html/too.html"], id="unowned files beside an unowned one"),
         pytest.param({"/usr/local/bin/a": "x", "/usr/local/bin/b": "x"}, ["/usr/local/bin/a"], {}, [], id="programs say nothing about their neighbours"),
+        pytest.param({"/usr/local/bin/a": "#!/bin/sh\n", "/usr/local/bin/health": "#!/usr/bin/env bash\n", "/usr/local/bin/c": "#!/usr/bin/python3\n", "/usr/local/bin/d": "x", "/usr/local/bin/long": "#!/bin/sh\n" + "#" * (64 << 10)}, ["/usr/local/bin/a"], {}, ["/usr/local/bin/health"], id="shell scripts do about shell scripts"),
         pytest.param({"/usr/local/lib/a": "x", "/usr/local/lib/b": "x"}, ["/usr/local/lib/a"], {}, [], id="nor do libraries"),
         pytest.param({"/tmp/x/a": "x", "/tmp/x/b": "x", "/var/cache/x/a": "x", "/var/cache/x/b": "x"}, ["/tmp/x/a", "/var/cache/x/a"], {}, [], id="volatile places"),
         pytest.param({"/app/a": "x", "/srv/ftp/a": "x", "/srv/b": "x", "/opt/.git/c": "x", "/opt/d/__pycache__/e": "x", "/opt/f/node_modules/g": "x", "/data/h/i": "x"}, ["/app/a"], {}, ["/data/h/i", "/srv/ftp/a"], id="small trees in places for data"),

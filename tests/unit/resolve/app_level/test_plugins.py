@@ -12,6 +12,10 @@ from tests.unit.resolve.app_level.test_rules import added, status
 from tests.unit.resolve.test_plan import Tree
 
 TRIPLET = "/usr/lib/x86_64-linux-gnu"
+SERVER_STATUS = "".join(
+    f"Package: {name}\nStatus: install ok installed\nVersion: 1\nArchitecture: amd64\nSource: {source}\n\n"
+    for name, source in (("server-core", "suite"), ("server", "suite (1.2)"), ("other", "other"))
+)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +42,30 @@ def test_many_bytes_of_modules_are_kept_by_need(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(plugins, "MAX_DIRECTORY", 3)
     assert added("plugins", {"/p/a.so": "12", "/p/b.so": "34"}, "/p/a.so") == []
     assert added("plugins", {"/p/a.so": "12", "/p/b.so": "3"}, "/p/a.so") == ["/p/b.so"]
+
+
+SERVER: Tree = {
+    "/usr/sbin/server": elf() + b"\0/usr/lib/server/plugin\0", "/usr/lib/server/plugin/a.so": elf(), "/usr/lib/server/plugin/b.so": elf(),
+    "/usr/lib/other/c.so": elf(), "/var/lib/dpkg/status": SERVER_STATUS,
+    "/var/lib/dpkg/info/server-core.list": "/usr/sbin/server\n",
+    "/var/lib/dpkg/info/server.list": "/usr/lib/server/plugin/a.so\n/usr/lib/server/plugin/b.so\n",
+    "/var/lib/dpkg/info/other.list": "/usr/lib/other/c.so\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        pytest.param({}, ["a.so", "b.so"], id="its own"),
+        pytest.param({"/usr/sbin/server": elf() + b"\0/usr/lib/server/plugins\0"}, [], id="another name"),
+        pytest.param({"/usr/sbin/server": elf() + b"\0/usr/lib/other\0"}, [], id="modules of another source"),
+        pytest.param({"/usr/sbin/server": "#!/bin/sh\n# /usr/lib/server/plugin\n"}, [], id="a script"),
+        pytest.param({"/usr/sbin/server": elf() + bytes((1 << 20) - 80) + b"/usr/lib/server/plugin/x\0"}, ["a.so", "b.so"], id="over the end of a block"),
+    ],
+)  # fmt: skip
+def test_modules_whose_directory_a_program_names(change: Tree, kept: list[str]) -> None:
+    found = added("plugins", SERVER | change, execution("/usr/sbin/server"))
+    assert [path for path in found if path.endswith(".so")] == [f"/usr/lib/server/plugin/{name}" for name in kept]
 
 
 LIBRARY = f"{TRIPLET}/libpam.so.0.85.1"

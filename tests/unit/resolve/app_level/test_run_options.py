@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from docker_slim_plugin.model.observation import Access
-from docker_slim_plugin.resolve.app_level import run_options
+from docker_slim_plugin.resolve.app_level import facts, run_options
 from tests.elves import elf
 from tests.observed import execution
 from tests.unit.resolve.app_level.test_rules import added
@@ -45,8 +45,8 @@ def test_authorities(content: str | bytes, accesses: list[str | Access], kept: l
 
 @pytest.mark.parametrize("before", [0, 1, 50, 63, 64, 127, 128, 180])
 def test_a_name_at_any_place_of_a_program(before: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_options, "CHUNK", 64)
-    monkeypatch.setattr(run_options, "MAX_PROGRAM", 256)
+    monkeypatch.setattr(facts, "CHUNK", 64)
+    monkeypatch.setattr(facts, "MAX_PROGRAM", 256)
     tree: Tree = {"/app": b"\x7fELF" + bytes(before) + b"ca-certificates.crt" + bytes(90), BUNDLE: "x"}
     assert added("authorities", tree, execution("/app")) == [BUNDLE]
     tree["/app"] = b"\x7fELF" + bytes(256) + b"ca-certificates.crt"

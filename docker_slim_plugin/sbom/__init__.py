@@ -1,0 +1,1 @@
+"""Documents about the packages of a slim image: CycloneDX, SPDX, OpenVEX."""
