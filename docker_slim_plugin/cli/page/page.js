@@ -49,7 +49,8 @@
         tops.push({ group, index });
       }
       make("title", {}, group, words(child));
-      const room = Math.floor((w - 6) / LETTER), name = child[NAME];
+      // Of a path, its last name says most.
+      const room = Math.floor((w - 6) / LETTER), name = child[NAME].slice(child[NAME].lastIndexOf("/") + 1) || child[NAME];
       const label = h < HEADER - 2 || room < 3 ? "" : name.length <= room ? name : `${name.slice(0, room - 1)}…`;
       let kind = child[STATE];
       if (child[CHILDREN].length && w >= 44 && h >= 34) {

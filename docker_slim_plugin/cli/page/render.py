@@ -136,7 +136,10 @@ def _hash(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    """Return a name of a bounded length that can be shown."""
+    """Return a name of a bounded length that can be shown; of a path, the end."""
+    if text.startswith("/"):
+        shown = printable(text[-4 * MAX_NAME :])
+        return shown if len(shown) <= MAX_NAME else f"…{shown[1 - MAX_NAME :]}"
     shown = printable(text[: 4 * MAX_NAME])
     return shown if len(shown) <= MAX_NAME else f"{shown[: MAX_NAME - 1]}…"
 
@@ -147,7 +150,7 @@ def _words(shape: Shape) -> str:
     parts = ", ".join(
         f"{size(number)} {'left out' if one is State.DROPPED else one}" for one, number in sizes if number
     )
-    return f"{_name(shape.path[-MAX_NAME:])}: {parts}"
+    return f"{_name(shape.path)}: {parts}"
 
 
 def _plain(node: tree.Node) -> list[Any]:

@@ -232,6 +232,15 @@ def test_a_large_report_gives_a_small_page() -> None:
     assert len(render(FoundReport("a", "b", report, changes)).encode()) < 6_000_000
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("/a/b", "/a/b"), ("/" + "d" * 300 + "/end", "…" + "d" * 95 + "/end"), ("n" * 300, "n" * 99 + "…"), ("\n" * 300, "\\n" * 49 + "\\…"), ("/" + "\n" * 300, "…" + "n" + "\\n" * 49)],
+)
+def test_names_are_bounded(text: str, shown: str) -> None:
+    assert page_render._name(text) == shown
+    assert len(shown) == min(len(text), 100)
+
+
 def test_a_picture() -> None:
     svg = draw_svg(found(*HOSTILE))
     assert svg.startswith('<svg xmlns="http://www.w3.org/2000/svg"')
