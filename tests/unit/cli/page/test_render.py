@@ -224,8 +224,8 @@ def test_a_report_of_an_earlier_version_has_no_command() -> None:
 
 
 def test_a_large_report_gives_a_small_page() -> None:
-    names = [f"/usr/lib/{'x' * 200}{number % 500}/{'y' * 200}{number}" for number in range(20_000)]
-    changes = tuple(Change(name, State.KEPT if number % 9 else State.DROPPED, 50 if number % 9 else 0, f"package-{number % 3000}", "base", 50, "base") for number, name in enumerate(names))
+    names = [f"/usr/lib/{'x' * 200}{number % 500}/{'y' * 200}{number}" for number in range(6_000)]
+    changes = tuple(Change(name, State.KEPT if number % 9 else State.DROPPED, 50 if number % 9 else 0, f"package-{number % 2000}", "base", 50, "base") for number, name in enumerate(names))
     processes = tuple(StoredProcess(number, number // 2, number, ("z" * 1000,) * 2 if number % 2 else ("z" * 1000,), 0.1) for number in range(1, 5000))
     one = found("plain", changes=changes)
     report = StoredReport(one.report.Source, one.report.Images, one.report.Files, Processes=processes, Warnings=("w" * 100_000,) * 5000)

@@ -69,13 +69,13 @@ def test_packages() -> None:
 
 @pytest.mark.parametrize("make", [by_directory, by_package])
 def test_a_large_image_gives_a_small_tree_with_the_same_sums(make) -> None:
-    changes = [change(f"/d{number % 300}/e{number % 7}/f{number}", STATES[number % 3], number % 1000, f"p{number % 90}") for number in range(30_000)]
+    changes = [change(f"/d{number % 300}/e{number % 7}/f{number}", STATES[number % 3], number % 1000, f"p{number % 90}") for number in range(12_000)]
     root = make(changes)
     found = list(nodes(root))
     assert len(found) <= 4 * MAX_NODES
     assert sum(not one.is_sum for one in found) == MAX_NODES
-    assert root.sizes == tuple(sum(number % 1000 for number in range(30_000) if number % 3 == place) for place in range(3))
-    assert root.files == 30_000
+    assert root.sizes == tuple(sum(number % 1000 for number in range(12_000) if number % 3 == place) for place in range(3))
+    assert root.files == 12_000
     for one in found:
         if one.children:
             assert one.sizes == tuple(sum(child.sizes[place] for child in one.children) for place in range(3))
