@@ -11,7 +11,7 @@ from docker_slim_plugin.cli import options, screen
 from docker_slim_plugin.cli.declare import Given, Option, command
 from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.cli.text import counted, printable, size, table
-from docker_slim_plugin.model.request import DiffRequest
+from docker_slim_plugin.model.report_requests import DiffRequest
 
 if TYPE_CHECKING:
     from docker_slim_plugin.report.changes import Change, Sum

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from docker_slim_plugin.cli import options, restriction_options, screen
 from docker_slim_plugin.cli.declare import Given, command
 from docker_slim_plugin.cli.session import Work
-from docker_slim_plugin.cli.text import printable, seconds, table
+from docker_slim_plugin.cli.text import printable, seconds, size, table
 from docker_slim_plugin.model.profile import Profile
 from docker_slim_plugin.model.request import ProfileRequest
 
@@ -106,4 +106,7 @@ def _rows(report: ProfileReport, profile: Profile) -> list[tuple[str, str, str]]
             rows.append(("connects to", "anything", peers))
     if profile.ipc is not None:
         rows.append(("IPC", "private", profile.ipc.mode))
+    rows += [
+        (one.name, "no limit", size(one.value) if one.name == "memory" else str(one.value)) for one in profile.limits
+    ]
     return rows

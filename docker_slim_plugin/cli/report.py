@@ -16,7 +16,7 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import output_file
 from docker_slim_plugin.model.observation import ProbeResult
 from docker_slim_plugin.model.plan import RulePrice
-from docker_slim_plugin.model.request import ReportRequest
+from docker_slim_plugin.model.report_requests import ReportRequest
 
 if TYPE_CHECKING:
     from docker_slim_plugin.report.stored import StoredReport

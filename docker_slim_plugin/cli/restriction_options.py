@@ -8,7 +8,7 @@ from typing import Annotated
 from docker_slim_plugin.cli import values
 from docker_slim_plugin.cli.declare import Group, Option
 from docker_slim_plugin.cli.options import FORMS, OUTPUT, SHOWING, SLIMMING
-from docker_slim_plugin.model.request import ALLOWED_KINDS, STYLES, Confining, Restrictions
+from docker_slim_plugin.model.request import ALLOWED_KINDS, LIMITS, STYLES, Confining, Restrictions
 
 RUN_OUTPUT = OUTPUT.changed(
     outputs=replace(
@@ -74,6 +74,14 @@ RESTRICTING = Group(
         "no_read_only": Option("--no-read-only", "Leave the root file system writable."),
         "no_network": Option("--no-network", "Do not restrict the network."),
         "no_ipc": Option("--no-ipc", "Do not restrict shared memory and queues."),
+        "limits": Option(
+            "--limits",
+            "Limit these resources to twice what the app used at most: memory, processes and threads, descriptors.",
+            "memory|pids|nofile[,...]",
+            choices=LIMITS,
+            is_list=True,
+            read=values.listed,
+        ),
         "no_attempts": Option("--no-attempts", "Do not show by attempts that what is restricted fails."),
     },
 )

@@ -140,6 +140,25 @@ class RunResult:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """What a container used at most; 0 where it is not known."""
+
+    memory: int = 0
+    """Bytes, with the page cache of its files."""
+    processes: int = 0
+    """Processes and threads."""
+    descriptors: int = 0
+    """The highest number of a file descriptor, plus 1."""
+
+    def merged(self, other: Peaks) -> Peaks:
+        return Peaks(
+            max(self.memory, other.memory),
+            max(self.processes, other.processes),
+            max(self.descriptors, other.descriptors),
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observations:
     """The result of one run of the container."""
@@ -161,6 +180,7 @@ class Observations:
     """The distinct system calls, if they were recorded."""
     processes: tuple[RunProcess, ...] = ()
     """What the accesses are by, each after its parent; of processes that ptrace has seen."""
+    peaks: Peaks = Peaks()
 
     @property
     def complete(self) -> bool:

@@ -153,6 +153,16 @@ class Ipc:
         return "private" if self.used else "none"
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit of a resource."""
+
+    name: str
+    """memory (bytes), pids (processes and threads) or nofile (descriptors of a process)."""
+    value: int
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """What an app may do."""
@@ -167,3 +177,5 @@ class Profile:
     network: Network | None
     devices: tuple[Device, ...]
     ipc: Ipc | None
+    limits: tuple[Limit, ...] = ()
+    """Only those that the user asked for."""

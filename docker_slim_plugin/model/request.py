@@ -14,6 +14,7 @@ BROWSERS = ("none", "chromium")
 """Browsers of the host that load pages as well."""
 STYLES = ("balanced", "strict")
 """How a profile chooses system calls."""
+LIMITS = ("memory", "pids", "nofile")
 ALLOWED_KINDS = ("call", "cap", "write", "port")
 """What a profile can be told to allow: --allow KIND=VALUE."""
 DOCUMENT_FORMS = ("sbom", "spdx", "vex")
@@ -188,6 +189,8 @@ class Restrictions:
     no_ipc: bool = False
     no_attempts: bool = False
     """Whether the attempts that the profile must stop are left out."""
+    limits: tuple[str, ...] = ()
+    """Of LIMITS: resources that are limited to a multiple of what the app used at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,47 +249,6 @@ class PackRequest(Output, Pulling):
     @property
     def command(self) -> tuple[str, ...]:
         return ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class WhyRequest:
-    """The arguments of one `docker slim why`."""
-
-    image: str
-    paths: tuple[str, ...] = ()
-    """Paths in the image, or patterns."""
-    packages: tuple[str, ...] = ()
-    """Packages of which all kept files are explained."""
-    report: str = ""
-    """File of the report. Empty: the stored one of the image."""
-    global_options: tuple[str, ...] = ()
-    """Global options of docker, one token each."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DiffRequest:
-    """The arguments of one `docker slim diff`."""
-
-    image: str
-    other: str = ""
-    """Another slim image. Empty: the source of the image."""
-    report: str = ""
-    """File of the image's report. Empty: the stored one."""
-    global_options: tuple[str, ...] = ()
-    """Global options of docker, one token each."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReportRequest:
-    """The arguments of one `docker slim report`."""
-
-    image: str
-    report: str = ""
-    """File of the report. Empty: the stored one of the image."""
-    wants_sums: bool = False
-    """Whether what is left out is wanted too, for which the source is read."""
-    global_options: tuple[str, ...] = ()
-    """Global options of docker, one token each."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.environment import parse_environment
 from docker_slim_plugin.model.observation import Access, RunResult
 from docker_slim_plugin.observe.launch import Launch
+from docker_slim_plugin.observe.peaks import PeakReader
 from docker_slim_plugin.observe.probes.cron import CronPlan, run_jobs
 from docker_slim_plugin.observe.probes.namespace_sockets import NamespaceSockets
 from docker_slim_plugin.observe.probes.probe import ProbePlan, run_probes
@@ -87,6 +88,8 @@ class RunMonitor:
     started: float = field(default_factory=time.monotonic)
     startup_accesses: tuple[Access, ...] = ()
     """The accesses seen by the time that the app was ready."""
+    peaks: PeakReader | None = None
+    """Reads what the container uses at most."""
 
     def accesses(self) -> tuple[Access, ...]:
         """Return the accesses seen so far."""
@@ -152,6 +155,8 @@ def run(
 
     def is_running() -> bool:
         monitor.show_progress(progress)
+        if monitor.peaks:
+            monitor.peaks.read()
         return is_alive(init) and not must_restart()
 
     if plan.until == "exit":

@@ -63,6 +63,7 @@ def merge_second_start(first: Observations, second: Observations) -> Observation
         first,
         accesses=(*first.accesses, *rename_phase(second.accesses, "the second start")),
         processes=(*first.processes, *second.processes),
+        peaks=first.peaks.merged(second.peaks),
         uses=first.uses | second.uses,
         calls=tuple(dict.fromkeys((*first.calls, *second.calls))),
         lost=first.lost + second.lost,

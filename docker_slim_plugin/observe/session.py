@@ -16,6 +16,7 @@ from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host.workspace import workspace
 from docker_slim_plugin.model.observation import Access, Observations, RunResult
 from docker_slim_plugin.observe.driver import RunMonitor, RunPlan, last_log_lines, run
+from docker_slim_plugin.observe.peaks import PeakReader
 from docker_slim_plugin.observe.restart import merge_second_start, needs_second_start, second_start_plan
 from docker_slim_plugin.observe.timeline import add_times
 from docker_slim_plugin.observe.tracer.client import TracerClient
@@ -131,6 +132,7 @@ class Observer:
             watcher = stack.enter_context(open_watcher(gate, self.watch, alone=mode == "off"))
             seen = RunMonitor(tracer if mode != "off" else None, watcher)
             tracer.origin = seen.started
+            seen.peaks = PeakReader(init)
 
             def attach(pid: int) -> None:
                 waiting = find_gate(pid, time.monotonic() + START_SECONDS)
@@ -163,6 +165,7 @@ class Observer:
                 uses=frozenset(tracer.uses),
                 calls=tracer.calls(),
                 processes=tracer.processes(),
+                peaks=seen.peaks.peaks,
             )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import groupby
 from pathlib import Path
 
@@ -18,7 +19,16 @@ from docker_slim_plugin.engine.secrets import strip_values
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import output_file
 from docker_slim_plugin.model.image import SourceImage
-from docker_slim_plugin.model.observation import START, Access, AccessKind, Observations, Origin, ProbeResult, Process
+from docker_slim_plugin.model.observation import (
+    START,
+    Access,
+    AccessKind,
+    Observations,
+    Origin,
+    Peaks,
+    ProbeResult,
+    Process,
+)
 from docker_slim_plugin.model.request import Exercise
 from docker_slim_plugin.observe import trace_format
 from docker_slim_plugin.observe.timeline import rename_phase
@@ -64,6 +74,7 @@ def merge_observations(traces: Sequence[Trace]) -> Observations:
         privilege_gains=tuple(sorted({name for trace in traces for name in trace.observations.privilege_gains})),
         calls=tuple(dict.fromkeys(call for trace in traces for call in trace.observations.calls)),
         processes=tuple(one for trace in traces for one in trace.observations.processes),
+        peaks=reduce(Peaks.merged, (trace.observations.peaks for trace in traces)),
         lost=sum(trace.observations.lost for trace in traces),
         events=sum(trace.observations.events for trace in traces),
         warnings=tuple(dict.fromkeys(text for trace in traces for text in trace.observations.warnings)),

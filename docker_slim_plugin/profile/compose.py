@@ -64,6 +64,12 @@ def compose_document(profile: Profile, start: Start) -> dict[str, Any]:
     _put_rights(service, profile)
     if profile.network is not None:
         _put_network(service, profile, profile.network)
+    for limit in profile.limits:
+        if limit.name == "nofile":
+            service["ulimits"] = {"nofile": {"soft": limit.value, "hard": limit.value}}
+        else:
+            key = {"memory": "mem_limit", "pids": "pids_limit"}[limit.name]
+            service[key] = f"{limit.value >> 20}m" if limit.name == "memory" else limit.value
     volumes = _put_files(service, profile.files, start.name) if profile.files is not None else {}
     document: dict[str, Any] = {"services": {start.name: service}}
     if volumes:

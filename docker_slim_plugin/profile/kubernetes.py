@@ -35,6 +35,7 @@ def kubernetes_documents(profile: Profile, start: Start, user: str) -> list[dict
         container["ports"] = [
             {"containerPort": port.number, "protocol": port.protocol.upper()} for port in profile.network.ports
         ]
+    container |= _resources(profile)
     container["securityContext"] = _security_context(profile, start, user)
     places = profile.files.places if profile.files is not None else ()
     volumes = [_volume(place, start.name) for place in places]
@@ -60,6 +61,12 @@ def kubernetes_documents(profile: Profile, start: Start, user: str) -> list[dict
     if profile.network is not None:
         documents.append(_network_policy(profile.network, start.name, labels))
     return documents
+
+
+def _resources(profile: Profile) -> dict[str, Any]:
+    """Return the limits of the container. A Pod has none of processes or descriptors."""
+    memory = [f"{one.value >> 20}Mi" for one in profile.limits if one.name == "memory"]
+    return {"resources": {"limits": {"memory": memory[0]}}} if memory else {}
 
 
 def _security_context(profile: Profile, start: Start, user: str) -> dict[str, Any]:

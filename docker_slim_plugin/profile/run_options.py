@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from docker_slim_plugin.model.profile import Files, Network, Place, Profile
 from docker_slim_plugin.profile.capabilities import LOWEST_FREE_PORT
+from docker_slim_plugin.profile.limits import limit_options
 
 REPLACED = frozenset({"--cap-add", "--cap-drop"})
 SHARED_NETWORKS = ("host", "container:")
@@ -66,7 +67,7 @@ def restricting_options(profile: Profile, seccomp: str, *, names: str = "") -> t
         found.append(f"--ipc={profile.ipc.mode}")
         if profile.ipc.shm_size and profile.ipc.used:
             found.append(f"--shm-size={profile.ipc.shm_size >> 20}m")
-    return tuple(found)
+    return (*found, *limit_options(profile.limits))
 
 
 def _network_options(profile: Profile, network: Network) -> Iterator[str]:

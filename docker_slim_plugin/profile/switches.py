@@ -14,6 +14,7 @@ from docker_slim_plugin.profile.capabilities import guess_capabilities, port_cap
 from docker_slim_plugin.profile.evidence import ALL_CAPABILITIES, Evidence, Extra
 from docker_slim_plugin.profile.file_places import conclude_files
 from docker_slim_plugin.profile.ipc import conclude_devices, conclude_ipc
+from docker_slim_plugin.profile.limits import conclude_limits
 from docker_slim_plugin.profile.network import conclude_network
 from docker_slim_plugin.profile.syscalls import conclude_calls
 
@@ -78,6 +79,7 @@ def conclude(evidence: Evidence, wanted: Restrictions, kept: tuple[Allowed, ...]
         network=None if wanted.no_network else conclude_network(evidence),
         devices=conclude_devices(evidence),
         ipc=None if wanted.no_ipc or evidence.values("--ipc") else conclude_ipc(evidence),
+        limits=conclude_limits(evidence, wanted.limits),
     )
 
 

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.model.request import DiffRequest
+from docker_slim_plugin.model.report_requests import DiffRequest
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.report.changes import Change, compare_images, compare_with_source
 from docker_slim_plugin.workflows.steps.stored_report import find_report, open_source, read_source_files

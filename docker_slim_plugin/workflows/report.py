@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from docker_slim_plugin.model.request import ReportRequest
+from docker_slim_plugin.model.report_requests import ReportRequest
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.report.changes import Change, compare_with_source, without_source
 from docker_slim_plugin.report.stored import StoredReport

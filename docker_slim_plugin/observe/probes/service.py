@@ -26,7 +26,8 @@ RETRY_SECONDS, RETRY_PAUSE = 10.0, 0.3
 the source answered.
 """
 AGAIN_SECONDS = 2.0
-RELOAD_SECONDS, RELOAD_TICK = 0.2, 0.02
+RELOAD_SECONDS, STABLE_SECONDS, RELOAD_TICK = 3.0, 0.15, 0.02
+"""Seconds that a reload is waited for at most, for which its processes must stay the same, and between two looks."""
 MAX_SHOWN = 40
 _PLACE = re.compile(r"\{([A-Za-z_]\w*|--?[A-Za-z][\w.-]*)(?::([^{}]*))?\}")
 Run = Callable[[Sequence[str], Mapping[str, str]], tuple[int, str]]
@@ -132,13 +133,21 @@ class ServiceProbe:
         """Let the service read its configuration again. Its status is 0 if it still listens afterwards."""
         before = container_pids(self.target.pid)
         self.send_signal(found.service.reload)
-        end = time.monotonic() + RELOAD_SECONDS
-        # A service that starts other workers has read its configuration.
-        while container_pids(self.target.pid) == before and time.monotonic() < end:
-            time.sleep(RELOAD_TICK)
+        self._wait_for_workers(before)
         is_up = set(found.ports) <= listening(container_pids(self.target.pid)) and bool(container_pids(self.target.pid))
         detail = "" if is_up else "it does not listen any more"
         return ProbeResult(kind=SERVICE, target=name, ok=is_up, status=0 if is_up else -1, detail=detail)
+
+    def _wait_for_workers(self, before: list[int]) -> None:
+        """Wait until the processes of a service that reloads stay the same, with workers again if it had any."""
+        seen, since = before, time.monotonic()
+        end = since + RELOAD_SECONDS
+        while (now := time.monotonic()) < end:
+            pids = container_pids(self.target.pid)
+            if not pids or (pids == seen and now - since >= STABLE_SECONDS and len(pids) >= min(2, len(before))):
+                return
+            seen, since = (seen, since) if pids == seen else (pids, now)
+            time.sleep(RELOAD_TICK)
 
 
 def _shown(data: bytes) -> str:

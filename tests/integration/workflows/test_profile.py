@@ -150,12 +150,14 @@ def test_what_is_refused_only_under_the_profile_is_repaired(tmp_path: Path) -> N
 
 
 def test_parts_can_be_left_out_and_added(tmp_path: Path) -> None:
-    words = ("--no-capabilities", "--no-network", "--log-only", "--allow=write=/opt", "--allow=call=ptrace", "--no-attempts")
+    words = ("--no-capabilities", "--no-network", "--log-only", "--allow=write=/opt", "--allow=call=ptrace", "--no-attempts", "--limits=memory,pids,nofile")
     record = profiled(tmp_path / "profile", *words, JOB)
     assert record["Profile"]["Capabilities"] is record["Profile"]["Network"] is None
     assert {one["Path"] for one in record["Profile"]["Files"]["Places"]} == {"/opt"}
     assert json.loads((tmp_path / "profile" / "seccomp.json").read_text())["defaultAction"] == "SCMP_ACT_LOG"
     assert not any(word.startswith(("--cap", "--network")) for word in record["Run"])
+    assert {one["Name"] for one in record["Profile"]["Limits"]} == {"memory", "pids", "nofile"}
+    assert {"--pids-limit=32", "--ulimit=nofile=1024:1024"} <= set(record["Run"])
 
 
 def test_an_app_that_does_not_work_under_a_profile_gets_none(tmp_path: Path) -> None:
