@@ -102,7 +102,7 @@ install_plugin() {
     say "installing docker slim into $lib (Python: $python)"
     "$lib/bin/python" -c 'import sys' 2>/dev/null || rm -rf "$lib"
     "$python" -m venv "$lib"
-    "$lib/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-cache-dir --upgrade "${here}[sbom]"
+    "$lib/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-cache-dir --upgrade "${here}[report,sbom]"
     rm -f "$lib/launch.py" # of earlier versions
     "$lib/bin/python" -I -m docker_slim_plugin install-plugin $system >/dev/null
     mkdir -p "$bin"

@@ -24,6 +24,7 @@ from docker_slim_plugin.cli import (
     pack,
     profile,
     prune,
+    report,
     squash,
     trace,
     version,
@@ -33,6 +34,7 @@ from docker_slim_plugin.cli import (
 from docker_slim_plugin.cli import run as run_command
 from docker_slim_plugin.cli.arguments import DOCKER_OPTIONS, Flag, docker_flags, invocation, run_arguments
 from docker_slim_plugin.cli.declare import OPTIONS
+from docker_slim_plugin.cli.repeatable import docker_line, plain_line
 from docker_slim_plugin.cli.session import Misread, Session, app
 from docker_slim_plugin.errors import UsageError
 
@@ -48,6 +50,7 @@ COMMANDS = (
     layers,
     why,
     diff,
+    report,
     xray,
     doctor,
     prune,
@@ -91,6 +94,9 @@ def run(argv: Sequence[str]) -> int:
         session.arguments = run_arguments(words[1:], own_flags(verb), docker_flags(client.create_flags()), verb)
         image = [session.arguments.image] if session.arguments.image else []
         words = [verb, *session.arguments.own, "--", *image, *session.arguments.command]
+        session.line = docker_line(session.global_options, verb, session.arguments)
+    elif verb in OPTIONS:
+        session.line = plain_line(session.global_options, words, own_flags(verb))
     if "--debug" in session.global_options and "verbose" in OPTIONS.get(verb, {}):
         words.insert(1, "--verbose")
     return _parsed(words, session)

@@ -19,7 +19,7 @@ _HELP_LINE = re.compile(r"^ {2}(?:(-\w), | {4})(--[\w-]+)(?: (\S+))?(?: {2,}|$)"
 
 DOCKER_OPTIONS = frozenset({"profile", "run", "trace"})
 """Commands that take the options of docker run before IMAGE."""
-IMAGES = frozenset({"base", "build", "diff", "layers", "pack", "profile", "run", "trace", "why", "xray"})
+IMAGES = frozenset({"base", "build", "diff", "layers", "pack", "profile", "report", "run", "trace", "why", "xray"})
 """Commands whose arguments are names of images."""
 
 

@@ -134,6 +134,7 @@ class Given:
     def request(self, kind: type[R], **others: Any) -> R:
         """Return a request of `kind`: of the records that it inherits from or has as fields, and of `others`."""
         values: dict[str, Any] = {"global_options": self.session.global_options}
+        values |= {"line": self.session.line} if any(one.name == "line" for one in fields(kind)) else {}  # type: ignore[arg-type]
         of_type = {hint: name for name, hint in typing.get_type_hints(kind).items() if hint in self.records}
         for record_kind, record in self.records.items():
             if issubclass(kind, record_kind):

@@ -11,7 +11,7 @@ from docker_slim_plugin.cli import options, screen
 from docker_slim_plugin.cli.declare import Given, Option, command
 from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.cli.text import counted, printable, size, table
-from docker_slim_plugin.model.request import DiffRequest
+from docker_slim_plugin.model.report_requests import DiffRequest
 
 if TYPE_CHECKING:
     from docker_slim_plugin.report.changes import Change, Sum
@@ -83,7 +83,7 @@ def _sum_lines(found: Difference, by: str, form: str) -> list[str]:
     rows = sums(found.changes, by)
     states = [state for state in State if any(state in row.files for row in rows)]
     if form == "json":
-        document = {"Before": found.before, "After": found.after, "By": by, "Sums": [_sum(row) for row in rows]}
+        document = {"Before": found.before, "After": found.after, "By": by, "Sums": [sum_document(row) for row in rows]}
         return [json.dumps(document)]
     if not rows:
         return [f"{printable(found.after)} has the same files as {printable(found.before)}"]
@@ -106,7 +106,8 @@ def _total(rows: list[Sum], state: Any) -> tuple[str, str]:
     return size(sum(row.sizes.get(state, 0) for row in rows)), f"{sum(row.files.get(state, 0) for row in rows):,}"
 
 
-def _sum(row: Sum) -> dict[str, Any]:
+def sum_document(row: Sum) -> dict[str, Any]:
+    """Return a sum as JSON has it."""
     return {
         "Name": row.name,
         "Files": {state.value: number for state, number in row.files.items()},

@@ -13,7 +13,7 @@ COMMANDS = {
     "Make images": ("run", "pack", "base", "squash"),
     "Observe first, build later": ("trace", "attach", "build"),
     "Restrict": ("profile",),
-    "Look": ("why", "diff", "layers", "xray"),
+    "Look": ("why", "diff", "report", "layers", "xray"),
     "Keep house": ("doctor", "prune", "version", "install-plugin", "uninstall-plugin"),
 }
 """Titles and commands, in the order in which help shows them."""

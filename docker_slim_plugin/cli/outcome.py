@@ -8,7 +8,7 @@ import re
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from docker_slim_plugin.cli.screen import Screen, Shown
@@ -28,6 +28,7 @@ from docker_slim_plugin.model.observation import (
     STATUS_ONLY,
     ProbeResult,
 )
+from docker_slim_plugin.model.plan import RulePrice
 from docker_slim_plugin.model.request import BaseRequest, LayersRequest, PackRequest, Request, SquashRequest
 from docker_slim_plugin.report.record import Report
 
@@ -140,47 +141,62 @@ def _summary(report: Report) -> str:
 
 
 def _rules(report: Report) -> list[str]:
+    return [] if report.plan.level == "exact" else rules(report.plan.by_rule())
+
+
+def rules(prices: Iterable[RulePrice]) -> list[str]:
     """Return a line about what the rules of the level have added, if they have."""
-    prices = [one for one in report.plan.by_rule() if one.size >= SHOWN_BYTES]
-    if report.plan.level == "exact" or not prices:
+    prices = [one for one in prices if one.size >= SHOWN_BYTES]
+    if not prices:
         return []
-    shown = ", ".join(f"{one.summary} {size(one.size)} ({one.name})" for one in prices)
+    shown = ", ".join(f"{printable(one.summary)} {size(one.size)} ({printable(one.name)})" for one in prices)
     return [f"for what may be asked next: {shown}; --no-hint NAME leaves one out, --level exact all"]
 
 
 def _verification(report: Report) -> list[str]:
     """Return the lines about what was asked of the app, and whether the images gave the same answers."""
     result = report.observations.result
-    kinds = Counter(probe.kind for probe in result.probes)
-    statuses = Counter(probe.status for probe in result.probes if probe.kind in (HTTP, STATUS_ONLY))
+    is_off = report.observations.mode == report.observations.watch == "off"
+    lines = [] if is_off else [asked(result.probes, result.exit_status)]
+    if report.verdicts:
+        lines.append(verified([verdict.form for verdict in report.verdicts], has_answers=bool(lines)))
+    elif report.images:
+        lines.append("verified: nothing (--no-verify)")
+    return lines + _confinement(report)
+
+
+def verified(forms: Iterable[str], *, has_answers: bool) -> str:
+    """Return the line about images that passed."""
+    named = " and ".join(dict.fromkeys(map(printable, forms)))
+    return f"verified: {named}: files as in the source" + (", same answers" if has_answers else "")
+
+
+def asked(probes: Sequence[ProbeResult], exit_status: int | None) -> str:
+    """Return the line about what was asked of the app."""
+    kinds = Counter(probe.kind for probe in probes)
+    statuses = Counter(probe.status for probe in probes if probe.kind in (HTTP, STATUS_ONLY))
     answers = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()) if status != NO_ANSWER)
-    services = Counter(re.split(r" port |: ", one.target)[0] for one in result.probes if one.kind == SERVICE and one.ok)
+    services = Counter(re.split(r" port |: ", one.target)[0] for one in probes if one.kind == SERVICE and one.ok)
     requests = kinds[HTTP] + kinds[STATUS_ONLY]
-    asked = [
+    words = [
         ", ".join(f"{printable(name)} ({counted(count, 'question')})" for name, count in sorted(services.items())),
         f"{counted(requests, 'HTTP request')} ({answers or 'no answer'})" if requests else "",
         f"{counted(kinds['exec'], 'command')} in the container" if kinds["exec"] else "",
         f"{counted(kinds['host-exec'], 'command')} on the host" if kinds["host-exec"] else "",
         "the healthcheck" if kinds["healthcheck"] else "",
-        _cron_jobs(result.probes),
-        f"started with {', '.join(printable(one.target) for one in result.probes if one.kind == START)}"
+        _cron_jobs(probes),
+        f"started with {', '.join(printable(one.target) for one in probes if one.kind == START)}"
         if kinds[START]
         else "",
     ]
-    ports = [one.target for one in result.probes if one.kind == SKIPPED and one.target.isdecimal() and one.detail]
-    words = "; ".join(filter(None, asked)) or "nothing"
-    words += f"; not asked: port {', '.join(ports)}" if ports else ""
-    skipped = (one.target for one in result.probes if one.kind == SKIPPED and one.target.endswith(LOOPBACK))
+    ports = [one.target for one in probes if one.kind == SKIPPED and one.target.isdecimal() and one.detail]
+    line = "; ".join(filter(None, words)) or "nothing"
+    line += f"; not asked: port {', '.join(ports)}" if ports else ""
+    skipped = (one.target for one in probes if one.kind == SKIPPED and one.target.endswith(LOOPBACK))
     local = ", ".join(printable(target.removesuffix(LOOPBACK)) for target in skipped)
-    words += f"; asked on loopback, which servers trust more: port {local}" if local else ""
-    ending = "" if result.exit_status is None else f"; it ended with status {result.exit_status}"
-    lines = [] if report.observations.mode == report.observations.watch == "off" else [f"asked: {words}{ending}"]
-    if report.verdicts:
-        forms = " and ".join(dict.fromkeys(verdict.form for verdict in report.verdicts))
-        lines.append(f"verified: {forms}: files as in the source" + (", same answers" if lines else ""))
-    elif report.images:
-        lines.append("verified: nothing (--no-verify)")
-    return lines + _confinement(report)
+    line += f"; asked on loopback, which servers trust more: port {local}" if local else ""
+    ending = "" if exit_status is None else f"; it ended with status {exit_status}"
+    return f"asked: {line}{ending}"
 
 
 def _confinement(report: Report) -> list[str]:

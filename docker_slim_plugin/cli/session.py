@@ -40,6 +40,8 @@ class Session:
 
     global_options: tuple[str, ...]
     arguments: RunArguments = field(default_factory=lambda: RunArguments((), (), "", ()))
+    line: tuple[str, ...] = ()
+    """The command line as it can be repeated, without values of variables."""
     work: Work | None = None
 
 

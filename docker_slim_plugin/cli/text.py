@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 
@@ -23,6 +24,15 @@ def _visible(character: str) -> str:
     if character in "\n\r\t":
         return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}[character]
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def command_line(words: Sequence[str]) -> str:
+    """Return words as a line for bash that can be shown: $'' has the escapes of `printable`."""
+    return " ".join(shlex.quote(word) if word.isprintable() else f"$'{printable(_escaped(word))}'" for word in words)
+
+
+def _escaped(word: str) -> str:
+    return word.replace("\\", "\\\\").replace("'", "\\'")
 
 
 def size(number: int) -> str:

@@ -105,6 +105,11 @@ def file(name: str) -> str:
     return name
 
 
+def page(name: str) -> str:
+    """Return the name of a file that can be written; "-" for standard output. Raises SlimError."""
+    return "-" if name in STDOUT or name == "-" else file(name)
+
+
 def listed(values: Sequence[str]) -> tuple[str, ...]:
     """Return the words. They are separated by commas or given in several options."""
     return tuple(dict.fromkeys(word for value in values for word in value.split(",") if word))

@@ -13,7 +13,7 @@ from docker_slim_plugin.cli.declare import Given, Option, command
 from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.cli.text import printable, size
 from docker_slim_plugin.errors import UsageError
-from docker_slim_plugin.model.request import WhyRequest
+from docker_slim_plugin.model.report_requests import WhyRequest
 
 if TYPE_CHECKING:
     from docker_slim_plugin.report.chains import Step

@@ -162,6 +162,8 @@ class Request(Exercise, Observing, GivenTraces, Output, Confining, Verification)
     """Slim an image that is slim already, or that gets larger."""
     profile: str = ""
     """Folder for a profile of the slim image; empty: none is made."""
+    line: tuple[str, ...] = ()
+    """The command line, without values of variables; for the report."""
     global_options: tuple[str, ...] = ()
     """Global options of docker, one token each: "--host=unix:///run/docker.sock". Every docker process gets them."""
 
@@ -234,6 +236,8 @@ class PackRequest(Output, Pulling):
     selection: Selection
     changes: ConfigChanges = field(default_factory=ConfigChanges)
     outputs: tuple[str, ...] = ("layered",)
+    line: tuple[str, ...] = ()
+    """The command line, without values of variables; for the report."""
     global_options: tuple[str, ...] = ()
     """Global options of docker, one token each."""
 
@@ -245,34 +249,6 @@ class PackRequest(Output, Pulling):
     @property
     def command(self) -> tuple[str, ...]:
         return ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class WhyRequest:
-    """The arguments of one `docker slim why`."""
-
-    image: str
-    paths: tuple[str, ...] = ()
-    """Paths in the image, or patterns."""
-    packages: tuple[str, ...] = ()
-    """Packages of which all kept files are explained."""
-    report: str = ""
-    """File of the report. Empty: the stored one of the image."""
-    global_options: tuple[str, ...] = ()
-    """Global options of docker, one token each."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DiffRequest:
-    """The arguments of one `docker slim diff`."""
-
-    image: str
-    other: str = ""
-    """Another slim image. Empty: the source of the image."""
-    report: str = ""
-    """File of the image's report. Empty: the stored one."""
-    global_options: tuple[str, ...] = ()
-    """Global options of docker, one token each."""
 
 
 @dataclass(frozen=True, kw_only=True)

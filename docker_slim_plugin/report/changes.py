@@ -47,6 +47,13 @@ class Change:
     """Layer group; empty if no image has it."""
     before: int = 0
     """Bytes in the source, or in the first image."""
+    home: str = ""
+    """Layer group that it is in, or would be in if it was kept; empty if that is not known."""
+
+    @property
+    def source_size(self) -> int:
+        """Bytes that it adds to the source: of hard links, the first one counts."""
+        return self.size if self.state is State.KEPT else self.before
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,8 @@ class SourceFile:
     package: str
     inode: int = 0
     """The same for all names of a file that has several; otherwise 0."""
+    group: str = ""
+    """Layer group of such a file."""
 
 
 @dataclass(slots=True)
@@ -98,10 +107,19 @@ def compare_with_source(entries: Iterable[StoredEntry], source: Mapping[str, Sou
         is_generated = file is nothing or any(one.Kind == ReasonKind.GENERATED for one in entry.Reasons)
         size = size_of(file, file.size if entry.Kind == EntryKind.SYMLINK else entry.Size)
         state = State.GENERATED if is_generated else State.KEPT
-        yield Change(entry.Path, state, size, entry.Package, entry.Group, file.size)
+        yield Change(entry.Path, state, size, entry.Package, entry.Group, file.size, entry.Group)
     for path, file in source.items():
         if path not in kept:
-            yield Change(path, State.DROPPED, 0, file.package, "", size_of(file, file.size))
+            yield Change(path, State.DROPPED, 0, file.package, "", size_of(file, file.size), file.group)
+
+
+def without_source(entries: Iterable[StoredEntry]) -> Iterator[Change]:
+    """Yield what is kept, as far as the report has it: hard links count each, targets of symlinks do not."""
+    for entry in entries:
+        if entry.Kind != EntryKind.DIRECTORY:
+            is_generated = any(one.Kind == ReasonKind.GENERATED for one in entry.Reasons)
+            state = State.GENERATED if is_generated else State.KEPT
+            yield Change(entry.Path, state, entry.Size, entry.Package, entry.Group, entry.Size, entry.Group)
 
 
 def compare_images(first: Iterable[StoredEntry], second: Iterable[StoredEntry]) -> Iterator[Change]:

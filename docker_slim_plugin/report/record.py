@@ -15,7 +15,7 @@ from docker_slim_plugin.model.image import SlimImage, SourceImage
 from docker_slim_plugin.model.observation import AccessKind, Observations, ProbeResult
 from docker_slim_plugin.model.plan import FilePlan, KeptEntry, ReasonKind
 from docker_slim_plugin.model.verdict import Verdict
-from docker_slim_plugin.report.run_log import RunLog
+from docker_slim_plugin.report.run_log import RunLog, mask_arguments
 
 SCHEMA_VERSION = 1
 MAX_PROGRAMS = 500
@@ -59,6 +59,8 @@ class Report:
     """Conditions of the user that the images do not meet, as sentences."""
     run_log: RunLog = field(default_factory=RunLog)
     """Which process named each kept path first, and when."""
+    command: tuple[str, ...] = ()
+    """The command line that made it, without values of variables."""
     file: str = ""
     """Path of the full report."""
 
@@ -90,6 +92,7 @@ class Report:
             self,
             observations=replace(self.observations, result=replace(result, probes=probes)),
             run_log=self.run_log.masked(secrets.mask_command),
+            command=mask_arguments(self.command, secrets.mask_command),
             warnings=redact_texts(self.warnings),
             notes=redact_texts(self.notes),
             verdicts=tuple(map(redact_verdict, self.verdicts)),
@@ -102,6 +105,7 @@ class Report:
             "SchemaVersion": SCHEMA_VERSION,
             "Version": __version__,
             "Passed": self.passed,
+            "Command": list(self.command),
             "Seconds": round(self.seconds, 3),
             "Phases": [{"Name": name, "Seconds": round(seconds, 3)} for name, seconds in self.phases],
             "Source": {

@@ -17,8 +17,19 @@ from docker_slim_plugin.host.run_registry import state_directory
 from docker_slim_plugin.model.entry import EntryKind
 from docker_slim_plugin.report.record import SCHEMA_VERSION
 from docker_slim_plugin.report.saving import FILE_SUFFIX
+from docker_slim_plugin.report.stored_run import (
+    StoredKept,
+    StoredObservation,
+    StoredPhase,
+    StoredProbe,
+    StoredRepair,
+    StoredRule,
+    StoredVerdict,
+)
 from docker_slim_plugin.typed_json import Malformed, from_plain, parsed
 
+_LEFT_OUT = ("Files", "Processes")
+"""Fields that only the file has."""
 MAX_BYTES = 512 << 20
 """Maximum size of a report in bytes."""
 
@@ -73,6 +84,9 @@ class StoredLayer:
     """A layer of an image that was written."""
 
     DiffID: str
+    Group: str = ""
+    Size: int = 0
+    Files: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,6 +97,8 @@ class StoredImage:
     Reference: str
     ID: str
     Layers: tuple[StoredLayer, ...]
+    Size: int = 0
+    """Bytes of the files in its layers."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +107,10 @@ class StoredSource:
 
     Reference: str
     ID: str
+    Size: int = 0
+    Layers: int = 0
+    Files: int = 0
+    """Paths that are not directories."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +120,24 @@ class StoredReport:
     Source: StoredSource
     Images: tuple[StoredImage, ...]
     Files: tuple[StoredEntry, ...]
-    Kept: dict[str, Any] = field(default_factory=dict)
+    Kept: StoredKept = field(default_factory=StoredKept)
     Processes: tuple[StoredProcess, ...] = ()
+    Version: str = ""
+    Passed: bool = True
+    Command: tuple[str, ...] = ()
+    Seconds: float = 0.0
+    Phases: tuple[StoredPhase, ...] = ()
+    Outputs: tuple[str, ...] = ()
+    Observed: StoredObservation = field(default_factory=StoredObservation)
+    Verified: tuple[StoredVerdict, ...] = ()
+    Repairs: tuple[StoredRepair, ...] = ()
+    Warnings: tuple[str, ...] = ()
+    FailedGates: tuple[str, ...] = ()
+    Notes: tuple[str, ...] = ()
 
     @property
     def level(self) -> str:
-        level = self.Kept.get("Level")
-        return level if isinstance(level, str) else ""
+        return self.Kept.Level
 
     def ancestry(self, number: int) -> tuple[StoredProcess, ...]:
         """Return a process and what started it, the youngest first.
@@ -135,8 +166,32 @@ class StoredReport:
         return False
 
 
+_INNER: Mapping[str, type] = {
+    "Source": StoredSource,
+    "Images": StoredImage,
+    "Layers": StoredLayer,
+    "Kept": StoredKept,
+    "Rules": StoredRule,
+    "Phases": StoredPhase,
+    "Observed": StoredObservation,
+    "Probes": StoredProbe,
+    "Verified": StoredVerdict,
+    "Repairs": StoredRepair,
+}
+"""The records of fields that may have more than is used here."""
+
+
 def load(file: str) -> StoredReport:
     """Return a report; SlimError when it cannot be read, is damaged, or of another version."""
+    return _load(file)[0]
+
+
+def load_document(file: str) -> dict[str, Any]:
+    """Return a report as its run has printed it with --format json; SlimError as for load()."""
+    return {name: value for name, value in _load(file)[1].items() if name not in _LEFT_OUT}
+
+
+def _load(file: str) -> tuple[StoredReport, dict[str, Any]]:
     try:
         with open(file, "rb") as stream:
             text = stream.read(MAX_BYTES + 1)
@@ -150,27 +205,26 @@ def load(file: str) -> StoredReport:
         ) from error
 
 
-def _read(text: bytes) -> StoredReport:
-    """Return a report; Malformed when it is none."""
+def _read(text: bytes) -> tuple[StoredReport, dict[str, Any]]:
+    """Return a report and all of its document; Malformed when it is none."""
     if len(text) > MAX_BYTES:
         raise Malformed("it is too large")
     document = parsed(text)
     version = document.get("SchemaVersion") if isinstance(document, dict) else None
-    if version != SCHEMA_VERSION:
+    if not isinstance(document, dict) or version != SCHEMA_VERSION:
         raise Malformed(f"it is of version {repr(version)[:20]}, not {SCHEMA_VERSION}")
-    return from_plain(StoredReport, _reduced(document, StoredReport))
+    return from_plain(StoredReport, _reduced(document, StoredReport)), document
 
 
 def _reduced(document: Any, kind: type) -> Any:
     """Return a document with the fields of a record alone; a report has more than is used here."""
-    inner: Mapping[str, type] = {"Source": StoredSource, "Images": StoredImage, "Layers": StoredLayer}
     if isinstance(document, list):
         return [_reduced(one, kind) for one in document]
     if not isinstance(document, dict):
         return document
     names = {one.name for one in fields(kind)}
     return {
-        name: _reduced(value, inner[name]) if name in inner else value
+        name: _reduced(value, _INNER[name]) if name in _INNER else value
         for name, value in document.items()
         if name in names
     }

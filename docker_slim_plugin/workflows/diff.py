@@ -6,13 +6,10 @@ import os
 from dataclasses import dataclass
 
 from docker_slim_plugin.errors import SlimError
-from docker_slim_plugin.model.entry import EntryKind
-from docker_slim_plugin.model.request import DiffRequest, PackRequest
+from docker_slim_plugin.model.report_requests import DiffRequest
 from docker_slim_plugin.progress import Progress
-from docker_slim_plugin.report.changes import Change, SourceFile, compare_images, compare_with_source
-from docker_slim_plugin.resolve.packages import ownership
-from docker_slim_plugin.workflows.steps.job import ImageJob
-from docker_slim_plugin.workflows.steps.stored_report import find_report, open_source
+from docker_slim_plugin.report.changes import Change, compare_images, compare_with_source
+from docker_slim_plugin.workflows.steps.stored_report import find_report, open_source, read_source_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +39,6 @@ def diff(request: DiffRequest, progress: Progress) -> Difference:
     if os.geteuid() != 0:
         raise SlimError("cannot read an image's files without root", hint="sudo docker slim diff ...")
     with open_source(engine, source, progress) as job:
-        files = _files(job)
+        files = read_source_files(job)
     changes = sorted(compare_with_source(report.Files, files), key=lambda change: change.path)
     return Difference(report.Source.Reference, request.image, tuple(changes))
-
-
-def _files(job: ImageJob[PackRequest]) -> dict[str, SourceFile]:
-    """Return the source's paths that are not directories."""
-    rootfs, _ = job.tree.wait()
-    packages = job.sandbox.call(ownership.read, rootfs)
-    return {
-        entry.path: SourceFile(
-            len(os.fsencode(entry.target)) if entry.kind is EntryKind.SYMLINK else entry.size,
-            next(iter(packages.owners_of(entry.path)), ""),
-            entry.inode if entry.links > 1 else 0,
-        )
-        for entry in rootfs.entries.values()
-        if entry.kind is not EntryKind.DIRECTORY
-    }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.engine.platform import is_native
+from docker_slim_plugin.engine.secrets import Secrets
 from docker_slim_plugin.errors import SlimError, VerificationFailed
 from docker_slim_plugin.image import file_outputs, writer
 from docker_slim_plugin.image.config import apply_changes, is_slim
@@ -75,12 +76,13 @@ def pack(request: PackRequest, progress: Progress) -> Report:
                 *(check_config(rootfs, plan, target, job.sandbox) if wants_config else ()),
             ),
             notes=(*plan.notes, *foreign_platform_notes(source)),
+            command=request.line,
             file=str(make_report_path(source.reference, os.environ)),
         )
         if not request.dry_run:
             report = write_and_compare(job, report, rootfs)
         existing = engine.image_ids()
-    report = replace(report, seconds=clock.seconds(), phases=tuple(clock.phases))
+    report = replace(report, seconds=clock.seconds(), phases=tuple(clock.phases)).redact(Secrets())
     return save_or_warn(report, existing, progress)
 
 

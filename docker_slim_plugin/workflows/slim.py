@@ -55,6 +55,7 @@ def slim(request: Request, progress: Progress) -> Report:
             warnings=(*observations.warnings, *differing_run_warnings(job, traces), *notes, *plan.warnings),
             notes=plan.notes,
             run_log=make_run_log(rootfs, observations),
+            command=request.line,
             file=str(make_report_path(job.source.reference, os.environ)),
         )
         replays = make_replays(job, traces)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.plan import Selection
-from docker_slim_plugin.model.request import WhyRequest
+from docker_slim_plugin.model.report_requests import WhyRequest
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.report.chains import Step, find_chain, other_reasons
 from docker_slim_plugin.report.stored import StoredEntry, StoredProcess, StoredReason, StoredReport

@@ -32,6 +32,8 @@ HOMES = {
     "pyseccomp": {"observe/", "host/confinement.py"},
     "elftools": {"resolve/"},
     "typer": {"cli/"},
+    "jinja2": {"cli/page/"},
+    "markupsafe": {"cli/page/"},
     "rich": {"cli/"},
     "cyclonedx": {"sbom/"},
     "license_expression": {"sbom/"},

@@ -38,14 +38,18 @@ def test_every_library_is_named(library: str) -> None:
     assert f"python-{arch}" in re.split(r"[\s()=]+", PKGBUILD.partition("depends=(")[2].partition(")")[0])
 
 
-def test_libraries_of_sboms_are_recommended() -> None:
-    extra = PROJECT["project"]["optional-dependencies"]["sbom"]
-    assert [re.split("[><=]", one)[0] for one in extra] == ["cyclonedx-python-lib", "packageurl-python"]
+def test_libraries_that_some_commands_need_are_recommended() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert {name: [re.split("[><=]", one)[0] for one in listed] for name, listed in extras.items()} == {
+        "report": ["jinja2"],
+        "sbom": ["cyclonedx-python-lib", "packageurl-python"],
+    }
     recommended = CONTROL.partition("Recommends:")[2].partition("Suggests:")[0]
-    assert re.findall(r"python3-[a-z-]+", recommended) == ["python3-cyclonedx-lib", "python3-packageurl"]
-    assert len(re.findall("^Recommends: +python3-", SPEC, re.MULTILINE)) == len(extra)
-    assert len(re.findall("python-[a-z-]+: ", PKGBUILD.partition("optdepends=(")[2].partition("makedepends")[0])) == len(extra)
-    assert '"${here}[sbom]"' in (ROOT / "install.sh").read_text()
+    assert re.findall(r"python3-[a-z-]+\d?", recommended) == ["python3-cyclonedx-lib", "python3-jinja2", "python3-packageurl"]
+    count = sum(map(len, extras.values()))
+    assert len(re.findall("^Recommends: +python3-", SPEC, re.MULTILINE)) == count
+    assert len(re.findall("python-[a-z-]+: ", PKGBUILD.partition("optdepends=(")[2].partition("makedepends")[0])) == count
+    assert '"${here}[report,sbom]"' in (ROOT / "install.sh").read_text()
 
 
 @pytest.mark.parametrize("library", ["docker", "typer"])

@@ -9,12 +9,17 @@ from contextlib import contextmanager
 from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.names import make_names
+from docker_slim_plugin.model.entry import EntryKind
 from docker_slim_plugin.model.image import SourceImage
 from docker_slim_plugin.model.plan import Selection
 from docker_slim_plugin.model.request import PackRequest
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.report import stored
+from docker_slim_plugin.report.changes import SourceFile
 from docker_slim_plugin.report.stored import StoredReport
+from docker_slim_plugin.resolve.layer_groups import assign_groups
+from docker_slim_plugin.resolve.packages import ownership
+from docker_slim_plugin.resolve.packages.ownership import package_name
 from docker_slim_plugin.rootfs.sandbox import Sandbox
 from docker_slim_plugin.workflows.steps.clock import Clock
 from docker_slim_plugin.workflows.steps.job import ImageJob, open_image
@@ -50,3 +55,20 @@ def open_source(engine: Engine, source: SourceImage, progress: Progress) -> Iter
         with job.clock.step("read the source"):
             job.tree.wait()
         yield job
+
+
+def read_source_files(job: ImageJob[PackRequest]) -> dict[str, SourceFile]:
+    """Return the source's paths that are not directories."""
+    rootfs, _ = job.tree.wait()
+    packages = job.sandbox.call(ownership.read, rootfs)
+    groups = assign_groups(rootfs, rootfs.entries, packages)
+    return {
+        entry.path: SourceFile(
+            len(os.fsencode(entry.target)) if entry.kind is EntryKind.SYMLINK else entry.size,
+            package_name(packages.owners.get(entry.path, "")),
+            entry.inode if entry.links > 1 else 0,
+            groups[entry.path],
+        )
+        for entry in rootfs.entries.values()
+        if entry.kind is not EntryKind.DIRECTORY
+    }
