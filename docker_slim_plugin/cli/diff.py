@@ -11,6 +11,7 @@ from docker_slim_plugin.cli import options, screen
 from docker_slim_plugin.cli.declare import Given, Option, command
 from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.cli.text import counted, printable, size, table
+from docker_slim_plugin.errors import UsageError
 from docker_slim_plugin.model.report_requests import DiffRequest
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ Other = Annotated[
 ]
 By = Annotated[str, Option("--by", "What the sums are over.", "directory|package|layer", choices=BY)]
 Files = Annotated[bool, Option("--files", "List all files, and not the sums.")]
+Traces = Annotated[
+    bool, Option("--traces", "IMAGE and OTHER are trace files: tell what the second one names, and the first does not.")
+]
 
 
 @command("diff", usage="[OPTIONS] IMAGE [OTHER]", short="Tell what a slim image keeps, and what it leaves out")
@@ -34,6 +38,7 @@ def diff_of(
     other: Other = "",
     by: By = "directory",
     files: Files = False,
+    traces: Traces = False,
     report: options.StoredReport = "",
     form: options.Format = "table",
 ) -> Work:
@@ -46,9 +51,12 @@ def diff_of(
     docker slim diff nginx:latest-slim
     docker slim diff --by package nginx:latest-slim
     docker slim diff --files nginx:1.26-slim nginx:1.27-slim
+    docker slim diff --traces release-1.trace release-2.trace
     """  # noqa: D301
+    if traces and (not other or report or files):
+        raise UsageError("cannot compare traces", hint="docker slim diff --traces FILE FILE")
     request = DiffRequest(image=image, other=other, report=report, global_options=given.session.global_options)
-    return lambda: _diff(request, by, form, files=files)
+    return lambda: _traces(request, form) if traces else _diff(request, by, form, files=files)
 
 
 def _diff(request: DiffRequest, by: str, form: str, *, files: bool) -> int:
@@ -57,6 +65,27 @@ def _diff(request: DiffRequest, by: str, form: str, *, files: bool) -> int:
     with screen.Screen(screen.Shown(quiet=True)) as progress:
         found = diff(request, progress)
     print("\n".join(_file_lines(found, form) if files else _sum_lines(found, by, form)))
+    return 0
+
+
+def _traces(request: DiffRequest, form: str) -> int:
+    from docker_slim_plugin.workflows.diff_traces import diff_traces  # noqa: PLC0415 (not for --help)
+
+    found = diff_traces(request)
+    if form == "json":
+        lines = [
+            json.dumps({"Path": one.path, "State": one.state, "Kinds": one.kinds, "Programs": one.programs})
+            for one in found
+        ]
+    elif found:
+        rows = [
+            (one.state.upper(), printable(one.path), ", ".join(one.kinds), printable(", ".join(one.programs)))
+            for one in found
+        ]
+        lines = [table([("STATE", "PATH", "WHAT", "BY"), *rows])]
+    else:
+        lines = [f"{printable(request.other)} names the same paths as {printable(request.image)}"]
+    print("\n".join(lines))
     return 0
 
 
