@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -99,8 +100,6 @@ def test_a_server(tmp_path: Path) -> None:
 
 def check_files(folder: Path) -> None:
     """Check the files that no engine here runs with the parsers and schemas of their own tools."""
-    import kubernetes_validate  # noqa: PLC0415 (the other distributions, where one of these tests runs, do not have it)
-
     subprocess.run(["docker-compose", "-f", "compose.yaml", "config", "-q"], cwd=folder, check=True)
     # Without the kernel's part, which this kernel may not have.
     subprocess.run(["apparmor_parser", "-Q", "-K", "apparmor.profile"], cwd=folder, check=True)
