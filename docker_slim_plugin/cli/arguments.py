@@ -19,6 +19,10 @@ _HELP_LINE = re.compile(r"^ {2}(?:(-\w), | {4})(--[\w-]+)(?: (\S+))?(?: {2,}|$)"
 
 DOCKER_OPTIONS = frozenset({"profile", "run", "trace"})
 """Commands that take the options of docker run before IMAGE."""
+COMMAND_LAST = DOCKER_OPTIONS | {"debug"}
+"""Commands whose first argument may be followed by a command with options of its own."""
+CONTAINERS = frozenset({"attach", "debug"})
+"""Commands whose argument is the name of a running container."""
 IMAGES = frozenset({"base", "build", "diff", "layers", "pack", "profile", "run", "trace", "why", "xray"})
 """Commands whose arguments are names of images."""
 

@@ -11,7 +11,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from docker_slim_plugin.cli import client
-from docker_slim_plugin.cli.arguments import DOCKER_OPTIONS, GLOBAL, IMAGES, Flag, docker_flags, flags, take, token
+from docker_slim_plugin.cli.arguments import (
+    CONTAINERS,
+    DOCKER_OPTIONS,
+    GLOBAL,
+    IMAGES,
+    Flag,
+    docker_flags,
+    flags,
+    take,
+    token,
+)
 from docker_slim_plugin.cli.declare import Option
 from docker_slim_plugin.errors import SlimError, UsageError
 
@@ -100,6 +110,8 @@ def _candidates(
         return [], DEFAULT
     if current.startswith("-"):
         return [(name, descriptions.get(name, "")) for name in sorted(known) if name.startswith("--")], NO_FILES
+    if before[0] in CONTAINERS:
+        return _containers(global_options), NO_FILES
     return (_images(global_options), NO_FILES) if before[0] in IMAGES else ([], NO_FILES)
 
 
@@ -132,6 +144,12 @@ def _images(global_options: Sequence[str]) -> list[tuple[str, str]]:
         [*global_options, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}\t{{.Size}}"], timeout=_TIMEOUT
     )
     return sorted(_pairs(listed or ""))
+
+
+def _containers(global_options: Sequence[str]) -> list[tuple[str, str]]:
+    arguments = ["container", "ls", "--format", "{{.Names}}\t{{.Image}}"]
+    listed = client.ask([*global_options, *arguments], timeout=_TIMEOUT) or ""
+    return [(name, image) for name, _, image in (line.partition("\t") for line in sorted(listed.splitlines()))]
 
 
 def _pairs(listed: str) -> Iterator[tuple[str, str]]:
