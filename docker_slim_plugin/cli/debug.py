@@ -8,23 +8,43 @@ from typing import Annotated
 import typer
 
 from docker_slim_plugin.cli import screen
-from docker_slim_plugin.cli.declare import Given, Option, command
+from docker_slim_plugin.cli.declare import SHOW, Given, Group, Option, command
 from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.errors import UsageError
-from docker_slim_plugin.model.debug_request import DebugRequest
+from docker_slim_plugin.model.debug_request import DebugRequest, ToolsOptions
 
 
-def _user(value: str) -> str:
+def user(value: str) -> str:
     """Return the value of --user as numbers; a name would be looked up in the image of the tools."""
     numbers = {"root": "0"}.get(value, value)
-    if numbers and not re.fullmatch(r"\d{1,10}(?::\d{1,10})?", numbers, re.ASCII):
+    if numbers and not re.fullmatch(r"\d{1,9}(?::\d{1,9})?", numbers, re.ASCII):
         raise UsageError(
-            f"cannot use --user {value}: numbers are wanted, as names are those of the container",
+            f"cannot use --user {value}: only numbers have the same meaning in both containers",
             hint="docker slim debug CONTAINER cat etc/passwd; then --user UID or UID:GID",
         )
     return numbers
 
 
+TOOLS = Group(
+    SHOW,
+    ToolsOptions,
+    {
+        "image": Option("--image", "Image with the tools, and /bin/sh. Default: this host's static busybox.", "IMAGE"),
+        "user": Option(
+            "--user", "Run as these ids. Default: those of the container's first process.", "UID[:GID]", "-u", user
+        ),
+        "cap_add": Option(
+            "--cap-add",
+            "Give the tools a capability that the container does not have (repeat): SYS_PTRACE for strace.",
+            "CAP",
+        ),
+        "interactive": Option("--interactive", "Pass standard input to COMMAND, if it is no terminal.", short="-i"),
+        "tty": Option(
+            "--tty", "Give COMMAND a terminal. Default: if standard input and output are terminals.", short="-t"
+        ),
+        "detach_keys": Option("--detach-keys", "Keys that leave the tools and end them, as in docker.", "KEYS"),
+    },
+)
 ContainerName = Annotated[
     str, typer.Argument(metavar="CONTAINER", help="Name or id of a running container.", show_default=False)
 ]
@@ -32,47 +52,15 @@ Command = Annotated[
     list[str] | None,
     typer.Argument(metavar="COMMAND...", help="Command of the tools. Default: a shell.", show_default=False),
 ]
-Image = Annotated[
-    str, Option("--image", "Image with the tools, and /bin/sh. Default: this host's static busybox.", "IMAGE")
-]
-User = Annotated[
-    str,
-    Option("--user", "Run as these ids. Default: those of the container's first process.", "UID[:GID]", "-u", _user),
-]
-Capabilities = Annotated[
-    list[str] | None,
-    Option(
-        "--cap-add",
-        "Give the tools a capability that the container does not have (repeat): SYS_PTRACE for strace.",
-        "CAP",
-        read=lambda given: tuple(given or ()),
-    ),
-]
-Interactive = Annotated[
-    bool, Option("--interactive", "Pass standard input to COMMAND, if it is no terminal.", short="-i")
-]
-Tty = Annotated[
-    bool, Option("--tty", "Give COMMAND a terminal. Default: if standard input and output are terminals.", short="-t")
-]
-DetachKeys = Annotated[str, Option("--detach-keys", "Keys that leave the tools and end them, as in docker.", "KEYS")]
 
 
 @command(
     "debug",
+    TOOLS,
     usage="[OPTIONS] CONTAINER [COMMAND [ARG...]]",
     short="Open a shell with tools in a running container that has none",
 )
-def debug_container(
-    given: Given,
-    container: ContainerName,
-    command: Command = None,
-    image: Image = "",
-    user: User = "",
-    cap_add: Capabilities = None,
-    interactive: Interactive = False,
-    tty: Tty = False,
-    detach_keys: DetachKeys = "",
-) -> Work:
+def debug_container(given: Given, container: ContainerName, command: Command = None) -> Work:
     """Run a shell, or COMMAND, beside a running container: with its processes, its network, its user and its rights.
 
     The files of the container are below /proc/1/root, where the shell starts. A container of its own has the tools,
@@ -84,17 +72,7 @@ def debug_container(
     docker slim debug --image nicolaka/netshoot web ss -ltnp
     docker slim debug --user 0 --cap-add SYS_PTRACE --image tools:1 web strace -p 1
     """  # noqa: D301
-    request = DebugRequest(
-        container=container,
-        command=tuple(command or ()),
-        image=image,
-        user=user,
-        cap_add=tuple(cap_add or ()),
-        interactive=interactive,
-        tty=tty,
-        detach_keys=detach_keys,
-        global_options=given.session.global_options,
-    )
+    request = given.request(DebugRequest, container=container, command=tuple(command or ()))
     return lambda: _debug(request)
 
 

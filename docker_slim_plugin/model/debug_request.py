@@ -6,12 +6,9 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class DebugRequest:
-    """The arguments of one `docker slim debug`."""
+class ToolsOptions:
+    """What the tools are, whom they run as, and how they are connected."""
 
-    container: str
-    command: tuple[str, ...] = ()
-    """Empty: an interactive shell."""
     image: str = ""
     """Image of the tools. Empty: one of this host's busybox."""
     user: str = ""
@@ -23,5 +20,14 @@ class DebugRequest:
     tty: bool = False
     """Give the tools a terminal, even if our input and output are no terminals both."""
     detach_keys: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DebugRequest(ToolsOptions):
+    """The arguments of one `docker slim debug`."""
+
+    container: str
+    command: tuple[str, ...] = ()
+    """Empty: an interactive shell."""
     global_options: tuple[str, ...] = ()
     """Global options of docker, one token each."""

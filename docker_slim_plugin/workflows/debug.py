@@ -19,6 +19,7 @@ SCRIPT = r"""
 root=$1 told=$2
 shift 2
 if cd "$root" 2>/dev/null; then
+  export PWD
   [ -z "$told" ] || printf '%s\n' "$told" >&2
 else
   cd /
@@ -27,7 +28,10 @@ else
 fi
 exec "$@"
 """
-"""What the shell of the tools does first: the kernel itself decides who may enter /proc/PID/root (ptrace(2))."""
+"""What the shell of the tools does first: the kernel decides who may enter /proc/PID/root (proc_pid_root(5)).
+
+It exports PWD since no getcwd(2) has a name for a directory in another mount namespace.
+"""
 
 
 def debug(request: DebugRequest, progress: Progress) -> int:
