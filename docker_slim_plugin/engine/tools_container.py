@@ -105,11 +105,7 @@ def host_config(target: str, theirs: Mapping[str, Any], groups: Sequence[str], m
     own |= {
         "AutoRemove": True,
         "GroupAdd": list(groups),
-        "IpcMode": joined
-        if ipc == "shareable"
-        else ipc
-        if ipc == "host" or ipc.startswith("container:")
-        else "private",
+        "IpcMode": joined if ipc == "shareable" else ipc or "private",
         "LogConfig": {"Type": "none"},
         "NetworkMode": joined,
         "PidMode": pid if pid == "host" else joined,

@@ -47,8 +47,6 @@ def debug(request: DebugRequest, progress: Progress) -> int:
     told = _welcome(request.container, root) if terminal.tty and not request.command else ""
     argv = (tools_container.SHELL, "-c", SCRIPT, "sh", root, told, *(request.command or ("sh",)))
     settings = tools_container.host_config(found.id, theirs["HostConfig"], person.groups, request.cap_add)
-    if settings["IpcMode"] == "private" and theirs["HostConfig"].get("IpcMode") == "none":
-        settings["IpcMode"] = "none"
     with (
         engine.cleanup(),
         _tools(engine, request.image) as image,

@@ -64,6 +64,9 @@ def test_options_are_ours_and_dockers() -> None:
         pytest.param(["slim", "run", "nginx", "x"], [":0"], id="the command's own"),
         pytest.param(["slim", "doctor", "--f"], ["--format", ":4"], id="another command"),
         pytest.param(["slim", "nothing", ""], [":4"], id="no such command"),
+        pytest.param(["slim", "debug", "w"], ["web", ":4"], id="running containers"),
+        pytest.param(["slim", "attach", "-q", ""], ["web", ":4"], id="running containers, behind options"),
+        pytest.param(["slim", "debug", "web", "x"], [":0"], id="the command of the tools"),
         pytest.param([], [*sorted(VERBS), ":4"], id="nothing at all"),
     ],
 )
