@@ -31,7 +31,7 @@ class Shown:
     """How the user wants the result to be shown."""
 
     form: str = "table"
-    """table or json."""
+    """table, json or a template."""
     quiet: bool = False
     verbose: bool = False
     iidfile: str = ""
