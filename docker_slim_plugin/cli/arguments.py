@@ -23,8 +23,10 @@ COMMAND_LAST = DOCKER_OPTIONS | {"debug"}
 """Commands whose first argument may be followed by a command with options of its own."""
 CONTAINERS = frozenset({"attach", "debug"})
 """Commands whose argument is the name of a running container."""
-IMAGES = frozenset({"base", "build", "diff", "layers", "pack", "profile", "run", "trace", "why", "xray"})
-"""Commands whose arguments are names of images."""
+IMAGES = frozenset({"base", "build", "diff", "layers", "pack", "profile", "run", "squash", "trace", "why", "xray"})
+"""Commands whose first argument is the name of an image."""
+SEVERAL_IMAGES = frozenset({"diff", "layers"})
+"""Commands whose further arguments are names of images too."""
 
 
 @dataclass(frozen=True, slots=True)
