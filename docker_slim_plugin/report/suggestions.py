@@ -35,9 +35,10 @@ def paths(image: str, prefix: str, environment: Mapping[str, str], file: str = "
     start = json.dumps(prefix)[:-1].encode("ascii")
     found: set[str] = set()
     for quoted, kind in _PATH.findall(text):
-        if not quoted.startswith(start):
+        path = _text(quoted) if quoted.startswith(start) else None
+        if path is None:
             continue
-        name, slash, _ = _text(quoted)[len(prefix) :].partition("/")
+        name, slash, _ = path[len(prefix) :].partition("/")
         suggestion = prefix + name + ("/" if slash or kind == b"dir" else "")
         if suggestion.isprintable() and suggestion not in ("", "//"):
             found.add(suggestion)
@@ -46,11 +47,11 @@ def paths(image: str, prefix: str, environment: Mapping[str, str], file: str = "
     return sorted(found)
 
 
-def _text(quoted: bytes) -> str:
+def _text(quoted: bytes) -> str | None:
     try:
         return str(json.loads(quoted))
     except ValueError:
-        return "\n"
+        return None
 
 
 def _find(image: str, environment: Mapping[str, str]) -> Path | None:
