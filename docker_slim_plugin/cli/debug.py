@@ -70,7 +70,7 @@ def debug_container(given: Given, container: ContainerName, command: Command = N
     docker slim debug web
     docker slim debug web wget -qO- 127.0.0.1:8080/health
     docker slim debug --image nicolaka/netshoot web ss -ltnp
-    docker slim debug --user 0 --cap-add SYS_PTRACE --image tools:1 web strace -p 1
+    docker slim debug -u 0 --cap-add SYS_PTRACE --image tools:1 web strace -p 1
     """  # noqa: D301
     request = given.request(DebugRequest, container=container, command=tuple(command or ()))
     return lambda: _debug(request)

@@ -52,7 +52,7 @@ def xray_of(
     \b
     docker slim xray nginx
     docker slim xray --files nginx
-    docker slim xray --ci --rule highestWastedBytes=20MB --rule highestSecrets=0 app:1.2
+    docker slim xray --ci --rule highestWastedBytes=20MB app:1.2
     docker slim xray --format json nginx | jq '.Privileged'
     """  # noqa: D301
     if not ci and (ci_config or rule):

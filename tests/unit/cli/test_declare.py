@@ -147,3 +147,12 @@ def test_users_of_debug(given: str, numbers: str) -> None:
 def test_names_of_users_are_refused_by_debug(given: str) -> None:
     with pytest.raises(UsageError, match="numbers"):
         OPTIONS["debug"]["user"].value(given)
+
+
+@pytest.mark.parametrize("width", [80, 110])
+@pytest.mark.parametrize("verb", ["", *OPTIONS])
+def test_help_fits_the_terminal(verb: str, width: int) -> None:
+    top = typer.main.get_command(app)
+    one = top.commands[verb] if verb else top  # type: ignore[attr-defined]
+    lines = one.get_help(one.context_class(one, terminal_width=width)).splitlines()
+    assert [line for line in lines if len(line) > width] == []
