@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from docker_slim_plugin.engine import tools_container
+from docker_slim_plugin.engine.container import Container
 from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.engine.tools_container import Person, Terminal
 from docker_slim_plugin.errors import SlimError, UsageError
@@ -40,7 +41,7 @@ def debug(request: DebugRequest, progress: Progress) -> int:
     found = engine.find_container(request.container)
     theirs = found.attributes()
     tools_container.check_running(request.container, theirs["State"])
-    first = _first_process(request.container, int(theirs["State"]["Pid"]))
+    first = _first_process(request.container, found)
     person = choose_person(request.user, first)
     terminal = _terminal(request)
     root = f"/proc/{first.pid}/root"
@@ -67,14 +68,19 @@ def choose_person(user: str, first: ProcessIdentity) -> Person:
     return Person(f"{uid}:{gid or 0}")
 
 
-def _first_process(name: str, pid: int) -> ProcessIdentity:
+def _first_process(name: str, container: Container) -> ProcessIdentity:
+    """Return whom a container's first process runs as; SlimError if it has ended, or is not of this host."""
+    pid = int(container.attributes()["State"]["Pid"])
     try:
-        return read_identity(pid)
+        first = read_identity(pid)
+        if container.attributes()["State"]["Pid"] != pid:  # the number may be another process's by now
+            raise ProcessLookupError(pid)
     except (OSError, ValueError) as error:
         raise SlimError(
             f"cannot debug {name}: its first process, {pid}, is not among those of this host, or has ended",
             hint=f"docker ps --all --filter name={name}",
         ) from error
+    return first
 
 
 def _terminal(request: DebugRequest) -> Terminal:
