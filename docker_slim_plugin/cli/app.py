@@ -17,6 +17,7 @@ from docker_slim_plugin.cli import (
     build,
     client,
     completion,
+    debug,
     diff,
     doctor,
     install_plugin,
@@ -32,7 +33,14 @@ from docker_slim_plugin.cli import (
     xray,
 )
 from docker_slim_plugin.cli import run as run_command
-from docker_slim_plugin.cli.arguments import DOCKER_OPTIONS, Flag, docker_flags, invocation, run_arguments
+from docker_slim_plugin.cli.arguments import (
+    COMMAND_LAST,
+    DOCKER_OPTIONS,
+    Flag,
+    docker_flags,
+    invocation,
+    run_arguments,
+)
 from docker_slim_plugin.cli.declare import OPTIONS
 from docker_slim_plugin.cli.repeatable import docker_line, plain_line
 from docker_slim_plugin.cli.session import Misread, Session, app
@@ -52,6 +60,7 @@ COMMANDS = (
     diff,
     report,
     xray,
+    debug,
     doctor,
     prune,
     version,
@@ -90,8 +99,9 @@ def run(argv: Sequence[str]) -> int:
     session = Session(asked.global_options)
     words = list(asked.words)
     verb = words[0]
-    if verb in DOCKER_OPTIONS and words != [verb, "--help"]:
-        session.arguments = run_arguments(words[1:], own_flags(verb), docker_flags(client.create_flags()), verb)
+    if verb in COMMAND_LAST and words != [verb, "--help"]:
+        docker = docker_flags(client.create_flags()) if verb in DOCKER_OPTIONS else {}
+        session.arguments = run_arguments(words[1:], own_flags(verb), docker, verb)
         image = [session.arguments.image] if session.arguments.image else []
         words = [verb, *session.arguments.own, "--", *image, *session.arguments.command]
         session.line = docker_line(session.global_options, verb, session.arguments)

@@ -19,8 +19,16 @@ _HELP_LINE = re.compile(r"^ {2}(?:(-\w), | {4})(--[\w-]+)(?: (\S+))?(?: {2,}|$)"
 
 DOCKER_OPTIONS = frozenset({"profile", "run", "trace"})
 """Commands that take the options of docker run before IMAGE."""
-IMAGES = frozenset({"base", "build", "diff", "layers", "pack", "profile", "report", "run", "trace", "why", "xray"})
-"""Commands whose arguments are names of images."""
+COMMAND_LAST = DOCKER_OPTIONS | {"debug"}
+"""Commands whose first argument may be followed by a command with options of its own."""
+CONTAINERS = frozenset({"attach", "debug"})
+"""Commands whose argument is the name of a running container."""
+IMAGES = frozenset(
+    {"base", "build", "diff", "layers", "pack", "profile", "report", "run", "squash", "trace", "why", "xray"}
+)
+"""Commands whose first argument is the name of an image."""
+SEVERAL_IMAGES = frozenset({"diff", "layers"})
+"""Commands whose further arguments are names of images too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ def build_image(given: Given, image: options.Image, force: options.Force = False
     """Write slim images of what traces of IMAGE show, all of them together, and try them in each of those ways.
 
     \b
-    docker slim build --trace serve.trace --trace migrate.trace --trace cron.trace app:1.2
+    docker slim build --trace serve.trace --trace migrate.trace app:1.2
 
     To try the images is to do what the traces say. What of it acts on this host (commands of --host-exec, volumes,
     ports, devices, rights) is done only where you say so: --host-exec CMD with the same text, or --trust-trace.

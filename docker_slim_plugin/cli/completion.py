@@ -6,12 +6,24 @@ a description. The last line is ":N", a bit set for the shell (cobra's ShellComp
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from docker_slim_plugin.cli import client
-from docker_slim_plugin.cli.arguments import DOCKER_OPTIONS, GLOBAL, IMAGES, Flag, docker_flags, flags, take, token
+from docker_slim_plugin.cli.arguments import (
+    CONTAINERS,
+    DOCKER_OPTIONS,
+    GLOBAL,
+    IMAGES,
+    SEVERAL_IMAGES,
+    Flag,
+    docker_flags,
+    flags,
+    take,
+    token,
+)
 from docker_slim_plugin.cli.declare import Option
 from docker_slim_plugin.errors import SlimError, UsageError
 
@@ -25,6 +37,8 @@ _LISTS = {
     "--volumes-from": ("container", "ls", "--all", "--format", "{{.Names}}"),
     "--link": ("container", "ls", "--format", "{{.Names}}"),
 }
+_IMAGES = frozenset({"--base", "--fail-if-larger-than", "--image"})
+"""Options whose value is the name of an image."""
 _DOCKER_CHOICES = {"--pull": ("always", "missing", "never")}
 
 Answer = tuple[list[tuple[str, str]], int]
@@ -88,7 +102,7 @@ def _candidates(
         own_option = ours.option(before[0], known[name].name)
         return _values(known[name].name, own_option, global_options, current, f"{name}=")
     try:
-        _, index = take(before[1:], known, "docker slim")
+        taken, index = take(before[1:], known, "docker slim")
     except UsageError:
         last = before[-1]  # an option without its value yet, or an unknown one
         spelled = last if last.startswith("--") else f"-{last[-1:]}"
@@ -96,11 +110,30 @@ def _candidates(
         if not waiting or not waiting.takes_value:
             return [], NO_FILES
         return _values(waiting.name, ours.option(before[0], waiting.name), global_options, current)
-    if index < len(before) - 1:
-        return [], DEFAULT
+    arguments = before[1 + index :]
+    if arguments:
+        return _further(before[0], arguments, current, [token(*pair) for pair in taken], global_options)
     if current.startswith("-"):
         return [(name, descriptions.get(name, "")) for name in sorted(known) if name.startswith("--")], NO_FILES
+    if before[0] in CONTAINERS:
+        return _containers(global_options), NO_FILES
     return (_images(global_options), NO_FILES) if before[0] in IMAGES else ([], NO_FILES)
+
+
+def _further(
+    verb: str, arguments: Sequence[str], current: str, own: Sequence[str], global_options: Sequence[str]
+) -> Answer:
+    """Return the candidates for a second or later argument."""
+    if verb in SEVERAL_IMAGES:
+        return _images(global_options), NO_FILES
+    if verb != "why":
+        return [], DEFAULT
+    from docker_slim_plugin.report import suggestions  # noqa: PLC0415 (only here)
+
+    report = next((one.partition("=")[2] for one in own if one.startswith("--report=")), "")
+    found = suggestions.paths(arguments[0], current, os.environ, report)
+    is_open = any(path.endswith("/") for path in found)
+    return [(path, "") for path in found], NO_SPACE | NO_FILES if is_open else NO_FILES
 
 
 def _docker() -> dict[str, tuple[Flag, str]]:
@@ -119,6 +152,8 @@ def _values(name: str, own: Option | None, global_options: Sequence[str], curren
         head = prefix + "".join(f"{word}," for word in words)
         return [(head + word, "") for word in own.choices if word not in words], NO_SPACE | NO_FILES
     choices: Sequence[str] = (own.choices if own else ()) or _DOCKER_CHOICES.get(name) or ()
+    if name in _IMAGES:
+        return [(prefix + image, size) for image, size in _images(global_options)], NO_FILES
     if name in _LISTS:
         choices = (client.ask([*global_options, *_LISTS[name]], timeout=_TIMEOUT) or "").split()
     if choices:
@@ -132,6 +167,12 @@ def _images(global_options: Sequence[str]) -> list[tuple[str, str]]:
         [*global_options, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}\t{{.Size}}"], timeout=_TIMEOUT
     )
     return sorted(_pairs(listed or ""))
+
+
+def _containers(global_options: Sequence[str]) -> list[tuple[str, str]]:
+    arguments = ["container", "ls", "--format", "{{.Names}}\t{{.Image}}"]
+    listed = client.ask([*global_options, *arguments], timeout=_TIMEOUT) or ""
+    return [(name, image) for name, _, image in (line.partition("\t") for line in sorted(listed.splitlines()))]
 
 
 def _pairs(listed: str) -> Iterator[tuple[str, str]]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from docker_slim_plugin.cli import options, screen
+from docker_slim_plugin.cli import options, screen, template
 from docker_slim_plugin.cli.declare import Given, Option, command
 from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.cli.text import counted, printable, size, table
@@ -72,11 +71,12 @@ def _traces(request: DiffRequest, form: str) -> int:
     from docker_slim_plugin.workflows.diff_traces import diff_traces  # noqa: PLC0415 (not for --help)
 
     found = diff_traces(request)
-    if form == "json":
-        lines = [
-            json.dumps({"Path": one.path, "State": one.state, "Kinds": one.kinds, "Programs": one.programs})
+    if form != template.TABLE:
+        documents = (
+            {"Path": one.path, "State": one.state.value, "Kinds": list(one.kinds), "Programs": list(one.programs)}
             for one in found
-        ]
+        )
+        lines = [template.shown(form, document) for document in documents]
     elif found:
         rows = [
             (one.state.upper(), printable(one.path), ", ".join(one.kinds), printable(", ".join(one.programs)))
@@ -90,8 +90,8 @@ def _traces(request: DiffRequest, form: str) -> int:
 
 
 def _file_lines(found: Difference, form: str) -> list[str]:
-    if form == "json":
-        return [json.dumps(_file(one)) for one in found.changes]
+    if form != template.TABLE:
+        return [template.shown(form, _file(one)) for one in found.changes]
     return [f"{one.state:9}  {size(max(one.size, one.before)):>7}  {printable(one.path)}" for one in found.changes]
 
 
@@ -111,9 +111,9 @@ def _sum_lines(found: Difference, by: str, form: str) -> list[str]:
 
     rows = sums(found.changes, by)
     states = [state for state in State if any(state in row.files for row in rows)]
-    if form == "json":
+    if form != template.TABLE:
         document = {"Before": found.before, "After": found.after, "By": by, "Sums": [sum_document(row) for row in rows]}
-        return [json.dumps(document)]
+        return [template.shown(form, document)]
     if not rows:
         return [f"{printable(found.after)} has the same files as {printable(found.before)}"]
     heads = [by.upper(), *(word for state in states for word in (state.upper(), "FILES"))]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from docker_slim_plugin.cli import options, screen
+from docker_slim_plugin.cli import options, screen, template
 from docker_slim_plugin.cli.declare import Given, command
 from docker_slim_plugin.cli.session import Work
 
@@ -28,5 +27,7 @@ def _doctor(global_options: Sequence[str], form: str) -> int:
         from docker_slim_plugin.workflows.trial import run_trial  # noqa: PLC0415 (the SDK: where a run can work at all)
 
         checks = (*checks, run_trial(global_options))
-    print(json.dumps([asdict(check) for check in checks]) if form == "json" else screen.checks(checks))
+    print(
+        template.shown(form, [asdict(check) for check in checks]) if form != template.TABLE else screen.checks(checks)
+    )
     return 1 if any(check.required and not check.ok for check in checks) else 0

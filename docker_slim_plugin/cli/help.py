@@ -14,6 +14,7 @@ COMMANDS = {
     "Observe first, build later": ("trace", "attach", "build"),
     "Restrict": ("profile",),
     "Look": ("why", "diff", "report", "layers", "xray"),
+    "Get in": ("debug",),
     "Keep house": ("doctor", "prune", "version", "install-plugin", "uninstall-plugin"),
 }
 """Titles and commands, in the order in which help shows them."""

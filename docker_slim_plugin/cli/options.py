@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from docker_slim_plugin.cli import values
+from docker_slim_plugin.cli import template, values
 from docker_slim_plugin.cli.declare import Given, Group, Option
 from docker_slim_plugin.cli.screen import Shown
 from docker_slim_plugin.errors import UsageError
@@ -297,7 +297,11 @@ SHOWING = Group(
     Shown,
     {
         "form": Option(
-            "--format", "How the result is printed.", "table|json", read=values.form, choices=("table", "json")
+            "--format",
+            "How the result is printed.",
+            "table|json|TEMPLATE",
+            read=template.check,
+            choices=("table", "json"),
         ),
         "quiet": Option("--quiet", "Print only the slim image's id.", short="-q"),
         "iidfile": Option("--iidfile", "Write the slim image's id to this file.", "FILE", read=values.file),

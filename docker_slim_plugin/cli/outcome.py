@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -11,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from docker_slim_plugin.cli import template
 from docker_slim_plugin.cli.screen import Screen, Shown
 from docker_slim_plugin.cli.text import counted, printable, seconds, size, table
 from docker_slim_plugin.engine.secrets import repeatable_options, secrets_of
@@ -97,8 +97,8 @@ def carry_out_small(
     written = identity(report)
     if written:
         write_id(shown, written)
-    if shown.form == "json":
-        print(json.dumps(report.to_json(), sort_keys=True))
+    if shown.form != template.TABLE:
+        print(template.shown(shown.form, report.to_json(), sort=True))
     elif not shown.quiet:
         print(text(report))
     elif written:
@@ -108,8 +108,8 @@ def carry_out_small(
 
 def result(report: Report, request: Request | PackRequest, shown: Shown) -> str:
     """Return the text that is printed at the end."""
-    if shown.form == "json":
-        return json.dumps(report.to_json(), sort_keys=True)  # ASCII: no escape can hide in it
+    if shown.form != template.TABLE:
+        return template.shown(shown.form, report.to_json(), sort=True)
     if shown.quiet:
         return main_image(report).id if report.images else ""
     before = report.source

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from docker_slim_plugin.cli import options, restriction_options, screen
+from docker_slim_plugin.cli import options, restriction_options, screen, template
 from docker_slim_plugin.cli.declare import Given, command
 from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.cli.text import printable, seconds, size, table
@@ -60,8 +59,8 @@ def _profile(request: ProfileRequest, shown: screen.Shown) -> int:
         report = make_profile(request, progress)
         for warning in dict.fromkeys(report.warnings):
             progress.warn(warning)
-    if shown.form == "json":
-        print(json.dumps(report.to_json(), sort_keys=True))
+    if shown.form != template.TABLE:
+        print(template.shown(shown.form, report.to_json(), sort=True))
     else:
         print(printable(report.folder) if shown.quiet else result(report))
     return 0

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from docker_slim_plugin.cli import options, screen
+from docker_slim_plugin.cli import options, screen, template
 from docker_slim_plugin.cli.declare import Given, command
 from docker_slim_plugin.cli.session import Work
 
@@ -25,5 +24,5 @@ def _prune(global_options: Sequence[str], form: str) -> int:
     from docker_slim_plugin.engine.engine import Engine  # noqa: PLC0415
 
     found = leftovers.prune(Engine.connect(global_options))
-    print(json.dumps(asdict(found)) if form == "json" else screen.removed(asdict(found)))
+    print(template.shown(form, asdict(found)) if form != template.TABLE else screen.removed(asdict(found)))
     return 1 if found.failures else 0

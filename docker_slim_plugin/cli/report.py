@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
-from docker_slim_plugin.cli import options, outcome, screen, values
+from docker_slim_plugin.cli import options, outcome, screen, template, values
 from docker_slim_plugin.cli.declare import Given, Option, command
 from docker_slim_plugin.cli.diff import sum_document
 from docker_slim_plugin.cli.session import Work
@@ -51,7 +50,7 @@ def report_of(
     request = ReportRequest(
         image=image,
         report=report,
-        wants_sums=bool(html) or form == "json",
+        wants_sums=bool(html) or form != template.TABLE,
         global_options=given.session.global_options,
     )
     return lambda: _report(request, html, form)
@@ -66,10 +65,11 @@ def _report(request: ReportRequest, html: str, form: str) -> int:
         require_library()
     with screen.Screen(screen.Shown(quiet=True)) as progress:
         found = find(request, progress)
-    text = json.dumps(_document(found)) if form == "json" else "\n".join(_lines(found))
+    is_table = form == template.TABLE
+    text = "\n".join(_lines(found)) if is_table else template.shown(form, _document(found))
     if html:
         written = _write(found, html)
-        text += "" if form == "json" or html == outcome.STDOUT else f"\nwrote {printable(html)}: {size(written)}"
+        text += "" if not is_table or html == outcome.STDOUT else f"\nwrote {printable(html)}: {size(written)}"
     print(text, file=sys.stderr if html == outcome.STDOUT else sys.stdout)
     return 0
 

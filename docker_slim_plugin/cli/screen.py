@@ -31,7 +31,7 @@ class Shown:
     """How the user wants the result to be shown."""
 
     form: str = "table"
-    """table or json."""
+    """table, json or a template."""
     quiet: bool = False
     verbose: bool = False
     iidfile: str = ""
@@ -72,7 +72,8 @@ class Screen:
             # As docker build does: after a failed run, the file must not hold the id of an earlier run.
             with suppress(OSError):
                 output_file.remove(self._shown.iidfile)
-        if self._console.is_terminal and not self._console.is_dumb_terminal and not self._shown.quiet:
+        is_live = self._console.is_terminal and not self._console.is_dumb_terminal and not self._console.no_color
+        if is_live and not self._shown.quiet:
             spinner = Spinner("dots", text="")
             self._live = Live(
                 get_renderable=lambda: self._frame(spinner), console=self._console, transient=True, refresh_per_second=8

@@ -50,7 +50,7 @@ def top() -> None:
     """Make slim images by watching what an app really needs.
 
     \b
-    docker slim run nginx                         run it, watch it, write nginx:latest-slim
-    docker slim run --http 8080/health app:1.2    ask the app this while it is watched
-    docker slim pack build:1 /usr/local/bin/app   take a program out of an image; nothing is run
+    docker slim run nginx                         run it, write nginx:latest-slim
+    docker slim run --http 8080/health app:1.2    ask the app this meanwhile
+    docker slim pack build:1 /usr/local/bin/app   take a program out of an image
     """  # noqa: D301

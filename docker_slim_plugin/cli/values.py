@@ -22,20 +22,6 @@ STDOUT = frozenset({"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 """Names of standard output. They are replaced by "-"."""
 
 
-def form(value: str) -> str:
-    """Return how the result is printed: table or json, docker's own `{{json .}}` included."""
-    if value.replace(" ", "") == "{{json.}}":
-        return "json"
-    if "{{" in value:
-        raise UsageError(
-            f"cannot use --format {value}: no template is known but {{{{json .}}}}",
-            hint="--format json, and jq: docker slim run --format json IMAGE | jq -r '.Images[].ID'",
-        )
-    if value not in ("table", "json"):
-        raise UsageError(f"cannot use --format {value}", hint="--format table|json")
-    return value
-
-
 def until(value: str) -> str:
     """Return the value of --until: a word, or a positive number of seconds."""
     if value == "enter" and not sys.stdin.isatty():

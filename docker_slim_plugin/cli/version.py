@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
-from docker_slim_plugin.cli import options
+from docker_slim_plugin.cli import options, template
 from docker_slim_plugin.cli.declare import Given, command
 from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.cli.text import printable
@@ -24,7 +23,7 @@ def version(given: Given, form: options.Format = "table") -> Work:  # noqa: ARG0
 
 def _version(form: str) -> int:
     found = find_copies()
-    print(json.dumps(asdict(found)) if form == "json" else "\n".join(_lines(found)))
+    print(template.shown(form, asdict(found)) if form != template.TABLE else "\n".join(_lines(found)))
     return 0
 
 

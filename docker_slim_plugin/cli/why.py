@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from docker_slim_plugin.cli import options, screen
+from docker_slim_plugin.cli import options, screen, template
 from docker_slim_plugin.cli.declare import Given, Option, command
 from docker_slim_plugin.cli.session import Work
 from docker_slim_plugin.cli.text import printable, size
@@ -65,7 +64,7 @@ def _why(request: WhyRequest, form: str) -> int:
 
     with screen.Screen(screen.Shown(quiet=True)) as progress:
         found = why(request, progress)
-    print(json.dumps(_document(found)) if form == "json" else "\n".join(_lines(found)))
+    print(template.shown(form, _document(found)) if form != template.TABLE else "\n".join(_lines(found)))
     return 1 if any(one.is_known and not one.source_path for one in found.absent) else 0
 
 

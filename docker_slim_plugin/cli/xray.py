@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
-from docker_slim_plugin.cli import options, outcome, screen
+from docker_slim_plugin.cli import options, outcome, screen, template
 from docker_slim_plugin.cli.declare import Given, Option, command
 from docker_slim_plugin.cli.pack_options import PULLING
 from docker_slim_plugin.cli.session import Work
@@ -53,7 +52,7 @@ def xray_of(
     \b
     docker slim xray nginx
     docker slim xray --files nginx
-    docker slim xray --ci --rule highestWastedBytes=20MB --rule highestSecrets=0 app:1.2
+    docker slim xray --ci --rule highestWastedBytes=20MB app:1.2
     docker slim xray --format json nginx | jq '.Privileged'
     """  # noqa: D301
     if not ci and (ci_config or rule):
@@ -81,8 +80,8 @@ def _xray(request: XrayRequest, form: str) -> int:
         for rule in found.rules:
             if not rule.is_met:
                 progress.warn(f"a gate failed: {rule.text()}")
-    if form == "json":
-        print(json.dumps(found.to_json()))
+    if form != template.TABLE:
+        print(template.shown(form, found.to_json()))
     else:
         print(xray_tables.changes(found.findings) if request.files else xray_tables.summary(found))
     return 0 if found.is_met else outcome.GATE_FAILED

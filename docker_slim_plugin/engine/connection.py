@@ -48,10 +48,9 @@ class EngineConnection:
 
         With `new_session`, Ctrl-C in the terminal does not interrupt it.
         """
-        client = os.environ.get("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND") or "docker"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_CLI_PLUGIN_")}
+        argv, environment = self.client_call(*arguments)
         return subprocess.run(
-            [client, *self.global_options, *arguments],
+            argv,
             check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -62,3 +61,9 @@ class EngineConnection:
             pass_fds=tuple(pass_fds),
             start_new_session=new_session,
         )
+
+    def client_call(self, *arguments: str) -> tuple[list[str], dict[str, str]]:
+        """Return argv and environment of the user's docker client for this engine."""
+        client = os.environ.get("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND") or "docker"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_CLI_PLUGIN_")}
+        return [client, *self.global_options, *arguments], environment

@@ -1,4 +1,4 @@
-"""Find the busybox for `--shell`: in a local image of that name, else the host's static program."""
+"""Find the busybox for `--shell` and `debug`: in a local image of that name, else the host's static program."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def find_busybox(engine: Engine, source: SourceImage, shell: str, sandbox: Sandb
                 hint=f"docker pull --platform linux/{source.architecture} {NAME}:musl, and --shell {NAME}:musl",
             )
         return found
-    host = _on_host(machine) if shell == NAME and is_native(source) else None
+    host = find_on_host(machine) if shell == NAME and is_native(source) else None
     if host is None:
         here = f", and no static {HOST[0]} on this host" if shell == NAME else ""
         more = f", or apt-get install busybox-static and --shell {NAME}" if is_native(source) else ""
@@ -84,7 +84,8 @@ def _names(rootfs: Rootfs, path: RootPath) -> tuple[str, ...]:
     return tuple(sorted(same - {path}))
 
 
-def _on_host(machine: str) -> Busybox | None:
+def find_on_host(machine: str) -> Busybox | None:
+    """Return this host's static busybox for an ELF machine, if root alone can write it."""
     for path in HOST:
         try:
             with open(path, "rb") as file:

@@ -131,3 +131,12 @@ def test_usage_errors(words: list[str], message: str, hint: str) -> None:
 )
 def test_invocation(argv: str, options: tuple[str, ...], words: tuple[str, ...]) -> None:
     assert invocation(argv.split()) == Invocation(options, words)
+
+
+def test_a_command_behind_a_container_has_its_own_options() -> None:
+    words = ("-it", "-u0", "--cap-add=A", "--cap-add", "B", "web", "ls", "-l", "--help")
+    found = run_arguments(words, own_flags("debug"), {}, "debug")
+    own = ("--interactive", "--tty", "--user=0", "--cap-add=A", "--cap-add=B")
+    assert found == RunArguments(own, (), "web", ("ls", "-l", "--help"))
+    with pytest.raises(UsageError, match="--privileged"):
+        run_arguments(["--privileged", "web"], own_flags("debug"), {}, "debug")

@@ -64,6 +64,15 @@ def test_options_are_ours_and_dockers() -> None:
         pytest.param(["slim", "run", "nginx", "x"], [":0"], id="the command's own"),
         pytest.param(["slim", "doctor", "--f"], ["--format", ":4"], id="another command"),
         pytest.param(["slim", "nothing", ""], [":4"], id="no such command"),
+        pytest.param(["slim", "debug", "w"], ["web", ":4"], id="running containers"),
+        pytest.param(["slim", "attach", "-q", ""], ["web", ":4"], id="running containers, behind options"),
+        pytest.param(["slim", "debug", "web", "x"], [":0"], id="the command of the tools"),
+        pytest.param(["slim", "debug", "--image", "al"], ["alpine:3", ":4"], id="an option's image"),
+        pytest.param(["slim", "run", "--base=al"], ["--base=alpine:3", ":4"], id="an option's image behind ="),
+        pytest.param(["slim", "squash", "al"], ["alpine:3", ":4"], id="squash"),
+        pytest.param(["slim", "layers", "nginx", "al"], ["alpine:3", ":4"], id="a second image"),
+        pytest.param(["slim", "diff", "--by", "layer", "nginx", "al"], ["alpine:3", ":4"], id="another image"),
+        pytest.param(["slim", "pack", "nginx", "/b"], [":0"], id="paths of no report"),
         pytest.param([], [*sorted(VERBS), ":4"], id="nothing at all"),
     ],
 )
@@ -80,3 +89,15 @@ def test_docker_s_switch_for_descriptions(
         monkeypatch.setenv(UNDESCRIBED, value)
     assert run(["__complete", "slim", "ru"]) == 0
     assert ("\t" in capsys.readouterr().out) is described
+
+
+def test_paths_within_a_slim_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = tmp_path / "docker-slim" / "nginx-20260101T000000-1.json"
+    report.parent.mkdir()
+    files = '{"Path": "/etc", "Kind": "dir"}, {"Path": "/etc/a", "Kind": "file"}, {"Path": "/etc/b", "Kind": "file"}'
+    report.write_text(f'{{"Images": [{{"Reference": "nginx:latest-slim", "ID": "x"}}], "Observed": {{}}, "Files": [{files}]}}')
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert completed("slim", "why", "nginx:latest-slim", "/e") == ["/etc/", ":6"]
+    assert completed("slim", "why", "nginx:latest-slim", "/none", "/etc/") == ["/etc/a", "/etc/b", ":4"]
+    assert completed("slim", "why", "other", "/") == [":4"]
+    assert completed("slim", "why", "--report", str(report), "other", "/etc/b") == ["/etc/b", ":4"]

@@ -136,3 +136,23 @@ def test_a_command_as_one_text() -> None:
     assert typing.get_args(parameters["cmd"].annotation)[0] == str | None
     assert pack_options.CONFIG.filled(given(pack_options.CONFIG, cmd="nginx -g 'a b'")).cmd == ("nginx", "-g", "a b")
     assert pack_options.CONFIG.filled(given(pack_options.CONFIG)).cmd is None
+
+
+@pytest.mark.parametrize(("given", "numbers"), [("", ""), ("0", "0"), ("root", "0"), ("1000:1001", "1000:1001")])
+def test_users_of_debug(given: str, numbers: str) -> None:
+    assert OPTIONS["debug"]["user"].value(given) == numbers
+
+
+@pytest.mark.parametrize("given", ["ann", "1000:", ":5", "-1", "1:2:3", "9" * 10, "٣", "0\n"])
+def test_names_of_users_are_refused_by_debug(given: str) -> None:
+    with pytest.raises(UsageError, match="numbers"):
+        OPTIONS["debug"]["user"].value(given)
+
+
+@pytest.mark.parametrize("width", [80, 110])
+@pytest.mark.parametrize("verb", ["", *OPTIONS])
+def test_help_fits_the_terminal(verb: str, width: int) -> None:
+    top = typer.main.get_command(app)
+    one = top.commands[verb] if verb else top  # type: ignore[attr-defined]
+    lines = one.get_help(one.context_class(one, terminal_width=width)).splitlines()
+    assert [line for line in lines if len(line) > width] == []

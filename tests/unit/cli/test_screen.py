@@ -115,6 +115,15 @@ def test_verbose_tells_where_the_time_went() -> None:
     assert stream.getvalue().endswith("  probe\n")
 
 
+def test_no_color_means_no_live_line_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    progress, stream = screen_on(terminal=True)
+    with progress, progress.step("observe"):
+        progress.warn("odd")
+    assert "\x1b" not in stream.getvalue()
+    assert "warning: odd" in stream.getvalue()
+
+
 def test_a_terminal_gets_live_lines_and_a_record_of_each_step() -> None:
     progress, stream = screen_on(terminal=True)
     with pytest.raises(KeyError), progress, progress.step("observe"):
