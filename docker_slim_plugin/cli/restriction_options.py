@@ -80,7 +80,7 @@ RESTRICTING = Group(
             "memory|pids|nofile[,...]",
             choices=LIMITS,
             is_list=True,
-            read=values.listed,
+            read=lambda given: values.chosen("--limits", given, LIMITS),
         ),
         "no_attempts": Option("--no-attempts", "Do not show by attempts that what is restricted fails."),
     },

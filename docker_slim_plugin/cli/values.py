@@ -101,6 +101,15 @@ def listed(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for value in values for word in value.split(",") if word))
 
 
+def chosen(option: str, values: Sequence[str], choices: Sequence[str]) -> tuple[str, ...]:
+    """Return the words, of which each must be one of `choices`. They are separated as for `listed`."""
+    words = listed(values)
+    for word in words or [""]:
+        if word not in choices:
+            raise UsageError(f"cannot use {option} {word!r}", hint=f"{option} {','.join(choices)}, or some of them")
+    return words
+
+
 def outputs(values: Sequence[str], engine_forms: Sequence[str] = ENGINE_FORMS) -> tuple[str, ...]:
     """Return the forms to write. They are separated by commas or given in several options."""
     forms = listed(values)

@@ -153,17 +153,23 @@ class EngineImages(EngineConnection):
                 self.api.remove_image(before.id, force=False)
 
     @translate_errors
-    def tag_existing(self, image: str, reference: str) -> bool:
-        """Tag the image with this id, and return whether the engine has it.
+    def name_existing(self, image: str, reference: str) -> str:
+        """Return a reference to the image with this id, or "" if the engine does not have it.
 
-        The id is the digest of the configuration. A containerd image store has other ids, so it never has it.
+        It gets the name `reference`, unless it has no name at all: then it is the id, as its last name takes an image
+        with it. The id is the digest of the configuration. A containerd image store has other ids, so it never has it.
         """
+        found = self.find(image)
+        if found is None or found.id != image:
+            return ""
+        if not found.tags:
+            return image
         repository, _, tag = reference.rpartition(":")
         try:
             self.api.tag(image, repository, tag, force=True)
         except (ImageNotFound, NotFound):
-            return False
-        return True
+            return ""
+        return reference
 
     def untag(self, reference: str) -> None:
         """Remove a tag; the image is removed with its last tag."""

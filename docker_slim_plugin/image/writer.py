@@ -155,8 +155,8 @@ def _squash(engine: Engine, source: SourceImage, image: str, plan: FilePlan, dir
         one = rewrite_export(stream, plan, directory / "squashed.tar")
     draft = replace(_make_draft(source, "squashed", (one.blob,), one.hashes, by), skipped=one.skipped)
     reference = engine.temporary_name(draft.image.form)
-    if engine.tag_existing(draft.image.id, reference):
-        return replace(draft, image=draft.named(reference))
+    if existing := engine.name_existing(draft.image.id, reference):
+        return replace(draft, image=draft.named(existing))
     # The imported image has the current time, and only those parts of the configuration that a Dockerfile can
     # express. So only its layer is used, with the exact configuration on top.
     try:
@@ -177,11 +177,11 @@ def _make_draft(
 def _load_archive(engine: Engine, image: SlimImage, config: bytes, directory: Path) -> SlimImage:
     """Load an image under its temporary name, and return it with that name and the engine's id.
 
-    An image of this id that the engine has already, of an earlier run, only gets the name.
+    An image of this id that the engine has already, of an earlier run, is not loaded again.
     """
     reference = engine.temporary_name(image.form)
-    if engine.tag_existing(image.id, reference):
-        return replace(image, reference=reference)
+    if existing := engine.name_existing(image.id, reference):
+        return replace(image, reference=existing)
     archive = directory / f"{image.form}-archive.tar"
     try:
         with open(archive, "wb") as file:

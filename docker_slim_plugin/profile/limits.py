@@ -12,11 +12,18 @@ MARGIN = 2
 MEMORY_STEP, LEAST_MEMORY = 16 << 20, 32 << 20
 LEAST_PROCESSES, LEAST_DESCRIPTORS = 32, 1024
 OPTIONS = {"memory": "--memory", "pids": "--pids-limit", "nofile": "--ulimit"}
+NOFILE = "nofile="
 
 
 def conclude_limits(evidence: Evidence, wanted: Collection[str]) -> tuple[Limit, ...]:
     """Return the wanted limits. One that the user gives with an option of docker stays the user's."""
-    return tuple(one for one in _limits(evidence) if one.name in wanted and not evidence.values(OPTIONS[one.name]))
+    return tuple(one for one in _limits(evidence) if one.name in wanted and not is_given(evidence, one.name))
+
+
+def is_given(evidence: Evidence, name: str) -> bool:
+    """Tell whether the user limits this resource with an option of docker."""
+    values = evidence.values(OPTIONS[name])
+    return any(value.startswith(NOFILE) for value in values) if name == "nofile" else bool(values)
 
 
 def _limits(evidence: Evidence) -> Iterator[Limit]:

@@ -21,6 +21,10 @@ LIBRARIES = re.compile(r"^(?:/usr(?:/local)?)?/lib(?:32|64|x32)?(?:/[\w-]+-linux
 """Directories of shared libraries, which the dynamic loader searches: their files are no modules."""
 OTHERS = ("/lib-dynload", "/gconv", "/perl", "/python", "/ruby", "/node_modules", "-packages", "/security")
 """Parts of directories that other rules know better."""
+MAX_NAME, MAX_PARTS = 256, 12
+"""Bytes and components of the name of a directory that a program may have in its file."""
+NAME = re.compile(rb"/(?:usr|opt|lib|lib64|srv|app|var|home|etc)/[\w.+@/-]{1,%d}+" % MAX_NAME, re.ASCII)
+"""Names of files and directories in a program, as far as modules may be there."""
 MAX_DIRECTORY = 8 << 20
 """Bytes of modules of one directory that come together."""
 PAM_LIBRARY = re.compile(r"/libpam\.so\.0(?:\.|$)")
@@ -73,11 +77,14 @@ class Plugins:
         owners = [key for key in packages.owners_of(program) if key not in packages.essential]
         sources = {self.facts.sources.get(key) for key in owners if not RUNTIMES.match(key)} - {None}
         places = {os.fsencode(top): top for one in sources for top in self._directories_by_source.get(one or "", ())}
-        if not places:
-            return set()
-        pattern = re.compile(b"(?:%s)(?=[/\0])" % b"|".join(map(re.escape, sorted(places, reverse=True))))
-        blocks = self.facts.program_blocks(program, max(map(len, places)))
-        return {places[match[0]] for data in blocks for match in pattern.finditer(data)}
+        places = {name: top for name, top in places.items() if len(name) <= MAX_NAME and name.count(b"/") <= MAX_PARTS}
+        found: set[RootPath] = set()
+        for data in self.facts.program_blocks(program, MAX_NAME) if places else ():
+            for match in NAME.finditer(data):
+                parts = match[0].split(b"/", MAX_PARTS + 1)[: MAX_PARTS + 1]
+                names = (b"/".join(parts[:length]) for length in range(2, len(parts) + 1))
+                found.update(places[name] for name in names if name in places)
+        return found
 
     @cached_property
     def _directories_by_source(self) -> Mapping[str, set[RootPath]]:

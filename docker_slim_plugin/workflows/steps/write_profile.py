@@ -21,7 +21,7 @@ from docker_slim_plugin.profile.evidence import Evidence
 from docker_slim_plugin.profile.folder import PROFILE, check_folder, write_folder
 from docker_slim_plugin.profile.imports import find_imports
 from docker_slim_plugin.profile.kubernetes import kubernetes_documents
-from docker_slim_plugin.profile.limits import OPTIONS
+from docker_slim_plugin.profile.limits import is_given
 from docker_slim_plugin.profile.report import ProfileReport, json_text
 from docker_slim_plugin.profile.seccomp import seccomp_profile
 from docker_slim_plugin.profile.switches import read_allowed
@@ -146,7 +146,7 @@ def _unknown_limits(evidence: Evidence, wanted: Restrictions, profile: Profile) 
     """Yield a warning for each limit that was asked for, and whose use could not be read."""
     known = {one.name for one in profile.limits}
     for name in wanted.limits:
-        if name not in known and not evidence.values(OPTIONS[name]):
+        if name not in known and not is_given(evidence, name):
             yield f"no limit of {name}: the app ended before what it uses was read, or this kernel does not count it"
 
 

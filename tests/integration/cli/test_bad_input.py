@@ -49,6 +49,8 @@ def slim(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
         (("run", "debian:bookworm"), 1, "the image has no command"),
         (("run", SHELL), 1, "only a shell was executed"),
         (("run", "--tga", "x", IMAGE), 2, "try: --tag"),
+        (("profile", "--limits", "disk", IMAGE), 2, "cannot use --limits 'disk'"),
+        (("profile", "--limits", "", IMAGE), 2, "--limits memory,pids,nofile"),
         (("run", "--tag", IMAGE, IMAGE), 2, "the source's own name"),
         (("run", "--tag", "Bad Name", IMAGE), 2, "as an image's name"),
         (("run", "--tag", SHELL, IMAGE), 1, "another image has that name"),

@@ -37,3 +37,24 @@ def test_changes_are_what_docker_diff_says(tmp_path: Path) -> None:
             assert "/not/there" in theirs, json.dumps(theirs)
     finally:
         remove(NAME)
+
+
+def test_an_image_without_a_name_gets_none_that_would_take_it_along(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("y")
+    build(tmp_path, NAME, RECIPE)
+    engine = Engine.connect()
+    with engine.cleanup():
+        name, temporary = engine.image(NAME).id, engine.temporary_name("layered")
+        try:
+            assert engine.name_existing(name, temporary) == temporary
+            engine.untag(temporary)
+            assert engine.image(NAME).id == name
+            # Its own name goes to another image, as a name does when an image is made anew.
+            (tmp_path / "file").write_text("z")
+            build(tmp_path, NAME, RECIPE)
+            assert engine.name_existing(name, temporary) == name
+            engine.untag(temporary)
+            assert engine.image(name).id == name
+            assert engine.name_existing(f"sha256:{'0' * 64}", temporary) == ""
+        finally:
+            remove(NAME, name)

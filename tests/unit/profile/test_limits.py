@@ -39,6 +39,8 @@ def test_at_least() -> None:
         ((), (), PEAKS, []),
         ((), ("pids",), PEAKS, ["pids"]),
         (("--memory=1g", "--pids-limit=9"), LIMITS, PEAKS, ["nofile"]),
+        (("--ulimit=core=0",), LIMITS, PEAKS, ["memory", "pids", "nofile"]),
+        (("--ulimit=core=0", "--ulimit=nofile=9:9"), LIMITS, PEAKS, ["memory", "pids"]),
         ((), LIMITS, Peaks(), []),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from docker_slim_plugin.model.observation import Access
@@ -58,6 +60,7 @@ SERVER: Tree = {
     [
         pytest.param({}, ["a.so", "b.so"], id="its own"),
         pytest.param({"/usr/sbin/server": elf() + b"\0/usr/lib/server/plugins\0"}, [], id="another name"),
+        pytest.param({"/usr/sbin/server": elf() + b"\0/opt/x:/usr/lib/server/plugin\0"}, ["a.so", "b.so"], id="one of a list"),
         pytest.param({"/usr/sbin/server": elf() + b"\0/usr/lib/other\0"}, [], id="modules of another source"),
         pytest.param({"/usr/sbin/server": "#!/bin/sh\n# /usr/lib/server/plugin\n"}, [], id="a script"),
         pytest.param({"/usr/sbin/server": elf() + bytes((1 << 20) - 80) + b"/usr/lib/server/plugin/x\0"}, ["a.so", "b.so"], id="over the end of a block"),
@@ -66,6 +69,17 @@ SERVER: Tree = {
 def test_modules_whose_directory_a_program_names(change: Tree, kept: list[str]) -> None:
     found = added("plugins", SERVER | change, execution("/usr/sbin/server"))
     assert [path for path in found if path.endswith(".so")] == [f"/usr/lib/server/plugin/{name}" for name in kept]
+
+
+@pytest.mark.parametrize("part", [b"/usr/lib/", b"/usr/", b"/usr/lib/server/plugi", b"/m/000000"])
+def test_a_program_of_many_names_is_read_linearly(part: bytes) -> None:
+    program = elf() + part * (4_000_000 // len(part))
+    directories = {f"/usr/lib/server/d{number}/x.so": elf() for number in range(2_000)}
+    listed = "".join(f"{path}\n" for path in directories)
+    tree = {**SERVER, "/usr/sbin/server": program, **directories, "/var/lib/dpkg/info/server.list": listed}
+    started = time.process_time()
+    assert added("plugins", tree, execution("/usr/sbin/server")) == []
+    assert time.process_time() - started < 10
 
 
 LIBRARY = f"{TRIPLET}/libpam.so.0.85.1"
