@@ -49,6 +49,9 @@ def why_of(
     """  # noqa: D301
     if not paths and not package:
         raise UsageError("cannot explain nothing", hint="docker slim why IMAGE PATH..., or --package NAME")
+    for path in paths or ():
+        if not path.startswith(("/", "*", "?", "[")):
+            raise UsageError(f"cannot explain {path!r}: a path in an image begins with /", hint=f"/{path}")
     request = WhyRequest(
         image=image,
         paths=tuple(paths or ()),

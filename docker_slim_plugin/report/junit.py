@@ -27,23 +27,37 @@ def to_junit(report: Report, conditions: Sequence[str], *, fail_on_warning: bool
     `conditions` are the options of the gates as the user gave them. Warnings are failures only with `fail_on_warning`.
     """
     cases = tuple(_cases(report, conditions, fail_on_warning=fail_on_warning))
-    failures = sum(bool(case.problems) for case in cases)
-    suite = ET.Element(
-        "testsuite",
-        name=_text(f"{SUITE} {report.source.reference}"),
-        tests=str(len(cases)),
-        failures=str(failures),
-        errors="0",
-        skipped="0",
-        time=f"{report.seconds:.3f}",
+    suite = _suite(
+        report.source.reference, len(cases), report.seconds, failures=sum(bool(one.problems) for one in cases)
     )
     for case in cases:
-        element = ET.SubElement(suite, "testcase", classname=SUITE, name=_text(case.name), time=f"{case.seconds:.3f}")
+        element = _case(suite, case.name, case.seconds)
         if case.problems:
             failure = ET.SubElement(element, "failure", message=_text(case.problems[0]), type="failure")
             failure.text = _text("\n".join(case.problems))
     if report.warnings and not fail_on_warning:
         ET.SubElement(suite, "system-err").text = _text("\n".join(report.warnings))
+    return _document(suite)
+
+
+def error_to_junit(image: str, text: str) -> bytes:
+    """Return a JUnit document for a run without results."""
+    suite = _suite(image, 1, 0.0, errors=1)
+    ET.SubElement(_case(suite, "the image can be slimmed"), "error", message=_text(text), type="error")
+    return _document(suite)
+
+
+def _suite(image: str, tests: int, seconds: float, *, failures: int = 0, errors: int = 0) -> ET.Element:
+    counts = {"tests": tests, "failures": failures, "errors": errors, "skipped": 0}
+    words = {name: str(number) for name, number in counts.items()}
+    return ET.Element("testsuite", {"name": _text(f"{SUITE} {image}"), **words, "time": f"{seconds:.3f}"})
+
+
+def _case(suite: ET.Element, name: str, seconds: float = 0.0) -> ET.Element:
+    return ET.SubElement(suite, "testcase", classname=SUITE, name=_text(name), time=f"{seconds:.3f}")
+
+
+def _document(suite: ET.Element) -> bytes:
     root = ET.Element("testsuites")
     root.append(suite)
     ET.indent(root)

@@ -18,7 +18,7 @@ from docker_slim_plugin.verify.check import limit_sentences
 from docker_slim_plugin.verify.replay import Replay
 from docker_slim_plugin.workflows.steps.confine import plan_confinement
 from docker_slim_plugin.workflows.steps.documents import check_documents, check_findings
-from docker_slim_plugin.workflows.steps.gates import check_inputs, find_failed_gates, write_junit
+from docker_slim_plugin.workflows.steps.gates import check_inputs, find_failed_gates, write_junit, write_junit_error
 from docker_slim_plugin.workflows.steps.given_traces import docker_options_of, load_traces, warn_of_other_image
 from docker_slim_plugin.workflows.steps.job import Job, make_run_plan, open_job
 from docker_slim_plugin.workflows.steps.observe_runs import differing_run_warnings, observe_runs
@@ -28,6 +28,17 @@ from docker_slim_plugin.workflows.steps.write_profile import Target, check_targe
 
 
 def slim(request: Request, progress: Progress) -> Report:
+    """Do what `make_slim_images` does. What stops it before there is a report is in the file of --junit as well."""
+    try:
+        return make_slim_images(request, progress)
+    except VerificationFailed:
+        raise
+    except SlimError as error:
+        write_junit_error(request, error)
+        raise
+
+
+def make_slim_images(request: Request, progress: Progress) -> Report:
     """Write slim images of `request.image`, verify them, and return the report."""
     file_outputs.check_outputs(request.outputs)
     check_documents(request.outputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import output_file
@@ -11,7 +12,7 @@ from docker_slim_plugin.model.request import Request
 from docker_slim_plugin.model.sizes import parse_size
 from docker_slim_plugin.report import stored
 from docker_slim_plugin.report.gates import compare_with_baseline
-from docker_slim_plugin.report.junit import to_junit
+from docker_slim_plugin.report.junit import error_to_junit, to_junit
 from docker_slim_plugin.report.record import Report
 from docker_slim_plugin.report.stored import StoredReport
 from docker_slim_plugin.workflows.steps.job import Job
@@ -36,10 +37,21 @@ def write_junit(request: Request, report: Report) -> None:
         return
     options = ("fail_over", "fail_if_larger_than", "baseline")
     given = [f"--{name.replace('_', '-')} {value}" for name in options if (value := getattr(request, name))]
+    _write(request.junit, to_junit(report, given, fail_on_warning=request.fail_on_warning))
+
+
+def write_junit_error(request: Request, error: SlimError) -> None:
+    """Write to the file of --junit, if there is one, why there are no results."""
+    if request.junit:
+        with suppress(SlimError):
+            _write(request.junit, error_to_junit(request.image, str(error)))
+
+
+def _write(file: str, text: bytes) -> None:
     try:
-        output_file.write(request.junit, to_junit(report, given, fail_on_warning=request.fail_on_warning))
+        output_file.write(file, text)
     except OSError as error:
-        raise SlimError(f"cannot write {request.junit}: {error.strerror}", hint="--junit FILE") from error
+        raise SlimError(f"cannot write {file}: {error.strerror}", hint="--junit FILE") from error
 
 
 def _size_gates(job: Job, report: Report) -> Iterator[str]:

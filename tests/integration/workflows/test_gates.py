@@ -79,5 +79,7 @@ def test_results_as_junit(tmp_path: Path) -> None:
     (suite,) = ET.parse(file).getroot()
     assert (suite.attrib["tests"], suite.attrib["failures"]) == ("3", "1")
     assert "--fail-over has 1,000" in next(suite.iter("failure")).attrib["message"]
+    assert run(tmp_path, f"--junit={file}", "docker-slim-test/none").returncode == 1
+    assert "cannot find the image" in next(ET.parse(file).getroot().iter("error")).attrib["message"]
     answer = run(tmp_path, f"--junit={tmp_path}/none/x.xml", IMAGE)
     assert (answer.returncode, "cannot write" in answer.stderr) == (2, True)
