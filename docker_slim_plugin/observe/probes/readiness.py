@@ -80,6 +80,18 @@ def container_pids(init: int) -> list[int]:
         return []
 
 
+def child_pids(init: int) -> list[int]:
+    """Return the host pids of the children of the container's init: workers. Cheaper than all descendants."""
+    try:
+        with open(f"/proc/{init}/task/{init}/children", encoding="ascii") as file:
+            return [int(pid) for pid in file.read().split()]
+    except FileNotFoundError:
+        # The process has ended, or the kernel has no such files.
+        return container_pids(init)[1:]
+    except (OSError, ValueError):
+        return []
+
+
 def listening(pids: Iterable[int]) -> frozenset[int]:
     """Return the TCP ports that these processes listen on, in their own network namespace.
 

@@ -17,7 +17,7 @@ from docker_slim_plugin.model.environment import search_path
 from docker_slim_plugin.model.observation import SERVICE, ProbeResult
 from docker_slim_plugin.model.service import ClientCommand, Exchange, Service
 from docker_slim_plugin.observe.probes.exchange import Connect, exchange
-from docker_slim_plugin.observe.probes.readiness import Target, container_pids, listening
+from docker_slim_plugin.observe.probes.readiness import Target, child_pids, container_pids, listening
 from docker_slim_plugin.observe.probes.recognition import Found, connect, connect_datagrams
 
 MAX_OUTPUT = 64 << 10
@@ -26,8 +26,8 @@ RETRY_SECONDS, RETRY_PAUSE = 10.0, 0.3
 the source answered.
 """
 AGAIN_SECONDS = 2.0
-RELOAD_SECONDS, STABLE_SECONDS, RELOAD_TICK = 3.0, 0.15, 0.02
-"""Seconds that a reload is waited for at most, for which its processes must stay the same, and between two looks."""
+RELOAD_SECONDS, STABLE_SECONDS, RELOAD_TICK = 3.0, 0.1, 0.01
+"""Seconds that a reload is waited for at most, for which its workers must stay the same, and between two looks."""
 MAX_SHOWN = 40
 _PLACE = re.compile(r"\{([A-Za-z_]\w*|--?[A-Za-z][\w.-]*)(?::([^{}]*))?\}")
 Run = Callable[[Sequence[str], Mapping[str, str]], tuple[int, str]]
@@ -131,7 +131,7 @@ class ServiceProbe:
 
     def _reload(self, found: Found, name: str) -> ProbeResult:
         """Let the service read its configuration again. Its status is 0 if it still listens afterwards."""
-        before = container_pids(self.target.pid)
+        before = child_pids(self.target.pid)
         self.send_signal(found.service.reload)
         self._wait_for_workers(before)
         is_up = set(found.ports) <= listening(container_pids(self.target.pid)) and bool(container_pids(self.target.pid))
@@ -139,15 +139,18 @@ class ServiceProbe:
         return ProbeResult(kind=SERVICE, target=name, ok=is_up, status=0 if is_up else -1, detail=detail)
 
     def _wait_for_workers(self, before: list[int]) -> None:
-        """Wait until the processes of a service that reloads stay the same, with workers again if it had any."""
+        """Wait until the workers of a service that reloads stay the same, with one at least if it had any."""
         seen, since = before, time.monotonic()
         end = since + RELOAD_SECONDS
         while (now := time.monotonic()) < end:
-            pids = container_pids(self.target.pid)
-            if not pids or (pids == seen and now - since >= STABLE_SECONDS and len(pids) >= min(2, len(before))):
+            pids = child_pids(self.target.pid)
+            if pids == seen and now - since >= STABLE_SECONDS and (pids or not before or not self._is_running()):
                 return
             seen, since = (seen, since) if pids == seen else (pids, now)
             time.sleep(RELOAD_TICK)
+
+    def _is_running(self) -> bool:
+        return bool(container_pids(self.target.pid))
 
 
 def _shown(data: bytes) -> str:

@@ -14,6 +14,7 @@ from docker_slim_plugin.observe.probes import readiness
 from docker_slim_plugin.observe.probes.readiness import (
     Readiness,
     Target,
+    child_pids,
     container_pids,
     is_alive,
     is_loopback_only,
@@ -178,3 +179,11 @@ def test_time_is_up(closed: int) -> None:
 
 def test_it_has_ended(port: int) -> None:
     assert waited(port, alive=False)[0] == Readiness(False, frozenset(), "the app has ended")
+
+
+def test_the_children_of_a_process() -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        assert child.pid in child_pids(os.getpid())
+        child.kill()
+    assert child.pid not in child_pids(os.getpid())
+    assert child_pids(NOBODY) == []
