@@ -31,7 +31,7 @@ def translate_errors(function: Callable[P, R]) -> Callable[P, R]:
             raise SlimError(f"cannot go on: docker says: {error.explanation or error}", hint=hint_for(error)) from error
         except NullResource as error:
             raise UsageError(
-                "cannot find what has no name: the name is empty", hint="docker images; docker ps"
+                "cannot find an image or a container: the name is empty", hint="docker images; docker ps"
             ) from error
         except (DockerException, requests.RequestException) as error:
             raise SlimError(f"cannot talk to the Docker Engine: {error}", hint="docker info") from error
