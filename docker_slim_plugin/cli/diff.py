@@ -63,7 +63,8 @@ def _diff(request: DiffRequest, by: str, form: str, *, files: bool) -> int:
 
     with screen.Screen(screen.Shown(quiet=True)) as progress:
         found = diff(request, progress)
-    print("\n".join(_file_lines(found, form) if files else _sum_lines(found, by, form)))
+    for line in _file_lines(found, form) if files else _sum_lines(found, by, form):
+        print(line)
     return 0
 
 
@@ -85,14 +86,21 @@ def _traces(request: DiffRequest, form: str) -> int:
         lines = [table([("STATE", "PATH", "WHAT", "BY"), *rows])]
     else:
         lines = [f"{printable(request.other)} names the same paths as {printable(request.image)}"]
-    print("\n".join(lines))
+    for line in lines:
+        print(line)
     return 0
 
 
 def _file_lines(found: Difference, form: str) -> list[str]:
     if form != template.TABLE:
         return [template.shown(form, _file(one)) for one in found.changes]
+    if not found.changes:
+        return [_same_files(found)]
     return [f"{one.state:9}  {size(max(one.size, one.before)):>7}  {printable(one.path)}" for one in found.changes]
+
+
+def _same_files(found: Difference) -> str:
+    return f"{printable(found.after)} has the same files as {printable(found.before)}"
 
 
 def _file(one: Change) -> dict[str, Any]:
@@ -115,7 +123,7 @@ def _sum_lines(found: Difference, by: str, form: str) -> list[str]:
         document = {"Before": found.before, "After": found.after, "By": by, "Sums": [sum_document(row) for row in rows]}
         return [template.shown(form, document)]
     if not rows:
-        return [f"{printable(found.after)} has the same files as {printable(found.before)}"]
+        return [_same_files(found)]
     heads = [by.upper(), *(word for state in states for word in (state.upper(), "FILES"))]
     cells = [(printable(row.name), *(cell for state in states for cell in _cells(row, state))) for row in rows[:ROWS]]
     total = [("total", *(cell for state in states for cell in _total(rows, state)))]

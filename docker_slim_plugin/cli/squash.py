@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Image whose layers are merged.", show_default=False)]
 Tag = Annotated[str, Option("--tag", "Name of the new image. Default: the source's, with -squashed.", "NAME[:TAG]")]
 From = Annotated[
-    str,
+    str | None,
     Option(
         "--from",
         "Merge only the layers above this one (its diff id, or the start of it), or this number of the highest layers.",
         "LAYER",
     ),
 ]
-Base = Annotated[str, Option("--base", "Merge only the layers above those of this image.", "IMAGE")]
+Base = Annotated[str | None, Option("--base", "Merge only the layers above those of this image.", "IMAGE")]
 SOURCE = pack_options.PULLING.changed({}, force=Option("--force", "Take the new name from an image of another tool."))
 
 
@@ -37,7 +37,7 @@ SOURCE = pack_options.PULLING.changed({}, force=Option("--force", "Take the new 
     usage="[OPTIONS] IMAGE",
     short="Merge the layers of an image; nothing is left out",
 )
-def squash(given: Given, image: Image, tag: Tag = "", above: From = "", base: Base = "") -> Work:
+def squash(given: Given, image: Image, tag: Tag = "", above: From = None, base: Base = None) -> Work:
     """Write an image with the same files and configuration in one layer, without those that higher layers hide.
 
     Nothing is run and nothing else is left out. With --base or --from, the lowest layers stay, so that images still
@@ -48,9 +48,12 @@ def squash(given: Given, image: Image, tag: Tag = "", above: From = "", base: Ba
     docker slim squash --base debian:bookworm --tag app:small app:1.2
     docker slim squash --from 3 app:1.2
     """  # noqa: D301
+    for name, value in (("--from", above), ("--base", base)):
+        if value == "":
+            raise UsageError(f"cannot use {name}: its value is empty", hint="--from LAYER or --base IMAGE")
     if above and base:
         raise UsageError("cannot use --from and --base together", hint="--from LAYER or --base IMAGE")
-    request = given.request(SquashRequest, image=image, tag=tag, above=above, base=base)
+    request = given.request(SquashRequest, image=image, tag=tag, above=above or "", base=base or "")
     return lambda: _squash(request, given[screen.Shown])
 
 

@@ -8,9 +8,9 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import requests
-from docker.errors import APIError, DockerException
+from docker.errors import APIError, DockerException, NullResource
 
-from docker_slim_plugin.errors import SlimError
+from docker_slim_plugin.errors import SlimError, UsageError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,6 +29,10 @@ def translate_errors(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except APIError as error:
             raise SlimError(f"cannot go on: docker says: {error.explanation or error}", hint=hint_for(error)) from error
+        except NullResource as error:
+            raise UsageError(
+                "cannot find an image or a container: the name is empty", hint="docker images; docker ps"
+            ) from error
         except (DockerException, requests.RequestException) as error:
             raise SlimError(f"cannot talk to the Docker Engine: {error}", hint="docker info") from error
 

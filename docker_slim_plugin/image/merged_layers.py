@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from docker_slim_plugin.image.config import MERGED_BY
 from docker_slim_plugin.image.tar import HardLinkKey, hard_link_key
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.plan import Group, KeptEntry, Reason, ReasonKind
-from docker_slim_plugin.rootfs.index import Rootfs, parents
+from docker_slim_plugin.rootfs.index import Rootfs, all_parents, parents
 
 _WHOLE = Reason(ReasonKind.KEEP, "squash", "all of the image")
 
@@ -36,20 +37,20 @@ def find_changes(below: Rootfs, tree: Rootfs, is_same_file: Callable[[RootPath],
     """Return what turns the tree `below` into `tree`.
 
     `is_same_file` compares the content of a file that has the same metadata in both. If one name of a hard-linked file
-    is written, all of them are: a layer cannot link to a lower one.
+    is written, all of them are: a layer cannot link to a lower one. Names that are of one file in only one of the trees
+    are written too.
     """
-    same = {
+    alike = {
         path
         for path, entry in tree.entries.items()
         if (other := below.entries.get(path)) is not None
         and _metadata(entry) == _metadata(other)
         and (entry.kind is not EntryKind.FILE or _is_same_inode(entry, other) or is_same_file(path))
     }
+    same = set(_find_linked_alike(below, tree, alike))
     written = {path for path in tree.entries if path not in same}
-    written |= _with_all_names(tree, written)
     deleted = tuple(sorted(_find_deleted(below, tree)))
-    needed = {parent for path in (*written, *deleted) for parent in parents(path)}
-    return Changes(tuple(sorted(written | needed)), deleted)
+    return Changes(tuple(sorted(written | all_parents((*written, *deleted)))), deleted)
 
 
 def _metadata(entry: Entry) -> Entry:
@@ -62,14 +63,23 @@ def _is_same_inode(entry: Entry, other: Entry) -> bool:
     return entry.inode != 0 and entry.inode == other.inode
 
 
-def _with_all_names(tree: Rootfs, written: Iterable[RootPath]) -> set[RootPath]:
-    keys: dict[HardLinkKey, list[RootPath]] = {}
-    for path, entry in tree.entries.items():
-        key = hard_link_key(KeptEntry(entry=entry, reasons=(_WHOLE,)))
-        if key is not None:
-            keys.setdefault(key, []).append(path)
-    chosen = set(written)
-    return {path for names in keys.values() if not chosen.isdisjoint(names) for path in names}
+def _find_linked_alike(below: Rootfs, tree: Rootfs, alike: Iterable[RootPath]) -> Iterator[RootPath]:
+    """Yield the names of `alike` that have the same other names in both trees.
+
+    All names of the file in `tree` are among `alike`; in `below`, names that are not do not count: they are replaced.
+    """
+    files = {path: (_file_of(tree.entries[path]), _file_of(below.entries[path])) for path in alike}
+    names = Counter(map(_file_of, tree.entries.values()))
+    names_below = Counter(lower for _, lower in files.values())
+    names_in_both = Counter(files.values())
+    for path, (upper, lower) in files.items():
+        if names_in_both[upper, lower] == names[upper] == names_below[lower]:
+            yield path
+
+
+def _file_of(entry: Entry) -> HardLinkKey | RootPath:
+    """Return a key that is equal for all names of one file."""
+    return hard_link_key(KeptEntry(entry=entry, reasons=(_WHOLE,))) or entry.path
 
 
 def _find_deleted(below: Rootfs, tree: Rootfs) -> Iterable[RootPath]:

@@ -163,3 +163,14 @@ def parents(path: RootPath) -> Iterator[RootPath]:
     while here != "/":
         here = here.rpartition("/")[0] or "/"
         yield RootPath(here)
+
+
+def all_parents(paths: Iterable[RootPath]) -> set[RootPath]:
+    """Return the parent directories of all of `paths`. Each directory is visited once."""
+    found: set[RootPath] = set()
+    for path in paths:
+        for parent in parents(path):
+            if parent in found:
+                break
+            found.add(parent)
+    return found

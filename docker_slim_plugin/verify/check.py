@@ -6,6 +6,7 @@ import hashlib
 import tarfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,7 +14,14 @@ from docker_slim_plugin.engine.background import background
 from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.image.config import compare_configs
 from docker_slim_plugin.image.squash import member_path
-from docker_slim_plugin.image.tar import MEMBER_TYPES, has_docker_time, is_storable, storable_xattrs
+from docker_slim_plugin.image.tar import (
+    MEMBER_TYPES,
+    HardLinkKey,
+    hard_link_key,
+    has_docker_time,
+    is_storable,
+    storable_xattrs,
+)
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.model.image import SlimImage, SourceImage
 from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry
@@ -26,6 +34,15 @@ from docker_slim_plugin.verify.replay import Replay
 _CAPABILITY = "security.capability"
 MAX_LISTED = 20
 """Most differences of one kind that are listed. The others are only counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the members of one or several tars are."""
+
+    paths: set[RootPath] = field(default_factory=set)
+    first_names: dict[HardLinkKey, RootPath] = field(default_factory=dict)
+    """The name of each hard-linked file that came first; not names of the base image."""
 
 
 def verify(
@@ -82,9 +99,9 @@ def compare_tree(
     docker changed have other times.
     """
     planned = plan.by_path()
-    found: set[RootPath] = set()
+    found = _Found()
     yield from _compare_tar(stream, planned, hashes, changes, found)
-    yield from _find_missing(planned, found)
+    yield from _find_missing(planned, found.paths)
 
 
 def compare_layers(
@@ -95,11 +112,12 @@ def compare_layers(
     Entries in `optional_groups` may be missing.
     """
     planned = plan.by_path()
-    found: set[RootPath] = set()
+    found = _Found()
     for file in files:
         with open(file, "rb") as stream:
             yield from _compare_tar(stream, planned, hashes, {}, found)
-    yield from _find_missing({path: kept for path, kept in planned.items() if kept.group not in optional_groups}, found)
+    required = {path: kept for path, kept in planned.items() if kept.group not in optional_groups}
+    yield from _find_missing(required, found.paths)
 
 
 def _find_missing(planned: Mapping[RootPath, KeptEntry], found: Collection[RootPath]) -> Iterator[str]:
@@ -113,24 +131,23 @@ def _compare_tar(
     planned: Mapping[RootPath, KeptEntry],
     hashes: Mapping[RootPath, str],
     changes: Collection[str],
-    found: set[RootPath],
+    found: _Found,
 ) -> Iterator[str]:
-    """Compare each member with the plan, and add its path to `found`. A directory may be in several layers."""
+    """Compare each member with the plan, and add it to `found`. A directory may be in several layers."""
     with tarfile.open(fileobj=stream, mode="r|", encoding="utf-8", errors="surrogateescape") as tar:
         for member in tar:
             # tarfile keeps every member in memory, and an image has 100,000s.
             tar.members.clear()  # type: ignore[attr-defined]
             path = member_path(member.name)
             kept = planned.get(path)
-            again = path in found
-            found.add(path)
+            again = path in found.paths
+            found.paths.add(path)
             if kept is None or (again and not member.isdir()):
                 if path not in changes:
                     yield f"{path} is in the image{' twice' if again else ', but not in the plan'}"
                 continue
+            yield from _compare_link(member, kept, planned, found.first_names)
             if member.islnk():
-                other = planned.get(member_path(member.linkname))
-                yield from _compare_value(path, "hard link", other and other.entry.inode, kept.entry.inode)
                 continue
             yield from _compare_member(member, kept, touched=path in changes)
             if member.isreg():
@@ -138,6 +155,25 @@ def _compare_tar(
                 assert content is not None
                 digest = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
                 yield from _compare_value(path, "content", digest, hashes[path].removeprefix("sha256:"))
+
+
+def _compare_link(
+    member: tarfile.TarInfo,
+    kept: KeptEntry,
+    planned: Mapping[RootPath, KeptEntry],
+    first_names: dict[HardLinkKey, RootPath],
+) -> Iterator[str]:
+    """Compare which names are of one file. Names of the base image may be in another layer, so without a link."""
+    path, key = kept.entry.path, hard_link_key(kept)
+    first = path
+    if key is not None and kept.group is not Group.COMMON:
+        first = first_names.setdefault(key, path)
+    if member.islnk():
+        target = planned.get(member_path(member.linkname))
+        if key is None or target is None or hard_link_key(target) != key:
+            yield f"{path} is a hard link to {member_path(member.linkname)}, which is another file in the plan"
+    elif first != path:
+        yield f"{path} is a file of its own, not a hard link to {first}"
 
 
 def _compare_member(member: tarfile.TarInfo, kept: KeptEntry, *, touched: bool) -> Iterator[str]:

@@ -158,9 +158,9 @@ def count_staying(request: SquashRequest, source: SourceImage, engine: Engine) -
     else:
         staying = 0
     if not 0 <= staying <= len(layers) - 2:
-        above = f" above the {staying} that stay" if 0 < staying <= len(layers) else ""
+        few = f"fewer than two of its layers are above the {staying} that stay" if staying else "it has fewer than two"
         raise SlimError(
-            f"cannot squash {source.reference}: it has {len(layers)} layers, and fewer than two{above} to merge"
+            f"cannot squash the layers of {source.reference}: {few}"
             if staying >= 0
             else f"cannot squash {request.above} layers: {source.reference} has {len(layers)}",
             hint=f"docker image inspect -f '{{{{json .RootFS.Layers}}}}' {request.image}",

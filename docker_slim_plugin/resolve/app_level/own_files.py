@@ -14,7 +14,7 @@ from functools import cached_property
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, child
-from docker_slim_plugin.rootfs.index import parents
+from docker_slim_plugin.rootfs.index import all_parents, parents
 
 LARGE_TREE, LEAST_SHARE = 20 << 20, 0.02
 """A tree with more bytes, of which the run used a smaller share of the files, is kept by need."""
@@ -66,6 +66,11 @@ class _Total:
     @property
     def is_rarely_used(self) -> bool:
         return self.size > LARGE_TREE and self.used < LEAST_SHARE * self.files
+
+    def add(self, other: _Total) -> None:
+        self.size += other.size
+        self.files += other.files
+        self.used += other.used
 
 
 class OwnFiles:
@@ -129,14 +134,8 @@ class OwnFiles:
                 yield path
 
     @cached_property
-    def _owned_directories(self) -> frozenset[str]:
-        found: set[str] = set()
-        for path in self.facts.packages.owners:
-            for parent in parents(path):
-                if parent in found:
-                    break
-                found.add(parent)
-        return frozenset(found)
+    def _owned_directories(self) -> frozenset[RootPath]:
+        return frozenset(all_parents(self.facts.packages.owners))
 
     def _is_distribution(self, directory: RootPath) -> bool:
         return (
@@ -158,23 +157,29 @@ class OwnFiles:
     def _whole(self, top: RootPath, used: set[RootPath]) -> list[RootPath]:
         """Return the files of a tree, without its large directories that the run hardly used."""
         files = list(self._files(top))
-        totals: dict[RootPath, _Total] = {}
+        totals = self._totals(top, files, used)
+        rare: set[RootPath] = set()
+        for directory, total in totals.items():
+            if directory != top and next(parents(directory)) in rare:
+                rare.add(directory)
+            elif total.is_rarely_used:
+                rare.add(directory)
+                self.notes.append(
+                    f"{directory} has {total.size >> 20} MB, and the run used {total.used} of its {total.files} files: "
+                    f"only what is needed of it is kept (--keep {directory} keeps all)"
+                )
+        return [path for path in files if next(parents(path)) not in rare]
+
+    def _totals(self, top: RootPath, files: Iterable[RootPath], used: set[RootPath]) -> dict[RootPath, _Total]:
+        """Return the total of each directory of a tree, parents first."""
+        inside = (directory for directory in all_parents(files) if len(directory) >= len(top))
+        totals = {directory: _Total() for directory in sorted(inside)}
         for path in files:
-            for parent in parents(path):
-                total = totals.setdefault(parent, _Total())
-                total.size += self.facts.rootfs.entries[path].size
-                total.files += 1
-                total.used += path in used
-                if parent == top:
-                    break
-        rare = {directory for directory, total in totals.items() if total.is_rarely_used}
-        self.notes += (
-            f"{directory} has {totals[directory].size >> 20} MB, and the run used {totals[directory].used} of its "
-            f"{totals[directory].files} files: only what is needed of it is kept (--keep {directory} keeps all)"
-            for directory in sorted(rare)
-            if rare.isdisjoint(parents(directory))
-        )
-        return [path for path in files if rare.isdisjoint(parents(path))]
+            totals[next(parents(path))].add(_Total(self.facts.rootfs.entries[path].size, 1, path in used))
+        for directory in reversed(totals):
+            if directory != top:
+                totals[next(parents(directory))].add(totals[directory])
+        return totals
 
     def _files(self, top: RootPath) -> Iterator[RootPath]:
         pending = [top]

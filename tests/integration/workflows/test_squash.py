@@ -89,10 +89,13 @@ def test_the_name_and_the_words() -> None:
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        (("debian:bookworm",), 1, "it has 1 layers, and fewer than two to merge"),
+        (("debian:bookworm",), 1, "the layers of debian:bookworm: it has fewer than two"),
         (("--from=9", IMAGE), 1, f"cannot squash 9 layers: {IMAGE} has 4"),
-        (("--from=1", IMAGE), 1, "fewer than two above the 3 that stay"),
+        (("--from=1", IMAGE), 1, "fewer than two of its layers are above the 3 that stay"),
         (("--from=beef" * 9, IMAGE), 2, "has that diff id"),
+        (("--from=", IMAGE), 2, "cannot use --from: its value is empty"),
+        (("--base", "", IMAGE), 2, "cannot use --base: its value is empty"),
+        (("",), 2, "the name is empty"),
         (("--from=2", "--base=debian:bookworm", IMAGE), 2, "--from and --base together"),
         ((f"--base={IMAGE}", "debian:bookworm"), 1, "is not built on them"),
         (("--tag=debian:bookworm", IMAGE), 1, "docker slim did not write it"),
@@ -103,6 +106,34 @@ def test_bad_input(words: tuple[str, ...], status: int, said: str) -> None:
     done = squash(*words)
     assert (done.returncode, done.stdout) == (status, "")
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        pytest.param("RUN mkdir /w && cp -p /bin/bash /w/a && cp -p /w/a /w/b\nRUN ln -f /w/a /w/b", "--from=2", id="linked later"),
+        pytest.param("RUN chmod -R go-w /usr/bin", "--base=debian:bookworm", id="each name has its own copy"),
+        pytest.param("RUN mkdir /w && cp -p /bin/bash /w/a && ln /w/a /w/b\nRUN cp -p /w/a /w/c && mv /w/c /w/b", "--from=2", id="replaced by a copy"),
+    ],
+)  # fmt: skip
+def test_hard_links_are_those_of_the_source(steps: str, words: str, tmp_path: Path) -> None:
+    name = f"{IMAGE}-links"
+    build(tmp_path, name, f"FROM debian:bookworm\n{steps}\nRUN touch /z\n")
+    try:
+        done = squash(f"--tag={NEW}", words, name)
+        assert done.returncode == 0, done.stderr
+        assert linked(NEW) == linked(name)
+    finally:
+        remove(name)
+
+
+def linked(image: str) -> set[frozenset[str]]:
+    """Return the names of each file that has several."""
+    names: dict[tuple[int, int], set[str]] = {}
+    for path, node in tree(image, hashed=()).items():
+        if node.kind != "directory":
+            names.setdefault(node.inode, set()).add(path)
+    return {frozenset(group) for group in names.values() if len(group) > 1}
 
 
 def test_a_name_of_its_own_is_taken_again(tmp_path: Path) -> None:

@@ -69,6 +69,38 @@ def test_one_of_two_names_is_gone() -> None:
     assert changes(tree, below) == (["/"], ["/l2"])
 
 
+def with_entries(*entries: Entry) -> Rootfs:
+    return Rootfs.of([*BELOW.entries.values(), *entries], BELOW.reader)
+
+
+def test_copies_that_become_one_file_are_written() -> None:
+    below = with_entries(replace(linked("/l1", 7), links=1), replace(linked("/l2", 8), links=1))
+    assert changes(with_entries(linked("/l1", 9), linked("/l2", 9)), below) == (["/", "/l1", "/l2"], [])
+
+
+def test_one_file_that_becomes_copies_is_written() -> None:
+    below = with_entries(linked("/l1", 7), linked("/l2", 7))
+    tree = with_entries(replace(linked("/l1", 8), links=1), replace(linked("/l2", 9), links=1))
+    assert changes(tree, below) == (["/", "/l1", "/l2"], [])
+
+
+def test_a_name_that_becomes_a_copy_is_not_linked_to_the_lower_layer() -> None:
+    below = with_entries(linked("/l1", 7), linked("/l2", 7))
+    assert changes(with_entries(linked("/l1", 7), replace(linked("/l2", 9), links=1)), below) == (["/", "/l1", "/l2"], [])
+
+
+def test_a_name_that_becomes_another_file_leaves_the_others_where_they_are() -> None:
+    below = with_entries(*(replace(linked(path, 7), links=3) for path in ("/l1", "/l2", "/l3")))
+    tree = with_entries(*(replace(linked(path, 7), links=3) for path in ("/l1", "/l2")), replace(linked("/l3", 9, size=5), links=1))
+    assert changes(tree, below) == (["/", "/l3"], [])
+
+
+def test_names_that_change_partners_are_written() -> None:
+    below = with_entries(linked("/l1", 7), linked("/l2", 7), linked("/l3", 8), linked("/l4", 8))
+    tree = with_entries(linked("/l1", 5), linked("/l2", 6), linked("/l3", 5), linked("/l4", 6))
+    assert changes(tree, below) == (["/", "/l1", "/l2", "/l3", "/l4"], [])
+
+
 def merged(staying: int) -> dict[str, object]:
     config = {"author": "ann", "config": {"Cmd": ["x"]}, "rootfs": {"type": "layers", "diff_ids": ["a", "b", "c"]}, "unknown": 1}
     history = [{"created_by": "1"}, {"created_by": "ENV", "empty_layer": True}, {"created_by": "2"}, {"created_by": "3"}]

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from docker_slim_plugin.model.entry import RootPath
-from docker_slim_plugin.rootfs.index import Walk, parents
+from docker_slim_plugin.rootfs.index import Walk, all_parents, parents
 from tests.rootfs import rootfs
 
 
@@ -83,3 +83,9 @@ def test_a_chrooted_path_stays_in_its_root() -> None:
 def test_a_root_that_the_image_does_not_have_leads_nowhere() -> None:
     tree = rootfs({"/etc/hosts": ""})
     assert [tree.walk(f"/run/jail{rest}", root="/run/jail").end for rest in ("/", "/..", "/etc", "/../../etc/hosts")] == [None] * 4
+
+
+def test_the_parents_of_several_paths() -> None:
+    paths = [RootPath(path) for path in ("/a/b/c", "/a/b/d", "/a/e/f", "/", "/g")]
+    assert all_parents(paths) == {path for one in paths for path in parents(one)} == {"/", "/a", "/a/b", "/a/e"}
+    assert all_parents([RootPath("/")]) == set()

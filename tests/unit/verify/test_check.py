@@ -14,7 +14,7 @@ from docker_slim_plugin.model.plan import FilePlan, KeptEntry, Reason, ReasonKin
 from docker_slim_plugin.verify.check import MAX_LISTED, compare_tree, has_xattrs, limit_sentences
 
 DATA = b"content"
-HASHES = {RootPath("/etc/conf"): "sha256:" + hashlib.sha256(DATA).hexdigest()}
+HASHES = {RootPath(path): "sha256:" + hashlib.sha256(DATA).hexdigest() for path in ("/etc/conf", "/etc/hard")}
 
 
 def entry(path: str, kind: EntryKind, mode: int = 0o755, **fields: object) -> Entry:
@@ -84,8 +84,10 @@ def test_the_planned_tree_has_no_differences() -> None:
         pytest.param(lambda t: setattr(t["etc"], "uid", 0), "/etc: owner is (0, 8), not (7, 8)", id="an owner"),
         pytest.param(lambda t: setattr(t["etc"], "mtime", 6), "/etc: time is 6, not 5", id="a time"),
         pytest.param(lambda t: setattr(t["lib"], "linkname", "lib64"), "/lib: target is lib64, not usr/lib", id="a target"),
-        pytest.param(lambda t: setattr(t["hard"], "linkname", "pipe"), "/etc/hard: hard link is 0, not 3", id="another hard link"),
-        pytest.param(lambda t: setattr(t["hard"], "linkname", "none"), "/etc/hard: hard link is None, not 3", id="a hard link to nothing"),
+        pytest.param(lambda t: setattr(t["hard"], "linkname", "pipe"), "/etc/hard is a hard link to /pipe, which is another file in the plan", id="another hard link"),
+        pytest.param(lambda t: setattr(t["hard"], "linkname", "none"), "/etc/hard is a hard link to /none, which is another file in the plan", id="a hard link to nothing"),
+        pytest.param(lambda t: t.update(pipe=member("pipe", tarfile.LNKTYPE, 0o600, linkname="lib")), "/pipe is a hard link to /lib, which is another file in the plan", id="a hard link that nobody made"),
+        pytest.param(lambda t: t.update(hard=member("etc/hard", tarfile.REGTYPE, 0o4644, size=len(DATA))), "/etc/hard is a file of its own, not a hard link to /etc/conf", id="a hard link is lost"),
         pytest.param(
             lambda t: t["conf"].pax_headers.update({"SCHILY.xattr.security.capability": "x"}),
             "/etc/conf: capabilities is True, not False",

@@ -62,6 +62,17 @@ def test_a_large_tree_of_which_little_was_used_is_kept_by_need(monkeypatch: pyte
     assert len(added("app-files", tree, "/models/m1", "/models/m2")) == 98
 
 
+def test_a_rarely_used_directory_deep_in_a_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_files, "LARGE_TREE", 99)
+    tree: Tree = {f"/app/deep/only/models/{index // 10}/m{index}": "x" for index in range(100)} | {"/app/deep/a": "x", "/app/deep/b": "x"}
+    # One of 100 files is less than 2 %; three of the 102 in the directories above are not.
+    accesses = ("/app/deep/a", "/app/deep/b", "/app/deep/only/models/0/m1")
+    assert added("app-files", tree, *accesses) == []
+    (note,) = plan(tree, *accesses, hints_off=ALL - {"app-files"}, level="app").notes
+    assert note.startswith("/app/deep/only has 0 MB, and the run used 1 of its 100 files")
+    assert len(added("app-files", tree, *accesses, "/app/deep/only/models/0/m2")) == 98
+
+
 def test_a_large_file_is_no_sibling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_files, "MAX_SIBLING", 3)
     assert added("app-files", {"/etc/a/x": "1", "/etc/a/y": "123", "/etc/a/z": "1234"}, "/etc/a/x") == ["/etc/a/y"]
