@@ -125,7 +125,8 @@ def result(report: Report, request: Request | PackRequest, shown: Shown) -> str:
         options = repeatable_options(request.docker_options)
         words = ["docker", *request.global_options, "run", *options, main_image(report).reference]
         secrets = secrets_of(request.docker_options, os.environ)
-        lines.append(f"run it: {printable(secrets.mask_command(shlex.join([*words, *request.command])))}")
+        masked = secrets.mask_arguments([*words, *request.command])
+        lines.append(f"run it: {printable(shlex.join(masked))}")
     elif request.dry_run:
         lines.append("nothing was written (--dry-run)")
     return "\n".join(lines)

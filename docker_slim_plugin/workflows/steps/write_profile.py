@@ -99,7 +99,7 @@ def write_profile(job: Job, wanted: Restrictions, target: Target, observations: 
             *_warnings(trials.evidence, profile),
             *_unknown_limits(trials.evidence, wanted, profile),
         ),
-        run=run_words(profile, start),
+        run=secrets.mask_arguments(run_words(profile, start)),
         folder=os.path.abspath(target.folder),
         mask=secrets.mask_command,
         seconds=job.clock.seconds(),
