@@ -124,8 +124,9 @@ def result(report: Report, request: Request | PackRequest, shown: Shown) -> str:
     if report.images:
         options = repeatable_options(request.docker_options)
         words = ["docker", *request.global_options, "run", *options, main_image(report).reference]
-        secrets = secrets_of(request.docker_options, os.environ)
-        lines.append(f"run it: {printable(secrets.mask_command(shlex.join([*words, *request.command])))}")
+        line = [*words, *request.command]
+        secrets = secrets_of(request.docker_options, os.environ).with_arguments([line])
+        lines.append(f"run it: {printable(shlex.join(secrets.mask_arguments(line)))}")
     elif request.dry_run:
         lines.append("nothing was written (--dry-run)")
     return "\n".join(lines)

@@ -1,8 +1,10 @@
 """Masking of a run's secrets in everything that is shown or stored.
 
 The values of --env and --env-file reach only the container. In any other text of the run (a command, a response, a log
-line) a value is replaced by ***, and so is the word after --password and similar options. A trace, which is stored to
-be run again, contains the name of the variable instead; whoever runs it provides the value.
+line) a value is replaced by ***, and so is the word after --password and similar options. Arguments of a process are
+masked one by one, since blanks and quotes in them are part of a value; only a text within an argument has the words of
+a shell. A trace, which is stored to be run again, contains the name of the variable instead; whoever runs it provides
+the value.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ MIN_SECRET, MIN_SUBSTRING = 4, 8
 as whole words only.
 """
 MAX_ENV_FILE = 1 << 20
+MAX_FOUND, MAX_FOUND_CHARACTERS = 32, 2048
+"""Maximum number and length of all values that are found in arguments: every text is searched for each of them."""
 _PORT = re.compile(r"[0-9]{1,5}")
 _SECRET_NAME = r"(?:pass(?:word|wd|phrase)?|pwd|token|secret|credentials?|(?:api|access|secret|private|auth)[-_]?key)"  # noqa: S105
 _SHELL_WORD = r"""(?:'[^']*+'|"[^"]*+"|[^\s'";&|)]++)"""
@@ -38,6 +42,15 @@ _SECRET_ARGUMENT = re.compile(
     r"|(://[^\s/:@]{0,200}+:)([^\s/@]++)(?=@)",
     re.IGNORECASE,
 )
+_OPTION = re.compile(rf"-{{1,2}}[\w.:-]*?{_SECRET_NAME}", re.IGNORECASE)
+_ASSIGNMENT = re.compile(rf"-{{0,2}}[\w.:-]*?{_SECRET_NAME}=", re.IGNORECASE)
+_USER = re.compile(r"[^\s:'\"]{1,200}+:(?![0-9]+$)")
+_HEADER = re.compile(r"authorization:\s*+(?:(?:basic|bearer|token)\s*+)?+", re.IGNORECASE)
+_SCHEMES = ("basic", "bearer", "token")
+_SHELLS = ("sh", "ash", "bash", "busybox", "dash", "ksh", "su", "zsh")
+_SHELL_COMMAND = re.compile(r"-[A-Za-z]{0,8}c")
+_GLUED = re.compile(r"(-[A-Za-z])(.+)", re.DOTALL)
+"""-pVALUE: mysql has it, among others."""
 _NAME_REFERENCE = re.compile(r"\*\*\*([A-Za-z_][A-Za-z0-9_]*)\*\*\*")
 
 
@@ -46,7 +59,7 @@ class Secrets:
     """The secrets among the variables of a run."""
 
     values: tuple[tuple[str, str], ...] = ()
-    """(NAME, VALUE) of each secret, longest value first."""
+    """(NAME, VALUE) of each secret, longest value first; NAME is "" for one that was found in arguments."""
 
     def mask(self, text: str) -> str:
         """Return a text with the values masked."""
@@ -55,6 +68,30 @@ class Secrets:
     def mask_command(self, text: str) -> str:
         """Return a command with the values masked, and the words after options for passwords."""
         return _SECRET_ARGUMENT.sub(_mask_match, self.mask(text))
+
+    def mask_arguments(self, argv: Sequence[str]) -> tuple[str, ...]:
+        """Return the arguments of a process, masked one by one."""
+        values = frozenset(value for _, value in self.values)
+        masked: list[str] = []
+        for argument, start in _find_starts(argv):
+            glued = _GLUED.fullmatch(argument)
+            if start is not None:
+                masked.append(f"{self.mask(argument[:start])}{MASK}")
+            elif glued and glued[2] in values:
+                masked.append(f"{glued[1]}{MASK}")
+            else:
+                masked.append(self.mask_command(argument))
+        return tuple(masked)
+
+    def with_arguments(self, lines: Iterable[Sequence[str]]) -> Secrets:
+        """Return these secrets and those that options for passwords have in command lines, the first MAX_FOUND."""
+        names = {value: name for name, value in self.values}
+        most, left = len(names) + MAX_FOUND, MAX_FOUND_CHARACTERS
+        for part in (part for argv in lines for value in _find_values(argv) for part in _parts(value)):
+            if part not in names and len(part) <= left and len(names) < most:
+                names[part] = ""
+                left -= len(part)
+        return _sorted(names)
 
     def substitute_names(self, text: str) -> str:
         """Return a text with each value replaced by its name; `fill_values` reverses this."""
@@ -81,9 +118,62 @@ def secrets_of(options: Iterable[str], environment: Mapping[str, str]) -> Secret
     found: dict[str, str] = {}
     for name, value in variables(options, environment):
         # A key of several lines may appear line by line.
-        parts = (value, *value.split("\n")) if "\n" in value else (value,)
-        found |= {part: name for part in parts if len(part) >= MIN_SECRET and not _PORT.fullmatch(part)}
-    return Secrets(tuple(sorted(((name, value) for value, name in found.items()), key=lambda one: (-len(one[1]), one))))
+        found |= dict.fromkeys(_parts(value), name)
+    return _sorted(found)
+
+
+def _parts(value: str) -> Iterator[str]:
+    """Yield what is to be masked of a value: a key of several lines may appear line by line."""
+    parts = (value, *value.split("\n")) if "\n" in value else (value,)
+    return (part for part in parts if len(part) >= MIN_SECRET and not _PORT.fullmatch(part))
+
+
+def _sorted(names: Mapping[str, str]) -> Secrets:
+    """Return the secrets of values and their names."""
+    return Secrets(tuple(sorted(((name, value) for value, name in names.items()), key=lambda one: (-len(one[1]), one))))
+
+
+def _find_starts(argv: Sequence[str]) -> Iterator[tuple[str, int | None]]:
+    """Yield each argument, and where the secret begins that it ends with; None for an argument that is a text.
+
+    An argument after --password is a secret even if it begins with a dash. Such a short one is taken for an option.
+    """
+    before, is_shell = "", False
+    for argument in argv:
+        start: int | None = None
+        if _HEADER.fullmatch(before):
+            if argument.lower() in _SCHEMES:
+                yield argument, None
+                continue
+            start = 0
+        elif _OPTION.fullmatch(before) and (len(argument) >= MIN_SECRET or not argument.startswith("-")):
+            start = 0
+        elif before == "-u" and (user := _USER.match(argument)):
+            start = user.end()
+        elif not (is_shell and _SHELL_COMMAND.fullmatch(before)) and (name := _ASSIGNMENT.match(argument)):
+            start = name.end()
+        yield argument, start if start is not None and start < len(argument) else None
+        is_shell = is_shell or argument.rpartition("/")[2].lstrip("-") in _SHELLS
+        before = argument
+
+
+def _find_values(argv: Sequence[str]) -> Iterator[str]:
+    """Yield the secrets in arguments, without those after -u NAME:, which may be groups."""
+    before = ""
+    for argument, start in _find_starts(argv):
+        if start is not None and before != "-u":
+            yield argument[start:]
+        yield from _find_values_in_text(argument)
+        before = argument
+
+
+def _find_values_in_text(text: str) -> Iterator[str]:
+    for match in _SECRET_ARGUMENT.finditer(text):
+        named, assigned, header, _, url = match.groups()[1::2]
+        value = next((one for one in (named, assigned, header, url) if one), "").strip("'\"")
+        # A reference of the shell is no value.
+        if not value.startswith("$"):
+            yield value
 
 
 def variables(options: Iterable[str], environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:

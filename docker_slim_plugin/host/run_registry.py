@@ -1,7 +1,8 @@
 """The registry of docker slim's runs on this host: a run is registered before it creates anything, for `prune`.
 
 A label or a name proves nothing: an image may contain ours. Our objects carry a run's id, which contains a random token
-and is the name of a file in the user's state directory (0600).
+and is the name of a file in the user's state directory (0600). That directory has reports too, and is its owner's alone
+(0700).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import stat
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -28,6 +30,22 @@ def state_directory(environment: Mapping[str, str]) -> Path:
     """Return the state directory: $XDG_STATE_HOME/docker-slim, by default ~/.local/state/docker-slim."""
     home = environment.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
     return Path(home, "docker-slim")
+
+
+def make_private(directory: Path) -> None:
+    """Make a directory that is its owner's alone (0700); OSError. An existing one of ours loses the others' rights.
+
+    A symlink is followed, but what it leads to keeps its mode.
+    """
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    found = directory.lstat()
+    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and found.st_mode & 0o077:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fchmod(descriptor, found.st_mode & 0o700)
+        finally:
+            os.close(descriptor)
 
 
 def new_run() -> str:
@@ -59,7 +77,8 @@ def register(run_id: str) -> None:
     """Register a run; SlimError when that fails."""
     path = _directory() / run_id
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent.parent)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError as error:
         text = f"cannot write to the state folder {path.parent}: {error.strerror}"

@@ -133,17 +133,23 @@ def signalfd(number: int) -> int:
 
 
 def command_line(pid: int, size: int = 1024) -> tuple[str, ...]:
-    """Return the arguments of `pid`, the first `size` bytes of them; empty when it has ended."""
+    """Return the arguments of `pid`; empty when it has ended.
+
+    Of more than `size` bytes, those that are whole within them, and "...": a part of a secret cannot be recognised.
+    """
     try:
         with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
-            text = file.read(size)
+            text = file.read(size + 1)
     except OSError:
         return ()
+    if len(text) > size:
+        whole, _, _ = text[:size].rpartition(b"\0")
+        text = whole + b"\0..." if whole else b"..."
     return tuple(map(os.fsdecode, text.removesuffix(b"\0").split(b"\0"))) if text else ()
 
 
 def argv0(pid: int) -> str:
-    """Return argv[0] of `pid`, 256 bytes of it; "" when it has ended."""
+    """Return argv[0] of `pid`; "..." when it is longer than 256 bytes, "" when it has ended."""
     return next(iter(command_line(pid, 256)), "")
 
 

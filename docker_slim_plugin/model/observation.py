@@ -56,7 +56,7 @@ class RunProcess:
     pid: int
     """In the host's pid namespace."""
     argv: tuple[str, ...]
-    """Its first 1024 bytes, unfiltered."""
+    """Those that are whole within 1024 bytes, unfiltered; then "..." if there are more."""
     seconds: float
     """From the start of its run until it named a path first."""
 

@@ -15,7 +15,7 @@ from docker_slim_plugin.model.image import SlimImage, SourceImage
 from docker_slim_plugin.model.observation import AccessKind, Observations, ProbeResult
 from docker_slim_plugin.model.plan import FilePlan, KeptEntry, ReasonKind
 from docker_slim_plugin.model.verdict import Verdict
-from docker_slim_plugin.report.run_log import RunLog, mask_arguments
+from docker_slim_plugin.report.run_log import RunLog
 
 SCHEMA_VERSION = 1
 MAX_PROGRAMS = 500
@@ -73,7 +73,11 @@ class Report:
         return len(self.plan.files())
 
     def redact(self, secrets: Secrets) -> Report:
-        """Return the report without secret values that the run was given, as it may be shown and saved."""
+        """Return the report without secret values that the run was given, as it may be shown and saved.
+
+        What is a secret in one command line is masked in all texts.
+        """
+        secrets = secrets.with_arguments((self.command, *(one.argv for one in self.run_log.processes)))
 
         def redact_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(map(secrets.mask_command, texts))
@@ -91,8 +95,8 @@ class Report:
         return replace(
             self,
             observations=replace(self.observations, result=replace(result, probes=probes)),
-            run_log=self.run_log.masked(secrets.mask_command),
-            command=mask_arguments(self.command, secrets.mask_command),
+            run_log=self.run_log.masked(secrets),
+            command=secrets.mask_arguments(self.command),
             warnings=redact_texts(self.warnings),
             notes=redact_texts(self.notes),
             verdicts=tuple(map(redact_verdict, self.verdicts)),

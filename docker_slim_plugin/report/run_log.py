@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from docker_slim_plugin.engine.secrets import Secrets
 from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.observation import Access, RunProcess
 from docker_slim_plugin.model.plan import Reason
-
-_SEPARATOR = "\x1f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +20,12 @@ class RunLog:
     processes: tuple[RunProcess, ...] = ()
     """Each after its parent; numbered from 1."""
 
-    def masked(self, mask: Callable[[str], str]) -> RunLog:
-        """Return the log with `mask` applied to all texts."""
-        labels = {one.during: mask(one.during) for one in self.accesses.values()}
+    def masked(self, secrets: Secrets) -> RunLog:
+        """Return the log with all texts masked."""
+        labels = {one.during: secrets.mask_command(one.during) for one in self.accesses.values()}
         return RunLog(
             {key: replace(one, during=labels[one.during]) for key, one in self.accesses.items()},
-            tuple(replace(one, argv=mask_arguments(one.argv, mask)) for one in self.processes),
+            tuple(replace(one, argv=secrets.mask_arguments(one.argv)) for one in self.processes),
         )
 
     def of(self, path: RootPath, reason: Reason) -> dict[str, Any]:
@@ -48,9 +47,3 @@ class RunLog:
             }
             for one in self.processes
         ]
-
-
-def mask_arguments(argv: tuple[str, ...], mask: Callable[[str], str]) -> tuple[str, ...]:
-    """Return arguments with `mask` applied to the whole line, so that a value after an option is masked too."""
-    # The separator counts as white space, and no argument has it.
-    return tuple(mask(_SEPARATOR.join(argv)).split(_SEPARATOR)) if argv else ()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host import output_file
-from docker_slim_plugin.host.run_registry import state_directory
+from docker_slim_plugin.host.run_registry import make_private, state_directory
 from docker_slim_plugin.progress import Progress
 from docker_slim_plugin.report.record import Report
 
@@ -49,9 +49,9 @@ def save(report: Report, existing: Collection[str] = ()) -> None:
     """Write the full report to `report.file`, and remove the oldest reports in its directory."""
     path = Path(report.file)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         # The JSON is ASCII: lone surrogates (in names that are not UTF-8) become \udcXX escapes.
-        output_file.write(report.file, json.dumps(report.to_json(files=True)).encode("ascii"))
+        output_file.write(report.file, json.dumps(report.to_json(files=True)).encode("ascii"), mode=0o600)
         _remove_old(path.parent, existing)
     except OSError as error:
         raise SlimError(f"cannot write the report {path}: {error.strerror}", hint="XDG_STATE_HOME=DIRECTORY") from error

@@ -71,7 +71,7 @@ def write_profile(job: Job, wanted: Restrictions, target: Target, observations: 
             hint="an app that traces processes itself cannot be observed that closely",
         )
     request = job.request
-    secrets = secrets_of(request.docker_options, os.environ)
+    secrets = secrets_of(request.docker_options, os.environ).with_arguments([request.command])
     drive = make_run_plan(job.source, request.exercise(), job.sandbox)
     replay = Replay(job.engine, job.source, drive, observations.result)
     evidence = read_evidence(job, wanted, observations)
@@ -99,7 +99,7 @@ def write_profile(job: Job, wanted: Restrictions, target: Target, observations: 
             *_warnings(trials.evidence, profile),
             *_unknown_limits(trials.evidence, wanted, profile),
         ),
-        run=run_words(profile, start),
+        run=secrets.mask_arguments(run_words(profile, start)),
         folder=os.path.abspath(target.folder),
         mask=secrets.mask_command,
         seconds=job.clock.seconds(),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +33,12 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     build(directory, IMAGE, 'FROM debian:bookworm\nCOPY entry /entry\nCMD ["/entry"]\n')
     yield IMAGE
     remove(IMAGE)
+
+
+def stored(directory: Path) -> dict[str, Any]:
+    (file,) = (directory / "state" / "docker-slim").glob("*.json")
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    return json.loads(file.read_text())
 
 
 def slim(directory: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -79,3 +87,23 @@ def test_no_value_is_stored_anywhere(image: str, tmp_path: Path) -> None:
     assert leaks == []
     said = [path for path in here.rglob("*") if path.is_file() and b"hunter22" in path.read_bytes()]
     assert [path.name for path in said] == ["trace"]
+
+
+def test_a_value_that_a_long_command_line_cuts(image: str, tmp_path: Path) -> None:
+    token = "".join(f"{number:x}" for number in range(1000, 1500))
+    made = slim(tmp_path, "run", "--no-verify", "-e", f"TOKEN={token}", "--entrypoint", "sh", image, "-c", 'cat /etc/passwd "$TOKEN"; true')
+    assert made.returncode == 0, made.stderr
+    report = stored(tmp_path)
+    assert ["cat", "/etc/passwd", "..."] in [one["Arguments"] for one in report["Processes"]]
+    assert token[:8] not in json.dumps(report["Processes"])
+
+
+def test_a_password_with_what_a_shell_divides(image: str, tmp_path: Path) -> None:
+    words = ("--entrypoint", "sh", image, "-c", 'cat --password "$2"; head -a "$2"; true', "sh", "--password", "pa;ss 'word9x")
+    made = slim(tmp_path, "run", "--no-verify", *words)
+    assert made.returncode == 0, made.stderr
+    report = stored(tmp_path)
+    assert "word9x" not in json.dumps(report) + made.stdout
+    arguments = [one["Arguments"] for one in report["Processes"]]
+    assert ["cat", "--password", "***"] in arguments
+    assert ["head", "-a", "***"] in arguments

@@ -11,6 +11,8 @@ from docker_slim_plugin.cli.arguments import RunArguments
 from docker_slim_plugin.cli.repeatable import docker_line, plain_line
 from docker_slim_plugin.cli.text import command_line
 from docker_slim_plugin.engine.secrets import secrets_of
+from docker_slim_plugin.model.observation import RunProcess
+from docker_slim_plugin.report.run_log import RunLog
 from tests.unit.report.test_record import REPORT
 
 
@@ -40,6 +42,16 @@ def test_secrets_are_masked() -> None:
     secrets = secrets_of(["--env=KEY=hunter44-hunter44"], {})
     shown = replace(REPORT, command=line).redact(secrets).to_json()["Command"]
     assert shown == ["docker", "slim", "run", "--exec=curl -u a:*** x", "-e", "KEY", "nginx", "--password", "***", "***"]
+
+
+def test_a_password_is_masked_in_the_whole_report() -> None:
+    words = ("redis-server", "--requirepass", "pa;ss&word9x")
+    log = RunLog(processes=(RunProcess(1, 0, 7, words, 0.1), RunProcess(2, 0, 8, ("redis-cli", "-a", words[2]), 0.2)))
+    shown = replace(REPORT, command=("docker", *words), run_log=log, warnings=(f"said {words[2]}",)).redact(secrets_of((), {}))
+    document = shown.to_json(files=True)
+    assert document["Command"] == ["docker", "redis-server", "--requirepass", "***"]
+    assert [one["Arguments"] for one in document["Processes"]] == [["redis-server", "--requirepass", "***"], ["redis-cli", "-a", "***"]]
+    assert document["Warnings"] == ["said ***"]
 
 
 @pytest.mark.parametrize(

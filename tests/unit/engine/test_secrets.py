@@ -9,6 +9,7 @@ import pytest
 
 from docker_slim_plugin.engine.environment import pass_environment
 from docker_slim_plugin.engine.secrets import (
+    MAX_FOUND,
     Secrets,
     fill_values,
     mask_result,
@@ -70,6 +71,67 @@ def test_it_is_linear(token: str) -> None:
     started = time.process_time()
     SECRETS.mask_command(token * (100_000 // len(token)))
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "hidden"),
+    [
+        (["redis-server", "--requirepass", "pa;ss&word9x"], ["redis-server", "--requirepass", "***"]),
+        (["x", "--password", "my secret pw", "--host", "db"], ["x", "--password", "***", "--host", "db"]),
+        (["x", "--password", ";abc"], ["x", "--password", "***"]),
+        (["x", "--password", "\"'quoted"], ["x", "--password", "***"]),
+        (["x", "--password", "two\nlines"], ["x", "--password", "***"]),
+        (["x", "--password", "-starts-dash"], ["x", "--password", "***"]),
+        (["x", "--password", "--secret"], ["x", "--password", "***"]),
+        (["mysql", "--password", "-e", "x"], ["mysql", "--password", "-e", "x"]),
+        (["x", "--token", "t"], ["x", "--token", "***"]),
+        (["x", "--password", "", "y"], ["x", "--password", "", "y"]),
+        (["x", "--password"], ["x", "--password"]),
+        (["java", "-Dx.keyStorePassword=abc def", "-jar"], ["java", "-Dx.keyStorePassword=***", "-jar"]),
+        (["env", "PGPASSWORD=a'b c", "psql"], ["env", "PGPASSWORD=***", "psql"]),
+        (["/bin/sh", "-ec", "PGPASSWORD=hunter2 psql"], ["/bin/sh", "-ec", "PGPASSWORD=*** psql"]),
+        (["sh", "-c", "x --password 'a b' --host c"], ["sh", "-c", "x --password *** --host c"]),
+        (["x", "-c", "password=a;b c"], ["x", "-c", "password=***"]),
+        (["curl", "-u", "me:hun;ter '2", "x"], ["curl", "-u", "me:***", "x"]),
+        (["docker", "-u", "7:7"], ["docker", "-u", "7:7"]),
+        (["curl", "-H", "Authorization: Bearer abc"], ["curl", "-H", "Authorization: Bearer ***"]),
+        (["x", "authorization:", "Bearer", "abc", "d"], ["x", "authorization:", "Bearer", "***", "d"]),
+        (["curl", "https://me:pw@host/?token=abc&x=1"], ["curl", "https://me:***@host/?token=***&x=1"]),
+        (["x", "-qprod", f"-p{SECRET}", SECRET], ["x", "-q***", "-p***", "***"]),
+        (["cat", "/etc/passwd", "--keys", "2"], ["cat", "/etc/passwd", "--keys", "2"]),
+        ([], []),
+    ],
+)  # fmt: skip
+def test_arguments_are_masked_one_by_one(argv: list[str], hidden: list[str]) -> None:
+    assert list(SECRETS.mask_arguments(argv)) == hidden
+
+
+def test_what_one_command_line_tells_is_masked_in_all() -> None:
+    lines = (
+        ["redis-server", "--requirepass", "pa;ss&word9x"],
+        ["sh", "-c", "x --token='hunter 22' --password $REFERENCE --pass abc; curl http://me:other-one@host"],
+        ["chown", "-u", "user:staff-of-it"],
+        ["x", "--password=hunter3"],
+    )
+    found = SECRETS.with_arguments(lines)
+    assert {value for name, value in found.values if not name} == {"pa;ss&word9x", "hunter 22", "other-one", "hunter3"}
+    assert found.mask_arguments(["redis-cli", "-a", "pa;ss&word9x"]) == ("redis-cli", "-a", "***")
+    assert found.mask_arguments(["mysql", "-phunter3"]) == ("mysql", "-p***")
+    assert found.mask(f"hunter3 {SECRET}") == "*** ***"
+
+
+def test_what_is_found_is_bounded() -> None:
+    found = Secrets().with_arguments([["x", "--password", "a" * 5000], *(["x", "--password", f"value-{number}"] for number in range(1000))])
+    assert len(found.values) == MAX_FOUND
+    assert found.mask("value-0 value-999") == "*** value-999"
+
+
+@pytest.mark.parametrize("text", ["a" * 1000, "-" * 1000, "'" * 1000, "--password", "-u", "authorization:", "bearer", "sh", "-c"])
+def test_masking_of_arguments_is_linear(text: str) -> None:
+    started = time.process_time()
+    found = SECRETS.with_arguments([[text] * 1000, ["--password", "a" * 1001 + "b"]])
+    found.mask_arguments([text] * 1000)
+    assert time.process_time() - started < 5
 
 
 def test_options_can_be_repeated() -> None:

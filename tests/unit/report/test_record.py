@@ -206,6 +206,7 @@ def test_saved_whole_or_not_at_all(tmp_path: Path) -> None:
     assert json.loads(file.read_text(encoding="ascii"))["Files"][2]["Path"] == "/data\udcff\x1b"
     assert [path.name for path in file.parent.iterdir()] == ["x.json"]
     assert file.parent.stat().st_mode & 0o777 == 0o700
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_report_that_cannot_be_saved(tmp_path: Path) -> None:

@@ -38,12 +38,12 @@ def test_what_is_unknown_says_nothing() -> None:
     assert (log.accesses, log.processes) == ({}, ())
 
 
-def test_arguments_are_masked_as_one_line() -> None:
+def test_arguments_are_masked() -> None:
     log = make_run_log(ROOTFS, observations(at("/etc/app.conf", 1.0, 12), processes=PROCESSES))
-    masked = log.masked(secrets_of((), {}).mask_command)
+    masked = log.masked(secrets_of((), {}))
     assert masked.processes[1].argv == ("app", "--password", "***")
 
 
 def test_phases_are_masked() -> None:
     log = make_run_log(ROOTFS, observations(at("/etc/app.conf", 1.0, 12, "GET 80/?token=hunter2")))
-    assert {one.during for one in log.masked(secrets_of((), {}).mask_command).accesses.values()} == {"GET 80/?token=***"}
+    assert {one.during for one in log.masked(secrets_of((), {})).accesses.values()} == {"GET 80/?token=***"}
