@@ -47,7 +47,7 @@ def find_changes(below: Rootfs, tree: Rootfs, is_same_file: Callable[[RootPath],
         and _metadata(entry) == _metadata(other)
         and (entry.kind is not EntryKind.FILE or _is_same_inode(entry, other) or is_same_file(path))
     }
-    same = set(_find_linked_alike(below, tree, alike))
+    same = set(find_linked_alike(below.entries, tree.entries, alike))
     written = {path for path in tree.entries if path not in same}
     deleted = tuple(sorted(_find_deleted(below, tree)))
     return Changes(tuple(sorted(written | all_parents((*written, *deleted)))), deleted)
@@ -63,13 +63,15 @@ def _is_same_inode(entry: Entry, other: Entry) -> bool:
     return entry.inode != 0 and entry.inode == other.inode
 
 
-def _find_linked_alike(below: Rootfs, tree: Rootfs, alike: Iterable[RootPath]) -> Iterator[RootPath]:
+def find_linked_alike(
+    below: Mapping[RootPath, Entry], tree: Mapping[RootPath, Entry], alike: Iterable[RootPath]
+) -> Iterator[RootPath]:
     """Yield the names of `alike` that have the same other names in both trees.
 
     All names of the file in `tree` are among `alike`; in `below`, names that are not do not count: they are replaced.
     """
-    files = {path: (_file_of(tree.entries[path]), _file_of(below.entries[path])) for path in alike}
-    names = Counter(map(_file_of, tree.entries.values()))
+    files = {path: (_file_of(tree[path]), _file_of(below[path])) for path in alike}
+    names = Counter(map(_file_of, tree.values()))
     names_below = Counter(lower for _, lower in files.values())
     names_in_both = Counter(files.values())
     for path, (upper, lower) in files.items():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from docker_slim_plugin.engine.engine import Engine
+from docker_slim_plugin.image.merged_layers import find_linked_alike
 from docker_slim_plugin.image.parent import BaseImage, hash_file, open_base_image
 from docker_slim_plugin.image.tar import storable_xattrs
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
@@ -80,7 +81,9 @@ def place_on_base(plan: FilePlan, rootfs: Rootfs, base_image: BaseImage, sandbox
     planned = plan.by_path()
     contents, warnings = sandbox.call(merge_metadata, plan.kept, rootfs, base_image.rootfs)
     merged = {**planned, **dict(_replace_contents(contents, planned, base_image.rootfs))}
-    shared = {path for path, kept in merged.items() if _is_shared(kept, rootfs, base_image)}
+    same = {path for path, kept in merged.items() if _is_shared(kept, rootfs, base_image)}
+    # Names that are of one file in only one of the trees are written anew.
+    shared = set(find_linked_alike(base, {path: kept.entry for path, kept in merged.items()}, same))
     needed = {parent for path in planned if path not in shared for parent in parents(path)}
     result: dict[RootPath, KeptEntry] = {}
     for path, kept in merged.items():

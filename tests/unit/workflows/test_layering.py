@@ -10,6 +10,7 @@ import pytest
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.context import ContextBase, make_dockerfile
 from docker_slim_plugin.image.layers import split_layers
+from docker_slim_plugin.image.merged_layers import whole_tree
 from docker_slim_plugin.image.parent import BaseImage
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.plan import FilePlan, Group, ReasonKind
@@ -232,3 +233,29 @@ def test_only_metadata_gets_new_content(path: str) -> None:
     foreign = HostileSandbox({path: b"root::0:0::/:/bin/sh\n"})
     with pytest.raises(SlimError, match="cannot use the plan for the image"):
         place_on_base(plan(SOURCE, keep=("/**",)), rootfs(SOURCE), base_image(BASE), foreign)
+
+
+def linked(path: str, inode: int) -> Entry:
+    return Entry(path=RootPath(path), kind=EntryKind.FILE, mode=0o644, size=4, inode=inode, links=2)
+
+
+@pytest.mark.parametrize(
+    ("inodes", "below", "again"),
+    [
+        pytest.param((1, 1), (2, 2), False, id="one file in both"),
+        pytest.param((1, 3), (2, 4), False, id="two files in both"),
+        pytest.param((1, 3), (2, 2), True, id="one file in the base only"),
+        pytest.param((1, 1), (2, 4), True, id="one file in the image only"),
+    ],
+)
+def test_names_of_one_file_stay_of_one_file(inodes: tuple[int, int], below: tuple[int, int], again: bool) -> None:
+    plain = rootfs({"/a": "same", "/b": "same"})
+    top = plain.entries[RootPath("/")]
+
+    def tree(numbers: tuple[int, int]) -> Rootfs:
+        return Rootfs.of([top, *(linked(path, number) for path, number in zip(("/a", "/b"), numbers, strict=True))], plain.reader)
+
+    source = tree(inodes)
+    made = FilePlan(kept=whole_tree(source), total_files=2, total_bytes=8)
+    found = place_on_base(made, source, BaseImage(image=IMAGE, rootfs=tree(below), blobs=(), history=()), DIRECTLY)
+    assert ({"/a", "/b"} <= written_paths(found)) is again
