@@ -52,7 +52,7 @@ def render(found: FoundReport) -> str:
     packages = tree.by_package(found.changes)
     processes, more_processes = run.process_tree(found.report)
     libraries, library_count = tables.library_rows(found.report.Files)
-    return environment.get_template("page.html").render(
+    return environment.get_template("page.jinja").render(
         found=found,
         report=found.report,
         totals=directories,

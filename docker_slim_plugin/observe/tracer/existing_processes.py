@@ -25,6 +25,7 @@ from docker_slim_plugin.observe.tracer.ptrace_stops import (
 )
 
 _POLL_SECONDS = 0.0002
+_ERROR_NUMBER = re.compile(r" error #(\d{1,4}):")
 _MAPPING = re.compile(rb"[0-9a-f]+-[0-9a-f]+ \S+ [0-9a-f]+ \S+ ([0-9]+) +(/.*)")
 """A line of /proc/PID/maps: addresses, permissions, offset, device, inode, path."""
 
@@ -111,4 +112,13 @@ def detach_all(tids: set[int], seconds: float) -> None:
 
 def has_ended(error: PtraceError) -> bool:
     """Tell whether a ptrace request failed because the thread has ended, or is not in a stop."""
-    return bool(error.errno == errno.ESRCH)
+    return error_number(error) == errno.ESRCH
+
+
+def error_number(error: PtraceError | OSError) -> int:
+    """Return the errno of a failed request, 0 if it is not known.
+
+    With python-ptrace's C module, which Debian's package has, the number is only in the text.
+    """
+    found = _ERROR_NUMBER.search(str(error))
+    return int(error.errno or (found and found[1]) or 0)

@@ -236,7 +236,8 @@ class Tracer:
             except AttachError as error:
                 self.channel.send("refused", pid, error.number, str(error))
             except (OSError, PtraceError) as error:
-                self.channel.send("refused", pid, getattr(error, "errno", 0) or 0, str(error))
+                number = existing_processes.error_number(error)
+                self.channel.send("refused", pid, number, str(error))
             self.channel.flush()
 
     def attach(self, pid: int) -> None:
