@@ -88,8 +88,8 @@ def test_what_the_result_does_not_have(template: str, said: str, hint: str) -> N
 
 @pytest.mark.parametrize("piece", ["{{", "}}", "{{-", "-}}", "{{range .A}}", '"', "\\", "{{.", ".A", " ", "{{json ", '{{"\\'])
 def test_it_stays_linear(piece: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     for text in (piece * 50_000, "{{" + piece * 50_000 + "}}", '{{"' + piece * 50_000):
         with contextlib.suppress(UsageError):
             parse(text)
-    assert time.monotonic() - begun < 2
+    assert time.process_time() - begun < 5

@@ -84,4 +84,4 @@ def test_whiteouts_of_nested_directories_take_linear_time(names: str) -> None:
     tars = [layer(tree), layer(whiteouts), layer(whiteouts)]
     begun = time.process_time()
     read(*tars)
-    assert time.process_time() - begun < 3
+    assert time.process_time() - begun < 15

@@ -44,8 +44,8 @@ def test_they_are_submitted() -> None:
 
 
 def test_they_are_bounded() -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     found = links("text/html", b"<form><input name=a>" * 50_000)
     assert len(found.forms) == MAX_FORMS
     links("text/html", b"<form>" + b"<input name=a>" * 70_000)
-    assert time.monotonic() - begun < 10
+    assert time.process_time() - begun < 20
