@@ -70,7 +70,7 @@ def test_commands_are_masked(command: str, hidden: str) -> None:
 def test_it_is_linear(token: str) -> None:
     started = time.process_time()
     SECRETS.mask_command(token * (100_000 // len(token)))
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_masking_of_arguments_is_linear(text: str) -> None:
     started = time.process_time()
     found = SECRETS.with_arguments([[text] * 1000, ["--password", "a" * 1001 + "b"]])
     found.mask_arguments([text] * 1000)
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 20
 
 
 def test_options_can_be_repeated() -> None:

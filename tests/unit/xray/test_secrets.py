@@ -67,4 +67,4 @@ def test_linear_time(name: str) -> None:
     begun = time.process_time()
     for token in (*tokens, os.urandom(64)):
         list(find_secrets(token * ((1 << 18) // len(token)), name))
-    assert time.process_time() - begun < 5
+    assert time.process_time() - begun < 20
