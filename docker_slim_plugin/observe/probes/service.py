@@ -26,8 +26,10 @@ RETRY_SECONDS, RETRY_PAUSE = 10.0, 0.3
 the source answered.
 """
 AGAIN_SECONDS = 2.0
-RELOAD_SECONDS, STABLE_SECONDS, RELOAD_TICK = 3.0, 0.1, 0.01
-"""Seconds that a reload is waited for at most, for which its workers must stay the same, and between two looks."""
+RELOAD_SECONDS, RELOAD_TICK = 3.0, 0.01
+"""Seconds that a reload is waited for at most, and between two looks."""
+STABLE_SECONDS, ALONE_SECONDS = 0.05, 0.2
+"""Seconds for which its workers must stay the same, and that a service without workers gets."""
 MAX_SHOWN = 40
 _PLACE = re.compile(r"\{([A-Za-z_]\w*|--?[A-Za-z][\w.-]*)(?::([^{}]*))?\}")
 Run = Callable[[Sequence[str], Mapping[str, str]], tuple[int, str]]
@@ -142,9 +144,10 @@ class ServiceProbe:
         """Wait until the workers of a service that reloads stay the same, with one at least if it had any."""
         seen, since = before, time.monotonic()
         end = since + RELOAD_SECONDS
+        least = STABLE_SECONDS if before else ALONE_SECONDS
         while (now := time.monotonic()) < end:
             pids = child_pids(self.target.pid)
-            if pids == seen and now - since >= STABLE_SECONDS and (pids or not before or not self._is_running()):
+            if pids == seen and now - since >= least and (pids or not before or not self._is_running()):
                 return
             seen, since = (seen, since) if pids == seen else (pids, now)
             time.sleep(RELOAD_TICK)
