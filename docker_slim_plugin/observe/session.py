@@ -14,7 +14,7 @@ from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.engine.gate import GATE_NAME, GATE_PATH, find_gate, hide_gate, write_gate
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.host.workspace import workspace
-from docker_slim_plugin.model.observation import Access, Observations, RunResult
+from docker_slim_plugin.model.observation import Access, Observations, Peaks, RunResult
 from docker_slim_plugin.observe.driver import RunMonitor, RunPlan, last_log_lines, run
 from docker_slim_plugin.observe.peaks import PeakReader
 from docker_slim_plugin.observe.restart import merge_second_start, needs_second_start, second_start_plan
@@ -132,7 +132,9 @@ class Observer:
             watcher = stack.enter_context(open_watcher(gate, self.watch, alone=mode == "off"))
             seen = RunMonitor(tracer if mode != "off" else None, watcher)
             tracer.origin = seen.started
-            seen.peaks = PeakReader(init)
+            if self.record_calls:
+                # Only a profile needs them.
+                seen.peaks = PeakReader(init)
 
             def attach(pid: int) -> None:
                 waiting = find_gate(pid, time.monotonic() + START_SECONDS)
@@ -165,7 +167,7 @@ class Observer:
                 uses=frozenset(tracer.uses),
                 calls=tracer.calls(),
                 processes=tracer.processes(),
-                peaks=seen.peaks.peaks,
+                peaks=seen.peaks.peaks if seen.peaks else Peaks(),
             )
 
 

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,16 +115,9 @@ def squash(request: SquashRequest, progress: Progress) -> SquashReport:
                 f"comparison of the squashed image failed, so it was not tagged:\n    {what}", hint="docker slim doctor"
             )
         engine.tag_image(image.id, image.reference)
-        written = SlimImage(
-            form=image.form,
-            reference=image.reference,
-            id=image.id,
-            size=engine.image(image.reference).size,
-            layers=image.layers,
-        )
         return SquashReport(
             source=tree.measured(),
-            image=written,
+            image=replace(image, size=engine.image(image.reference).size),
             merged=len(source.layers) - staying,
             files_compared=verdict.files_compared,
             warnings=(*notes, *draft.warnings),
@@ -189,7 +182,7 @@ def write_squashed(
     blobs = (*saved.blobs[:staying], layer.blob)
     config = make_merged_config(saved.config, saved.history, [one.diff_id for one in blobs], staying, created)
     draft = writer.make_config_draft("squashed", blobs, config, hashes)
-    return Draft(image=draft.image, hashes=hashes, config=config, skipped=layer.skipped, reduced=layer.reduced)
+    return replace(draft, skipped=layer.skipped, reduced=layer.reduced)
 
 
 def _write_merged(
