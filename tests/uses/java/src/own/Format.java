@@ -1,0 +1,5 @@
+package own;
+
+public interface Format {
+    String of(String text);
+}

@@ -1,0 +1,7 @@
+package own;
+
+public class Loud implements Format {
+    public String of(String text) {
+        return text.toUpperCase();
+    }
+}

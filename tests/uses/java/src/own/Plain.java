@@ -1,0 +1,7 @@
+package own;
+
+public class Plain implements Format {
+    public String of(String text) {
+        return text;
+    }
+}

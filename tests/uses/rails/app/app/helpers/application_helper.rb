@@ -1,0 +1,3 @@
+module ApplicationHelper
+  def shout(text) = text.upcase
+end

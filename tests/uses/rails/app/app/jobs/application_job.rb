@@ -1,0 +1,1 @@
+class ApplicationJob < ActiveJob::Base; end

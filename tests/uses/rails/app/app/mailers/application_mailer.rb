@@ -1,0 +1,3 @@
+class ApplicationMailer < ActionMailer::Base
+  default from: 'app@example.test'
+end

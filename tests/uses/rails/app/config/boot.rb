@@ -1,0 +1,2 @@
+ENV['BUNDLE_GEMFILE'] ||= File.expand_path('../Gemfile', __dir__)
+require 'bundler/setup' unless ENV['NO_BUNDLER']

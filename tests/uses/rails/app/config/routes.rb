@@ -1,0 +1,20 @@
+Rails.application.routes.draw do
+  root 'notes#index'
+  resources :notes, only: %i[index show create destroy]
+  get 'about', to: 'pages#about'
+  get 'visits', to: 'pages#visits'
+  get 'words', to: 'pages#words'
+  get 'zone', to: 'pages#zone'
+  get 'cipher', to: 'pages#cipher'
+  get 'feed', to: 'pages#feed'
+  get 'table', to: 'pages#table'
+  get 'mail', to: 'pages#mail'
+  get 'job', to: 'pages#job'
+  get 'cached', to: 'pages#cached'
+  get 'broken', to: 'pages#broken'
+  get 'stream', to: 'streams#stream'
+  get 'file', to: 'pages#file'
+  get 'secret', to: 'pages#secret'
+  get 'numbers', to: 'pages#numbers'
+  post 'upload', to: 'pages#upload'
+end

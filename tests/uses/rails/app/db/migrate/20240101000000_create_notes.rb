@@ -1,0 +1,11 @@
+class CreateNotes < ActiveRecord::Migration[6.1]
+  def change
+    create_table :notes do |t|
+      t.string :title, null: false
+      t.text :body
+      t.json :tags
+      t.timestamps
+    end
+    add_index :notes, :title, unique: true
+  end
+end

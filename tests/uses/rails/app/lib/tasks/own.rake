@@ -1,0 +1,4 @@
+desc 'Count the notes'
+task count: :environment do
+  puts Note.count
+end
