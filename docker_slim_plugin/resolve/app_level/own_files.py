@@ -20,8 +20,9 @@ LARGE_TREE, LEAST_SHARE = 20 << 20, 0.02
 """A tree with more bytes, of which the run used a smaller share of the files, is kept by need."""
 SMALL_TREE, SMALL_TOGETHER = 1 << 20, 4 << 20
 """Bytes of a tree of the image's author that the run did not use, and of all of these: the smallest come first."""
-PUBLIC = ("/data", "/home", "/opt", "/srv", "/usr/local/share", "/var/www")
-"""Places below which images have data of their own."""
+PUBLIC = ("/", "/data", "/home", "/opt", "/srv", "/usr/local/share", "/var/www")
+"""Places below which images have data of their own. Files in the root directory count as trees: other configurations
+(`-c /no-auth.conf`), scripts, certificates."""
 MAX_SIBLING = 1 << 20
 """Bytes of an unowned file that is kept for its place beside a used one."""
 DISTRIBUTION = frozenset((
@@ -113,8 +114,12 @@ class OwnFiles:
         tops = [child(place, name) for place in PUBLIC for name in rootfs.children.get(RootPath(place), ())]
         trees: dict[RootPath, list[RootPath]] = {}
         for top in tops:
-            is_tree = rootfs.entries[top].kind is EntryKind.DIRECTORY and not top.startswith(VOLATILE)
-            if is_tree and top not in used and not self._is_distribution(top) and top.rpartition("/")[2] not in SKIPPED:
+            directory, _, name = top.rpartition("/")
+            kind = rootfs.entries[top].kind
+            if kind is EntryKind.FILE and not directory and top not in self.facts.packages.owners:
+                trees[top] = [top]
+            is_tree = kind is EntryKind.DIRECTORY and not top.startswith(VOLATILE)
+            if is_tree and top not in used and not self._is_distribution(top) and name not in SKIPPED:
                 trees[top] = list(self._files(top))
         for top in self.facts.smallest_first(trees, SMALL_TREE, SMALL_TOGETHER):
             yield from trees[top]

@@ -52,7 +52,6 @@ restart
 use restart get /notes
 use stop stop
 
-use enable-module once "$IMAGE" sh -c 'a2enmod -q proxy ssl && apachectl -t 2>&1'
 start 80 -e APP_TITLE='own <title>' -e TZ=Europe/Berlin -e LANG=C.UTF-8 "$IMAGE"
 use environment eval 'get /; get /time; get /locale'
 echo 'from a file' >"$T/title"
@@ -92,7 +91,7 @@ use tls eval 'get / -k; get "/open?url=https://127.0.0.1/assets/own.css" -k'
 use tls-curl-unknown get '/fetch?url=https://127.0.0.1/' -k
 printf 'Listen 8080\n' >"$T/ports.conf"
 chmod 644 "$T/ports.conf"
-start 8080 --user 1000 --read-only --tmpfs /tmp --tmpfs /run --init -e LANG=C.UTF-8 -v "$T/site:/var/www/html:ro" \
+start 8080 --user 1000 --read-only --tmpfs /tmp --tmpfs /run:mode=1777 --init -e LANG=C.UTF-8 -v "$T/site:/var/www/html:ro" \
   -v "$T/ports.conf:/etc/apache2/ports.conf:ro" "$IMAGE"
 use read-only-user-init get /
 use init-stop stop

@@ -17,6 +17,7 @@ by() { # by URL [CURL OPTION...]: the status and body by the proxy
   shift
   curl -sS -m 20 --noproxy none -x "${proxy:-http://$IP:$PORT}" -w ' %{http_code}' "$@" "$url" 2>&1
 }
+content() { docker cp "$C:$1" - | tar -xO; } # a file of the container
 headers() { by "$@" -o /dev/null -D - | tr -d '\r' | grep -iE '^(HTTP|X-Cache|Via|X-Squid-Error)'; }
 title() { by "$@" | grep -oE '<title>[^<]*|<h2>[^<]*|ERR_[A-Z_]+' | sort -u; }
 with() { # with [OPTION...]: start with the snippet on standard input
@@ -41,17 +42,16 @@ use error-dns title http://none.invalid/
 use invalid-request eval 'printf "NONE\r\n\r\n" >/dev/tcp/$IP/$PORT; by "http:///" | tail -c 5'
 use icon eval 'status /squid-internal-static/icons/SN.png'
 use mime-icon eval 'status /squid-internal-static/icons/silk/folder.png'
-use access-log inside sh -c 'grep -oE "TCP_[A-Z_]+/200 .* GET http://[^ ]*/big" /var/log/squid/access.log | grep -oE "TCP_[A-Z_]+" | sort -u'
+use access-log eval 'content /var/log/squid/access.log | grep -oE "TCP_[A-Z_]+/200 .* GET http://[^ ]*/big" | grep -oE "TCP_[A-Z_]+" | sort -u'
 use logs eval 'sleep 1; logs | grep -oE "Accepting HTTP Socket connections|Initializing cache" | sort -u'
 use exec-parse eval 'inside squid -k parse 2>&1 | grep -ciE "error|fatal"'
-use exec-check inside squid -k check
-use exec-reconfigure eval 'inside squid -k reconfigure && sleep 2 && by "$W/"'
-use exec-rotate inside squid -k rotate
+signal HUP
+use reconfigure eval 'sleep 2; by "$W/"; content /var/log/squid/cache.log | grep -c "Reconfiguring Squid Cache"'
 use exec-version eval 'inside squid -v | head -n 1'
 use exec-squidclient eval 'inside squidclient -h 127.0.0.1 mgr:info | grep -E "^(Squid Object Cache|Service Name)"'
 use exec-squidclient-purge eval 'inside squidclient -h 127.0.0.1 -m HEAD $W/ | head -n 1 | tr -d "\r"'
 use manager-menu eval 'inside squidclient -h 127.0.0.1 mgr:menu | grep -cE "^ (config|storedir|utilization|counters)"'
-use cache-files eval 'inside sh -c "ls /var/spool/squid/00 | wc -l; test -s /var/spool/squid/swap.state && echo state"'
+use cache-files inside sh -c 'test -d /var/spool/squid/00/FF && test -s /var/spool/squid/swap.state && echo state'
 use stop eval 'docker stop -t 30 "$C" >/dev/null; state'
 restart
 use restart by "$W/"
@@ -88,7 +88,7 @@ access_log stdio:/var/log/squid/own.log own
 Y
 use mounted-login by "$W/" --proxy-user bob:other
 use blocked-own-page eval 'docker cp "$T/ERR_OWN" "$C:/usr/share/squid/errors/en/ERR_OWN"; signal HUP; title http://www.blocked.test/'
-use own-log inside sh -c 'grep -oE "bob TCP_[A-Z_]+/200 GET" /var/log/squid/own.log | head -n 1'
+use own-log eval 'content /var/log/squid/own.log | grep -oE "bob TCP_[A-Z_]+/200 GET" | head -n 1'
 with <<Y
 auth_param digest program /usr/lib/squid/digest_file_auth /t/digest
 auth_param digest realm own
