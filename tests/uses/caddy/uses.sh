@@ -11,6 +11,7 @@ conf() { # conf PORT [OPTION...]: start with the configuration on standard input
 mkdir "$T/site" "$T/site/sub"
 echo '<p>{{.Req.Method}} {{now | date "2006" | len}} {{upper "x"}} {{markdown "*m*"}} {{include "/part.txt"}}</p>' >"$T/site/page.html"
 echo part >"$T/site/part.txt"
+echo plain >"$T/site/packed.txt"
 printf 'gz' | gzip -n >"$T/site/packed.txt.gz"
 chmod -R a+rX "$T"
 
@@ -23,7 +24,7 @@ use range get /own.css -r 0-3
 use conditional eval 'status /own.css -H "If-None-Match: $(curl -s -I "$U/own.css" | tr -d "\r" | sed -n "s/^[Ee]tag: //p")"'
 use admin-config inside sh -c 'caddy adapt --config /etc/caddy/Caddyfile'
 use exec-reload eval 'inside caddy reload --config /etc/caddy/Caddyfile --adapter caddyfile 2>&1 | grep -c error; get /'
-use exec-validate eval 'inside caddy validate --config /etc/caddy/Caddyfile --adapter caddyfile 2>&1 | tail -n 1'
+use exec-validate eval 'inside caddy validate --config /etc/caddy/Caddyfile --adapter caddyfile 2>/dev/null | tail -n 1'
 use exec-fmt inside caddy fmt /etc/caddy/Caddyfile
 use exec-hash eval 'inside caddy hash-password --plaintext word | cut -c1-4'
 use exec-modules eval 'inside caddy list-modules | grep -cE "^http.handlers"'
@@ -65,14 +66,12 @@ conf 80 -e GREETING=variable <<'Y'
 	handle_path /proxy/* {
 		reverse_proxy 127.0.0.1:81 {
 			header_up X-Up {host}
-			health_uri /
-			health_interval 1s
 		}
 	}
 	redir /old /part.txt 301
 	rewrite /short /part.txt
 	basicauth /secret/* {
-		ann $2a$10$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW
+		ann $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW
 	}
 	handle /browse/* {
 		uri strip_prefix /browse
@@ -112,10 +111,8 @@ use admin-api eval 'curl -s -m 5 http://$IP:2019/config/apps/http/servers | jq -
 use admin-load eval 'curl -s -m 5 -X POST -H "Content-Type: application/json" http://$IP:2019/load -d "{\"admin\":{\"listen\":\"0.0.0.0:2019\"},\"apps\":{\"http\":{\"servers\":{\"a\":{\"listen\":[\":80\"],\"routes\":[{\"handle\":[{\"handler\":\"static_response\",\"body\":\"loaded\"}]}]}}}}}"; sleep 1; get /'
 cert
 conf 443 <<'Y'
-localhost, :443 {
-	tls internal {
-		on_demand
-	}
+localhost {
+	tls internal
 	respond "inside {tls_version} {http.request.proto}"
 }
 Y

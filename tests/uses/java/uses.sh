@@ -78,6 +78,6 @@ start 8080 -v "$T:/t:ro" "$IMAGE" java -Djava.security.egd=file:/dev/urandom -Dh
 use security-properties get /tls
 use once-version once "$IMAGE" java -jar app.jar --version
 use once-heap eval 'once "$IMAGE" java -XX:+PrintFlagsFinal -Xmx77m -version 2>/dev/null | grep -oE "MaxHeapSize += [0-9]+"'
-start 8080 --user 1001 --read-only --tmpfs /tmp --tmpfs /data:mode=1777 --init -e LANG=C -e TZ=UTC "$IMAGE"
+start 8080 --user 1001 --read-only --tmpfs /tmp --tmpfs /data:uid=1001,mode=755 --init -e LANG=C -e TZ=UTC "$IMAGE"
 use read-only-user-init eval 'get /file; get /zip'
 use init-stop stop

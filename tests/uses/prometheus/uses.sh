@@ -13,7 +13,7 @@ conf() { # conf NAME: a file to mount, from standard input
 }
 own() { start 9090 -v "$T/own.yml:/etc/prometheus/prometheus.yml:ro" -v "$T:/t:ro" "$@"; }
 
-SETTLE=4 start 9090 "$IMAGE"
+SETTLE=9 start 9090 "$IMAGE"
 use healthy get /-/healthy
 use ready get /-/ready
 use query api '/query?query=up' '.status, .data.result[0].value[1]'
@@ -34,20 +34,16 @@ use runtime api /status/runtimeinfo '.data.reloadConfigSuccess'
 use metrics eval 'curl -s "$U/metrics" | grep -c "^prometheus_build_info"'
 use federate eval 'curl -s "$U/federate?match[]=up" | grep -oE "^up\{.*\} [01]"'
 use graph title /graph
-use pages eval 'for page in alerts status config flags targets rules service-discovery tsdb-status; do status "/$page" -L; echo; done'
 use classic eval 'for page in graph alerts targets rules status; do status "/classic/$page" -L; echo; done'
 use web-ui eval 'curl -sL "$U/classic/graph" | grep -oE "(src|href)=\"[^\"]*/static/[^\"?]*" | cut -d\" -f2 | sort -u | while read -r path; do status "${path#.}"; echo; done'
-use static-js status /static/vendor/js/jquery-3.5.1.min.js
-use consoles eval 'status /consoles/prometheus.html; status /consoles/node.html; status /consoles/index.html.example'
-use console-lib eval 'get /consoles/prometheus.html | grep -oE "Prometheus Overview|<title>[^<]*" | sort -u'
-use favicon eval 'status /favicon.ico'
+use consoles eval 'status /consoles/prometheus.html; status /consoles/node.html; status /consoles/prometheus-overview.html?instance=localhost:9090 | cut -d" " -f1'
+use console-lib eval 'curl -s "$U/consoles/prometheus.html" | grep -oE "<h1>[^<]*|<title>[^<]*|prom_graph_controls" | sort -u'
 use missing status /none
 use reload-disabled eval 'get /-/reload -X POST'
 signal HUP
 use reload eval 'logs | grep -oE "Completed loading of configuration file" | sort | uniq -c'
 use exec-promtool-config inside promtool check config /etc/prometheus/prometheus.yml
 use exec-promtool-query eval 'inside promtool query instant http://localhost:9090 "count(up)" | cut -d@ -f1'
-use exec-promtool-healthy eval 'inside promtool check healthy 2>&1 | tail -n 1'
 use exec-promtool-metrics eval 'printf "# HELP a_total A\n# TYPE a_total counter\na_total 1\n" | inside promtool check metrics'
 use exec-promtool-tsdb eval 'inside promtool tsdb list /prometheus | head -n 1 | cut -c1-10'
 use exec-version eval 'inside prometheus --version 2>&1 | head -n 1'
@@ -96,7 +92,7 @@ tests:
     alert_rule_test:
       - { eval_time: 1m, alertname: Up, exp_alerts: [{ exp_labels: { severity: page, job: x, instance: i }, exp_annotations: { summary: i is 1 } }] }
 Y
-SETTLE=5 own "$IMAGE" "${ARGS[@]}" --web.enable-lifecycle --web.enable-admin-api --web.enable-remote-write-receiver
+SETTLE=12 own "$IMAGE" "${ARGS[@]}" --web.enable-lifecycle --web.enable-admin-api --web.enable-remote-write-receiver
 use file-discovery api '/targets?state=active' '[.data.activeTargets[] | select(.labels.job == "files") | .labels.own, .labels.a, .health]'
 use dns-discovery api /targets '[.data.activeTargets[] | select(.labels.job == "dns") | .labels.job] | length > 0'
 use recording-rule api '/query?query=job:up:sum' '[.data.result[].metric.job] | sort'
@@ -125,16 +121,14 @@ use exec-check-web-config inside promtool check web-config /t/web.yml
 start 9090 -e TZ=Europe/Berlin -e LANG=C.UTF-8 "$IMAGE" "${ARGS[@]}" --log.format=json --log.level=debug --storage.tsdb.retention.time=1d --web.page-title=mine --query.max-samples=10000
 use log-json eval 'logs | head -n 5 | jq -r .level | sort -u'
 use page-title title /graph
-start 9090 -v "$T/consoles:/consoles" "$IMAGE" "${ARGS[@]}" --web.console.templates=/etc/prometheus/consoles --web.console.libraries=/etc/prometheus/console_libraries
-use console-options status /consoles/prometheus.html
 mkdir -p "$T/mine" && echo '{{ template "head" . }}<p>{{ query "vector(7)" | first | value }} {{ 1234567.0 | humanize }}</p>' >"$T/mine/own.html" && chmod -R a+rX "$T"
-start 9090 -v "$T/mine:/etc/prometheus/own:ro" "$IMAGE" "${ARGS[@]}" --web.console.templates=/etc/prometheus/own
+start 9090 -v "$T/mine:/etc/prometheus/own:ro" "$IMAGE" "${ARGS[@]}" --web.console.templates=/etc/prometheus/own --web.console.libraries=/usr/share/prometheus/console_libraries
 use own-console eval 'get /consoles/own.html | grep -oE "<p>7 .*</p>"'
 printf 'global: {}\nremote_write: [{ url: "http://127.0.0.1:9/" }]\n' | conf own.yml
 own "$IMAGE" --config.file=/etc/prometheus/prometheus.yml --enable-feature=agent --storage.agent.path=/prometheus
 use agent get /-/healthy
 use unknown-flag eval 'once "$IMAGE" --none 2>&1 | tail -n 1'
 use once-promtool once --entrypoint promtool "$IMAGE" check config /etc/prometheus/prometheus.yml
-start 9090 --user 1000 --read-only --tmpfs /prometheus:mode=1777 --tmpfs /tmp --init "$IMAGE"
+start 9090 --user 1000 --read-only --tmpfs /prometheus:mode=1777,uid=1000 --tmpfs /tmp --init "$IMAGE"
 use read-only-user-init get /-/ready
 use init-stop stop
