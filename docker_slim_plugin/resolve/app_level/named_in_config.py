@@ -66,9 +66,8 @@ class NamedInConfig:
             entry = self.facts.rootfs.find(name)
             if self._is_small_file(name):
                 yield name
-            elif entry is not None and entry.kind is EntryKind.DIRECTORY:
-                if entry.path not in DISTRIBUTION and not f"{entry.path}/".startswith(VOLATILE):
-                    directories[name] = list(self.facts.files_below(entry.path))
+            elif entry is not None and entry.kind is EntryKind.DIRECTORY and not _is_common(entry.path):
+                directories[name] = list(self.facts.files_below(entry.path))
         for name in self.facts.smallest_first(directories, MAX_TREE, TREES_TOGETHER):
             yield name
             yield from directories[name]
@@ -76,6 +75,10 @@ class NamedInConfig:
     def _is_small_file(self, name: str) -> bool:
         entry = self.facts.rootfs.find(name)
         return entry is not None and entry.kind is EntryKind.FILE and entry.size <= MAX_NAMED
+
+
+def _is_common(directory: RootPath) -> bool:
+    return directory in DISTRIBUTION or f"{directory}/".startswith(VOLATILE)
 
 
 def _names(text: bytes) -> list[str]:

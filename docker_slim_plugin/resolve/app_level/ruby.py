@@ -18,10 +18,11 @@ DIRECTORY = re.compile(r"([^/]+)-\d[^/-]*(?:-[^/]*)?")
 """The directory of a gem: its name, its version, and a platform if it was compiled for one."""
 DEPENDENCY = re.compile(r"add_(?:runtime_)?dependency\(?\s*(?:%q<|['\"])([\w.-]+)")
 LIBRARY = re.compile(r"(.*/lib(?:64)?/(?:[\w-]+/)?ruby/\d+\.\d+\.\d+)/")
-LEFT_OUT = frozenset(
-    {"bundler", "rdoc", "irb", "ri", "reline", "readline", "debug", "mkmf.rb", "bundler.rb", "rdoc.rb", "irb.rb"}
-)
-"""Of the standard library: installers, documentation, consoles."""
+CONSOLE = frozenset({"irb", "irb.rb", "reline", "reline.rb", "readline", "readline.rb"})
+"""Of the standard library: the console. It comes if a kept library loads it (`rails console`)."""
+LEFT_OUT = CONSOLE | {"bundler", "rdoc", "ri", "debug", "mkmf.rb", "bundler.rb", "rdoc.rb"}
+"""Of the standard library: installers, documentation, the console."""
+LOADS_CONSOLE = re.compile(r"^[ \t]*+require[ \t(]*+['\"]irb['\"]", re.MULTILINE)
 VENDOR = re.compile(r".*/ruby/vendor_ruby$")
 """Where Debian's packages have libraries."""
 LOADED = re.compile(
@@ -42,6 +43,9 @@ class RubyGems(FileRule):
         super().__init__(facts)
         self._done: set[str] = set()
         self._places: dict[str, dict[str, str]] = {}
+        self._libraries: list[RootPath] = []
+        """Directories of the standard library that are kept."""
+        self._has_console = False
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[RootPath] = []
@@ -50,10 +54,21 @@ class RubyGems(FileRule):
                 found += self._loaded(path)
             elif match := GEM.match(path):
                 found += self._gem(match[1], match[2], f"{match[2]}-{match[3]}")
+                self._has_console = self._has_console or self._loads_console(path)
             elif (match := LIBRARY.match(path)) and match[1] not in self._done:
                 self._done.add(match[1])
+                self._libraries.append(RootPath(match[1]))
                 found += self._library(RootPath(match[1]))
+        if self._has_console:
+            found += (path for top in self._libraries for path in self._console(top))
         return found
+
+    def _loads_console(self, path: RootPath) -> bool:
+        return path.endswith(".rb") and bool(LOADS_CONSOLE.search(self.facts.rootfs.text(path, MAX_SOURCE)))
+
+    def _console(self, top: RootPath) -> Iterator[RootPath]:
+        for name in CONSOLE.intersection(self.facts.rootfs.children.get(top, ())):
+            yield from self.facts.files_below(child(top, name))
 
     def _is_own_source(self, path: RootPath) -> bool:
         if "/gems/" in path or "/ruby/" in path:

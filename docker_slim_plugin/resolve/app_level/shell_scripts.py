@@ -1,6 +1,7 @@
 """Programs that kept shell scripts run, whoever brought the scripts: gunzip runs gzip, a cron job runs its commands.
 
 Files that a script reads with `.` or `source` are parts of it. Crontabs are read like scripts: each line has a command.
+The shell itself comes with runtimes of languages, whose libraries call it by name (popen(3), `subprocess`, `exec`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ JOBS = re.compile(r"/etc/(?:cron\.(?:hourly|daily|weekly|monthly)|periodic/\w+)"
 """Directories of scripts that crontabs run."""
 MAX_SMALL = 128 << 10
 """Bytes of a program that comes for a script which only its package brings."""
+SHELL, MAX_SHELL = "/bin/sh", 2 << 20
+"""The shell that C libraries and languages call, and bytes of it."""
+RUNTIMES = re.compile(
+    r".*/(?:java|ruby[\d.]*|python[\d.]*|perl[\d.]*|php[\d.]*|php-fpm[\d.]*|node|nodejs|beam\.smp|dotnet|lua[\d.]*|libphp[\d.]*\.so)"
+)
 WHOLE = frozenset({"packages"})
 """Rules that keep scripts which nothing else asks for."""
 
@@ -33,12 +39,16 @@ class ScriptPrograms:
         self._read: set[RootPath] = set()
         self._words: set[str] = set()
         self._sourced: set[RootPath] = set()
+        self._has_shell = False
         self._known: set[RootPath] = set()
         """Scripts that were waiting before."""
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[str] = []
         new = self._new.of(kept)
+        if not self._has_shell and any(self._is_runtime(path) for path in new):
+            self._has_shell = True
+            found += self._shell()
         crontabs = [path for path in new if CRONTABS.fullmatch(path) and self._is_small(path)]
         self._sourced.update(crontabs)
         asked = [*self._waiting, *crontabs, *(path for path in new if self._is_small_program(path))]
@@ -66,6 +76,15 @@ class ScriptPrograms:
                 self._sourced.add(part)
                 pending.append(part)
         return found
+
+    def _is_runtime(self, path: RootPath) -> bool:
+        is_file = self.facts.rootfs.entries[path].kind is EntryKind.FILE
+        return is_file and path in self.facts.used and bool(RUNTIMES.fullmatch(path))
+
+    def _shell(self) -> Iterator[str]:
+        entry = self.facts.rootfs.find(SHELL)
+        if entry is not None and entry.size <= MAX_SHELL:
+            yield SHELL
 
     def _small_commands(self, scripts: Iterable[RootPath]) -> Iterator[str]:
         """Yield small programs that scripts mention which a user may call, though nothing else asks for them yet."""

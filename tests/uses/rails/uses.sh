@@ -45,8 +45,10 @@ use exec-routes-grep eval 'plain inside ./bin/rails routes -g about'
 use exec-console eval 'echo "puts [:console, Note.first.title].inspect" | plain docker exec -i $C ./bin/rails console | grep -E "^\[:console"'
 use exec-rake-tasks eval 'plain inside ./bin/rake -T | grep -cE "rake (count|db:migrate|assets:precompile)"'
 use exec-rake plain inside ./bin/rake count
+use exec-bundle-exec eval 'plain inside bundle exec rake count'
+use exec-bundle-check eval 'plain inside bundle check'
 use exec-migrate-status eval 'plain inside ./bin/rails db:migrate:status | grep -c "up "'
-use exec-rollback eval 'plain inside ./bin/rails db:rollback | tail -n 1 | sed -E "s/[0-9.]+s/TIME/g"; plain inside ./bin/rails db:migrate | tail -n 1 | sed -E "s/[0-9.]+s/TIME/g"'
+use exec-rollback eval 'plain inside ./bin/rails db:rollback; plain inside ./bin/rails db:migrate:status | grep -c "down "; plain inside ./bin/rails db:migrate'
 use exec-seed eval 'plain inside ./bin/rails db:seed; plain inside ./bin/rails runner "puts Note.pluck(:title).inspect"'
 use exec-about eval 'plain inside ./bin/rails about | grep -cE "Rails version|Ruby version|Database adapter"'
 use exec-version inside ./bin/rails --version
@@ -80,7 +82,7 @@ use tls get /robots.txt -k
 use rake-once eval 'plain once "$IMAGE" ./bin/rails db:create db:migrate count'
 start 9292 "$IMAGE" puma -b tcp://0.0.0.0:9292 -e production
 use own-puma status /robots.txt
-start 3000 --user 1001 --read-only --tmpfs /tmp --tmpfs /rails/tmp:mode=1777 --tmpfs /rails/log:mode=1777 --tmpfs /rails/storage:mode=1777 --init -e LANG=C.UTF-8 \
+start 3000 --user 1001 --read-only --tmpfs /tmp --tmpfs /rails/tmp:uid=1001 --tmpfs /rails/log:uid=1001 --tmpfs /rails/storage:uid=1001 --init -e LANG=C.UTF-8 \
   -e TZ=Asia/Tokyo "$IMAGE" ./bin/rails server -b 0.0.0.0
 use read-only-user-init get /robots.txt
 use init-stop stop

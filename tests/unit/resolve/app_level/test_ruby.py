@@ -47,6 +47,21 @@ def test_standard_library(top: str) -> None:
     assert added("ruby", tree, f"{top}/used.rb") == sorted([f"{gems}/matrix-0.4.2/lib/matrix.rb", f"{top}/json/ext.rb", f"{top}/set.rb"])
 
 
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [
+        pytest.param("def f\n  require 'irb'\nend\n", ["irb.rb", "irb/x.rb", "reline.rb"], id="a library that loads it"),
+        pytest.param("# require 'irb'\nrequire 'irb2'\nrequire irb\n", [], id="none"),
+    ],
+)
+def test_console(source: str, kept: list[str]) -> None:
+    top = "/usr/local/lib/ruby/3.2.0"
+    tree: Tree = {f"{top}/{name}": "x" for name in ("irb.rb", "irb/x.rb", "reline.rb", "rdoc.rb", "used.rb")}
+    tree |= {f"{TOP}/gems/web-1.0/lib/web.rb": "x", f"{TOP}/gems/web-1.0/lib/console.rb": source}
+    files = [f"{TOP}/gems/web-1.0/lib/console.rb", *(f"{top}/{name}" for name in kept)]
+    assert added("ruby", tree, f"{top}/used.rb", f"{TOP}/gems/web-1.0/lib/web.rb") == files
+
+
 VENDOR = "/usr/lib/ruby/vendor_ruby"
 
 
