@@ -18,13 +18,17 @@ DIRECTORY = re.compile(r"([^/]+)-\d[^/-]*(?:-[^/]*)?")
 """The directory of a gem: its name, its version, and a platform if it was compiled for one."""
 DEPENDENCY = re.compile(r"add_(?:runtime_)?dependency\(?\s*(?:%q<|['\"])([\w.-]+)")
 LIBRARY = re.compile(r"(.*/lib(?:64)?/(?:[\w-]+/)?ruby/\d+\.\d+\.\d+)/")
-CONSOLE = frozenset({"irb", "irb.rb", "reline", "reline.rb", "readline", "readline.rb"})
-"""Of the standard library: the console. It comes if a kept library loads it (`rails console`)."""
-LEFT_OUT = CONSOLE | {"bundler", "rdoc", "ri", "debug", "mkmf.rb", "bundler.rb", "rdoc.rb"}
+CONSOLE = frozenset({"irb", "irb.rb", "reline", "reline.rb", "readline", "readline.rb", "rdoc", "rdoc.rb"})
+"""Of the standard library: the console, which shows documentation. It comes if a kept library loads it (`rails console`)."""
+LEFT_OUT = CONSOLE | {"bundler", "ri", "debug", "mkmf.rb", "bundler.rb"}
 """Of the standard library: installers, documentation, the console."""
+INSTALLER = "bundler"
+"""A gem that offers consoles, which the app does not ask for."""
 LOADS_CONSOLE = re.compile(r"^[ \t]*+require[ \t(]*+['\"]irb['\"]", re.MULTILINE)
 VENDOR = re.compile(r".*/ruby/vendor_ruby$")
 """Where Debian's packages have libraries."""
+RUBYGEMS = re.compile(r"(.*/ruby/vendor_ruby/rubygems)/")
+"""RubyGems beside the standard library, as Debian has it. Programs of gems start by it."""
 LOADED = re.compile(
     r"^[ \t]*+(?:require|gem|load|autoload[ \t(]++:\w++[ \t]*+,)[ \t(]*+['\"]([\w-][\w./-]*+)['\"]", re.MULTILINE
 )
@@ -54,7 +58,13 @@ class RubyGems(FileRule):
                 found += self._loaded(path)
             elif match := GEM.match(path):
                 found += self._gem(match[1], match[2], f"{match[2]}-{match[3]}")
-                self._has_console = self._has_console or self._loads_console(path)
+                self._has_console = self._has_console or (match[2] != INSTALLER and self._loads_console(path))
+            elif (match := RUBYGEMS.match(path)) and match[1] not in self._done:
+                self._done.add(match[1])
+                files = self.facts.files_below(RootPath(match[1]))
+                found += (
+                    one for one in files if not one.startswith((f"{match[1]}/commands/", f"{match[1]}/ssl_certs/"))
+                )
             elif (match := LIBRARY.match(path)) and match[1] not in self._done:
                 self._done.add(match[1])
                 self._libraries.append(RootPath(match[1]))
@@ -68,7 +78,7 @@ class RubyGems(FileRule):
 
     def _console(self, top: RootPath) -> Iterator[RootPath]:
         for name in CONSOLE.intersection(self.facts.rootfs.children.get(top, ())):
-            yield from self.facts.files_below(child(top, name))
+            yield from (path for path in self.facts.files_below(child(top, name)) if "/rdoc/generator/" not in path)
 
     def _is_own_source(self, path: RootPath) -> bool:
         if "/gems/" in path or "/ruby/" in path:

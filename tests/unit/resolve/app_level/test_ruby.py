@@ -50,16 +50,28 @@ def test_standard_library(top: str) -> None:
 @pytest.mark.parametrize(
     ("source", "kept"),
     [
-        pytest.param("def f\n  require 'irb'\nend\n", ["irb.rb", "irb/x.rb", "reline.rb"], id="a library that loads it"),
+        pytest.param("def f\n  require 'irb'\nend\n", ["irb.rb", "irb/x.rb", "rdoc.rb", "rdoc/ri.rb", "reline.rb"], id="a library that loads it"),
         pytest.param("# require 'irb'\nrequire 'irb2'\nrequire irb\n", [], id="none"),
     ],
 )
 def test_console(source: str, kept: list[str]) -> None:
     top = "/usr/local/lib/ruby/3.2.0"
-    tree: Tree = {f"{top}/{name}": "x" for name in ("irb.rb", "irb/x.rb", "reline.rb", "rdoc.rb", "used.rb")}
+    tree: Tree = {f"{top}/{name}": "x" for name in ("irb.rb", "irb/x.rb", "reline.rb", "rdoc.rb", "rdoc/ri.rb", "rdoc/generator/x.rb", "used.rb")}
     tree |= {f"{TOP}/gems/web-1.0/lib/web.rb": "x", f"{TOP}/gems/web-1.0/lib/console.rb": source}
     files = [f"{TOP}/gems/web-1.0/lib/console.rb", *(f"{top}/{name}" for name in kept)]
     assert added("ruby", tree, f"{top}/used.rb", f"{TOP}/gems/web-1.0/lib/web.rb") == files
+
+
+def test_installers_offer_consoles() -> None:
+    top = "/usr/local/lib/ruby/3.2.0"
+    tree: Tree = {f"{top}/irb.rb": "x", f"{top}/used.rb": "x", f"{TOP}/gems/bundler-1.0/lib/a.rb": "require 'irb'"}
+    assert added("ruby", tree, f"{top}/used.rb", f"{TOP}/gems/bundler-1.0/lib/a.rb") == []
+
+
+def test_rubygems_of_debian() -> None:
+    top = "/usr/lib/ruby/vendor_ruby/rubygems"
+    tree: Tree = {f"{top}/{name}": "x" for name in ("used.rb", "request_set.rb", "resolver/a.rb", "commands/b.rb", "ssl_certs/c.pem")}
+    assert added("ruby", tree, f"{top}/used.rb") == [f"{top}/request_set.rb", f"{top}/resolver/a.rb"]
 
 
 VENDOR = "/usr/lib/ruby/vendor_ruby"
