@@ -19,7 +19,7 @@ DIRECTORY = re.compile(r"([^/]+)-\d[^/-]*(?:-[^/]*)?")
 DEPENDENCY = re.compile(r"add_(?:runtime_)?dependency\(?\s*(?:%q<|['\"])([\w.-]+)")
 LIBRARY = re.compile(r"(.*/lib(?:64)?/(?:[\w-]+/)?ruby/\d+\.\d+\.\d+)/")
 CONSOLE = frozenset({"irb", "irb.rb", "reline", "reline.rb", "readline", "readline.rb", "rdoc", "rdoc.rb"})
-"""Of the standard library: the console, which shows documentation. It comes if a kept library loads it (`rails console`)."""
+"""Of the standard library: the console, and what it shows. They come if a kept library loads it (`rails console`)."""
 LEFT_OUT = CONSOLE | {"bundler", "ri", "debug", "mkmf.rb", "bundler.rb"}
 """Of the standard library: installers, documentation, the console."""
 INSTALLER = "bundler"
@@ -48,7 +48,7 @@ class RubyGems(FileRule):
         self._done: set[str] = set()
         self._places: dict[str, dict[str, str]] = {}
         self._libraries: list[RootPath] = []
-        """Directories of the standard library that are kept."""
+        """Directories of the standard library that are kept, without the console."""
         self._has_console = False
 
     def find(self, kept: Kept) -> Iterable[str]:
@@ -61,16 +61,14 @@ class RubyGems(FileRule):
                 self._has_console = self._has_console or (match[2] != INSTALLER and self._loads_console(path))
             elif (match := RUBYGEMS.match(path)) and match[1] not in self._done:
                 self._done.add(match[1])
-                files = self.facts.files_below(RootPath(match[1]))
-                found += (
-                    one for one in files if not one.startswith((f"{match[1]}/commands/", f"{match[1]}/ssl_certs/"))
-                )
+                left_out = (f"{match[1]}/commands/", f"{match[1]}/ssl_certs/")
+                found += (one for one in self.facts.files_below(RootPath(match[1])) if not one.startswith(left_out))
             elif (match := LIBRARY.match(path)) and match[1] not in self._done:
                 self._done.add(match[1])
                 self._libraries.append(RootPath(match[1]))
                 found += self._library(RootPath(match[1]))
-        if self._has_console:
-            found += (path for top in self._libraries for path in self._console(top))
+        while self._has_console and self._libraries:
+            found += self._console(self._libraries.pop())
         return found
 
     def _loads_console(self, path: RootPath) -> bool:
