@@ -24,6 +24,7 @@ from docker_slim_plugin.resolve.app_level.ruby import RubyGems
 from docker_slim_plugin.resolve.app_level.run_options import CertificateAuthorities, Locales, TimeZones
 from docker_slim_plugin.resolve.app_level.shell_scripts import ScriptPrograms
 from docker_slim_plugin.resolve.app_level.system_data import Fonts, SystemNames
+from docker_slim_plugin.resolve.app_level.threads import ThreadEnds
 from docker_slim_plugin.resolve.kept_set import Need
 
 MAX_LIBRARIES = 16 << 20
@@ -54,6 +55,7 @@ RULES: Mapping[str, RuleKind] = {
     "links": RuleKind("other names of kept programs", ProgramLinks),
     "commands": RuleKind("programs that kept scripts run", ScriptPrograms),
     "plugins": RuleKind("modules beside those that were loaded", Plugins),
+    "threads": RuleKind("the library by which threads end", ThreadEnds),
     "pam": RuleKind("login: PAM modules and shells", PamModules),
     "config-names": RuleKind("files that configuration names", NamedInConfig),
     "names": RuleKind("names of services, users and types", SystemNames),

@@ -94,7 +94,6 @@ tests:
 Y
 SETTLE=12 own "$IMAGE" "${ARGS[@]}" --web.enable-lifecycle --web.enable-admin-api --web.enable-remote-write-receiver
 use file-discovery api '/targets?state=active' '[.data.activeTargets[] | select(.labels.job == "files") | .labels.own, .labels.a, .health]'
-use dns-discovery api /targets '[.data.activeTargets[] | select(.labels.job == "dns") | .labels.job] | length > 0'
 use recording-rule api '/query?query=job:up:sum' '[.data.result[].metric.job] | sort'
 use alert api /alerts '.data.alerts[0] | .labels.alertname, .state, .annotations.summary'
 use rules api /rules '.data.groups[0].rules | length'

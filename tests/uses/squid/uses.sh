@@ -126,20 +126,23 @@ Y
 with <"$T/accel.conf"
 use accelerator curl -sS -m 10 "http://$IP:3129/"
 use accelerator-tls curl -sSk -m 10 "https://$IP:3130/"
-with <<'Y'
+ssl=$(volume ssl)
+use certgen once --user 0 --entrypoint /usr/lib/squid/security_file_certgen -v "$ssl:/ssl" "$IMAGE" -c -s /ssl/db -M 4MB
+once --user 0 --entrypoint /bin/bash -v "$ssl:/ssl" "$FAT" -c 'chown -R proxy /ssl'
+cat "$T/cert.pem" "$T/key.pem" >"$T/both.pem"
+chmod 644 "$T/both.pem"
+with -v "$ssl:/ssl" <<'Y'
 http_port 3131 ssl-bump tls-cert=/t/both.pem generate-host-certificates=on dynamic_cert_mem_cache_size=4MB
-sslcrtd_program /usr/lib/squid/security_file_certgen -s /tmp/ssl_db -M 4MB
+sslcrtd_program /usr/lib/squid/security_file_certgen -s /ssl/db -M 4MB
 sslcrtd_children 1
 acl step1 at_step SslBump1
 ssl_bump peek step1
 ssl_bump bump all
 sslproxy_cert_error allow all
 tls_outgoing_options flags=DONT_VERIFY_PEER
-acl ssl_test port 18274
+acl SSL_ports port 18274
 Y
-cat "$T/cert.pem" "$T/key.pem" >"$T/both.pem"
-chmod 644 "$T/both.pem"
-use exec-certgen eval 'once --entrypoint /usr/lib/squid/security_file_certgen "$IMAGE" -c -s /tmp/ssl_db -M 4MB | tail -n 1'
+use bump eval 'proxy=http://$IP:3131 by https://$HOSTIP:18274/ -k -v -o /dev/null | grep -E "^.  subject: |HTTP/1.. 200"'
 cat >"$T/whole.conf" <<'Y'
 http_port 8080
 acl all_of_us src all
