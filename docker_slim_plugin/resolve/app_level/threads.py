@@ -1,4 +1,4 @@
-"""The library by which glibc ends a thread: it is loaded by name, the first time that a thread ends itself or another one.
+"""The library by which glibc ends a thread. It is loaded by name, when a thread ends itself or another one.
 
 Without it, pthread_exit(3) and pthread_cancel(3) end the whole process ("libgcc_s.so.1 must be installed ...").
 """
