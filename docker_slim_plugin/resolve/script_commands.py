@@ -127,7 +127,8 @@ def _substitutions(match: re.Match[str]) -> str:
     text = match[0]
     if text.startswith("'"):
         return " "
-    return f" {' ; '.join(one or other for one, other in _SUBSTITUTION.findall(text))} "
+    # They stay substitutions, because the string may be a word of `printf`.
+    return f" {' '.join(f'$({one or other})' for one, other in _SUBSTITUTION.findall(text))} "
 
 
 def _unquote(match: re.Match[str]) -> str:

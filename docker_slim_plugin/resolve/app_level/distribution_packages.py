@@ -25,6 +25,8 @@ SMALL_TOGETHER = 8 << 20
 """Bytes of all of these; the smallest come first."""
 DATA_TOGETHER = 16 << 20
 """Bytes of the packages of data (Architecture: all) that these depend on; the smallest come first."""
+MAX_USED_DATA = 6 << 20
+"""Bytes of a package of data of which the run used a file, and that the executed programs' packages depend on."""
 CODE = re.compile(r"^(?:node|ruby|python3?|php|r|golang|libjs)-|^lib[\w.+-]+-(?:perl|java|php|ruby)$")
 """Packages of libraries of languages: they are no data, whatever their architecture."""
 SCHEDULERS = frozenset({"cron", "crond", "anacron", "fcron", "atd"})
@@ -59,7 +61,8 @@ class DistributionPackages:
     def _paths(self) -> tuple[RootPath, ...]:
         executed = set(self._executed())
         by_name = set(self._by_name())
-        keys = {*executed, *by_name, *self._of_the_same_source(executed | by_name), *self._data_of(by_name, executed)}
+        suite = self._of_the_same_source(executed | by_name)
+        keys = {*executed, *by_name, *suite, *self._data_of(by_name, executed), *self._used_data_of(executed | suite)}
         if self.whole:
             keys |= find_closure(self._used_at_all(), self.facts.packages.depends)
         return (*(path for key in sorted(keys) for path in self._files(key)), *self._commands())
@@ -135,10 +138,23 @@ class DistributionPackages:
         """
         depends = self.facts.packages.depends
         found = find_closure(by_name, depends) - find_closure(executed, depends) - self.facts.packages.base - by_name
+        yield from self.facts.smallest_first(self._data_among(found), DATA_TOGETHER, DATA_TOGETHER)
+
+    def _used_data_of(self, programs: set[str]) -> Iterator[str]:
+        """Yield packages of data of which the run used a file, and that those of executed programs depend on directly.
+
+        One file is read for one request: an error page in one language, a theme, a table.
+        """
+        depends = self.facts.packages.depends
+        direct = {other for key in programs for other in depends.get(key, ())}
+        found = self._data_among(direct & self._used_at_all() - self.facts.packages.base)
+        yield from self.facts.smallest_first(found, MAX_USED_DATA, DATA_TOGETHER)
+
+    def _data_among(self, keys: set[str]) -> dict[str, list[RootPath]]:
+        """Return those packages that are data, with their files: of any architecture, and no code."""
         data = {key for key, stanza in self.facts.packages.stanzas if read_field(stanza, b"Architecture") == "all"}
-        wanted = sorted(key for key in found & data if not (RUNTIMES.match(key) or CODE.match(package_name(key))))
-        files = {key: self._files(key) for key in wanted}
-        yield from self.facts.smallest_first(files, DATA_TOGETHER, DATA_TOGETHER)
+        wanted = sorted(key for key in keys & data if not (RUNTIMES.match(key) or CODE.match(package_name(key))))
+        return {key: list(self._files(key)) for key in wanted}
 
     def _automatic(self) -> frozenset[str]:
         """Return the packages that apt installed as dependencies (apt-mark(8), showauto)."""

@@ -23,6 +23,8 @@ SMALL_TREE, SMALL_TOGETHER = 1 << 20, 4 << 20
 PUBLIC = ("/", "/data", "/home", "/opt", "/srv", "/usr/local/share", "/var/www")
 """Places below which images have data of their own. Files in the root directory count as trees: other configurations
 (`-c /no-auth.conf`), scripts, certificates."""
+SHARED = re.compile(r"/usr(?:/local)?/share/[^/]+(?:/.*)?")
+"""Directories of data of packages, to which images add their own: sites, themes, dashboards."""
 MAX_SIBLING = 1 << 20
 """Bytes of an unowned file that is kept for its place beside a used one."""
 DISTRIBUTION = frozenset((
@@ -102,6 +104,7 @@ class OwnFiles:
             trees.setdefault(working.path, set())
         found = [path for top, used in trees.items() for path in self._whole(top, used)]
         found += self._small_trees(trees)
+        found += self._added_to_packages()
         found += [path for directory in siblings for path in self._unowned_beside(directory)]
         beside = {path: [path] for directory in scripts for path in self._unowned_beside(directory)}
         shell_scripts = {path: one for path, one in beside.items() if self.facts.script_program(path) in SHELLS}
@@ -123,6 +126,24 @@ class OwnFiles:
                 trees[top] = list(self._files(top))
         for top in self.facts.smallest_first(trees, SMALL_TREE, SMALL_TOGETHER):
             yield from trees[top]
+
+    def _added_to_packages(self) -> Iterator[RootPath]:
+        """Yield small files and trees without a package, beside a used file that a package brought or the image replaced."""
+        owners, entries = self.facts.packages.owners, self.facts.rootfs.entries
+        used = {
+            next(parents(path)) for path in self.facts.used if path in owners and entries[path].kind is EntryKind.FILE
+        }
+        added: dict[RootPath, list[RootPath]] = {}
+        for directory in used:
+            if SHARED.fullmatch(directory) and FOREIGN.isdisjoint(directory.split("/")):
+                for name in self.facts.rootfs.children.get(directory, ()):
+                    path = child(directory, name)
+                    if entries[path].kind is not EntryKind.DIRECTORY and path not in owners:
+                        added[path] = [path]
+                    elif entries[path].kind is EntryKind.DIRECTORY and path not in self._owned_directories:
+                        added[path] = list(self._files(path))
+        for path in self.facts.smallest_first(added, SMALL_TREE, SMALL_TOGETHER):
+            yield from added[path]
 
     def _is_for_files(self, directory: RootPath) -> bool:
         """Tell whether a directory of the distribution is for configuration and data, not for programs."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.plan import Reason, ReasonKind, Selection
+from docker_slim_plugin.resolve.app_level.c_library import CharacterSets, ThreadEnds
 from docker_slim_plugin.resolve.app_level.distribution_packages import DistributionPackages
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, Rule
 from docker_slim_plugin.resolve.app_level.java import JavaRuntime
@@ -17,6 +18,7 @@ from docker_slim_plugin.resolve.app_level.named_in_config import NamedInConfig
 from docker_slim_plugin.resolve.app_level.node import NodePackages
 from docker_slim_plugin.resolve.app_level.own_files import OwnFiles
 from docker_slim_plugin.resolve.app_level.perl import PerlModules
+from docker_slim_plugin.resolve.app_level.php import PhpCommand
 from docker_slim_plugin.resolve.app_level.plugins import MODULE, PamModules, Plugins
 from docker_slim_plugin.resolve.app_level.program_links import ProgramLinks
 from docker_slim_plugin.resolve.app_level.python import PythonPackages
@@ -24,7 +26,6 @@ from docker_slim_plugin.resolve.app_level.ruby import RubyGems
 from docker_slim_plugin.resolve.app_level.run_options import CertificateAuthorities, Locales, TimeZones
 from docker_slim_plugin.resolve.app_level.shell_scripts import ScriptPrograms
 from docker_slim_plugin.resolve.app_level.system_data import Fonts, SystemNames
-from docker_slim_plugin.resolve.app_level.threads import ThreadEnds
 from docker_slim_plugin.resolve.kept_set import Need
 
 MAX_LIBRARIES = 16 << 20
@@ -49,6 +50,7 @@ RULES: Mapping[str, RuleKind] = {
     "node": RuleKind("Node packages and their dependencies", NodePackages),
     "ruby": RuleKind("gems and standard library", RubyGems),
     "perl": RuleKind("Perl modules that kept code loads", PerlModules),
+    "php": RuleKind("the command of PHP", PhpCommand),
     "java": RuleKind("settings and tools of the Java runtime", JavaRuntime),
     "libraries": RuleKind("packages of libraries of languages", LibraryPackages),
     "library-trees": RuleKind("R packages and Erlang applications", LibraryTrees),
@@ -56,6 +58,7 @@ RULES: Mapping[str, RuleKind] = {
     "commands": RuleKind("programs that kept scripts run", ScriptPrograms),
     "plugins": RuleKind("modules beside those that were loaded", Plugins),
     "threads": RuleKind("the library by which threads end", ThreadEnds),
+    "charsets": RuleKind("character sets for programs that convert them", CharacterSets),
     "pam": RuleKind("login: PAM modules and shells", PamModules),
     "config-names": RuleKind("files that configuration names", NamedInConfig),
     "names": RuleKind("names of services, users and types", SystemNames),

@@ -63,7 +63,7 @@ use zone-missing answer none.own.test
 use refused answer other.test
 use transfer eval 'ask own.test AXFR | grep -c "IN"'
 use exec-checkzone inside named-checkzone own.test /t/own.zone
-use exec-compilezone inside named-compilezone -o - -s full 2.0.192.in-addr.arpa /t/reverse.zone
+use exec-compilezone eval 'inside named-compilezone -q -o - -s full 2.0.192.in-addr.arpa /t/reverse.zone'
 
 client tsig-keygen -a hmac-sha256 update >"$T/update.key"
 conf <<'Y'
@@ -135,7 +135,7 @@ secondary() {
   docker cp "$C-second:/var/cache/bind/own.zone" - | tar -xO | grep -c own.test
   docker rm -fv "$C-second" >/dev/null
 }
-use environment-user eval 'docker top "$C" -eo uid,comm | tail -n 1'
+use environment-user eval 'docker top "$C" -eo pid,uid,comm | tail -n 1 | cut -c8-'
 use secondary secondary
 start 53 "$IMAGE" -f -4 -n 1 -L /var/log/bind/own.log
 use options eval 'short localhost; docker cp "$C:/var/log/bind/own.log" - | tar -xO | grep -c running'

@@ -70,8 +70,6 @@ start 80 -v "$T/site:/var/www/html:ro" "$IMAGE"
 use mounted-site eval 'get /; get /more.php; get /page.htm'
 start 80 -v "$T/zz.ini:/etc/php/8.2/apache2/conf.d/zz.ini:ro" "$IMAGE"
 use mounted-ini get /ini
-start 80 "$IMAGE" bash -c 'cp /usr/lib/php/8.2/php.ini-development "$PHP_INI_DIR/php.ini" && exec docker-entrypoint.sh apache2-foreground'
-use php.ini-development eval 'get /ini; curl -s "$U/broken" | grep -oE "Uncaught RuntimeException: as asked"'
 cert
 cat >"$T/tls.conf" <<'Y'
 LoadModule socache_shmcb_module /usr/lib/apache2/modules/mod_socache_shmcb.so

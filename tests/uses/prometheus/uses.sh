@@ -34,9 +34,9 @@ use runtime api /status/runtimeinfo '.data.reloadConfigSuccess'
 use metrics eval 'curl -s "$U/metrics" | grep -c "^prometheus_build_info"'
 use federate eval 'curl -s "$U/federate?match[]=up" | grep -oE "^up\{.*\} [01]"'
 use graph title /graph
-use classic eval 'for page in graph alerts targets rules status; do status "/classic/$page" -L; echo; done'
+use classic eval 'for page in graph alerts targets rules status; do status "/classic/$page" -L | cut -d" " -f1-3; done'
 use web-ui eval 'curl -sL "$U/classic/graph" | grep -oE "(src|href)=\"[^\"]*/static/[^\"?]*" | cut -d\" -f2 | sort -u | while read -r path; do status "${path#.}"; echo; done'
-use consoles eval 'status /consoles/prometheus.html; status /consoles/node.html; status /consoles/prometheus-overview.html?instance=localhost:9090 | cut -d" " -f1'
+use consoles eval 'status /consoles/prometheus.html | cut -d" " -f1-3; status /consoles/node.html | cut -d" " -f1-3; status /consoles/prometheus-overview.html?instance=localhost:9090 | cut -d" " -f1'
 use console-lib eval 'curl -s "$U/consoles/prometheus.html" | grep -oE "<h1>[^<]*|<title>[^<]*|prom_graph_controls" | sort -u'
 use missing status /none
 use reload-disabled eval 'get /-/reload -X POST'
