@@ -128,13 +128,12 @@ class OwnFiles:
             yield from trees[top]
 
     def _added_to_packages(self) -> Iterator[RootPath]:
-        """Yield small files and trees without a package, beside a used file that a package brought or the image replaced."""
+        """Yield small files and trees without a package, beside a used file that a package brought."""
         owners, entries = self.facts.packages.owners, self.facts.rootfs.entries
-        used = {
-            next(parents(path)) for path in self.facts.used if path in owners and entries[path].kind is EntryKind.FILE
-        }
+        files = (path for path in self.facts.used if path in owners and entries[path].kind is EntryKind.FILE)
+        directories = {next(parents(path)) for path in files}
         added: dict[RootPath, list[RootPath]] = {}
-        for directory in used:
+        for directory in sorted(directories):
             if SHARED.fullmatch(directory) and FOREIGN.isdisjoint(directory.split("/")):
                 for name in self.facts.rootfs.children.get(directory, ()):
                     path = child(directory, name)
