@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from docker_slim_plugin.model.entry import EntryKind
+from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, NewPaths
 
 PATH = re.compile(rb"(?<![\w./-])/(?:[\w.+@-]+/)+[\w.+@-]+")
@@ -35,6 +35,8 @@ class NamedInConfig:
     def __init__(self, facts: AppFacts) -> None:
         self.facts = facts
         self._new = NewPaths()
+        self.causes: dict[str, RootPath] = {}
+        """The configuration that names each file first."""
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[str] = []
@@ -50,4 +52,5 @@ class NamedInConfig:
                 if named is not None and named.kind is EntryKind.FILE and named.size <= MAX_NAMED:
                     # As it is spelled: symlinks on the way are needed too.
                     found.append(name)
+                    self.causes.setdefault(name, path)
         return found

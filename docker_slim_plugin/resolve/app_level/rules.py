@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -81,9 +82,12 @@ class AppLevel:
     def needs(self, kept: Kept) -> Iterator[Need]:
         """Yield what the rules add to the kept set."""
         for name, rule in self.rules.items():
+            causes: Mapping[str, str] = getattr(rule, "causes", {})
             for path in rule.find(kept):
                 if path not in kept and (name in BY_NAME or not self._is_too_dear(path, kept)):
-                    yield Need(path, self.reasons[name])
+                    reason = self.reasons[name]
+                    cause = causes.get(path)
+                    yield Need(path, replace(reason, detail=f"{reason.detail}: {cause}") if cause else reason)
 
     def _is_too_dear(self, path: str, kept: Kept) -> bool:
         """Tell whether a program or module that no run used would bring large libraries, and note it."""
