@@ -42,7 +42,7 @@ def status(**depends: str) -> str:
 
 def test_names() -> None:
     assert list(RULES) == [
-        "app-files", "packages", "python", "node", "ruby", "perl", "java", "libraries", "library-trees", "links", "commands", "plugins", "pam",
+        "app-files", "packages", "python", "node", "ruby", "perl", "php", "java", "libraries", "library-trees", "links", "commands", "plugins", "pam",
         "config-names", "names", "fonts", "zones", "locales", "authorities",
     ]  # fmt: skip
     assert not set(RULES) & set(PRESETS)
