@@ -37,8 +37,9 @@ def engine_version() -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A job in a shell's background has SIGINT ignored, and so would have every run that a test interrupts.
+    # A job in a shell's background has SIGINT ignored, one of nohup SIGHUP, and so would have every run of the tests.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # Runs of the tests are not the user's: they have a state folder of their own, which the next session knows too.
     os.environ["XDG_STATE_HOME"] = str(config.rootpath / ".pytest_cache" / "state")
 

@@ -6,9 +6,9 @@ import errno
 import os
 import stat
 import struct
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 
-from docker_slim_plugin.engine.attempt_program import RESULT, SCRATCH, Step, Steps
+from docker_slim_plugin.engine.attempt_program import Memory, Result, SystemCall
 from docker_slim_plugin.model.profile import Profile
 from docker_slim_plugin.profile.capabilities import LOWEST_FREE_PORT
 from docker_slim_plugin.profile.report import Attempt
@@ -27,6 +27,7 @@ OPEN_HOLES = (
 )
 """What the options of docker run cannot restrict."""
 
+Steps = tuple[SystemCall, ...]
 Planned = tuple[str, str, Steps]
 """The name of an attempt, what must stop it, and its calls."""
 
@@ -55,10 +56,10 @@ def _file_attempts(profile: Profile, directories: Container[str]) -> Iterator[Pl
         for directory in ("/", "/usr", "/etc"):
             if directory in directories and directory not in places:
                 path = f"{directory.rstrip('/')}/".encode() + _FILE + b"\0"
-                yield f"create a file in {directory}", FILES, (Step("openat", (_AT_FDCWD, path, _WRITE, 0o600)),)
+                yield f"create a file in {directory}", FILES, (("openat", (_AT_FDCWD, path, _WRITE, 0o600)),)
     if profile.ipc is not None and not profile.ipc.used:
         path = b"/dev/shm/" + _FILE + b"\0"
-        yield "create a file in /dev/shm", IPC, (Step("openat", (_AT_FDCWD, path, _WRITE, 0o600)),)
+        yield "create a file in /dev/shm", IPC, (("openat", (_AT_FDCWD, path, _WRITE, 0o600)),)
 
 
 def _network_attempts(profile: Profile) -> Iterator[Planned]:
@@ -67,12 +68,12 @@ def _network_attempts(profile: Profile) -> Iterator[Planned]:
     if is_isolated(profile.network):
         # connect(2) of a datagram socket sends nothing: it looks for a route. 192.0.2.0/24 is for documentation.
         peer = _address(b"\xc0\x00\x02\x01", 9)
-        steps = (Step("socket", (_AF_INET, _DATAGRAM, 0)), Step("connect", (RESULT, peer, len(peer))))
+        steps = (("socket", (_AF_INET, _DATAGRAM, 0)), ("connect", (Result(1), peer, len(peer))))
         yield "connect to another host", NETWORK, steps
     elif port_sysctl(profile, profile.network):
         port = LOWEST_FREE_PORT - 1
         own = _address(bytes(4), port)
-        steps = (Step("socket", (_AF_INET, _STREAM, 0)), Step("bind", (RESULT, own, len(own))))
+        steps = (("socket", (_AF_INET, _STREAM, 0)), ("bind", (Result(1), own, len(own))))
         yield f"bind TCP port {port}", NETWORK, steps
 
 
@@ -81,23 +82,23 @@ def _call_attempts(profile: Profile) -> Iterator[Planned]:
     if profile.calls is None or profile.calls.log_only:
         return
     possible: tuple[tuple[str, Steps], ...] = (
-        ("create System V shared memory", (Step("shmget", (0, 4096, 0o600)),)),
-        ("create a System V semaphore", (Step("semget", (0, 1, 0o600)),)),
-        ("create a System V message queue", (Step("msgget", (0, 0o600)),)),
-        ("create a POSIX message queue", (Step("mq_open", (_FILE + b"\0", os.O_CREAT | os.O_RDWR, 0o600, 0)),)),
-        ("set up io_uring", (Step("io_uring_setup", (1, SCRATCH)),)),
-        ("add a key", (Step("add_key", (b"user\0", _FILE + b"\0", b"x", 1, -2)),)),
-        ("handle page faults", (Step("userfaultfd", (1,)),)),
-        ("compare processes", (Step("getpid"), Step("kcmp", (RESULT, RESULT, 0, 0, 0)))),
-        ("mount a tmpfs", (Step("mount", (b"none\0", b"/proc\0", b"tmpfs\0", 0, 0)),)),
-        ("create a namespace", (Step("unshare", (_NEW_UTS,)),)),
-        ("change the root", (Step("chroot", (b"/\0",)),)),
+        ("create System V shared memory", (("shmget", (0, 4096, 0o600)),)),
+        ("create a System V semaphore", (("semget", (0, 1, 0o600)),)),
+        ("create a System V message queue", (("msgget", (0, 0o600)),)),
+        ("create a POSIX message queue", (("mq_open", (_FILE + b"\0", os.O_CREAT | os.O_RDWR, 0o600, 0)),)),
+        ("set up io_uring", (("io_uring_setup", (1, Memory())),)),
+        ("add a key", (("add_key", (b"user\0", _FILE + b"\0", b"x", 1, -2)),)),
+        ("handle page faults", (("userfaultfd", (1,)),)),
+        ("compare processes", (("getpid", ()), ("kcmp", (Result(1), Result(1), 0, 0, 0)))),
+        ("mount a tmpfs", (("mount", (b"none\0", b"/proc\0", b"tmpfs\0", 0, 0)),)),
+        ("create a namespace", (("unshare", (_NEW_UTS,)),)),
+        ("change the root", (("chroot", (b"/\0",)),)),
     )
     for name, steps in possible:
-        if steps[-1].call not in profile.calls.names:
+        if steps[-1][0] not in profile.calls.names:
             yield name, CALLS, steps
     if "socket" in profile.calls.names and str(_AF_PACKET) not in {one.name for one in profile.calls.families}:
-        yield "open a packet socket", CALLS, (Step("socket", (_AF_PACKET, _RAW, 0)),)
+        yield "open a packet socket", CALLS, (("socket", (_AF_PACKET, _RAW, 0)),)
 
 
 def _own_attempts(profile: Profile) -> Iterator[Planned]:
@@ -107,14 +108,20 @@ def _own_attempts(profile: Profile) -> Iterator[Planned]:
     kept = {one.name for one in profile.capabilities.kept}
     device = b"/dev/" + _FILE + b"\0"
     possible: tuple[tuple[str, str, Steps], ...] = (
-        ("NET_RAW", "open a raw socket", (Step("socket", (_AF_INET, _RAW, 1)),)),
-        ("MKNOD", "create a device", (Step("mknodat", (_AT_FDCWD, device, stat.S_IFCHR | 0o600, 0x0AC8)),)),
-        ("SETGID", "become another group", (Step("setgid", (65534,)),)),
-        ("SETUID", "become another user", (Step("setuid", (65534,)),)),
+        ("NET_RAW", "open a raw socket", (("socket", (_AF_INET, _RAW, 1)),)),
+        ("MKNOD", "create a device", (("mknodat", (_AT_FDCWD, device, stat.S_IFCHR | 0o600, 0x0AC8)),)),
+        ("SETGID", "become another group", (("setgid", (65534,)),)),
+        ("SETUID", "become another user", (("setuid", (65534,)),)),
     )
     for capability, name, steps in possible:
         if capability not in kept:
             yield name, CAPABILITIES, steps
+
+
+def find_errors(planned: tuple[Planned, ...], results: Sequence[int]) -> tuple[int, ...]:
+    """Return the errno of the first call of each attempt that failed, 0 if none did, from the results of all calls."""
+    left = iter(results)
+    return tuple(next((-one for one in [next(left) for _ in steps] if one < 0), 0) for _, _, steps in planned)
 
 
 def judge(planned: tuple[Planned, ...], *results: tuple[int, ...]) -> tuple[Attempt, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -34,9 +33,7 @@ def try_attempts(
     given = (*_kept(options), *mounts, "--network=none", "--entrypoint", HOLDER_PATH)
     with engine.container(given, image) as container:
         container.start()
-        control, confined = (
-            os.fsencode(container.execute(argv)[1]) for argv in ([ATTEMPTS_PATH], [LAUNCHER_PATH, ATTEMPTS_PATH])
-        )
+        control, confined = (container.execute(argv)[1] for argv in ([ATTEMPTS_PATH], [LAUNCHER_PATH, ATTEMPTS_PATH]))
     try:
         return results(rules, control, confined)
     except ValueError as error:

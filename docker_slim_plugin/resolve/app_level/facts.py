@@ -102,6 +102,11 @@ class AppFacts:
                     return
                 data = data[-overlap:] + more
 
+    def has_text(self, path: RootPath, texts: Collection[bytes]) -> bool:
+        """Tell whether an ELF file has one of these texts in it."""
+        overlap = max(map(len, texts)) - 1
+        return any(one in data for data in self.program_blocks(path, overlap) for one in texts)
+
     @cached_property
     def sources(self) -> Mapping[str, str]:
         """The source that each distribution package was built of."""
@@ -193,7 +198,10 @@ def is_kept_beside(reasons: Collection[Reason], names: Container[str]) -> bool:
 
 
 class Rule(Protocol):
-    """Finds paths that are kept besides. It is asked again and again while the kept set grows."""
+    """Finds paths that are kept besides. It is asked again and again while the kept set grows.
+
+    It may have `causes`, the file that calls for each path as far as the rule knows it, and `notes` for the user.
+    """
 
     def find(self, kept: Kept) -> Iterable[str]:
         """Return paths that `kept` calls for. Paths that were returned before may be left out."""

@@ -43,6 +43,8 @@ class NamedInConfig:
         self.facts = facts
         self._new = NewPaths()
         self._is_image_read = False
+        self.causes: dict[str, RootPath] = {}
+        """The configuration that names each file first."""
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[str] = []
@@ -54,9 +56,13 @@ class NamedInConfig:
             if not (path.startswith(TREES) and path.endswith(CONFIGURATION) and path in self.facts.used):
                 continue
             entry = rootfs.entries[path]
-            if entry.kind is EntryKind.FILE and 0 < entry.size <= MAX_FILE:
-                # As they are spelled: symlinks on the way are needed too.
-                found += (name for name in _names(rootfs.read(path, MAX_FILE)) if self._is_small_file(name))
+            if entry.kind is not EntryKind.FILE or not 0 < entry.size <= MAX_FILE:
+                continue
+            for name in _names(rootfs.read(path, MAX_FILE)):
+                if self._is_small_file(name):
+                    # As it is spelled: symlinks on the way are needed too.
+                    found.append(name)
+                    self.causes.setdefault(name, path)
         return found
 
     def _named_by_image(self) -> Iterator[str]:

@@ -103,11 +103,14 @@ class PerlModules:
     def _module(self, name: str) -> Iterator[RootPath]:
         yield from self._first(f"{name}.pm")
         rootfs = self.facts.rootfs
+        found: dict[str, RootPath] = {}
         for top in self._directories:
             directory = RootPath(f"{top}/auto/{name}")
-            # Compiled parts of deeper modules are theirs.
-            paths = (child(directory, one) for one in rootfs.children.get(directory, ()))
-            yield from (path for path in paths if rootfs.entries[path].kind is not EntryKind.DIRECTORY)
+            for one in rootfs.children.get(directory, ()):
+                # Compiled parts of deeper modules are theirs.
+                if rootfs.entries[path := child(directory, one)].kind is not EntryKind.DIRECTORY:
+                    found.setdefault(one, path)
+        yield from found.values()
 
     def _first(self, name: str) -> Iterator[RootPath]:
         for top in self._directories:

@@ -40,8 +40,18 @@ PAM_MODULE = re.compile(r"\bpam_\w+\.so\b")
 PAM_COMMON = ("other", "postlogin")
 PAM_COMMON_BEGINNINGS = ("common-", "system-", "password-", "base-")
 """Service files that others include: of Debian and SUSE, Fedora, Alpine."""
-PAM_HELPERS = ("unix_chkpwd", "unix_update", "pam_extrausers_chkpwd", "mkhomedir_helper", "pam_namespace_helper")
+PAM_HELPERS = {
+    "unix_chkpwd": "pam_unix.so",
+    "unix_update": "pam_unix.so",
+    "pam_extrausers_chkpwd": "pam_extrausers.so",
+    "mkhomedir_helper": "pam_mkhomedir.so",
+    "pam_namespace_helper": "pam_namespace.so",
+    "namespace.init": "pam_namespace.so",
+}
+"""Programs that modules run. Scripts among them bring the commands that they mention."""
 SHELL_FILES = ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc", "/etc/motd", "/etc/legal")
+SHELL = "/bin/sh"
+"""What system(3) and the scripts of users need, whichever shell they log in to."""
 NO_SHELL = ("nologin", "false", "sync", "halt", "shutdown")
 MAX_SERVICE = 64 << 10
 
@@ -120,13 +130,16 @@ class PamModules(FileRule):
         rootfs = self.facts.rootfs
         services = [path for path in self.facts.files_below(RootPath("/etc/pam.d")) if self._is_for_us(path)]
         modules = {name for path in services for name in PAM_MODULE.findall(rootfs.text(path, MAX_SERVICE))}
-        found: list[str] = [*services, *PAM_FILES, *SHELL_FILES, *self.facts.files_below(RootPath("/etc/security"))]
+        helpers = {name for name, module in PAM_HELPERS.items() if module in modules}
+        settings = self.facts.files_below(RootPath("/etc/security"))
+        found: list[str] = [*services, *PAM_FILES, *SHELL_FILES]
+        found += (path for path in settings if (name := path.rpartition("/")[2]) in helpers or name not in PAM_HELPERS)
         found += (
             entry.path
             for entry in rootfs.entries.values()
             if "/security/pam_" in entry.path and entry.path.rpartition("/")[2] in modules
         )
-        found += (f"{top}/{name}" for top in ("/sbin", "/usr/sbin") for name in PAM_HELPERS)
+        found += (f"{top}/{name}" for top in ("/sbin", "/usr/sbin") for name in sorted(helpers))
         return (*found, *self._shells())
 
     def _is_for_us(self, path: RootPath) -> bool:
@@ -150,7 +163,7 @@ class PamModules(FileRule):
         users = (line.split(":") for line in rootfs.text(USERS, MAX_PASSWD).split("\n"))
         found = {(user[6], user[5]) for user in users if len(user) > 6 and user[6].startswith("/")}
         found = {(shell, home) for shell, home in found if not shell.endswith(NO_SHELL)}
-        yield from sorted({shell for shell, _ in found})
+        yield from sorted({shell for shell, _ in found} | {SHELL} if found else ())
         homes = {rootfs.walk(home).end for _, home in found if home.startswith("/home/")}
         for top in sorted(home for home in homes if home is not None and home.startswith("/home/")):
             paths = (child(top, name) for name in rootfs.children.get(top, ()))

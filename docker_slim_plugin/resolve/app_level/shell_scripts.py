@@ -18,7 +18,7 @@ CRONTABS = re.compile(r"/etc/crontab|/etc/cron\.d/[^/]+|/var/spool/cron/(?:cront
 JOBS = re.compile(r"/etc/(?:cron\.(?:hourly|daily|weekly|monthly)|periodic/\w+)")
 """Directories of scripts that crontabs run."""
 MAX_SMALL = 128 << 10
-"""Bytes of a program that comes for a script which only its package brings."""
+"""Bytes of a program, with its libraries, that comes for a script which only its package brings."""
 SHELL, MAX_SHELL = "/bin/sh", 2 << 20
 """The shell that C libraries and languages call, and bytes of it."""
 RUNTIMES = re.compile(
@@ -42,6 +42,8 @@ class ScriptPrograms:
         self._has_shell = False
         self._known: set[RootPath] = set()
         """Scripts that were waiting before."""
+        self.causes: dict[str, RootPath] = {}
+        """The script that mentions each path first."""
 
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[str] = []
@@ -53,7 +55,7 @@ class ScriptPrograms:
         self._sourced.update(crontabs)
         asked = [*self._waiting, *crontabs, *(path for path in new if self._is_small_program(path))]
         self._waiting = [path for path in asked if not is_kept_beside(kept[path], WHOLE)]
-        found += self._small_commands(path for path in self._waiting if path not in self._known)
+        found += self._small_commands([path for path in self._waiting if path not in self._known], kept)
         self._known.update(self._waiting)
         pending = [path for path in asked if is_kept_beside(kept[path], WHOLE)]
         # What scripts run is found at once, because a chain of scripts may be long.
@@ -65,14 +67,17 @@ class ScriptPrograms:
             text = self._text(script)
             for place, program in self._commands(text):
                 found.append(place)
+                self.causes.setdefault(place, script)
                 if self._is_small_program(program):
                     pending.append(program)
             if script in crontabs:
                 jobs = [path for top in set(JOBS.findall(text)) for path in self.facts.files_below(RootPath(top))]
                 found += jobs
+                self.causes.update((path, script) for path in jobs if path not in self.causes)
                 pending += (path for path in jobs if self._is_small_program(path))
             for place, part in self._parts(text):
                 found.append(place)
+                self.causes.setdefault(place, script)
                 self._sourced.add(part)
                 pending.append(part)
         return found
@@ -86,13 +91,16 @@ class ScriptPrograms:
         if entry is not None and entry.size <= MAX_SHELL:
             yield SHELL
 
-    def _small_commands(self, scripts: Iterable[RootPath]) -> Iterator[str]:
+    def _small_commands(self, scripts: Iterable[RootPath], kept: Kept) -> Iterator[str]:
         """Yield small programs that scripts mention which a user may call, though nothing else asks for them yet."""
         for script in scripts:
             if "/bin/" in script or "/sbin/" in script:
                 for word in sorted(find_command_words(script_text(self.facts.rootfs, script))):
                     command = find_command(self.facts.rootfs, word, self.facts.search)
-                    if command is not None and command[1].size <= MAX_SMALL:
+                    if command is None or command[1].size > MAX_SMALL:
+                        continue
+                    if command[1].size + self.facts.libraries_size(command[0], kept) <= MAX_SMALL:
+                        self.causes.setdefault(command[0], script)
                         yield command[0]
 
     def _text(self, path: RootPath) -> str:

@@ -9,7 +9,7 @@ from docker_slim_plugin.engine.engine import Engine
 from docker_slim_plugin.errors import SlimError, VerificationFailed
 from docker_slim_plugin.host.workspace import workspace
 from docker_slim_plugin.model.profile import Profile
-from docker_slim_plugin.profile.attempts import judge, plan_attempts
+from docker_slim_plugin.profile.attempts import Planned, find_errors, judge, plan_attempts
 from docker_slim_plugin.profile.report import Attempt
 from docker_slim_plugin.workflows.steps.profile_trials import Trials
 
@@ -34,13 +34,13 @@ def make_attempts(trials: Trials, profile: Profile) -> tuple[Attempt, ...]:
     job = trials.job
     with job.clock.step("try what is forbidden", times=2), workspace(job.engine.run_id) as directory:
         program = directory / "attempts"
-        program.write_bytes(attempt_program(os.uname().machine, [steps for _, _, steps in planned]))
+        program.write_bytes(attempt_program(os.uname().machine, [call for _, _, steps in planned for call in steps]))
         program.chmod(0o755)
         mount = f"--volume={program}:{PROGRAM}:ro"
         options = [one for one in trials.launch(profile).options if not _is_irrelevant(one)]
-        control = _results(job.engine, trials.image, (mount, *_AS_ROOT, *_UNCONFINED), len(planned))
-        default = _results(job.engine, trials.image, (mount, *_AS_ROOT), len(planned))
-        confined = _results(job.engine, trials.image, (*options, mount, *_AS_ROOT), len(planned))
+        control = _results(job.engine, trials.image, (mount, *_AS_ROOT, *_UNCONFINED), planned)
+        default = _results(job.engine, trials.image, (mount, *_AS_ROOT), planned)
+        confined = _results(job.engine, trials.image, (*options, mount, *_AS_ROOT), planned)
     found = judge(planned, control, default, confined)
     if passed := [one for one in found if one.control == one.confined == "ok"]:
         raise VerificationFailed(
@@ -54,12 +54,14 @@ def _is_irrelevant(option: str) -> bool:
     return option.partition("=")[0] in _IRRELEVANT or option.startswith("--health-")
 
 
-def _results(engine: Engine, image: str, options: tuple[str, ...], count: int) -> tuple[int, ...]:
-    """Run the program in a container of the image, and return its results."""
+def _results(engine: Engine, image: str, options: tuple[str, ...], planned: tuple[Planned, ...]) -> tuple[int, ...]:
+    """Run the program in a container of the image, and return the errno of each attempt."""
     with engine.container((*options, "--entrypoint", PROGRAM), image, ()) as container:
         container.start()
         status = container.wait(_SECONDS)
-        found = read_results(container.output())
-    if status != 0 or len(found) != count:
-        raise SlimError(f"cannot try what the profile forbids: the program for it ended with status {status}")
-    return found
+        output = container.output()
+    try:
+        return find_errors(planned, read_results(output, sum(len(steps) for _, _, steps in planned)))
+    except ValueError as error:
+        text = f"cannot try what the profile forbids: the program for it ended with status {status}, and wrote {error}"
+        raise SlimError(text) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from docker_slim_plugin.engine.container import INIT_LAYER
+from tests.archives import add, imported
 from tests.cases.harness import SLIM
 from tests.faithful import differences, inspected, tree, untouched
 from tests.integration.workflows.test_run import build, remove
@@ -18,12 +20,15 @@ from tests.integration.workflows.test_run import build, remove
 pytestmark = pytest.mark.integration
 
 IMAGE, NEW = "docker-slim-test/layers", "docker-slim-test/merged:1"
-APP = r"""
-FROM debian:bookworm
+BASE = "docker-slim-test/one-layer"
+"""One layer with busybox: the files of a distribution take most of the time, and show no more."""
+COMMANDS = ("cat", "chmod", "chown", "cp", "head", "ln", "mkdir", "mv", "rm", "touch")
+APP = rf"""
+FROM {BASE}
 RUN mkdir -p /d/sub /gone /opaque && head -c 3000000 /dev/zero >/d/a && echo 1 >/d/sub/b && ln /d/sub/b /d/hard \
  && echo x >/gone/x && ln -s /d /link && echo lx >/lx && touch /opaque/old
 RUN rm -rf /gone /opaque && mkdir /opaque && touch /opaque/new && echo 2 >/d/a && rm /d/sub/b && mv /lx /ly \
- && rm /link && mkdir /link && chmod 4755 /bin/true && chown 7:8 /ly
+ && rm /link && mkdir /link && chmod 4755 /usr/bin/own && chown 7:8 /ly
 RUN rm -rf /d/sub && echo f >/d/sub && ln /d/hard /d/hard2 && mkdir /gone && echo y >/gone/y && rm -r /usr/share/doc
 ENV A=b
 LABEL note=it
@@ -33,9 +38,21 @@ CMD ["cat", "/d/a"]
 
 @pytest.fixture(scope="module", autouse=True)
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    build(tmp_path_factory.mktemp("squash"), IMAGE, APP)
+    directory = tmp_path_factory.mktemp("squash")
+    busybox = Path("/bin/busybox").read_bytes()
+    with tarfile.open(directory / "base.tar", "w") as tar:
+        add(tar, "bin/busybox", content=busybox, mode=0o755)
+        for name in ("sh", *COMMANDS):
+            add(tar, f"bin/{name}", type=tarfile.SYMTYPE, linkname="busybox")
+        add(tar, "usr/bin/own", content=busybox, mode=0o755)
+        for name in ("second", "third"):
+            add(tar, f"usr/bin/{name}", type=tarfile.LNKTYPE, linkname="usr/bin/own", mode=0o755)
+        add(tar, "usr/share/doc/text", content=b"text")
+        add(tar, "lx", content=b"lx")
+    imported(BASE, directory / "base.tar", "ENV PATH=/bin:/usr/bin")
+    build(directory, IMAGE, APP)
     yield
-    remove(IMAGE, NEW, f"{IMAGE}:latest-squashed")
+    remove(IMAGE, NEW, f"{IMAGE}:latest-squashed", BASE)
 
 
 def squash(*words: str) -> subprocess.CompletedProcess[str]:
@@ -47,7 +64,7 @@ def squashed(*words: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("words", "layers"), [((), 1), (("--base=debian:bookworm",), 2), (("--from=2",), 3), (("--from=3",), 2)]
+    ("words", "layers"), [((), 1), ((f"--base={BASE}",), 2), (("--from=2",), 3), (("--from=3",), 2)]
 )
 def test_the_tree_is_the_same_bit_for_bit(words: tuple[str, ...], layers: int) -> None:
     with untouched(IMAGE):
@@ -70,7 +87,7 @@ def test_what_is_hidden_is_saved() -> None:
 
 
 def test_the_layers_of_the_base_stay_and_the_history() -> None:
-    diff_ids = inspected("debian:bookworm")["RootFS"]["Layers"]
+    diff_ids = inspected(BASE)["RootFS"]["Layers"]
     words = squashed(f"--from={diff_ids[-1]}")
     assert words["Image"]["Layers"][: len(diff_ids)] == diff_ids
     history = subprocess.check_output(["docker", "history", "--no-trunc", "--format={{.CreatedBy}}", NEW], text=True).splitlines()
@@ -111,14 +128,14 @@ def test_bad_input(words: tuple[str, ...], status: int, said: str) -> None:
 @pytest.mark.parametrize(
     ("steps", "words"),
     [
-        pytest.param("RUN mkdir /w && cp -p /bin/bash /w/a && cp -p /w/a /w/b\nRUN ln -f /w/a /w/b", "--from=2", id="linked later"),
-        pytest.param("RUN chmod -R go-w /usr/bin", "--base=debian:bookworm", id="each name has its own copy"),
-        pytest.param("RUN mkdir /w && cp -p /bin/bash /w/a && ln /w/a /w/b\nRUN cp -p /w/a /w/c && mv /w/c /w/b", "--from=2", id="replaced by a copy"),
+        pytest.param("RUN mkdir /w && cp -p /bin/busybox /w/a && cp -p /w/a /w/b\nRUN ln -f /w/a /w/b", "--from=2", id="linked later"),
+        pytest.param("RUN chmod -R go-w /usr/bin", f"--base={BASE}", id="each name has its own copy"),
+        pytest.param("RUN mkdir /w && cp -p /bin/busybox /w/a && ln /w/a /w/b\nRUN cp -p /w/a /w/c && mv /w/c /w/b", "--from=2", id="replaced by a copy"),
     ],
 )  # fmt: skip
 def test_hard_links_are_those_of_the_source(steps: str, words: str, tmp_path: Path) -> None:
     name = f"{IMAGE}-links"
-    build(tmp_path, name, f"FROM debian:bookworm\n{steps}\nRUN touch /z\n")
+    build(tmp_path, name, f"FROM {BASE}\n{steps}\nRUN touch /z\n")
     try:
         done = squash(f"--tag={NEW}", words, name)
         assert done.returncode == 0, done.stderr

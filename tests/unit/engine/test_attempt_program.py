@@ -1,4 +1,4 @@
-"""The program of the attempts, run on this machine: it makes only calls that change nothing."""
+"""The program of the attempts, run on this machine: it makes only calls that change nothing but a file of the test."""
 
 from __future__ import annotations
 
@@ -9,61 +9,89 @@ from pathlib import Path
 
 import pytest
 
+from docker_slim_plugin.engine.attempt_code import ASSEMBLIES, CODES
 from docker_slim_plugin.engine.attempt_program import (
-    _NUMBERS,
-    MACHINES,
-    RESULT,
-    SCRATCH,
-    Step,
+    MAX_CALLS,
+    NUMBERS,
+    Memory,
+    Result,
+    SystemCall,
     attempt_program,
     read_results,
 )
 from docker_slim_plugin.observe.tracer.call_names import CallNames
+from tests.attempts import letters
 
-ATTEMPTS = (
-    (Step("getpid"),),
-    (Step("openat", (-100, b"/absent/file\0", os.O_RDONLY, 0)),),
-    (Step("openat", (-100, b"/dev/null\0", os.O_WRONLY, 0)), Step("write", (RESULT, b"text", 4))),
-    # The first call fails, and the second is not made.
-    (Step("openat", (-100, b"/dev/null/x\0", os.O_WRONLY, 0)), Step("exit_group", (99,))),
-    (Step("write", (999, SCRATCH, 1)),),
-    (Step("chroot", (b"/dev/null\0",)),),
-    (Step("openat", (-100, b"/dev/null\0", os.O_RDONLY, 0)), Step("write", (RESULT, b"text", 4))),
-)
-EXPECTED = (0, errno.ENOENT, 0, errno.ENOTDIR, errno.EBADF, errno.ENOTDIR, errno.EBADF)
+MACHINES = pytest.mark.parametrize("machine", sorted(CODES))
+NATIVE = os.uname().machine
+FIONREAD = 0x541B
+CWD = -100
 
 
-def run(directory: Path, machine: str, *before: str) -> tuple[int, ...]:
+def run(directory: Path, machine: str, calls: tuple[SystemCall, ...]) -> tuple[int, ...]:
+    """Return the results; the calls are made by the kernel, or by qemu-user."""
     program = directory / "program"
-    program.write_bytes(attempt_program(machine, ATTEMPTS))
+    program.write_bytes(attempt_program(machine, calls))
     program.chmod(0o755)
-    answer = subprocess.run([*before, str(program)], stdout=subprocess.PIPE, text=True, check=True)
-    return read_results(answer.stdout)
+    argv = [str(program)] if machine == NATIVE else [f"qemu-{machine}", str(program)]
+    answer = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True, timeout=60)
+    assert len(answer.stdout) == 16 * len(calls)
+    return read_results(answer.stdout, len(calls))
 
 
-def test_results(tmp_path: Path) -> None:
-    assert run(tmp_path, os.uname().machine) == EXPECTED
+@MACHINES
+def test_the_bytes_are_those_of_the_assembly(tmp_path: Path, machine: str) -> None:
+    for name, *arguments in (("as", "-o", "code.o"), ("objcopy", "-O", "binary", "-j", ".text", "code.o", "code.bin")):
+        subprocess.run([f"{machine}-linux-gnu-{name}", *arguments], input=ASSEMBLIES[machine], check=True, text=True, cwd=tmp_path)
+    assert (tmp_path / "code.bin").read_bytes() == CODES[machine]
 
 
-def test_aarch64(tmp_path: Path) -> None:
-    assert run(tmp_path, "aarch64", "qemu-aarch64") == EXPECTED
+@MACHINES
+def test_arguments_of_each_kind(tmp_path: Path, machine: str) -> None:
+    here = os.fsencode(tmp_path / "file") + b"\0"
+    calls: tuple[SystemCall, ...] = (
+        ("openat", (CWD, b"/no/such/file\0", os.O_RDONLY, 0)),
+        ("openat", (CWD, here, os.O_CREAT | os.O_RDWR, 0o600)),
+        ("ioctl", (Result(1), FIONREAD, Memory(8))),
+        ("ioctl", (Result(2), FIONREAD, 0)),
+        ("write", (Result(3), b"text", 4)),
+        # The result of a call that failed is an argument too.
+        ("write", (Result(5), Memory(), 1)),
+        ("chroot", (b"/dev/null\0",)),
+        ("kill", (0, 0)),
+    )
+    found = run(tmp_path, machine, calls)
+    assert found == (-errno.ENOENT, found[1], 0, -errno.EFAULT, 4, -errno.EBADF, -errno.ENOTDIR, 0)
+    assert found[1] > 2
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "file").read_bytes() == b"text"
 
 
-@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_numbers(machine: str) -> None:
+@MACHINES
+@pytest.mark.parametrize("count", [0, MAX_CALLS])
+def test_as_many_calls_as_there_is_space_for(tmp_path: Path, machine: str, count: int) -> None:
+    found = run(tmp_path, machine, (("getpid", ()),) * count)
+    assert len(found) == count
+    assert len(set(found)) == min(count, 1)
+
+
+def test_more_calls_than_that() -> None:
+    with pytest.raises(ValueError, match=f"the most are {MAX_CALLS}"):
+        attempt_program(NATIVE, (("getpid", ()),) * (MAX_CALLS + 1))
+
+
+@pytest.mark.parametrize(("machine", "column", "arch"), [("x86_64", 0, 0xC000003E), ("aarch64", 1, 0xC00000B7)])
+def test_numbers(machine: str, column: int, arch: int) -> None:
     names = CallNames(machine)
-    arch = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}[machine]
-    column = MACHINES[machine].column
-    assert {names.find(arch, numbers[column])[0] for numbers in _NUMBERS.values()} == set(_NUMBERS)
+    found = {name: names.find(arch, numbers[column])[0] for name, numbers in NUMBERS.items()}
+    assert found == {name: name for name in NUMBERS} | ({"pause": "ppoll"} if machine == "aarch64" else {})
 
 
-def test_no_attempts(tmp_path: Path) -> None:
-    program = tmp_path / "program"
-    program.write_bytes(attempt_program(os.uname().machine, ()))
-    program.chmod(0o755)
-    assert subprocess.run([program], stdout=subprocess.PIPE, check=True).stdout == b""
+def test_read_results() -> None:
+    assert read_results(letters(0, -2, 1 << 40) + "\nsaid", 3) == (0, -2, 1 << 40)
 
 
-@pytest.mark.parametrize(("output", "expected"), [("AACA\n", (0, 32)), ("", ()), ("A", ()), ("AZ", ()), ("exec format error", ())])
-def test_read_results(output: str, expected: tuple[int, ...]) -> None:
-    assert read_results(output) == expected
+@pytest.mark.parametrize("output", ["", "A" * 15, "exec format error: no such file"])
+def test_no_results(output: str) -> None:
+    with pytest.raises(ValueError, match="letters, not 16"):
+        read_results(output, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from docker_slim_plugin.model.calls import Call
 from docker_slim_plugin.model.request import Restrictions
-from docker_slim_plugin.profile.attempts import judge, plan_attempts
+from docker_slim_plugin.profile.attempts import find_errors, judge, plan_attempts
 from docker_slim_plugin.profile.switches import conclude
 from tests.evidence import call, evidence
 
@@ -33,6 +33,12 @@ def test_what_is_allowed_is_not_tried() -> None:
     off = planned(call("read"), no_syscalls=True, no_capabilities=True, no_read_only=True, no_network=True, no_ipc=True)
     assert off == {}
     assert "mount a tmpfs" not in planned(call("read"), log_only=True)
+
+
+def test_the_first_call_that_failed_counts() -> None:
+    two = (("socket", ()), ("bind", ()))
+    attempts = (("a", "x", two), ("b", "x", two[:1]), ("c", "x", two), ("d", "x", two))
+    assert find_errors(attempts, (3, -13, 4, -97, -9, 5, 0)) == (13, 0, 97, 0)
 
 
 def test_judge() -> None:

@@ -37,6 +37,13 @@ def test_modules(code: str, kept: list[str], first_line: str) -> None:
     assert added("perl", {**MODULES, "/etc/passwd": "", "/bin/script": f"{first_line}\n{code}\n"}, execution("/bin/script")) == kept
 
 
+def test_each_compiled_part_once() -> None:
+    base, other = "/usr/lib/x86_64-linux-gnu/perl-base", "/usr/lib/x86_64-linux-gnu/perl/5.36"
+    tree: Tree = {f"{top}/{name}": elf() for top in (base, other) for name in ("re.pm", "auto/re/re.so")}
+    tree |= {f"{other}/auto/re/more.al": "1;\n", "/usr/bin/perl": elf(), "/bin/script": "#!/usr/bin/perl\nuse re;\n"}
+    assert added("perl", tree, execution("/bin/script")) == [f"{base}/auto/re/re.so", f"{base}/re.pm", f"{other}/auto/re/more.al"]
+
+
 def test_only_perl_is_read() -> None:
     assert added("perl", {**MODULES, "/bin/s": "#!/bin/sh\nuse A;\n", "/x": "use A;\n"}, execution("/bin/s"), "/x") == []
 

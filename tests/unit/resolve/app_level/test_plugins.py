@@ -90,10 +90,11 @@ PAM: Tree = {
     **{f"{TRIPLET}/security/pam_{name}.so": elf() for name in ("own", "unix", "cron", "never", "base")},
     "/usr/sbin/unix_chkpwd": elf(), "/etc/login.defs": "x", "/etc/profile": "x", "/etc/security/limits.conf": "x",
     "/etc/passwd": "root:x:0:0:root:/root:/bin/bash\nme:x:1:1::/home/me:/bin/bash\nd:x:2:2::/usr/sbin:/usr/sbin/nologin\n",
-    "/home/me/.bashrc": "x", "/home/me/d/x": "x", "/root/x": "x",
+    "/home/me/.bashrc": "x", "/home/me/d/x": "x", "/root/x": "x", "/bin/sh": elf(),
+    "/usr/sbin/pam_namespace_helper": "#!/bin/sh\n", "/etc/security/namespace.init": "#!/bin/sh\n", "/usr/sbin/mkhomedir_helper": elf(),
 }  # fmt: skip
 LOGIN = [
-    "/bin/bash", "/etc/login.defs", "/etc/pam.d/base-auth", "/etc/pam.d/common-auth", "/etc/pam.d/other", "/etc/pam.d/sshd", "/etc/profile",
+    "/bin/bash", "/bin/sh", "/etc/login.defs", "/etc/pam.d/base-auth", "/etc/pam.d/common-auth", "/etc/pam.d/other", "/etc/pam.d/sshd", "/etc/profile",
     "/etc/security/limits.conf", "/home/me/.bashrc", f"{TRIPLET}/security/pam_base.so", f"{TRIPLET}/security/pam_own.so",
     f"{TRIPLET}/security/pam_unix.so", "/usr/sbin/unix_chkpwd",
 ]  # fmt: skip
@@ -103,6 +104,10 @@ LOGIN = [
     ("tree", "accesses", "kept"),
     [
         pytest.param(PAM, [execution("/usr/sbin/sshd"), LIBRARY], LOGIN, id="a login, with the service of an executed program"),
+        pytest.param(
+            {**PAM, "/etc/pam.d/other": "session required pam_namespace.so"}, [execution("/usr/sbin/sshd"), LIBRARY],
+            [*LOGIN, "/usr/sbin/pam_namespace_helper", "/etc/security/namespace.init"], id="helpers of a module that a service names",
+        ),
         pytest.param(PAM, [execution("/usr/sbin/sshd")], [], id="nothing without libpam"),
         pytest.param(
             {**PAM, "/usr/sbin/sshd2": elf(), "/var/lib/dpkg/status": status(ssh=""), "/var/lib/dpkg/info/ssh.list": "/usr/sbin/sshd2\n/etc/pam.d/sshd\n"},

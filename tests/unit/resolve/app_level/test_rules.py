@@ -42,7 +42,7 @@ def status(**depends: str) -> str:
 
 def test_names() -> None:
     assert list(RULES) == [
-        "app-files", "packages", "python", "node", "ruby", "perl", "php", "java", "libraries", "library-trees", "links", "commands", "plugins", "threads", "charsets", "pam",
+        "app-files", "packages", "python", "node", "ruby", "perl", "php", "php-command", "java", "libraries", "library-trees", "links", "commands", "plugins", "threads", "charsets", "pam",
         "config-names", "names", "fonts", "zones", "locales", "authorities",
     ]  # fmt: skip
     assert not set(RULES) & set(PRESETS)
@@ -51,6 +51,19 @@ def test_names() -> None:
 def test_the_reason_is_the_rule() -> None:
     found = plan({"/app/a": "x", "/app/b": "x"}, "/app/a", hints_off=ALL - {"app-files"}, level="app")
     assert reasons(found, "/app/b") == (Reason(ReasonKind.HINT, "app-files", "the app's own files"),)
+
+
+def test_the_reason_names_the_file_that_calls_for_it() -> None:
+    tree: Tree = {
+        "/bin/start": "#!/bin/sh\ngzip\n. /lib/part\n", "/lib/part": "never\n", "/bin/sh": elf(), "/bin/gzip": elf(), "/bin/never": elf(),
+        "/etc/app.conf": "page /srv/www/page\n", "/srv/www/page": "x",
+    }  # fmt: skip
+    found = plan(tree, execution("/bin/start"), "/etc/app.conf", hints_off=ALL - {"commands", "config-names"}, level="app")
+    causes = {path: reasons(found, path)[0].detail for path in ("/bin/gzip", "/lib/part", "/bin/never", "/srv/www/page")}
+    assert causes == {
+        "/bin/gzip": "programs that kept scripts run: /bin/start", "/lib/part": "programs that kept scripts run: /bin/start",
+        "/bin/never": "programs that kept scripts run: /lib/part", "/srv/www/page": "files that configuration names: /etc/app.conf",
+    }  # fmt: skip
 
 
 def test_dropped_files_stay_dropped() -> None:

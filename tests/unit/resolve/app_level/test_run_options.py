@@ -21,6 +21,21 @@ def test_zones() -> None:
     assert added("zones", {ZONES: "-> zoneinfo"}) == [ZONES]
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "accesses", "is_kept"),
+    [
+        pytest.param("/lib/libstdc++.so.6.0.33", elf() + b"/tzdata.zi", ["/lib/libstdc++.so.6.0.33"], True, id="a library of C++ that reads it"),
+        pytest.param("/lib/libstdc++.so.6.0.30", elf(), ["/lib/libstdc++.so.6.0.30"], False, id="an older one"),
+        pytest.param("/app", elf() + b"/tzdata.zi", [execution("/app")], True, id="a static program"),
+        pytest.param("/app", elf() + b"/tzdata.zi", ["/app"], False, id="a file that was only opened"),
+    ],
+)
+def test_zones_as_one_text(file: str, content: bytes, accesses: list[str | Access], is_kept: bool) -> None:
+    compact = f"{ZONES}/tzdata.zi"
+    expected = [f"{ZONES}/UTC", compact] if is_kept else [f"{ZONES}/UTC"]
+    assert added("zones", {f"{ZONES}/UTC": "x", compact: "x", file: content}, *accesses) == expected
+
+
 def test_locales(monkeypatch: pytest.MonkeyPatch) -> None:
     tree: Tree = {"/lib/libc.so.6": elf(), "/usr/lib/locale/C.utf8/x": "12", "/usr/lib/locale/locale-archive": "345"}
     assert added("locales", tree, "/lib/libc.so.6") == ["/usr/lib/locale/C.utf8/x", "/usr/lib/locale/locale-archive"]

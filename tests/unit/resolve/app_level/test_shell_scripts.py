@@ -60,11 +60,12 @@ def test_crontabs_are_read_like_scripts() -> None:
 
 def test_scripts_that_only_their_package_brings_get_small_programs_until_something_else_asks() -> None:
     tree: Tree = {
-        **PROGRAMS, "/usr/bin/main": elf(), "/usr/bin/helper": "#!/bin/sh\ngzip\nmiddle\n", "/bin/middle": elf() + b"0" * (200 << 10),
+        **PROGRAMS, "/usr/bin/main": elf(), "/usr/bin/helper": "#!/bin/sh\ngzip\nmiddle\nlinked\n", "/bin/middle": elf() + b"0" * (200 << 10),
+        "/bin/linked": elf("libbig.so.1"), "/lib/libbig.so.1": elf() + b"0" * (200 << 10),
         "/var/lib/dpkg/info/main.list": "/usr/bin/main\n/usr/bin/helper\n", "/var/lib/dpkg/status": status(main=""),
     }  # fmt: skip
     seen: tuple[Access | str, ...] = (execution("/usr/bin/main"), "/bin/sh")
-    for more, kept in (((), ["/bin/gzip"]), ((access("/usr/bin/helper", AccessKind.STAT),), ["/bin/gzip", "/bin/middle"])):
+    for more, kept in (((), ["/bin/gzip"]), ((access("/usr/bin/helper", AccessKind.STAT),), ["/bin/gzip", "/bin/linked", "/bin/middle", "/lib/libbig.so.1"])):
         found = plan(tree, *seen, *more, hints_off=ALL - {"packages", "commands"}, level="app")
         assert files(found) == sorted(["/bin/sh", "/usr/bin/helper", "/usr/bin/main", *kept])
 
