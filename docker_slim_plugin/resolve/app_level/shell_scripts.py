@@ -1,7 +1,8 @@
 """Programs that kept shell scripts run, whoever brought the scripts: gunzip runs gzip, a cron job runs its commands.
 
 Files that a script reads with `.` or `source` are parts of it. Crontabs are read like scripts: each line has a command.
-The shell itself comes with runtimes of languages, whose libraries call it by name (popen(3), `subprocess`, `exec`).
+The shell itself comes with runtimes of languages, whose libraries call it by name (popen(3), `subprocess`, `exec`), and
+so does env(1), by which their scripts start.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ JOBS = re.compile(r"/etc/(?:cron\.(?:hourly|daily|weekly|monthly)|periodic/\w+)"
 """Directories of scripts that crontabs run."""
 MAX_SMALL = 128 << 10
 """Bytes of a program, with its libraries, that comes for a script which only its package brings."""
-SHELL, MAX_SHELL = "/bin/sh", 2 << 20
-"""The shell that C libraries and languages call, and bytes of it."""
+STARTERS, MAX_STARTER = ("/bin/sh", "/usr/bin/env"), 2 << 20
+"""The shell that C libraries and languages call, the program that #! lines of scripts name, and bytes of each."""
 RUNTIMES = re.compile(
     r".*/(?:java|ruby[\d.]*|python[\d.]*|perl[\d.]*|php[\d.]*|php-fpm[\d.]*|node|nodejs|beam\.smp|dotnet|lua[\d.]*|libphp[\d.]*\.so)"
 )
@@ -39,7 +40,7 @@ class ScriptPrograms:
         self._read: set[RootPath] = set()
         self._words: set[str] = set()
         self._sourced: set[RootPath] = set()
-        self._has_shell = False
+        self._has_runtime = False
         self._known: set[RootPath] = set()
         """Scripts that were waiting before."""
         self.causes: dict[str, RootPath] = {}
@@ -48,9 +49,9 @@ class ScriptPrograms:
     def find(self, kept: Kept) -> Iterable[str]:
         found: list[str] = []
         new = self._new.of(kept)
-        if not self._has_shell and any(self._is_runtime(path) for path in new):
-            self._has_shell = True
-            found += self._shell()
+        if not self._has_runtime and any(self._is_runtime(path) for path in new):
+            self._has_runtime = True
+            found += self._starters()
         crontabs = [path for path in new if CRONTABS.fullmatch(path) and self._is_small(path)]
         self._sourced.update(crontabs)
         asked = [*self._waiting, *crontabs, *(path for path in new if self._is_small_program(path))]
@@ -86,10 +87,11 @@ class ScriptPrograms:
         is_file = self.facts.rootfs.entries[path].kind is EntryKind.FILE
         return is_file and path in self.facts.used and bool(RUNTIMES.fullmatch(path))
 
-    def _shell(self) -> Iterator[str]:
-        entry = self.facts.rootfs.find(SHELL)
-        if entry is not None and entry.size <= MAX_SHELL:
-            yield SHELL
+    def _starters(self) -> Iterator[str]:
+        for name in STARTERS:
+            entry = self.facts.rootfs.find(name)
+            if entry is not None and entry.size <= MAX_STARTER:
+                yield name
 
     def _small_commands(self, scripts: Iterable[RootPath], kept: Kept) -> Iterator[str]:
         """Yield small programs that scripts mention which a user may call, though nothing else asks for them yet."""
