@@ -27,6 +27,7 @@ DATA_TOGETHER = 16 << 20
 """Bytes of the packages of data (Architecture: all) that these depend on; the smallest come first."""
 MAX_USED_DATA = 6 << 20
 """Bytes of a package of data of which the run used a file, and that the executed programs' packages depend on."""
+PROGRAM = re.compile(r"/s?bin/")
 CODE = re.compile(r"^(?:node|ruby|python3?|php|r|golang|libjs)-|^lib[\w.+-]+-(?:perl|java|php|ruby)$")
 """Packages of libraries of languages: they are no data, whatever their architecture."""
 SCHEDULERS = frozenset({"cron", "crond", "anacron", "fcron", "atd"})
@@ -147,7 +148,8 @@ class DistributionPackages:
         """
         depends = self.facts.packages.depends
         direct = {other for key in programs for other in depends.get(key, ())}
-        found = self._data_among(direct & self._used_at_all() - self.facts.packages.base)
+        files = self._data_among(direct & self._used_at_all() - self.facts.packages.base)
+        found = {key: paths for key, paths in files.items() if not any(PROGRAM.search(path) for path in paths)}
         yield from self.facts.smallest_first(found, MAX_USED_DATA, DATA_TOGETHER)
 
     def _data_among(self, keys: set[str]) -> dict[str, list[RootPath]]:

@@ -28,7 +28,9 @@ LOADS_CONSOLE = re.compile(r"^[ \t]*+require[ \t(]*+['\"]irb['\"]", re.MULTILINE
 VENDOR = re.compile(r".*/ruby/vendor_ruby$")
 """Where Debian's packages have libraries."""
 RUBYGEMS = re.compile(r"(.*/ruby/vendor_ruby/rubygems)/")
-"""RubyGems beside the standard library, as Debian has it. Programs of gems start by it."""
+"""RubyGems beside the standard library, as Debian has it."""
+RESOLVER = ("available_set", "dependency_list", "request_set", "resolver", "source", "tsort", "util")
+"""Beginnings of the files of RubyGems by which programs of gems start (`Gem.activate_bin_path`)."""
 LOADED = re.compile(
     r"^[ \t]*+(?:require|gem|load|autoload[ \t(]++:\w++[ \t]*+,)[ \t(]*+['\"]([\w-][\w./-]*+)['\"]", re.MULTILINE
 )
@@ -61,8 +63,8 @@ class RubyGems(FileRule):
                 self._has_console = self._has_console or (match[2] != INSTALLER and self._loads_console(path))
             elif (match := RUBYGEMS.match(path)) and match[1] not in self._done:
                 self._done.add(match[1])
-                left_out = (f"{match[1]}/commands/", f"{match[1]}/ssl_certs/")
-                found += (one for one in self.facts.files_below(RootPath(match[1])) if not one.startswith(left_out))
+                starts = tuple(f"{match[1]}/{name}" for name in RESOLVER)
+                found += (one for one in self.facts.files_below(RootPath(match[1])) if one.startswith(starts))
             elif (match := LIBRARY.match(path)) and match[1] not in self._done:
                 self._done.add(match[1])
                 self._libraries.append(RootPath(match[1]))

@@ -109,6 +109,28 @@ def test_data_of_packages_that_were_installed_by_name() -> None:
     assert added("packages", tree, execution("/usr/bin/web")) == ["/usr/bin/gs", "/usr/share/gs-data/x", "/usr/share/web-data/x"]
 
 
+@pytest.mark.parametrize(
+    ("accesses", "kept"),
+    [
+        pytest.param(["/usr/share/pages/en"], ["/usr/share/pages/de"], id="data that the run used"),
+        pytest.param([], [], id="none of it"),
+        pytest.param(["/usr/share/tool/a", "/usr/share/far/a", "/usr/share/huge/a", "/usr/share/code/a"], [], id="with a program, of a library, large, for one architecture"),
+    ],
+)
+def test_data_of_executed_programs(accesses: list[str], kept: list[str]) -> None:
+    names = {"web": "Depends: pages, tool, lib, huge, code\n", "lib": "Depends: far\n", "pages": "", "tool": "", "far": "", "huge": "", "code": ""}
+    stanzas = status(**names)
+    for name in ("pages", "tool", "far", "huge"):
+        stanzas = stanzas.replace(f"Package: {name}\nStatus: install ok installed\nArchitecture: amd64", f"Package: {name}\nStatus: install ok installed\nArchitecture: all")
+    files = {
+        "web": ["/usr/bin/web"], "pages": ["/usr/share/pages/en", "/usr/share/pages/de"], "tool": ["/usr/share/tool/a", "/usr/share/tool/b", "/usr/bin/tool"],
+        "far": ["/usr/share/far/a", "/usr/share/far/b"], "huge": ["/usr/share/huge/a", "/usr/share/huge/b"], "code": ["/usr/share/code/a", "/usr/share/code/b"], "lib": [],
+    }  # fmt: skip
+    tree: Tree = {path: elf() if "/bin/" in path else "x" for paths in files.values() for path in paths}
+    tree |= {"/var/lib/dpkg/status": stanzas, "/usr/share/huge/b": "x" * (7 << 20), **{f"{INFO}/{name}.list": "".join(f"{path}\n" for path in paths) for name, paths in files.items()}}
+    assert added("packages", tree, execution("/usr/bin/web"), *accesses) == kept
+
+
 def test_cyclic_and_malformed_dependencies() -> None:
     tree: Tree = {
         f"/usr/bin/{name}{part}": elf() for name in "abc" for part in "12"

@@ -70,7 +70,7 @@ def test_installers_offer_consoles() -> None:
 
 def test_rubygems_of_debian() -> None:
     top = "/usr/lib/ruby/vendor_ruby/rubygems"
-    tree: Tree = {f"{top}/{name}": "x" for name in ("used.rb", "request_set.rb", "resolver/a.rb", "commands/b.rb", "ssl_certs/c.pem")}
+    tree: Tree = {f"{top}/{name}": "x" for name in ("used.rb", "request_set.rb", "resolver/a.rb", "commands/b.rb", "package.rb")}
     assert added("ruby", tree, f"{top}/used.rb") == [f"{top}/request_set.rb", f"{top}/resolver/a.rb"]
 
 
