@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from docker_slim_plugin.model.entry import RootPath
-from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept
+from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, is_kept_beside
 from docker_slim_plugin.resolve.packages.dependencies import find_closure
 from docker_slim_plugin.resolve.packages.ownership import package_name, read_field
 from docker_slim_plugin.resolve.script_interpreters import parse_env_program, parse_shebang
@@ -27,6 +27,8 @@ DATA_TOGETHER = 16 << 20
 """Bytes of the packages of data (Architecture: all) that these depend on; the smallest come first."""
 MAX_USED_DATA = 6 << 20
 """Bytes of a package of data of which the run used a file, and that the executed programs' packages depend on."""
+FOR_CODE = frozenset({"commands"})
+"""The rule that keeps a shell for code of languages: scripts of packages are not asked for by that."""
 PROGRAM = re.compile(r"/s?bin/")
 CODE = re.compile(r"^(?:node|ruby|python3?|php|r|golang|libjs)-|^lib[\w.+-]+-(?:perl|java|php|ruby)$")
 """Packages of libraries of languages: they are no data, whatever their architecture."""
@@ -56,7 +58,11 @@ class DistributionPackages:
         self.whole = whole
 
     def find(self, kept: Kept) -> Iterable[str]:
-        return [path for path in self._paths if path not in self._scripts or self._scripts[path] in kept]
+        return [path for path in self._paths if path not in self._scripts or self._is_asked(self._scripts[path], kept)]
+
+    def _is_asked(self, interpreter: RootPath | None, kept: Kept) -> bool:
+        """Tell whether an interpreter is kept for more than what code may call."""
+        return interpreter is not None and is_kept_beside(kept.get(interpreter, ()), FOR_CODE)
 
     @cached_property
     def _paths(self) -> tuple[RootPath, ...]:

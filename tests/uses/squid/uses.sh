@@ -5,6 +5,7 @@ HOSTIP=$(docker network inspect -f '{{(index .IPAM.Config 0).Gateway}}' bridge)
 mkdir "$T/www"
 echo 'a page' >"$T/www/index.html"
 head -c 200000 /dev/zero | tr '\0' x >"$T/www/big"
+touch -d 2024-01-01 "$T"/www/*
 python3 -m http.server --bind "$HOSTIP" --directory "$T/www" 18273 >/dev/null 2>&1 &
 WEB=$!
 cert

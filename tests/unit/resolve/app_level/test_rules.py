@@ -81,6 +81,16 @@ def test_what_a_rule_adds_is_asked_by_the_others(level: str) -> None:
     assert files(found) == sorted(tree)
 
 
+def test_a_shell_for_code_is_no_reason_for_scripts_of_packages() -> None:
+    tree: Tree = {
+        "/usr/bin/python3.11": elf(), "/bin/sh": elf(), "/usr/bin/main": elf(), "/usr/sbin/update": "#!/bin/sh\nother\n", "/usr/bin/other": elf(),
+        "/var/lib/dpkg/status": status(main=""), "/var/lib/dpkg/info/main.list": "/usr/bin/main\n/usr/sbin/update\n",
+    }  # fmt: skip
+    accesses = (execution("/usr/bin/main"), execution("/usr/bin/python3.11"))
+    assert files(plan(tree, *accesses, hints_off=frozenset(PRESETS), level="app")) == ["/bin/sh", "/usr/bin/main", "/usr/bin/python3.11"]
+    assert "/usr/sbin/update" in files(plan(tree, *accesses, "/bin/sh", hints_off=frozenset(PRESETS), level="app"))
+
+
 def test_long_chains_take_linear_time() -> None:
     modules: Tree = {f"/usr/share/perl5/A{index}.pm": f"use A{index + 1};\n" for index in range(5000)}
     scripts: Tree = {f"/usr/bin/a{index}": f"#!/bin/sh\na{index + 1}\n" for index in range(5000)}
