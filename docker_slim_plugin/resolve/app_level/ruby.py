@@ -39,6 +39,8 @@ MAX_SOURCE = 1 << 20
 DEVELOPMENT = frozenset({"debug", "minitest", "power_assert", "rake", "rbs", "test-unit", "typeprof"})
 """Gems that come with Ruby, for tests and types."""
 MAX_PLATFORMS = 64
+PROGRAMS, MAX_PROGRAM = ("bin", "exe", "libexec"), 4 << 10
+"""Directories of a gem's programs, and bytes of the script in PATH that starts one."""
 TESTS = frozenset({"test", "tests", "spec", "doc", "examples", "features", "benchmark", ".github"})
 
 
@@ -125,9 +127,18 @@ class RubyGems(FileRule):
                 if one not in TESTS:
                     yield from self.facts.files_below(child(top, one))
             yield from self._extensions(place, directory)
+            yield from self._programs(RootPath(top))
             installed = self._installed(place)
             needed = DEPENDENCY.findall(self.facts.rootfs.text(specification, MAX_TEXT))
             pending += ((place, one, installed[one]) for one in needed if one in installed)
+
+    def _programs(self, top: RootPath) -> Iterator[RootPath]:
+        """Yield the small scripts in PATH by which the programs of a gem start (`bundle`, `rake`)."""
+        entries, children = self.facts.rootfs.entries, self.facts.rootfs.children
+        names = {name for one in PROGRAMS for name in children.get(child(top, one), ())}
+        for path in sorted(RootPath(f"{directory}/{name}") for directory in self.facts.search for name in names):
+            if path in entries and entries[path].size <= MAX_PROGRAM:
+                yield path
 
     def _installed(self, place: str) -> dict[str, str]:
         """Return {name: directory} of the gems in a place; of several versions the last one."""

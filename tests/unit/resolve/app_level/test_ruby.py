@@ -62,6 +62,14 @@ def test_console(source: str, kept: list[str]) -> None:
     assert added("ruby", tree, f"{top}/used.rb", f"{TOP}/gems/web-1.0/lib/web.rb") == files
 
 
+def test_programs_of_gems() -> None:
+    tree: Tree = {
+        f"{TOP}/gems/web-1.0/lib/web.rb": "x", f"{TOP}/gems/web-1.0/exe/web": "x", f"{TOP}/gems/web-1.0/bin/setup": "x", f"{TOP}/gems/dev-1.0/exe/dev": "x",
+        "/usr/bin/web": "#!/usr/bin/ruby\n", "/usr/bin/dev": "#!/usr/bin/ruby\n", "/usr/bin/setup": "x" * 5000, "/opt/web": "x",
+    }  # fmt: skip
+    assert added("ruby", tree, f"{TOP}/gems/web-1.0/lib/web.rb") == [f"{TOP}/gems/web-1.0/bin/setup", f"{TOP}/gems/web-1.0/exe/web", "/usr/bin/web"]
+
+
 def test_installers_offer_consoles() -> None:
     top = "/usr/local/lib/ruby/3.2.0"
     tree: Tree = {f"{top}/irb.rb": "x", f"{top}/used.rb": "x", f"{TOP}/gems/bundler-1.0/lib/a.rb": "require 'irb'"}
