@@ -92,9 +92,7 @@ class AppLevel:
             causes: Mapping[str, str] = getattr(rule, "causes", {})
             for path in rule.find(kept):
                 if path not in kept and (name in BY_NAME or not self._is_too_dear(path, kept)):
-                    reason = self.reasons[name]
-                    cause = causes.get(path)
-                    yield Need(path, replace(reason, detail=f"{reason.detail}: {cause}") if cause else reason)
+                    yield Need(path, replace(self.reasons[name], cause=causes.get(path, "")))
 
     def _is_too_dear(self, path: str, kept: Kept) -> bool:
         """Tell whether a program or module that no run used would bring large libraries, and note it."""
