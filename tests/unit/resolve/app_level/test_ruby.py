@@ -67,7 +67,7 @@ def test_programs_of_gems() -> None:
         f"{TOP}/gems/web-1.0/lib/web.rb": "x", f"{TOP}/gems/web-1.0/exe/web": "x", f"{TOP}/gems/web-1.0/bin/setup": "x", f"{TOP}/gems/dev-1.0/exe/dev": "x",
         "/usr/bin/web": "#!/usr/bin/ruby\n", "/usr/bin/dev": "#!/usr/bin/ruby\n", "/usr/bin/setup": "x" * 5000, "/opt/web": "x",
     }  # fmt: skip
-    assert added("ruby", tree, f"{TOP}/gems/web-1.0/lib/web.rb") == [f"{TOP}/gems/web-1.0/bin/setup", f"{TOP}/gems/web-1.0/exe/web", "/usr/bin/web"]
+    assert added("ruby", tree, f"{TOP}/gems/web-1.0/lib/web.rb") == ["/usr/bin/web", f"{TOP}/gems/web-1.0/bin/setup", f"{TOP}/gems/web-1.0/exe/web"]
 
 
 def test_installers_offer_consoles() -> None:
