@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, NewPaths, is_kept_beside
 from docker_slim_plugin.resolve.script_commands import MAX_SCRIPT, find_command, find_command_words, script_text
+from docker_slim_plugin.resolve.script_interpreters import parse_shebang
 
 SOURCED = re.compile(r"(?:^|[;&|{(]|\bthen|\bdo|\belse)[ \t]*+(?:\.|source)[ \t]++['\"]?(/[\w./+@-]++)", re.MULTILINE)
 CRONTABS = re.compile(r"/etc/crontab|/etc/cron\.d/[^/]+|/var/spool/cron/(?:crontabs/)?[^/]+|/etc/crontabs/[^/]+")
@@ -36,7 +37,7 @@ class ScriptPrograms:
         self.facts = facts
         self._new = NewPaths()
         self._waiting: list[RootPath] = []
-        """Scripts that have no other reason yet."""
+        """Scripts that have no other reason yet, or whose interpreter is not kept: the run only looked for them."""
         self._read: set[RootPath] = set()
         self._words: set[str] = set()
         self._sourced: set[RootPath] = set()
@@ -55,10 +56,12 @@ class ScriptPrograms:
         crontabs = [path for path in new if CRONTABS.fullmatch(path) and self._is_small(path)]
         self._sourced.update(crontabs)
         asked = [*self._waiting, *crontabs, *(path for path in new if self._is_small_program(path))]
-        self._waiting = [path for path in asked if not is_kept_beside(kept[path], WHOLE)]
-        found += self._small_commands([path for path in self._waiting if path not in self._known], kept)
-        self._known.update(self._waiting)
-        pending = [path for path in asked if is_kept_beside(kept[path], WHOLE)]
+        able = [path for path in asked if self._can_start(path, kept)]
+        of_packages = [path for path in able if not is_kept_beside(kept[path], WHOLE)]
+        self._waiting = [*of_packages, *(path for path in asked if not self._can_start(path, kept))]
+        found += self._small_commands([path for path in of_packages if path not in self._known], kept)
+        self._known.update(of_packages)
+        pending = [path for path in able if is_kept_beside(kept[path], WHOLE)]
         # What scripts run is found at once, because a chain of scripts may be long.
         while pending:
             script = pending.pop()
@@ -82,6 +85,13 @@ class ScriptPrograms:
                 self._sourced.add(part)
                 pending.append(part)
         return found
+
+    def _can_start(self, path: RootPath, kept: Kept) -> bool:
+        """Tell whether a script ran, or its interpreter is kept."""
+        if path in self._sourced or path in self.facts.executed:
+            return True
+        interpreter, _ = parse_shebang(self.facts.script_head(path))
+        return not interpreter or self.facts.rootfs.walk(interpreter).end in kept
 
     def _is_runtime(self, path: RootPath) -> bool:
         is_file = self.facts.rootfs.entries[path].kind is EntryKind.FILE

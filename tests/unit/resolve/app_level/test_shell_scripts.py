@@ -92,3 +92,10 @@ def test_shell_of_runtimes(program: str, kept: list[str]) -> None:
     assert added("commands", tree, program) == kept
     assert added("commands", tree, access(program, AccessKind.STAT), access("/usr/lib/python3", AccessKind.LIST)) == []
     assert added("commands", {**tree, "/bin/sh": elf() + b"0" * (3 << 20)}, program) == kept[1:]
+
+
+def test_a_script_without_its_interpreter_runs_nothing() -> None:
+    tree: Tree = {**PROGRAMS, "/usr/sbin/update": "#!/bin/sh\ngzip\n"}
+    looked_for = access("/usr/sbin/update", AccessKind.STAT)
+    assert added("commands", tree, looked_for) == []
+    assert added("commands", tree, looked_for, "/bin/sh") == ["/bin/gzip"]
