@@ -57,7 +57,7 @@ use exec-stats eval 'plain inside ./bin/rails stats | grep -cE "Controllers|Mode
 use exec-middleware eval 'plain inside ./bin/rails middleware | grep -cE "^use "'
 use exec-cache-clear plain inside ./bin/rails tmp:cache:clear
 use exec-secret eval 'plain inside ./bin/rails secret | wc -c'
-use exec-schema-dump eval 'plain inside ./bin/rails db:schema:dump; inside cat db/schema.rb | grep -c create_table'
+use exec-schema-dump eval 'plain inside ./bin/rails db:schema:dump; docker cp "$C:/rails/db/schema.rb" - | tar -xO | grep -c create_table'
 use exec-notes plain inside ./bin/rails notes
 use exec-runner-file eval 'docker cp "$T/text.txt" "$C:/tmp/x.txt"; plain inside ./bin/rails runner "require %q(net/http); require %q(open3); puts File.read(%q(/tmp/x.txt)), Net::HTTP.get(URI(%q(http://127.0.0.1:3000/robots.txt))), Open3.capture2(%q(echo sh; true))[0]"'
 use logs eval 'logs | grep -oE "(Started GET \"/about\"|Completed 200 OK|Listening on http://0.0.0.0:3000|RuntimeError \(as asked\))" | sort -u'
