@@ -13,9 +13,11 @@ from functools import cached_property
 
 from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept
+from docker_slim_plugin.resolve.app_level.own_files import SHELLS
 from docker_slim_plugin.resolve.packages.dependencies import find_closure
 from docker_slim_plugin.resolve.packages.ownership import package_name, read_field
 from docker_slim_plugin.resolve.script_interpreters import parse_env_program, parse_shebang
+from docker_slim_plugin.rootfs.index import parents
 
 AUTOMATIC = "/var/lib/apt/extended_states"
 MAX_STATES = 4 << 20
@@ -34,6 +36,8 @@ COMMANDS = frozenset(
 )
 """Packages of the commands that any script may use."""
 MAX_COMMAND = 512 << 10
+MAX_SHELL = 2 << 20
+"""Bytes of a shell that the scripts of a tool bring."""
 LEFT_OUT = re.compile(
     r"/(?:include|pkgconfig|cmake|bitcode|debug|aclocal|gdb|valgrind|bash-completion|lintian|bug|vim|nano|emacs|apport)/|\.a$"
 )
@@ -53,7 +57,21 @@ class DistributionPackages:
         self.whole = whole
 
     def find(self, kept: Kept) -> Iterable[str]:
-        return [path for path in self._paths if path not in self._scripts or self._scripts[path] in kept]
+        return [path for path in self._paths if path not in self._scripts or self._has_interpreter(path, kept)]
+
+    def _has_interpreter(self, script: RootPath, kept: Kept) -> bool:
+        """Tell whether a script can run: a tool's own commands bring a shell, but no larger interpreter."""
+        interpreter = self._scripts[script]
+        if interpreter in kept:
+            return True
+        is_command = self.facts.has_ended and script in self._tools and self.facts.script_program(script) in SHELLS
+        return is_command and interpreter is not None and self.facts.size_of((interpreter,)) <= MAX_SHELL
+
+    @cached_property
+    def _tools(self) -> frozenset[RootPath]:
+        """The programs of the packages of which the run executed one."""
+        files = (path for key in set(self._executed()) for path in self._files(key))
+        return frozenset(path for path in files if next(parents(path)) in self.facts.search)
 
     @cached_property
     def _paths(self) -> tuple[RootPath, ...]:
@@ -76,7 +94,7 @@ class DistributionPackages:
 
     @cached_property
     def _scripts(self) -> dict[RootPath, RootPath | None]:
-        """The interpreter of each script. A script that nothing else needs is no reason to keep its interpreter."""
+        """The interpreter of each script. A script that nothing else needs is mostly no reason to keep it."""
         rootfs = self.facts.rootfs
         found: dict[RootPath, RootPath | None] = {}
         for path in self._paths:

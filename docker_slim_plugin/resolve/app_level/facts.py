@@ -41,6 +41,8 @@ class AppFacts:
     """The image's Config."""
     accesses: tuple[Access, ...] = field(repr=False)
     loader: Loader | None = field(default=None, repr=False)
+    has_ended: bool = False
+    """The app ended by itself: it is a tool or a job, of which the run shows one use. A server was stopped."""
 
     def libraries_size(self, path: str, kept: Container[RootPath]) -> int:
         """Return the bytes of the shared libraries that a program or module needs, and that are not kept yet."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.plan import Reason, ReasonKind, Selection
+from docker_slim_plugin.resolve.app_level.data_packages import DataPackages
 from docker_slim_plugin.resolve.app_level.distribution_packages import DistributionPackages
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, Rule
 from docker_slim_plugin.resolve.app_level.java import JavaRuntime
@@ -45,6 +46,7 @@ class RuleKind(NamedTuple):
 RULES: Mapping[str, RuleKind] = {
     "app-files": RuleKind("the app's own files", OwnFiles),
     "packages": RuleKind("packages of the programs that ran", DistributionPackages),
+    "data": RuleKind("packages of data that used ones depend on", DataPackages),
     "python": RuleKind("Python distributions and standard library", PythonPackages),
     "node": RuleKind("Node packages and their dependencies", NodePackages),
     "ruby": RuleKind("gems and standard library", RubyGems),

@@ -46,7 +46,7 @@ use highlight-own-theme eval 'pandoc --print-highlight-style pygments >"$T/own.t
 use syntax-definition to -t html --syntax-definition own-syntax.xml
 use mathml to -t html --mathml
 use mathjax to -t html --mathjax
-use docx eval 'parts out.docx in.md --toc -M lang=de; xml out.docx word/document.xml | grep -c Inhaltsverzeichnis'
+use docx eval 'parts out.docx in.md --toc -M lang=de; xml out.docx word/document.xml | grep -c TOC'
 use docx-reference parts out.docx in.md --reference-doc custom.docx
 use docx-to-md eval 'pandoc in.docx -t markdown --extract-media media | cksum; ls "$T/media/media" | wc -l'
 use odt parts out.odt in.md --toc

@@ -21,11 +21,11 @@ from tests.unit.resolve.test_plan import Tree, files, plan, reasons
 ALL = frozenset({*PRESETS, *RULES})
 
 
-def added(rule: str, tree: Tree, *accesses: str | Access, level: str = "app", config: dict[str, Any] | None = None) -> list[str]:
+def added(rule: str, tree: Tree, *accesses: str | Access, level: str = "app", **fields: Any) -> list[str]:
     """Return what a rule adds to the plan. Without the rule, and at the level `exact`, nothing is added."""
-    exact = files(plan(tree, *accesses, config=config, hints_off=ALL - {rule}))
-    assert files(plan(tree, *accesses, config=config, hints_off=ALL, level=level)) == exact
-    found = files(plan(tree, *accesses, config=config, hints_off=ALL - {rule}, level=level))
+    exact = files(plan(tree, *accesses, hints_off=ALL - {rule}, **fields))
+    assert files(plan(tree, *accesses, hints_off=ALL, level=level, **fields)) == exact
+    found = files(plan(tree, *accesses, hints_off=ALL - {rule}, level=level, **fields))
     assert set(exact) <= set(found)
     return [path for path in found if path not in exact]
 
@@ -42,7 +42,7 @@ def status(**depends: str) -> str:
 
 def test_names() -> None:
     assert list(RULES) == [
-        "app-files", "packages", "python", "node", "ruby", "perl", "java", "libraries", "library-trees", "links", "commands", "plugins", "pam",
+        "app-files", "packages", "data", "python", "node", "ruby", "perl", "java", "libraries", "library-trees", "links", "commands", "plugins", "pam",
         "config-names", "names", "fonts", "zones", "locales", "authorities",
     ]  # fmt: skip
     assert not set(RULES) & set(PRESETS)
