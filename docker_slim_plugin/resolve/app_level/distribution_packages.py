@@ -7,6 +7,8 @@ daemon runs commands of its users (cron).
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -35,6 +37,8 @@ COMMANDS = frozenset(
     {"coreutils", "diffutils", "findutils", "gawk", "grep", "gzip", "mawk", "sed", "tar", "util-linux"}
 )
 """Packages of the commands that any script may use."""
+MAX_HELPER, MAX_NAMES, MAX_NAME = 16 << 20, 64, 256
+"""Bytes of a package that a tool's helper brings; and how many names of programs are searched, of how many bytes."""
 MAX_COMMAND = 512 << 10
 MAX_SHELL = 2 << 20
 """Bytes of a shell that the scripts of a tool bring."""
@@ -76,7 +80,7 @@ class DistributionPackages:
     @cached_property
     def _paths(self) -> tuple[RootPath, ...]:
         executed = set(self._executed())
-        by_name = set(self._by_name())
+        by_name = {*self._by_name(), *self._helpers}
         keys = {*executed, *by_name, *self._of_the_same_source(executed | by_name), *self._data_of(by_name, executed)}
         if self.whole:
             keys |= find_closure(self._used_at_all(), self.facts.packages.depends)
@@ -117,7 +121,7 @@ class DistributionPackages:
 
     def _executed(self) -> Iterator[str]:
         packages = self.facts.packages
-        for path in self.facts.executed:
+        for path in (*self.facts.executed, *(self.facts.executed_links if self.facts.has_ended else ())):
             for key in packages.owners_of(path):
                 if key not in packages.essential and not RUNTIMES.match(key):
                     yield key
@@ -134,17 +138,47 @@ class DistributionPackages:
         return {key for path in self.facts.used for key in packages.owners_of(path)}
 
     def _by_name(self) -> Iterator[str]:
-        """Yield small packages that were installed by name: not as a dependency, nor with the base."""
+        """Yield small packages that were installed by name."""
+        files = {key: self._files(key) for key in self._installed_by_name}
+        yield from self.facts.smallest_first(files, SMALL, SMALL_TOGETHER)
+
+    @cached_property
+    def _installed_by_name(self) -> tuple[str, ...]:
+        """The packages that were installed by name: not as a dependency, nor with the base."""
         packages = self.facts.packages
         automatic = self._automatic()
         if packages.system != "dpkg" or not automatic:
-            return
-        wanted = (
+            return ()
+        return tuple(
             key
             for key in sorted(self.facts.files_by_package)
             if not (package_name(key) in automatic or key in packages.base or RUNTIMES.match(key))
         )
-        yield from self.facts.smallest_first({key: self._files(key) for key in wanted}, SMALL, SMALL_TOGETHER)
+
+    @cached_property
+    def tools(self) -> frozenset[str]:
+        """The packages of a tool and its helpers: their programs and modules may bring more libraries than others."""
+        executed = set(self._executed())
+        found = {*executed, *self._of_the_same_source(executed), *self._helpers}
+        return frozenset(found if self.facts.has_ended else ())
+
+    @cached_property
+    def _helpers(self) -> frozenset[str]:
+        """The packages installed by name of which a tool has a program's name in its file."""
+        executed = set(self._executed())
+        names: dict[bytes, str] = {}
+        for key in self._installed_by_name if self.facts.has_ended else ():
+            files = list(self._files(key))
+            if key not in executed and self.facts.size_of(files) <= MAX_HELPER:
+                programs = (path for path in files if next(parents(path)) in self.facts.search)
+                names.update((b"\0%b\0" % os.fsencode(path.rpartition("/")[2]), key) for path in programs)
+        names = dict(itertools.islice(names.items(), MAX_NAMES))
+        found: set[str] = set()
+        for program in self.facts.executed if names else ():
+            if not executed.isdisjoint(self.facts.packages.owners_of(program)):
+                for data in self.facts.program_blocks(program, MAX_NAME):
+                    found.update(key for name, key in names.items() if name in data)
+        return frozenset(found)
 
     def _data_of(self, by_name: set[str], executed: set[str]) -> Iterator[str]:
         """Yield packages of data that those installed by name depend on, and the executed ones do not.

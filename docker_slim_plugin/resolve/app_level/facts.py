@@ -72,6 +72,12 @@ class AppFacts:
     def executed(self) -> frozenset[RootPath]:
         return find_accessed(self.rootfs, self.accesses, {AccessKind.EXEC})
 
+    @cached_property
+    def executed_links(self) -> frozenset[RootPath]:
+        """The symlinks over which programs were executed."""
+        places = {(access.path, access.root) for access in self.accesses if access.kind is AccessKind.EXEC}
+        return frozenset(link for path, root in places for link in self.rootfs.walk(path, root=root).links)
+
     def script_program(self, path: RootPath) -> str:
         """Return the name of the program that runs a script, as its #! line says ("perl"); "" if it is no script."""
         interpreter, argument = parse_shebang(self.script_head(path))

@@ -32,6 +32,8 @@ MAX_LIBRARIES = 16 << 20
 """Bytes of libraries that one module may bring which no run used, and no source names."""
 PROGRAM_FACTOR = 2
 """A program may bring more: it is what a package was installed for."""
+TOOL_FACTOR = 4
+"""What belongs to a tool may bring more still: its formats are what the tool is for."""
 BY_NAME = frozenset({"node", "perl", "python", "ruby"})
 """Rules for what sources load by name, at any price."""
 
@@ -79,6 +81,8 @@ class AppLevel:
             whole = RuleKind("used packages, with what they depend on", partial(DistributionPackages, whole=True))
             kinds["packages"] = whole
         self.rules = {} if selection.level == "exact" else {name: kind.make(facts) for name, kind in kinds.items()}
+        packages = self.rules.get("packages")
+        self._tools = packages.tools if isinstance(packages, DistributionPackages) else frozenset()
         self.reasons = {name: Reason(ReasonKind.HINT, name, kind.summary) for name, kind in kinds.items()}
 
     def needs(self, kept: Kept) -> Iterator[Need]:
@@ -100,6 +104,8 @@ class AppLevel:
             return False
         self._priced.add(place)
         most = MAX_LIBRARIES * (1 if MODULE.search(path) else PROGRAM_FACTOR)
+        if not self._tools.isdisjoint(self.facts.packages.owners_of(place)):
+            most = MAX_LIBRARIES * TOOL_FACTOR
         if self.facts.libraries_size(place, kept) > most:
             self._too_dear.add(place)
         return place in self._too_dear

@@ -12,7 +12,7 @@ with() {
 make -sDEVICE=pdfwrite -o in.pdf page.ps
 make -sDEVICE=pdfwrite -sOwnerPassword=o -sUserPassword=u -dEncryptionR=3 -dKeyLength=128 -dPermissions=-44 -o locked.pdf page.ps
 make -sDEVICE=jpeg -r50 -o photo.jpg page.ps
-make -sDEVICE=eps2write -o in.eps page.ps
+make -sDEVICE=eps2write -dFirstPage=1 -dLastPage=1 -o in.eps in.pdf
 
 # image DEVICE SOURCE WORD...: what a device writes, as checksums: there is no time in it
 image() {
@@ -33,7 +33,7 @@ drawn() {
 text() { make -sDEVICE=txtwrite -o - "$@"; }
 more=()
 
-use default eval 'once "$IMAGE" | head -n 3'
+use default eval 'once "$IMAGE" | sed -n 1,3p'
 use version once "$IMAGE" --version
 use devices eval 'once "$IMAGE" --help | grep -A80 "Available devices" | grep -cE "png16m|pdfwrite|ps2write"'
 use pdf-to-png image png16m in.pdf -r72
@@ -74,19 +74,18 @@ use pdf-a-definition eval 'drawn -sDEVICE=pdfwrite -dPDFA=2 -dPDFACompatibilityP
 use pdf-x drawn -sDEVICE=pdfwrite -dPDFX -sColorConversionStrategy=CMYK in.pdf
 use encrypt eval 'gs -sDEVICE=pdfwrite -sOwnerPassword=a -sUserPassword=b -o out.pdf in.pdf; grep -ac "/Encrypt" "$T/out.pdf"; text -sPDFPassword=b out.pdf | head -n 2'
 use decrypt drawn -sDEVICE=pdfwrite -sPDFPassword=u locked.pdf
-use locked eval 'gs -sDEVICE=txtwrite -o - locked.pdf 2>&1 | head -n 3'
+use locked eval 'gs -sDEVICE=txtwrite -o - locked.pdf 2>/dev/null'
 use metadata eval 'gs -sDEVICE=pdfwrite -o out.pdf in.pdf marks.ps; grep -ac "A title" "$T/out.pdf"'
-use images-to-pdf eval 'gs -sDEVICE=pdfwrite --permit-file-read=/app/ -o out.pdf viewjpeg.ps -c "(photo.jpg) viewJPEG" && text out.pdf'
+use images-to-pdf eval 'gs -sDEVICE=pdfwrite --permit-file-read=/app/ -o out.pdf viewjpeg.ps -c "(/app/photo.jpg) viewJPEG" && text out.pdf'
 use ink-coverage eval 'gs -sDEVICE=inkcov -o - in.pdf'
 use bounding-box eval 'gs -sDEVICE=bbox -o - in.pdf'
-use docx eval 'gs -sDEVICE=docxwrite -o out.docx in.pdf; python3 -m zipfile -l "$T/out.docx" | grep -c xml'
 use printers eval 'for device in ljet4 pxlmono pxlcolor epson deskjet; do gs -sDEVICE=$device -r75 -o out.prn in.pdf && [ -s "$T/out.prn" ] && echo $device; done'
 use xps eval 'gs -sDEVICE=xpswrite -o out.xps in.pdf; python3 -m zipfile -l "$T/out.xps" | grep -c "\.fpage"'
 use ocr-less-pdf eval 'gs -sDEVICE=pdfimage24 -r50 -o out.pdf in.pdf; head -c 5 "$T/out.pdf"'
 use stdin eval 'docker run --rm -i --label "$LABEL" "$IMAGE" -q -dBATCH -dNOPAUSE -sDEVICE=png16m -r30 -sOutputFile=- - <"$T/page.ps" | cksum'
 use postscript-code gs -dNODISPLAY -c '(hello) = 3 4 add = revision == product =='
 use interactive eval 'echo "1 2 add = quit" | docker run --rm -i --label "$LABEL" "$IMAGE" -q -dNODISPLAY'
-use pdf-info eval 'gs -dNODISPLAY --permit-file-read=/app/ -c "(in.pdf) (r) file runpdfbegin pdfpagecount = 1 pdfgetpage /MediaBox get == quit"'
+use pdf-info eval 'gs -dNODISPLAY --permit-file-read=/app/ -c "(/app/in.pdf) (r) file runpdfbegin pdfpagecount = 1 pdfgetpage /MediaBox get == quit"'
 use fonts-all image png16m fonts.ps -r50
 use fonts-in-pdf eval 'drawn -sDEVICE=pdfwrite fonts.ps; grep -ac "NimbusSans\|FontName" "$T/out.pdf"'
 use fonts-unknown eval 'image png16m unknown-font.ps -r50'
@@ -98,15 +97,15 @@ use colour-profile image png16m in.pdf -r30 -sOutputICCProfile=default_rgb.icc
 use colour-profile-own eval 'image tiff32nc in.pdf -r30 -sOutputICCProfile=/usr/share/color/icc/ghostscript/ps_cmyk.icc | cut -d" " -f2-'
 use colour-spaces image png16m colours.ps -r40
 use halftone image pbmraw in.pdf -r60 -dDITHERPPI=10
-use level-1 eval 'gs -sDEVICE=ps2write -dLanguageLevel=2 -o - in.pdf | head -n 1'
+use level-1 eval 'gs -sDEVICE=ps2write -dLanguageLevel=2 -o - in.pdf | sed -n 1p'
 use safer eval 'gs -dNODISPLAY -c "(/etc/passwd) (r) file" 2>&1 | head -n 2'
 use ps2pdf eval 'with ps2pdf page.ps scripted.pdf; text scripted.pdf'
 use ps2pdf14 eval 'with ps2pdf14 page.ps scripted.pdf; head -c 8 "$T/scripted.pdf"'
 use pdf2ps eval 'with pdf2ps in.pdf scripted.ps; grep -c "%%Page:" "$T/scripted.ps"'
 use ps2ascii eval 'with ps2ascii page.ps'
 use eps2eps eval 'with eps2eps in.eps scripted.eps; grep -a BoundingBox "$T/scripted.eps"'
-use wrong-file eval 'gs -sDEVICE=png16m -o out.png missing.pdf 2>&1 | head -n 3'
-use damaged eval 'head -c 900 "$T/in.pdf" >"$T/damaged.pdf"; gs -sDEVICE=txtwrite -o - damaged.pdf 2>&1 | tail -n 3'
+use wrong-file eval 'gs -sDEVICE=png16m -o out.png missing.pdf 2>/dev/null'
+use damaged eval 'head -c 900 "$T/in.pdf" >"$T/damaged.pdf"; gs -sDEVICE=txtwrite -o - damaged.pdf 2>/dev/null'
 use wrong-device eval 'gs -sDEVICE=nothing -o out page.ps 2>&1 | head -n 1'
 more=(--user 1000)
 use user image png16m in.pdf -r50

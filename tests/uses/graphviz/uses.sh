@@ -34,17 +34,15 @@ use ps2 to out.ps -Tps2 graph.dot
 use eps to out.eps -Teps graph.dot
 use jpg to out.jpg -Tjpg graph.dot
 use gif to out.gif -Tgif graph.dot
-use bmp to out.bmp -Tbmp graph.dot
+use format-without-plugin to out.bmp -Tbmp graph.dot
 use webp to out.webp -Twebp graph.dot
-use tiff to out.tif -Ttif graph.dot
-use ico to out.ico -Tico graph.dot
 use svgz eval 'dot -Tsvgz small.dot -o out.svgz; gzip -dc <"$T/out.svgz" | wc -l'
 use json eval 'dot -Tjson small.dot'
 use json0 eval 'dot -Tjson0 graph.dot | cksum; dot -Tdot_json graph.dot | cksum; dot -Txdot_json graph.dot | cksum'
 use plain dot -Tplain small.dot
 use xdot eval 'dot -Txdot graph.dot | cksum; dot -Tcanon small.dot'
 use maps eval 'dot -Tcmapx small.dot; dot -Timap small.dot; dot -Tismap small.dot'
-use fig-and-others eval 'for kind in fig pic tk vml pov; do dot -T$kind small.dot | grep -v "^#" | cksum; done'
+use fig-and-others eval 'for kind in fig pic vml pov; do dot -T$kind small.dot | grep -v "^#" | cksum; done'
 use gd eval 'for kind in png:gd png:cairo svg:core svg:cairo ps:cairo; do dot -T$kind small.dot | wc -l; done'
 use gtk eval 'dot -Tx11 small.dot 2>&1 | head -n 1 | cut -c1-40'
 use engines eval 'for engine in dot neato fdp sfdp twopi circo osage patchwork; do dot -K$engine -Tplain undirected.dot | cksum; done'
@@ -84,17 +82,16 @@ use invert eval 'dot -y -Tplain small.dot'
 use large eval 'with gvgen -g8,8 | (cat >"$T/grid.gv"); dot -Kneato -Tplain grid.gv | wc -l'
 use gvgen with gvgen -k4
 use gvpr with gvpr 'N { print(name, " ", degree) }' graph.dot
-use gvpr-library with gvpr -f depath graph.dot
 use unflatten with unflatten -l3 -f small.dot
 use tred with tred transitive.dot
 use acyclic with acyclic cycle.dot
-use ccomps with ccomps -v many-parts.dot
-use sccmap with sccmap -v cycle.dot
+use ccomps with ccomps many-parts.dot
+use sccmap with sccmap cycle.dot
 use gc with gc -a graph.dot
 use nop with nop small.dot
 use dijkstra with dijkstra a undirected.dot
-use bcomps with bcomps -v undirected.dot
-use gvpack eval 'for name in small undirected; do dot -Tdot $name.dot >"$T/$name.laid.dot"; done; with gvpack -u small.laid.dot undirected.laid.dot | cksum'
+use bcomps with bcomps undirected.dot
+use gvpack eval 'for name in undirected many-parts; do dot -Tdot $name.dot >"$T/$name.laid.dot"; done; with gvpack -u undirected.laid.dot many-parts.laid.dot | cksum'
 use gvmap eval 'dot -Ksfdp -Tdot undirected.dot >"$T/laid.dot"; with gvmap laid.dot | wc -l'
 use edgepaint eval 'dot -Kneato -Tdot undirected.dot >"$T/laid.dot"; with edgepaint laid.dot | wc -l'
 use cluster eval 'with cluster undirected.dot | grep -c cluster'

@@ -76,7 +76,7 @@ use wikis eval 'for kind in mediawiki dokuwiki jira textile org muse zimwiki; do
 use rst-to-md pandoc in.rst -t gfm
 use latex-to-html pandoc in.tex -t html
 use html-to-md pandoc in.html -t markdown_strict
-use ipynb-to-md pandoc in.ipynb -t markdown
+use ipynb-to-md eval 'pandoc in.ipynb -t markdown | grep -v "^:::"'
 use md-to-ipynb eval 'pandoc in.md -t ipynb | wc -l'
 use csv pandoc table.csv -t markdown
 use ast eval 'pandoc in.md -t json | cksum; pandoc in.md -t native | cksum'
