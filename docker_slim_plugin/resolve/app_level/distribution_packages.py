@@ -79,8 +79,7 @@ class DistributionPackages:
 
     @cached_property
     def _paths(self) -> tuple[RootPath, ...]:
-        executed = set(self._executed())
-        by_name = {*self._by_name(), *self._helpers}
+        executed, by_name = self._chosen
         keys = {*executed, *by_name, *self._of_the_same_source(executed | by_name), *self._data_of(by_name, executed)}
         if self.whole:
             keys |= find_closure(self._used_at_all(), self.facts.packages.depends)
@@ -158,9 +157,13 @@ class DistributionPackages:
     @cached_property
     def tools(self) -> frozenset[str]:
         """The packages of a tool and its helpers: their programs and modules may bring more libraries than others."""
-        executed = set(self._executed())
-        found = {*executed, *self._of_the_same_source(executed), *self._helpers}
-        return frozenset(found if self.facts.has_ended else ())
+        executed, by_name = self._chosen
+        return frozenset(executed | by_name | self._of_the_same_source(executed) if self.facts.has_ended else ())
+
+    @cached_property
+    def _chosen(self) -> tuple[set[str], set[str]]:
+        """The packages of which the run executed a program, and those that were installed by name."""
+        return set(self._executed()), {*self._by_name(), *self._helpers}
 
     @cached_property
     def _helpers(self) -> frozenset[str]:

@@ -92,7 +92,7 @@ use sound-filters sound 'volume=0.5,atempo=1.2,aecho=0.8:0.9:50:0.3'
 use loudness eval 'ff -v info -i in.wav -af loudnorm=print_format=json -f null - 2>&1 | grep -E "input_(i|tp)"'
 use volumedetect eval 'ff -v info -i in.wav -af volumedetect -f null - 2>&1 | grep -oE "m(ean|ax)_volume.*"'
 use silencedetect eval 'ff -v info -f lavfi -i anullsrc=d=3 -af silencedetect -f null - 2>&1 | grep -oE "silence_(start|end): [0-9]"'
-use resample-soxr sound 'aresample=resampler=soxr:osr=16000'
+use resample-soxr eval 'ff -i in.wav -af aresample=resampler=soxr:osr=16000 -f s16le - | wc -c'
 use waveform eval 'ff -i in.wav -filter_complex showwavespic=s=100x40 -frames:v 1 -f streamhash -hash md5 -'
 use spectrum eval 'ff -i in.wav -lavfi showspectrumpic=s=100x60 -frames:v 1 -f streamhash -hash md5 -'
 use speech eval 'ff -f lavfi -i flite=text=hello:voice=kal -f streamhash -hash md5 -'
@@ -107,7 +107,7 @@ use metadata eval 'ff -i in.mp4 -i meta.txt -map_metadata 1 -c copy tagged.mp4; 
 use export-metadata eval 'ff -i in.wav -f ffmetadata -'
 use preset-file eval 'to out.webm -i in.mp4 -c:v libvpx -vpre libvpx-360p -an'
 use two-pass eval 'ff -i in.mp4 -threads 1 -c:v libx264 -b:v 50k -pass 1 -an -f null - && to out.mp4 -i in.mp4 -c:v libx264 -b:v 50k -pass 2 -an'
-use pipe eval 'docker run --rm -i --label "$LABEL" "$IMAGE" -hide_banner -v error -f wav -i pipe:0 -f mp3 pipe:1 <"$T/in.wav" | head -c 3'
+use pipe eval 'docker run --rm -i --label "$LABEL" "$IMAGE" -hide_banner -v error -f wav -i pipe:0 -f mp3 pipe:1 <"$T/in.wav" >"$T/piped.mp3"; head -c 3 "$T/piped.mp3"'
 use probe probe -show_entries format=format_name,duration,size:stream=codec_name,width,height,pix_fmt,channels -of json in.mp4
 use probe-frames probe -select_streams v -show_entries frame=pict_type -of csv=p=0 in.avi
 use probe-version eval 'once --entrypoint ffprobe "$IMAGE" -version | head -n 1'

@@ -32,7 +32,7 @@ use print-parameters eval 'ocr --print-parameters | wc -l'
 use print-fonts-table eval 'ocr -l eng --print-fonts-table 2>&1 | cksum'
 use stdout ocr page.png stdout
 use text to txt page.png out
-use pdf eval 'to pdf page.png out pdf | head -n 2 | cut -c1-12'
+use pdf eval 'ocr page.png out pdf; grep -av CreationDate "$T/out.pdf" | cksum'
 use pdf-text-only eval 'ocr page.png out -c textonly_pdf=1 pdf; grep -ac "GlyphLessFont" "$T/out.pdf"'
 use hocr to hocr page.png out hocr
 use alto to xml page.png out alto
@@ -66,15 +66,15 @@ use chinese ocr chinese.png stdout -l chi_sim --psm 6
 use two-languages ocr german.png stdout -l eng+deu
 use columns ocr columns.png stdout
 use jpeg ocr page.jpg stdout
-use tiff-pages ocr pages.tif stdout
+use tiff-pages eval 'ocr pages.tif stdout 2>/dev/null'
 use tiff-one-page ocr pages.tif stdout -c tessedit_page_number=1
 use webp ocr page.webp stdout
 use gif ocr page.gif stdout
 use bmp ocr page.bmp stdout
 use pnm ocr page.pnm stdout
-use list-of-files ocr list.txt stdout -l eng+deu
+use list-of-files eval 'ocr list.txt stdout -l eng+deu 2>/dev/null'
 use stdin eval 'docker run --rm -i --label "$LABEL" "$IMAGE" stdin stdout <"$T/page.png"'
-use stdin-to-pdf eval 'docker run --rm -i --label "$LABEL" "$IMAGE" - - pdf <"$T/page.png" | head -c 8'
+use stdin-to-pdf eval 'docker run --rm -i --label "$LABEL" "$IMAGE" - - pdf <"$T/page.png" >"$T/piped.pdf"; head -c 8 "$T/piped.pdf"'
 use user-words ocr page.png stdout --user-words words.txt --user-patterns patterns.txt
 use processed-image eval 'ocr page.png out get.images >/dev/null 2>&1; ls "$T" | grep -c "processed.tif"'
 use inverted ocr inverted.png stdout
@@ -90,7 +90,7 @@ use tessdata-dir eval 'ocr page.png stdout --tessdata-dir /app/tessdata -l own; 
 more=(-e TESSDATA_PREFIX=/app/tessdata)
 use tessdata-prefix ocr page.png stdout -l own
 more=(-v "$T/tessdata/own.traineddata:/usr/share/tesseract-ocr/5/tessdata/own.traineddata:ro")
-use mounted-language eval 'ocr --list-langs; ocr page.png stdout -l own+deu'
+use mounted-language eval 'ocr --list-langs; ocr page.png stdout -l own+deu 2>/dev/null'
 more=(--user 1000 -e OMP_THREAD_LIMIT=1)
 use user to txt page.png out
 more=(--read-only -e LANG=C.UTF-8 --network none)
