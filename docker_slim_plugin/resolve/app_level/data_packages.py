@@ -78,4 +78,7 @@ class DataPackages:
         )
 
     def _files(self, key: str) -> Iterator[RootPath]:
-        return (path for path in self.facts.package_files(key) if not LEFT_OUT.search(path))
+        """Yield the files of a package, without scripts (of init): they would bring their interpreters."""
+        for path in self.facts.package_files(key):
+            if not (LEFT_OUT.search(path) or self.facts.script_program(path)):
+                yield path
