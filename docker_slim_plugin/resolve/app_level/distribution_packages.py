@@ -68,13 +68,15 @@ class DistributionPackages:
         interpreter = self._scripts[script]
         if interpreter in kept:
             return True
-        is_command = self.facts.has_ended and script in self._tools and self.facts.script_program(script) in SHELLS
+        is_command = (
+            self.facts.has_ended and script in self._own_programs and self.facts.script_program(script) in SHELLS
+        )
         return is_command and interpreter is not None and self.facts.size_of((interpreter,)) <= MAX_SHELL
 
     @cached_property
-    def _tools(self) -> frozenset[RootPath]:
+    def _own_programs(self) -> frozenset[RootPath]:
         """The programs of the packages of which the run executed one."""
-        files = (path for key in set(self._executed()) for path in self._files(key))
+        files = (path for key in self._chosen[0] for path in self._files(key))
         return frozenset(path for path in files if next(parents(path)) in self.facts.search)
 
     @cached_property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from docker_slim_plugin.model.observation import Access
@@ -61,7 +63,7 @@ def test_large_packages_are_left_out_with_a_note(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(data_packages, "MAX_PACKAGE", 9)
     assert added("data", installed(fonts=10), *RUN) == FOUND[1:]
     notes = [note for note in plan(installed(fonts=10), *RUN, hints_off=ALL - {"data"}, level="app").notes if "fonts" in note]
-    assert notes == ["data of used packages is left out: fonts (--keep-package)"]
+    assert notes == ["data of used packages is left out, for its size: fonts (--keep-package NAME keeps it)"]
 
 
 def test_many_packages_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,6 +75,43 @@ def test_a_cycle_and_a_missing_dependency_end() -> None:
     tree = installed()
     tree["/var/lib/dpkg/status"] = str(tree["/var/lib/dpkg/status"]).replace("Package: fonts\n", "Package: fonts\nDepends: libtool-data, gone\n")
     assert added("data", tree, *RUN) == FOUND
+
+
+@pytest.mark.parametrize(
+    ("package", "path", "kept"),
+    [
+        pytest.param({"name": "voices"}, "/usr/lib/voices/x", True, id="data of one architecture"),
+        pytest.param({"name": "voices"}, "/usr/lib/voices/x.so", False, id="modules"),
+        pytest.param({"name": "voices", "architecture": "all"}, "/usr/libexec/voices/x", False, id="programs"),
+        pytest.param({"name": "voices", "field": "Recommends: other | voices (>= 1), gone"}, "/usr/share/voices/x", True, id="recommended"),
+        pytest.param({"name": "voices", "field": "Suggests: voices"}, "/usr/share/voices/x", False, id="suggested"),
+        pytest.param({"name": "ruby-voices", "architecture": "all"}, "/usr/share/voices/x", False, id="a library of a language"),
+    ],
+)  # fmt: skip
+def test_what_is_data_of_a_tool(package: dict[str, str], path: str, kept: bool) -> None:
+    name = package["name"]
+    architecture = package.get("architecture", "amd64")
+    stanzas = f"Package: tool\nStatus: install ok installed\nArchitecture: amd64\n{package.get('field', f'Depends: {name}')}\n\n"
+    tree: Tree = {
+        "/usr/bin/tool": elf(), path: "x", f"{INFO}/tool.list": "/usr/bin/tool\n", f"{INFO}/{name}.list": f"{path}\n",
+        "/var/lib/dpkg/status": f"{stanzas}Package: {name}\nStatus: install ok installed\nArchitecture: {architecture}\n\n",
+    }  # fmt: skip
+    assert added("data", tree, execution("/usr/bin/tool"), has_ended=True) == ([path] if kept else [])
+    is_always = kept and architecture == "all"
+    assert added("data", tree, execution("/usr/bin/tool")) == ([path] if is_always else [])
+
+
+def test_scripts_are_no_data() -> None:
+    tree = installed() | {f"{INFO}/fonts.list": "/usr/share/fonts/x\n/etc/init.d/fonts\n", "/etc/init.d/fonts": "#!/bin/sh\n", "/bin/sh": elf()}
+    assert added("data", tree, *RUN) == FOUND
+
+
+def test_many_recommendations_take_linear_time() -> None:
+    tree = installed()
+    tree["/var/lib/dpkg/status"] = str(tree["/var/lib/dpkg/status"]).replace("Package: tool\n", f"Package: tool\nRecommends: {'a, ' * 500_000}{' ' * 500_000}fonts\n")
+    started = time.process_time()
+    assert FOUND[0] in added("data", tree, *RUN, has_ended=True)
+    assert time.process_time() - started < 10
 
 
 def test_apk() -> None:

@@ -110,6 +110,18 @@ def test_modules_that_need_large_libraries_are_left_out_with_a_note(monkeypatch:
     assert added("plugins", tree, "/usr/lib/p/a.so", "/lib/libbig.so") == ["/lib/libsmall.so", "/usr/lib/p/b.so", "/usr/lib/p/c.so"]
 
 
+def test_what_belongs_to_a_tool_may_bring_larger_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(elf())
+    tree: Tree = {
+        "/usr/bin/tool": elf(), "/usr/bin/more": elf("libbig.so"), "/usr/bin/huge": elf("libhuge.so"), "/lib/libbig.so": elf(soname="x" * 500),
+        "/lib/libhuge.so": elf(soname="x" * 5000), GLIBC: elf(), "/var/lib/dpkg/status": status(tool=""),
+        "/var/lib/dpkg/info/tool.list": "/usr/bin/tool\n/usr/bin/more\n/usr/bin/huge\n",
+    }  # fmt: skip
+    monkeypatch.setattr(rules, "MAX_LIBRARIES", (size + 500) // 3)
+    assert added("packages", tree, execution("/usr/bin/tool")) == []
+    assert added("packages", tree, execution("/usr/bin/tool"), has_ended=True) == ["/lib/libbig.so", "/usr/bin/more"]
+
+
 def test_the_size_of_a_program_itself_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "MAX_LIBRARIES", 10)
     assert added("app-files", {"/app/bin/a": elf(), "/app/bin/b": elf()}, "/app/bin/a") == ["/app/bin/b"]

@@ -23,6 +23,9 @@ def test_fonts() -> None:
     assert added("fonts", FONTS, "/usr/lib/libfontconfig.so.1") == [*settings, "/usr/share/fonts/f.ttf"]
     assert added("fonts", FONTS | {"/usr/share/fonts/f.ttf": "x" * (25 << 20)}, "/usr/lib/libfontconfig.so.1") == settings
     assert added("fonts", FONTS, execution("/app")) == []
+    by_need = FONTS | {"/app": elf("libmodule.so"), "/usr/lib/libmodule.so": elf("libfontconfig.so.1")}
+    assert added("fonts", by_need, execution("/app")) == []
+    assert added("fonts", by_need, execution("/app"), has_ended=True) == [*settings, "/usr/share/fonts/f.ttf"]
 
 
 LINKS: Tree = {
