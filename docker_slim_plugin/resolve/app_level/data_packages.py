@@ -20,7 +20,7 @@ from docker_slim_plugin.resolve.packages.ownership import package_name, read_fie
 
 MAX_PACKAGE = 16 << 20
 """Bytes of a package of data. Larger ones are kept by need."""
-TOGETHER = 32 << 20
+TOGETHER = 48 << 20
 """Bytes of all of these."""
 ANY_MACHINE = frozenset({"all", "noarch"})
 PROGRAMS = ("/bin/", "/sbin/", "/libexec/")

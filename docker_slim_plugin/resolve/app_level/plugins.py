@@ -63,7 +63,7 @@ class Plugins:
     """The rule for directories of modules.
 
     They are those of a module that was loaded, of the package of a library that was used, and those that an executed
-    program has the name of, if both were built of the same source.
+    program has the name of, if both were built of the same source. A tool can load what its libraries have the names of.
     """
 
     def __init__(self, facts: AppFacts) -> None:
@@ -74,8 +74,10 @@ class Plugins:
 
     def find(self, kept: Kept) -> Iterable[str]:
         new = self._new.of(kept)
-        named = [directory for path in new if path in self.facts.executed for directory in self._named_by(path)]
         modules = [path for path in new if MODULE.search(path)]
+        programs = [path for path in new if path in self.facts.executed]
+        programs += modules if self.facts.has_ended else ()
+        named = [directory for path in programs for directory in self._named_by(path)]
         loadable = [path for path in modules if self.facts.has_ended or path in self.facts.used]
         packages = {key for path in loadable for key in self.facts.packages.owners_of(path)}
         own = [path for key in packages - self._packages for path in self.facts.package_files(key)]
@@ -86,7 +88,7 @@ class Plugins:
         return [path for directory in sorted(directories) for path in self._modules(directory)]
 
     def _named_by(self, program: RootPath) -> set[RootPath]:
-        """Return the directories of modules that a program names."""
+        """Return the directories of modules that a program or library names."""
         packages = self.facts.packages
         owners = [key for key in packages.owners_of(program) if key not in packages.essential]
         sources = {self.facts.sources.get(key) for key in owners if not RUNTIMES.match(key)} - {None}

@@ -8,7 +8,7 @@ import pytest
 
 from docker_slim_plugin.model.observation import Access
 from docker_slim_plugin.resolve.app_level import plugins
-from tests.elves import elf
+from tests.elves import GLIBC, elf
 from tests.observed import execution
 from tests.unit.resolve.app_level.test_rules import added, status
 from tests.unit.resolve.test_plan import Tree
@@ -90,6 +90,16 @@ SERVER: Tree = {
 def test_modules_whose_directory_a_program_names(change: Tree, kept: list[str]) -> None:
     found = added("plugins", SERVER | change, execution("/usr/sbin/server"))
     assert [path for path in found if path.endswith(".so")] == [f"/usr/lib/server/plugin/{name}" for name in kept]
+
+
+def test_modules_whose_directory_a_library_of_a_tool_names() -> None:
+    tree = SERVER | {
+        "/usr/sbin/server": elf("libserver.so.1", interpreter=GLIBC), GLIBC: elf(), "/usr/lib/libserver.so.1": elf() + b"\0/usr/lib/server/plugin\0",
+        "/var/lib/dpkg/info/server-core.list": "/usr/sbin/server\n/usr/lib/libserver.so.1\n",
+    }  # fmt: skip
+    assert added("plugins", tree, execution("/usr/sbin/server")) == []
+    found = added("plugins", tree, execution("/usr/sbin/server"), has_ended=True)
+    assert found == ["/usr/lib/server/plugin/a.so", "/usr/lib/server/plugin/b.so"]
 
 
 @pytest.mark.parametrize("part", [b"/usr/lib/", b"/usr/", b"/usr/lib/server/plugi", b"/m/000000"])

@@ -48,6 +48,16 @@ def test_links(access: str, kept: list[str]) -> None:
     assert added("links", LINKS, access) == kept
 
 
+def test_alternatives_of_files() -> None:
+    tree: Tree = {
+        "/usr/share/tool/help": "-> /etc/alternatives/help", "/etc/alternatives/help": "-> /usr/share/tool/help-small", "/usr/share/tool/help-small": "x",
+        "/usr/share/man/help": "-> /etc/alternatives/help", "/usr/share/tool/gone": "-> /etc/alternatives/gone", "/usr/share/tool/other": "-> help-small",
+        "/usr/share/tool/dir": "-> /etc/alternatives/dir", "/etc/alternatives/dir": "-> /usr",
+    }  # fmt: skip
+    assert added("links", tree, "/usr/share/tool/help-small") == ["/etc/alternatives/help", "/usr/share/tool/help"]
+    assert added("links", tree, "/usr/share/tool/other") == ["/etc/alternatives/help", "/usr/share/tool/help"]
+
+
 def test_links_of_a_program_with_many_names() -> None:
     tree: Tree = {"/bin/busybox": elf(), **{f"/bin/b{number}": "-> busybox" for number in range(17)}}
     assert added("links", tree, "/bin/busybox") == []
