@@ -63,7 +63,7 @@ class Plugins:
     """The rule for directories of modules.
 
     They are those of a module that was loaded, of the package of a library that was used, and those that an executed
-    program has the name of, if both were built of the same source. A tool can load what its libraries have the names of.
+    program has the name of, if both were built of the same source; of a tool also those that its libraries name.
     """
 
     def __init__(self, facts: AppFacts) -> None:
