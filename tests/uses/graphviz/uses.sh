@@ -86,7 +86,7 @@ use unflatten with unflatten -l3 -f small.dot
 use tred with tred transitive.dot
 use acyclic with acyclic cycle.dot
 use ccomps with ccomps many-parts.dot
-use sccmap with sccmap cycle.dot
+use sccmap eval 'with sccmap cycle.dot 2>/dev/null'
 use gc with gc -a graph.dot
 use nop with nop small.dot
 use dijkstra with dijkstra a undirected.dot
