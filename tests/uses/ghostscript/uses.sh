@@ -98,7 +98,7 @@ use colour-profile-own eval 'image tiff32nc in.pdf -r30 -sOutputICCProfile=/usr/
 use colour-spaces image png16m colours.ps -r40
 use halftone image pbmraw in.pdf -r60 -dDITHERPPI=10
 use level-1 eval 'gs -sDEVICE=ps2write -dLanguageLevel=2 -o - in.pdf | sed -n 1p'
-use safer eval 'gs -dNODISPLAY -c "(/etc/passwd) (r) file" 2>&1 | head -n 2'
+use safer eval 'gs -dNODISPLAY -c "(/etc/passwd) (r) file" 2>/dev/null | sed -n 1,2p'
 use ps2pdf eval 'with ps2pdf page.ps scripted.pdf; text scripted.pdf'
 use ps2pdf14 eval 'with ps2pdf14 page.ps scripted.pdf; head -c 8 "$T/scripted.pdf"'
 use pdf2ps eval 'with pdf2ps in.pdf scripted.ps; grep -c "%%Page:" "$T/scripted.ps"'

@@ -1,7 +1,7 @@
 . "$(dirname "$0")/../functions.sh"
 chmod 777 "$T"
 cp "$HERE"/files/* "$T/"
-make() { once -v "$T:/data" "$FAT" "$@"; } # an input, made by the source image
+make() { once -v "$T:/data" "$FAT" --quiet "$@"; } # an input, made by the source image
 make in.md -o in.docx
 make in.md -o in.odt
 make in.md -o in.epub -M title=Book
