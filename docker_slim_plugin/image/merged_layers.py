@@ -26,7 +26,7 @@ class Changes(NamedTuple):
     """Sorted; of a deleted directory, itself alone."""
 
 
-def whole_tree(rootfs: Rootfs) -> tuple[KeptEntry, ...]:
+def keep_all(rootfs: Rootfs) -> tuple[KeptEntry, ...]:
     """Return all entries of a tree."""
     return tuple(
         KeptEntry(entry=rootfs.entries[path], reasons=(_WHOLE,), group=Group.BASE) for path in sorted(rootfs.entries)

@@ -48,6 +48,12 @@ class Reason:
     """What needs it: a process ("nginx"), a path ("/usr/sbin/nginx"), a preset ("nss") or an option."""
     detail: str = ""
     """How: "open", "DT_NEEDED libz.so.1", "link to usr/bin" ..."""
+    cause: str = ""
+    """The file that calls for it, as far as a rule knows one."""
+
+    @property
+    def description(self) -> str:
+        return f"{self.detail}: {self.cause}" if self.cause else self.detail
 
 
 class Group(StrEnum):

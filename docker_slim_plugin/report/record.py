@@ -230,7 +230,7 @@ def _kept_entry(kept: KeptEntry, run_log: RunLog) -> dict[str, Any]:
             {
                 "Kind": reason.kind.value,
                 "By": reason.by,
-                "Detail": reason.detail,
+                "Detail": reason.description,
                 **run_log.of(kept.entry.path, reason),
             }
             for reason in kept.reasons

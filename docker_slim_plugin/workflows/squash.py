@@ -17,7 +17,7 @@ from docker_slim_plugin.host.workspace import workspace
 from docker_slim_plugin.image import writer
 from docker_slim_plugin.image.config import creation_time
 from docker_slim_plugin.image.docker_save import SavedImage, read_saved
-from docker_slim_plugin.image.merged_layers import find_changes, make_merged_config, whole_tree
+from docker_slim_plugin.image.merged_layers import find_changes, keep_all, make_merged_config
 from docker_slim_plugin.image.names import make_names
 from docker_slim_plugin.image.parent import hash_file
 from docker_slim_plugin.image.tar import WrittenLayer, write_tar
@@ -106,7 +106,7 @@ def squash(request: SquashRequest, progress: Progress) -> SquashReport:
             draft = write_squashed(engine, (source, saved, rootfs), staying, directory, sandbox)
             loaded = writer.load_draft(engine, draft, directory)
         image = loaded.named(names.layered)
-        plan = FilePlan(kept=whole_tree(rootfs), total_files=0, total_bytes=0)
+        plan = FilePlan(kept=keep_all(rootfs), total_files=0, total_bytes=0)
         with clock.step("compare", size=source.size):
             verdict = verify(engine, source, image, plan, draft.hashes, (), progress)
         if verdict.differences:
@@ -188,7 +188,7 @@ def write_squashed(
 def _write_merged(
     rootfs: Rootfs, below: Rootfs | None, is_same_file: Callable[[RootPath], bool], file: Path
 ) -> WrittenLayer:
-    kept = whole_tree(rootfs)
+    kept = keep_all(rootfs)
     deleted: tuple[RootPath, ...] = ()
     if below is not None:
         written, deleted = find_changes(below, rootfs, is_same_file)

@@ -27,7 +27,7 @@ TREES = (
 PARTS = tuple(part for parts in TREES for part in parts)
 MAX_PACKAGE = 16 << 20
 """Bytes of a package that comes as a whole. Larger ones are kept by need."""
-LOADERS = frozenset({"ruby", "perl"})
+LOADERS = frozenset({"perl", "php", "ruby"})
 """Rules that find what kept sources load. The packages of that are whole, too."""
 INTERPRETERS = re.compile(
     r"(?:lib)?(?:python|perl|ruby|php|lua|tcl|tk|node|guile)(?:js)?[\d.]*(?:-(?:base|minimal|stdlib|modules-[\d.]+|common|cli|fpm))?"

@@ -155,31 +155,30 @@ class OwnFiles:
         return top
 
     def _whole(self, top: RootPath, used: set[RootPath]) -> list[RootPath]:
-        """Return the files of a tree, without its large directories that the run hardly used."""
+        """Return the files of a tree, without its large directories that the run hardly used.
+
+        The lowest of these count first, so that one of them is no reason to leave out what is beside it.
+        """
         files = list(self._files(top))
-        totals = self._totals(top, files, used)
+        inside = sorted(directory for directory in all_parents(files) if len(directory) >= len(top))
+        totals = {directory: _Total() for directory in inside}
+        for path in files:
+            totals[next(parents(path))].add(_Total(self.facts.rootfs.entries[path].size, 1, path in used))
         rare: set[RootPath] = set()
-        for directory, total in totals.items():
-            if directory != top and next(parents(directory)) in rare:
-                rare.add(directory)
-            elif total.is_rarely_used:
+        for directory in reversed(inside):
+            total = totals[directory]
+            if total.is_rarely_used:
                 rare.add(directory)
                 self.notes.append(
                     f"{directory} has {total.size >> 20} MB, and the run used {total.used} of its {total.files} files: "
                     f"only what is needed of it is kept (--keep {directory} keeps all)"
                 )
+            elif directory != top:
+                totals[next(parents(directory))].add(total)
+        for directory in inside:
+            if directory != top and next(parents(directory)) in rare:
+                rare.add(directory)
         return [path for path in files if next(parents(path)) not in rare]
-
-    def _totals(self, top: RootPath, files: Iterable[RootPath], used: set[RootPath]) -> dict[RootPath, _Total]:
-        """Return the total of each directory of a tree, parents first."""
-        inside = (directory for directory in all_parents(files) if len(directory) >= len(top))
-        totals = {directory: _Total() for directory in sorted(inside)}
-        for path in files:
-            totals[next(parents(path))].add(_Total(self.facts.rootfs.entries[path].size, 1, path in used))
-        for directory in reversed(totals):
-            if directory != top:
-                totals[next(parents(directory))].add(totals[directory])
-        return totals
 
     def _files(self, top: RootPath) -> Iterator[RootPath]:
         pending = [top]

@@ -19,6 +19,7 @@ from docker_slim_plugin.resolve.app_level.named_in_config import NamedInConfig
 from docker_slim_plugin.resolve.app_level.node import NodePackages
 from docker_slim_plugin.resolve.app_level.own_files import OwnFiles
 from docker_slim_plugin.resolve.app_level.perl import PerlModules
+from docker_slim_plugin.resolve.app_level.php import PhpSources
 from docker_slim_plugin.resolve.app_level.plugins import MODULE, PamModules, Plugins
 from docker_slim_plugin.resolve.app_level.program_links import ProgramLinks
 from docker_slim_plugin.resolve.app_level.python import PythonPackages
@@ -53,6 +54,7 @@ RULES: Mapping[str, RuleKind] = {
     "node": RuleKind("Node packages and their dependencies", NodePackages),
     "ruby": RuleKind("gems and standard library", RubyGems),
     "perl": RuleKind("Perl modules that kept code loads", PerlModules),
+    "php": RuleKind("files that PHP includes, and Composer's packages", PhpSources),
     "java": RuleKind("settings and tools of the Java runtime", JavaRuntime),
     "libraries": RuleKind("packages of libraries of languages", LibraryPackages),
     "library-trees": RuleKind("R packages and Erlang applications", LibraryTrees),
@@ -91,9 +93,7 @@ class AppLevel:
             causes: Mapping[str, str] = getattr(rule, "causes", {})
             for path in rule.find(kept):
                 if path not in kept and (name in BY_NAME or not self._is_too_dear(path, kept)):
-                    reason = self.reasons[name]
-                    cause = causes.get(path)
-                    yield Need(path, replace(reason, detail=f"{reason.detail}: {cause}") if cause else reason)
+                    yield Need(path, replace(self.reasons[name], cause=causes.get(path, "")))
 
     def _is_too_dear(self, path: str, kept: Kept) -> bool:
         """Tell whether a program or module that no run used would bring large libraries, and note it."""

@@ -10,7 +10,7 @@ import pytest
 from docker_slim_plugin.errors import SlimError
 from docker_slim_plugin.image.context import ContextBase, make_dockerfile
 from docker_slim_plugin.image.layers import split_layers
-from docker_slim_plugin.image.merged_layers import whole_tree
+from docker_slim_plugin.image.merged_layers import keep_all
 from docker_slim_plugin.image.parent import BaseImage
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
 from docker_slim_plugin.model.plan import FilePlan, Group, ReasonKind
@@ -256,6 +256,6 @@ def test_names_of_one_file_stay_of_one_file(inodes: tuple[int, int], below: tupl
         return Rootfs.of([top, *(linked(path, number) for path, number in zip(("/a", "/b"), numbers, strict=True))], plain.reader)
 
     source = tree(inodes)
-    made = FilePlan(kept=whole_tree(source), total_files=2, total_bytes=8)
+    made = FilePlan(kept=keep_all(source), total_files=2, total_bytes=8)
     found = place_on_base(made, source, BaseImage(image=IMAGE, rootfs=tree(below), blobs=(), history=()), DIRECTLY)
     assert ({"/a", "/b"} <= written_paths(found)) is again

@@ -69,8 +69,15 @@ def test_a_rarely_used_directory_deep_in_a_tree(monkeypatch: pytest.MonkeyPatch)
     accesses = ("/app/deep/a", "/app/deep/b", "/app/deep/only/models/0/m1")
     assert added("app-files", tree, *accesses) == []
     (note,) = plan(tree, *accesses, hints_off=ALL - {"app-files"}, level="app").notes
-    assert note.startswith("/app/deep/only has 0 MB, and the run used 1 of its 100 files")
+    assert note.startswith("/app/deep/only/models has 0 MB, and the run used 1 of its 100 files")
     assert len(added("app-files", tree, *accesses, "/app/deep/only/models/0/m2")) == 98
+
+
+def test_a_rarely_used_directory_leaves_what_is_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The packages of an app are most of its files, and its own sources are whole all the same."""
+    monkeypatch.setattr(own_files, "LARGE_TREE", 99)
+    tree: Tree = {f"/app/vendor/{index // 10}/m{index}": "x" for index in range(300)} | {f"/app/src/{name}": "x" for name in "abcd"}
+    assert added("app-files", tree, "/app/src/a", "/app/vendor/0/m1") == ["/app/src/b", "/app/src/c", "/app/src/d"]
 
 
 def test_a_large_file_is_no_sibling(monkeypatch: pytest.MonkeyPatch) -> None:

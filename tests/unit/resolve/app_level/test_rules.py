@@ -42,7 +42,7 @@ def status(**depends: str) -> str:
 
 def test_names() -> None:
     assert list(RULES) == [
-        "app-files", "packages", "data", "python", "node", "ruby", "perl", "java", "libraries", "library-trees", "links", "commands", "plugins", "pam",
+        "app-files", "packages", "data", "python", "node", "ruby", "perl", "php", "java", "libraries", "library-trees", "links", "commands", "plugins", "pam",
         "config-names", "names", "fonts", "zones", "locales", "authorities",
     ]  # fmt: skip
     assert not set(RULES) & set(PRESETS)
@@ -59,7 +59,7 @@ def test_the_reason_names_the_file_that_calls_for_it() -> None:
         "/etc/app.conf": "page /srv/www/page\n", "/srv/www/page": "x",
     }  # fmt: skip
     found = plan(tree, execution("/bin/start"), "/etc/app.conf", hints_off=ALL - {"commands", "config-names"}, level="app")
-    causes = {path: reasons(found, path)[0].detail for path in ("/bin/gzip", "/lib/part", "/bin/never", "/srv/www/page")}
+    causes = {path: reasons(found, path)[0].description for path in ("/bin/gzip", "/lib/part", "/bin/never", "/srv/www/page")}
     assert causes == {
         "/bin/gzip": "programs that kept scripts run: /bin/start", "/lib/part": "programs that kept scripts run: /bin/start",
         "/bin/never": "programs that kept scripts run: /lib/part", "/srv/www/page": "files that configuration names: /etc/app.conf",
