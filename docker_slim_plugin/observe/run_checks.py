@@ -26,6 +26,7 @@ from docker_slim_plugin.observe.probes.http_spelling import HttpProbe, parse_htt
 from docker_slim_plugin.observe.usage_text import find_commands, is_usage
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "fish"})
+HELP = frozenset({"help", "-h", "--help", "-help"})
 MIN_REFUSAL = 300
 """The lowest HTTP status with which no page comes."""
 _LOG_LINES, _LINE = 10, 300
@@ -67,7 +68,7 @@ def check_run(source: SourceImage, exercise: Exercise, observations: Observation
     unused = sorted({int(one) for one in numbers if re.fullmatch("[0-9]{1,5}", one)} - set(result.ports))
     if unused and result.exit_status is None:
         warnings.append(f"nothing listened on port {', '.join(map(str, unused))}")
-    if result.exit_status == 0 and (advice := _usage_advice(source, exercise, result.output)):
+    if result.exit_status is not None and (advice := _usage_advice(source, exercise, result.output)):
         warnings.append(f"the app only said how it is used: {advice}")
     if not asked and (exercise.http or exercise.exec_ or exercise.host_exec):
         warnings.append("the app ended before it could be probed")
@@ -85,7 +86,7 @@ def check_run(source: SourceImage, exercise: Exercise, observations: Observation
 
 def _check_end(source: SourceImage, exercise: Exercise, result: RunResult) -> None:
     """Raise SlimError when the app failed."""
-    if result.exit_status in (None, 0):
+    if result.exit_status in (None, 0) or _is_idle_tool(source, exercise, result):
         return
     text = f"the app ended with status {result.exit_status}"
     if result.probes:
@@ -98,6 +99,17 @@ def _check_end(source: SourceImage, exercise: Exercise, result: RunResult) -> No
         hint=_usage_advice(source, exercise, result.output)
         or "try it with docker run first; give it the options it needs (-e, -v, --network ...)",
     )
+
+
+def _is_idle_tool(source: SourceImage, exercise: Exercise, result: RunResult) -> bool:
+    """Tell whether a tool, started without anything to do as its image has it, has said how it is used.
+
+    Many end with an error status then. An app whose command is more than a program and a word for help lacks something.
+    """
+    entrypoint, command = source.config.get("Entrypoint") or (), source.config.get("Cmd") or ()
+    words = command if entrypoint else command[1:]
+    is_asked = exercise.command or exercise.docker_options or result.probes
+    return not is_asked and HELP.issuperset(words) and is_usage(result.output)
 
 
 def _usage_advice(source: SourceImage, exercise: Exercise, output: str) -> str:

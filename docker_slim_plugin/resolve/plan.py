@@ -231,6 +231,7 @@ class _SetNeeds:
                 config=source.config,
                 accesses=observations.accesses,
                 loader=loader,
+                has_ended=observations.result.exit_status is not None,
             ),
             selection,
         )

@@ -7,15 +7,19 @@ daemon runs commands of its users (cron).
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, is_kept_beside
+from docker_slim_plugin.resolve.app_level.own_files import SHELLS
 from docker_slim_plugin.resolve.packages.dependencies import find_closure
 from docker_slim_plugin.resolve.packages.ownership import package_name, read_field
 from docker_slim_plugin.resolve.script_interpreters import parse_env_program, parse_shebang
+from docker_slim_plugin.rootfs.index import parents
 
 AUTOMATIC = "/var/lib/apt/extended_states"
 MAX_STATES = 4 << 20
@@ -25,11 +29,8 @@ SMALL_TOGETHER = 8 << 20
 """Bytes of all of these; the smallest come first."""
 DATA_TOGETHER = 16 << 20
 """Bytes of the packages of data (Architecture: all) that these depend on; the smallest come first."""
-MAX_USED_DATA = 6 << 20
-"""Bytes of a package of data of which the run used a file, and that the executed programs' packages depend on."""
 FOR_CODE = frozenset({"commands"})
 """The rule that keeps a shell for code of languages: scripts of packages are not asked for by that."""
-PROGRAM = re.compile(r"/s?bin/")
 CODE = re.compile(r"^(?:node|ruby|python3?|php|r|golang|libjs)-|^lib[\w.+-]+-(?:perl|java|php|ruby)$")
 """Packages of libraries of languages: they are no data, whatever their architecture."""
 SCHEDULERS = frozenset({"cron", "crond", "anacron", "fcron", "atd"})
@@ -38,7 +39,11 @@ COMMANDS = frozenset(
     {"coreutils", "diffutils", "findutils", "gawk", "grep", "gzip", "mawk", "sed", "tar", "util-linux"}
 )
 """Packages of the commands that any script may use."""
+MAX_HELPER, MAX_NAMES, MAX_NAME = 16 << 20, 64, 256
+"""Bytes of a package that a tool's helper brings; and how many names of programs are searched, of how many bytes."""
 MAX_COMMAND = 512 << 10
+MAX_SHELL = 2 << 20
+"""Bytes of a shell that the scripts of a tool bring."""
 LEFT_OUT = re.compile(
     r"/(?:include|pkgconfig|cmake|bitcode|debug|aclocal|gdb|valgrind|bash-completion|lintian|bug|vim|nano|emacs|apport)/|\.a$"
 )
@@ -58,18 +63,33 @@ class DistributionPackages:
         self.whole = whole
 
     def find(self, kept: Kept) -> Iterable[str]:
-        return [path for path in self._paths if path not in self._scripts or self._is_asked(self._scripts[path], kept)]
+        return [path for path in self._paths if path not in self._scripts or self._can_run(path, kept)]
 
-    def _is_asked(self, interpreter: RootPath | None, kept: Kept) -> bool:
-        """Tell whether an interpreter is kept for more than what code may call."""
-        return interpreter is not None and is_kept_beside(kept.get(interpreter, ()), FOR_CODE)
+    def _can_run(self, script: RootPath, kept: Kept) -> bool:
+        """Tell whether a script's interpreter is kept, for more than what code may call.
+
+        A tool's own commands bring a shell, but no larger interpreter.
+        """
+        interpreter = self._scripts[script]
+        if interpreter is None:
+            return False
+        if is_kept_beside(kept.get(interpreter, ()), FOR_CODE):
+            return True
+        is_command = (
+            self.facts.has_ended and script in self._own_programs and self.facts.script_program(script) in SHELLS
+        )
+        return is_command and self.facts.size_of((interpreter,)) <= MAX_SHELL
+
+    @cached_property
+    def _own_programs(self) -> frozenset[RootPath]:
+        """The programs of the packages of which the run executed one."""
+        files = (path for key in self._chosen[0] for path in self._files(key))
+        return frozenset(path for path in files if next(parents(path)) in self.facts.search)
 
     @cached_property
     def _paths(self) -> tuple[RootPath, ...]:
-        executed = set(self._executed())
-        by_name = set(self._by_name())
-        suite = self._of_the_same_source(executed | by_name)
-        keys = {*executed, *by_name, *suite, *self._data_of(by_name, executed), *self._used_data_of(executed | suite)}
+        executed, by_name = self._chosen
+        keys = {*executed, *by_name, *self._of_the_same_source(executed | by_name), *self._data_of(by_name, executed)}
         if self.whole:
             keys |= find_closure(self._used_at_all(), self.facts.packages.depends)
         return (*(path for key in sorted(keys) for path in self._files(key)), *self._commands())
@@ -86,7 +106,7 @@ class DistributionPackages:
 
     @cached_property
     def _scripts(self) -> dict[RootPath, RootPath | None]:
-        """The interpreter of each script. A script that nothing else needs is no reason to keep its interpreter."""
+        """The interpreter of each script. A script that nothing else needs is mostly no reason to keep it."""
         rootfs = self.facts.rootfs
         found: dict[RootPath, RootPath | None] = {}
         for path in self._paths:
@@ -109,7 +129,7 @@ class DistributionPackages:
 
     def _executed(self) -> Iterator[str]:
         packages = self.facts.packages
-        for path in self.facts.executed:
+        for path in (*self.facts.executed, *(self.facts.executed_links if self.facts.has_ended else ())):
             for key in packages.owners_of(path):
                 if key not in packages.essential and not RUNTIMES.match(key):
                     yield key
@@ -126,17 +146,51 @@ class DistributionPackages:
         return {key for path in self.facts.used for key in packages.owners_of(path)}
 
     def _by_name(self) -> Iterator[str]:
-        """Yield small packages that were installed by name: not as a dependency, nor with the base."""
+        """Yield small packages that were installed by name."""
+        files = {key: self._files(key) for key in self._installed_by_name}
+        yield from self.facts.smallest_first(files, SMALL, SMALL_TOGETHER)
+
+    @cached_property
+    def _installed_by_name(self) -> tuple[str, ...]:
+        """The packages that were installed by name: not as a dependency, nor with the base."""
         packages = self.facts.packages
         automatic = self._automatic()
         if packages.system != "dpkg" or not automatic:
-            return
-        wanted = (
+            return ()
+        return tuple(
             key
             for key in sorted(self.facts.files_by_package)
             if not (package_name(key) in automatic or key in packages.base or RUNTIMES.match(key))
         )
-        yield from self.facts.smallest_first({key: self._files(key) for key in wanted}, SMALL, SMALL_TOGETHER)
+
+    @cached_property
+    def tools(self) -> frozenset[str]:
+        """The packages of a tool and its helpers: their programs and modules may bring more libraries than others."""
+        executed, by_name = self._chosen
+        return frozenset(executed | by_name | self._of_the_same_source(executed) if self.facts.has_ended else ())
+
+    @cached_property
+    def _chosen(self) -> tuple[set[str], set[str]]:
+        """The packages of which the run executed a program, and those that were installed by name."""
+        return set(self._executed()), {*self._by_name(), *self._helpers}
+
+    @cached_property
+    def _helpers(self) -> frozenset[str]:
+        """The packages installed by name of which a tool has a program's name in its file."""
+        executed = set(self._executed())
+        names: dict[bytes, str] = {}
+        for key in self._installed_by_name if self.facts.has_ended else ():
+            files = list(self._files(key))
+            if key not in executed and self.facts.size_of(files) <= MAX_HELPER:
+                programs = (path for path in files if next(parents(path)) in self.facts.search)
+                names.update((b"\0%b\0" % os.fsencode(path.rpartition("/")[2]), key) for path in programs)
+        names = dict(itertools.islice(names.items(), MAX_NAMES))
+        found: set[str] = set()
+        for program in self.facts.executed if names else ():
+            if not executed.isdisjoint(self.facts.packages.owners_of(program)):
+                for data in self.facts.program_blocks(program, MAX_NAME):
+                    found.update(key for name, key in names.items() if name in data)
+        return frozenset(found)
 
     def _data_of(self, by_name: set[str], executed: set[str]) -> Iterator[str]:
         """Yield packages of data that those installed by name depend on, and the executed ones do not.
@@ -145,24 +199,10 @@ class DistributionPackages:
         """
         depends = self.facts.packages.depends
         found = find_closure(by_name, depends) - find_closure(executed, depends) - self.facts.packages.base - by_name
-        yield from self.facts.smallest_first(self._data_among(found), DATA_TOGETHER, DATA_TOGETHER)
-
-    def _used_data_of(self, programs: set[str]) -> Iterator[str]:
-        """Yield packages of data of which the run used a file, and that those of executed programs depend on directly.
-
-        One file is read for one request: an error page in one language, a theme, a table.
-        """
-        depends = self.facts.packages.depends
-        direct = {other for key in programs for other in depends.get(key, ())}
-        files = self._data_among(direct & self._used_at_all() - self.facts.packages.base)
-        found = {key: paths for key, paths in files.items() if not any(PROGRAM.search(path) for path in paths)}
-        yield from self.facts.smallest_first(found, MAX_USED_DATA, DATA_TOGETHER)
-
-    def _data_among(self, keys: set[str]) -> dict[str, list[RootPath]]:
-        """Return those packages that are data, with their files: of any architecture, and no code."""
         data = {key for key, stanza in self.facts.packages.stanzas if read_field(stanza, b"Architecture") == "all"}
-        wanted = sorted(key for key in keys & data if not (RUNTIMES.match(key) or CODE.match(package_name(key))))
-        return {key: list(self._files(key)) for key in wanted}
+        wanted = sorted(key for key in found & data if not (RUNTIMES.match(key) or CODE.match(package_name(key))))
+        files = {key: self._files(key) for key in wanted}
+        yield from self.facts.smallest_first(files, DATA_TOGETHER, DATA_TOGETHER)
 
     def _automatic(self) -> frozenset[str]:
         """Return the packages that apt installed as dependencies (apt-mark(8), showauto)."""

@@ -41,6 +41,8 @@ class AppFacts:
     """The image's Config."""
     accesses: tuple[Access, ...] = field(repr=False)
     loader: Loader | None = field(default=None, repr=False)
+    has_ended: bool = False
+    """The app ended by itself: it is a tool or a job, of which the run shows one use. A server was stopped."""
 
     def libraries_size(self, path: str, kept: Container[RootPath]) -> int:
         """Return the bytes of the shared libraries that a program or module needs, and that are not kept yet."""
@@ -69,6 +71,12 @@ class AppFacts:
     @cached_property
     def executed(self) -> frozenset[RootPath]:
         return find_accessed(self.rootfs, self.accesses, {AccessKind.EXEC})
+
+    @cached_property
+    def executed_links(self) -> frozenset[RootPath]:
+        """The symlinks over which programs were executed."""
+        places = {(access.path, access.root) for access in self.accesses if access.kind is AccessKind.EXEC}
+        return frozenset(link for path, root in places for link in self.rootfs.walk(path, root=root).links)
 
     def script_program(self, path: RootPath) -> str:
         """Return the name of the program that runs a script, as its #! line says ("perl"); "" if it is no script."""

@@ -27,6 +27,9 @@ NAME = re.compile(rb"/(?:usr|opt|lib|lib64|srv|app|var|home|etc)/[\w.+@/-]{1,%d}
 """Names of files and directories in a program, as far as modules may be there."""
 MAX_DIRECTORY = 8 << 20
 """Bytes of modules of one directory that come together."""
+LIST = re.compile(r"cache$|^config\w*$|\.(?:conf|dat|db|idx|list|registry)$")
+MAX_LIST = 256 << 10
+"""Names of lists of modules, and the bytes of one."""
 PAM_LIBRARY = re.compile(r"/libpam\.so\.0(?:\.|$)")
 PAM_FILES = (
     "/etc/environment",
@@ -60,7 +63,7 @@ class Plugins:
     """The rule for directories of modules.
 
     They are those of a module that was loaded, of the package of a library that was used, and those that an executed
-    program has the name of, if both were built of the same source.
+    program has the name of, if both were built of the same source; of a tool also those that its libraries name.
     """
 
     def __init__(self, facts: AppFacts) -> None:
@@ -71,9 +74,12 @@ class Plugins:
 
     def find(self, kept: Kept) -> Iterable[str]:
         new = self._new.of(kept)
-        named = [directory for path in new if path in self.facts.executed for directory in self._named_by(path)]
         modules = [path for path in new if MODULE.search(path)]
-        packages = {key for path in modules if path in self.facts.used for key in self.facts.packages.owners_of(path)}
+        programs = [path for path in new if path in self.facts.executed]
+        programs += modules if self.facts.has_ended else ()
+        named = [directory for path in programs for directory in self._named_by(path)]
+        loadable = [path for path in modules if self.facts.has_ended or path in self.facts.used]
+        packages = {key for path in loadable for key in self.facts.packages.owners_of(path)}
         own = [path for key in packages - self._packages for path in self.facts.package_files(key)]
         self._packages |= packages
         loaded = {next(parents(path)) for path in (*modules, *own) if MODULE.search(path)}
@@ -82,7 +88,7 @@ class Plugins:
         return [path for directory in sorted(directories) for path in self._modules(directory)]
 
     def _named_by(self, program: RootPath) -> set[RootPath]:
-        """Return the directories of modules that a program names."""
+        """Return the directories of modules that a program or library names."""
         packages = self.facts.packages
         owners = [key for key in packages.owners_of(program) if key not in packages.essential]
         sources = {self.facts.sources.get(key) for key in owners if not RUNTIMES.match(key)} - {None}
@@ -110,7 +116,20 @@ class Plugins:
             return []
         names = self.facts.rootfs.children.get(directory, ())
         found = [child(directory, name) for name in names if MODULE.search(name)]
-        return found if self.facts.size_of(found) <= MAX_DIRECTORY else []
+        return [*found, *self._lists(directory)] if self.facts.size_of(found) <= MAX_DIRECTORY else []
+
+    def _lists(self, directory: RootPath) -> Iterator[RootPath]:
+        """Yield what was made when the modules were installed: small files without a package, in or above their place.
+
+        A library finds its modules there (`loaders.cache`), and no package has the file.
+        """
+        for place in (directory, next(parents(directory), RootPath("/"))):
+            names = () if LIBRARIES.match(place) or place == "/" else self.facts.rootfs.children.get(place, ())
+            for path in (child(place, name) for name in names if LIST.search(name)):
+                entry = self.facts.rootfs.entries[path]
+                is_made = path not in self.facts.packages.owners and entry.kind is EntryKind.FILE
+                if is_made and entry.size <= MAX_LIST:
+                    yield path
 
 
 class PamModules(FileRule):

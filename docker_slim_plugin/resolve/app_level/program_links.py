@@ -1,4 +1,4 @@
-"""Other names of kept programs: symlinks in PATH, over /etc/alternatives too. They take no bytes."""
+"""Other names of kept programs and files: symlinks in PATH, and over /etc/alternatives. They take no bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from functools import cached_property
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, NewPaths, child
+from docker_slim_plugin.resolve.packages.documentation import is_documentation
 
+ALTERNATIVES = "/etc/alternatives/"
 MAX_NAMES = 16
 """A program with more names is one for many commands (busybox): those that the run used are kept."""
 
@@ -24,12 +26,17 @@ class ProgramLinks:
 
     @cached_property
     def _links(self) -> dict[RootPath, list[RootPath]]:
-        """The symlinks in PATH to each program."""
+        """The symlinks in PATH to each program, and those that update-alternatives(1) has made to each other file."""
         rootfs = self.facts.rootfs
-        found: dict[RootPath, list[RootPath]] = {}
+        found: dict[RootPath, dict[RootPath, None]] = {}
         for top in dict.fromkeys(rootfs.walk(directory).end for directory in self.facts.search):
             for name in rootfs.children.get(top, ()) if top is not None else ():
                 link = child(str(top), name)
                 if rootfs.entries[link].kind is EntryKind.SYMLINK and (end := rootfs.find(link)) and end.is_executable:
-                    found.setdefault(end.path, []).append(link)
-        return {end: links for end, links in found.items() if len(links) <= MAX_NAMES}
+                    found.setdefault(end.path, {})[link] = None
+        for entry in rootfs.entries.values():
+            if entry.kind is EntryKind.SYMLINK and entry.target.startswith(ALTERNATIVES):
+                file = rootfs.find(entry.path)
+                if file is not None and file.kind is EntryKind.FILE and not is_documentation(entry.path):
+                    found.setdefault(file.path, {})[entry.path] = None
+        return {end: list(links) for end, links in found.items() if len(links) <= MAX_NAMES}

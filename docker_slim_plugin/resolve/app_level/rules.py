@@ -10,6 +10,7 @@ from typing import NamedTuple
 from docker_slim_plugin.model.entry import RootPath
 from docker_slim_plugin.model.plan import Reason, ReasonKind, Selection
 from docker_slim_plugin.resolve.app_level.c_library import CharacterSets, ThreadEnds
+from docker_slim_plugin.resolve.app_level.data_packages import DataPackages
 from docker_slim_plugin.resolve.app_level.distribution_packages import DistributionPackages
 from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, Rule
 from docker_slim_plugin.resolve.app_level.java import JavaRuntime
@@ -34,6 +35,8 @@ MAX_LIBRARIES = 16 << 20
 """Bytes of libraries that one module may bring which no run used, and no source names."""
 PROGRAM_FACTOR = 2
 """A program may bring more: it is what a package was installed for."""
+TOOL_FACTOR = 4
+"""What belongs to a tool may bring more still: its formats are what the tool is for."""
 BY_NAME = frozenset({"node", "perl", "python", "ruby"})
 """Rules for what sources load by name, at any price."""
 
@@ -48,6 +51,7 @@ class RuleKind(NamedTuple):
 RULES: Mapping[str, RuleKind] = {
     "app-files": RuleKind("the app's own files", OwnFiles),
     "packages": RuleKind("packages of the programs that ran", DistributionPackages),
+    "data": RuleKind("packages of data that used ones depend on", DataPackages),
     "python": RuleKind("Python distributions and standard library", PythonPackages),
     "node": RuleKind("Node packages and their dependencies", NodePackages),
     "ruby": RuleKind("gems and standard library", RubyGems),
@@ -84,6 +88,8 @@ class AppLevel:
             whole = RuleKind("used packages, with what they depend on", partial(DistributionPackages, whole=True))
             kinds["packages"] = whole
         self.rules = {} if selection.level == "exact" else {name: kind.make(facts) for name, kind in kinds.items()}
+        packages = self.rules.get("packages")
+        self._tools = packages.tools if isinstance(packages, DistributionPackages) else frozenset()
         self.reasons = {name: Reason(ReasonKind.HINT, name, kind.summary) for name, kind in kinds.items()}
 
     def needs(self, kept: Kept) -> Iterator[Need]:
@@ -103,6 +109,8 @@ class AppLevel:
             return False
         self._priced.add(place)
         most = MAX_LIBRARIES * (1 if MODULE.search(path) else PROGRAM_FACTOR)
+        if not self._tools.isdisjoint(self.facts.packages.owners_of(place)):
+            most = MAX_LIBRARIES * TOOL_FACTOR
         if self.facts.libraries_size(place, kept) > most:
             self._too_dear.add(place)
         return place in self._too_dear

@@ -46,8 +46,9 @@ class Fonts(FileRule):
         self._is_done = False
 
     def find(self, kept: Kept) -> Iterable[str]:
-        # A library that only a module needs which no run loaded is no sign of text.
-        if self._is_done or not any(path in self.facts.used for path in self.new_files(kept, FONTCONFIG)):
+        # A library that only a module needs which no run loaded is no sign of text, but for a tool.
+        libraries = self.new_files(kept, FONTCONFIG)
+        if self._is_done or not any(self.facts.has_ended or path in self.facts.used for path in libraries):
             return ()
         self._is_done = True
         settings = [path for top in FONT_SETTINGS for path in self.facts.files_below(RootPath(top))]

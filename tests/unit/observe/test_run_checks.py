@@ -109,6 +109,32 @@ def test_an_app_that_fails_is_refused_with_its_last_log_lines() -> None:
         run_warnings(exit_status=127)
 
 
+USAGE = "Usage: tool FILE\n"
+ADVICE = "the app only said how it is used: give it something to do: docker slim run app:1 COMMAND"
+
+
+@pytest.mark.parametrize(
+    ("config", "exercise", "works"),
+    [
+        pytest.param({"Entrypoint": ["tool"], "Cmd": None}, Exercise(), True, id="an entrypoint alone"),
+        pytest.param({"Entrypoint": ["tini", "--", "tool"], "Cmd": ["help"]}, Exercise(), True, id="a word for help"),
+        pytest.param({"Cmd": ["tool", "--help"]}, Exercise(), True, id="a command alone"),
+        pytest.param({"Cmd": ["tool", "in.txt"]}, Exercise(), False, id="something to do"),
+        pytest.param({"Entrypoint": ["tool"], "Cmd": None}, Exercise(command=("-x",)), False, id="something to do from the user"),
+        pytest.param({"Entrypoint": ["tool"], "Cmd": None}, Exercise(docker_options=("-v=/a:/a",)), False, id="options from the user"),
+    ],
+)
+def test_a_tool_that_only_says_how_it_is_used(config: dict[str, Any], exercise: Exercise, works: bool) -> None:
+    def warnings() -> tuple[str, ...]:
+        return run_warnings(exercise=exercise, exit_status=1, output=USAGE, **config)
+
+    if works:
+        assert warnings() == (ADVICE,)
+    else:
+        with pytest.raises(SlimError, match="status 1"):
+            warnings()
+
+
 def test_no_probe_succeeded() -> None:
     with pytest.raises(SlimError, match="no probe succeeded: http GET 80/: HTTP 500"):
         run_warnings(probe("http", "GET 80/", 500, ok=False, detail="HTTP 500"), ports=(80,), **WEB)

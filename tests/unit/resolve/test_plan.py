@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from docker_slim_plugin.model.entry import Entry, EntryKind, RootPath
-from docker_slim_plugin.model.observation import Access, AccessKind, Origin
+from docker_slim_plugin.model.observation import Access, AccessKind, Origin, RunResult
 from docker_slim_plugin.model.plan import FilePlan, Group, KeptEntry, Reason, ReasonKind, Selection
 from docker_slim_plugin.resolve import image_config
 from docker_slim_plugin.resolve.plan import resolve
@@ -23,10 +23,13 @@ Tree = dict[str, str | bytes | Entry]
 NO_HINTS = frozenset(PRESETS)
 
 
-def plan(tree: Tree, *accesses: str | Access, config: dict[str, Any] | None = None, **selection: Any) -> FilePlan:
+def plan(
+    tree: Tree, *accesses: str | Access, config: dict[str, Any] | None = None, has_ended: bool = False, **selection: Any
+) -> FilePlan:
     seen = tuple(access(item) if isinstance(item, str) else item for item in accesses)
     chosen = Selection(**({"hints_off": NO_HINTS} | selection))
-    return resolve(rootfs(tree), observations(*seen), chosen, source_image(config))
+    result = RunResult(exit_status=0 if has_ended else None)
+    return resolve(rootfs(tree), observations(*seen, result=result), chosen, source_image(config))
 
 
 def files(found: FilePlan) -> list[str]:

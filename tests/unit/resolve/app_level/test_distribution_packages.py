@@ -78,6 +78,51 @@ def test_scripts_of_a_package_come_if_their_interpreter_is_kept(first_line: str,
     assert added("packages", small | tree, execution("/usr/bin/main"), "/bin/cat") == kept
 
 
+SCRIPTED: Tree = {
+    "/usr/bin/main": elf(), "/usr/bin/to-pdf": "#!/bin/sh\nmain\n", "/usr/bin/to-x": "#!/usr/bin/perl\n", "/usr/share/main/job": "#!/bin/sh\n", "/bin/sh": elf(), "/usr/bin/perl": elf(),
+    f"{INFO}/main.list": "/usr/bin/main\n/usr/bin/to-pdf\n/usr/bin/to-x\n/usr/share/main/job\n", "/var/lib/dpkg/status": status(main=""),
+}  # fmt: skip
+
+
+def test_scripts_of_a_tool_bring_their_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = execution("/usr/bin/main")
+    assert added("packages", SCRIPTED, run) == []
+    assert added("packages", SCRIPTED, run, has_ended=True) == ["/bin/sh", "/usr/bin/to-pdf", "/usr/share/main/job"]
+    assert added("packages", SCRIPTED, "/usr/bin/main", has_ended=True) == []
+    monkeypatch.setattr(distribution_packages, "MAX_SHELL", len(elf()) - 1)
+    assert added("packages", SCRIPTED, run, has_ended=True) == []
+
+
+def test_the_package_of_the_name_that_a_tool_is_started_by() -> None:
+    tree: Tree = {
+        "/usr/bin/draw": "-> /usr/sbin/library-tool", "/usr/bin/more": elf(), "/usr/sbin/library-tool": elf(), "/var/lib/dpkg/status": status(draw="", library=""),
+        f"{INFO}/draw.list": "/usr/bin/draw\n/usr/bin/more\n", f"{INFO}/library.list": "/usr/sbin/library-tool\n",
+    }  # fmt: skip
+    assert added("packages", tree, execution("/usr/bin/draw")) == []
+    assert added("packages", tree, execution("/usr/bin/draw"), has_ended=True) == ["/usr/bin/more"]
+
+
+@pytest.mark.parametrize(
+    ("content", "ended", "automatic", "kept"),
+    [
+        pytest.param(b"\0helper\0", True, "x", ["/usr/bin/helper", "/usr/share/helper/x"], id="named"),
+        pytest.param(bytes((1 << 20) - 40) + b"\0helper\0", True, "x", ["/usr/bin/helper", "/usr/share/helper/x"], id="over the end of a block"),
+        pytest.param(b"\0helpers\0 helper ", True, "x", [], id="another word"),
+        pytest.param(b"\0helper\0", False, "x", [], id="a server"),
+        pytest.param(b"\0helper\0", True, "helper", [], id="a dependency"),
+    ],
+)
+def test_a_helper_that_a_tool_names(monkeypatch: pytest.MonkeyPatch, content: bytes, ended: bool, automatic: str, kept: list[str]) -> None:
+    monkeypatch.setattr(distribution_packages, "SMALL", 1)
+    tree: Tree = {
+        "/usr/bin/main": elf() + content, "/usr/bin/helper": elf(), "/usr/share/helper/x": "xx", "/var/lib/dpkg/status": status(main="", helper="", x=""), **states(automatic),
+        f"{INFO}/main.list": "/usr/bin/main\n", f"{INFO}/helper.list": "/usr/bin/helper\n/usr/share/helper/x\n",
+    }  # fmt: skip
+    assert added("packages", tree, execution("/usr/bin/main"), has_ended=ended) == kept
+    monkeypatch.setattr(distribution_packages, "MAX_HELPER", 3)
+    assert added("packages", tree, execution("/usr/bin/main"), has_ended=ended) == []
+
+
 @pytest.mark.parametrize(
     ("accesses", "kept"),
     [
@@ -107,28 +152,6 @@ def test_data_of_packages_that_were_installed_by_name() -> None:
         "/usr/share/huge-data/x": "x" * (17 << 20),
     }  # fmt: skip
     assert added("packages", tree, execution("/usr/bin/web")) == ["/usr/bin/gs", "/usr/share/gs-data/x", "/usr/share/web-data/x"]
-
-
-@pytest.mark.parametrize(
-    ("accesses", "kept"),
-    [
-        pytest.param(["/usr/share/pages/en"], ["/usr/share/pages/de"], id="data that the run used"),
-        pytest.param([], [], id="none of it"),
-        pytest.param(["/usr/share/tool/a", "/usr/share/far/a", "/usr/share/huge/a", "/usr/share/code/a"], [], id="with a program, of a library, large, for one architecture"),
-    ],
-)
-def test_data_of_executed_programs(accesses: list[str], kept: list[str]) -> None:
-    names = {"web": "Depends: pages, tool, lib, huge, code\n", "lib": "Depends: far\n", "pages": "", "tool": "", "far": "", "huge": "", "code": ""}
-    stanzas = status(**names)
-    for name in ("pages", "tool", "far", "huge"):
-        stanzas = stanzas.replace(f"Package: {name}\nStatus: install ok installed\nArchitecture: amd64", f"Package: {name}\nStatus: install ok installed\nArchitecture: all")
-    files = {
-        "web": ["/usr/bin/web"], "pages": ["/usr/share/pages/en", "/usr/share/pages/de"], "tool": ["/usr/share/tool/a", "/usr/share/tool/b", "/usr/bin/tool"],
-        "far": ["/usr/share/far/a", "/usr/share/far/b"], "huge": ["/usr/share/huge/a", "/usr/share/huge/b"], "code": ["/usr/share/code/a", "/usr/share/code/b"], "lib": [],
-    }  # fmt: skip
-    tree: Tree = {path: elf() if "/bin/" in path else "x" for paths in files.values() for path in paths}
-    tree |= {"/var/lib/dpkg/status": stanzas, "/usr/share/huge/b": "x" * (7 << 20), **{f"{INFO}/{name}.list": "".join(f"{path}\n" for path in paths) for name, paths in files.items()}}
-    assert added("packages", tree, execution("/usr/bin/web"), *accesses) == kept
 
 
 def test_cyclic_and_malformed_dependencies() -> None:

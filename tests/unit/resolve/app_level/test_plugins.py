@@ -8,7 +8,7 @@ import pytest
 
 from docker_slim_plugin.model.observation import Access
 from docker_slim_plugin.resolve.app_level import plugins
-from tests.elves import elf
+from tests.elves import GLIBC, elf
 from tests.observed import execution
 from tests.unit.resolve.app_level.test_rules import added, status
 from tests.unit.resolve.test_plan import Tree
@@ -46,6 +46,27 @@ def test_many_bytes_of_modules_are_kept_by_need(monkeypatch: pytest.MonkeyPatch)
     assert added("plugins", {"/p/a.so": "12", "/p/b.so": "3"}, "/p/a.so") == ["/p/b.so"]
 
 
+def test_lists_of_modules() -> None:
+    place = f"{TRIPLET}/loaders/2.0"
+    made = [f"{place}/loaders.cache", f"{place}/m/config6a"]
+    tree: Tree = {
+        f"{place}/m/a.so": elf(), f"{place}/m/b.so": elf(), **dict.fromkeys(made, "x"), f"{place}/m/README": "x", f"{place}/m/huge.cache": "x" * (257 << 10),
+        f"{place}/m/owned.list": "x", f"{TRIPLET}/x.cache": "x", "/var/lib/dpkg/info/m.list": f"{place}/m/owned.list\n",
+        "/var/lib/dpkg/status": status(m=""), "/usr/lib/p/c.so": elf(), "/usr/lib/x.cache": "x",
+    }  # fmt: skip
+    assert added("plugins", tree, f"{place}/m/a.so") == sorted([*made, f"{place}/m/b.so"])
+    assert added("plugins", tree, "/usr/lib/p/c.so") == []
+
+
+def test_modules_of_a_library_that_a_tool_can_load() -> None:
+    tree: Tree = {
+        "/app": elf("libmodules.so.1"), "/usr/lib/libmodules.so.1": elf(), "/usr/lib/modules/a.so": elf(), "/var/lib/dpkg/status": status(m=""),
+        "/var/lib/dpkg/info/m.list": "/usr/lib/libmodules.so.1\n/usr/lib/modules/a.so\n",
+    }  # fmt: skip
+    assert added("plugins", tree, execution("/app")) == []
+    assert added("plugins", tree, execution("/app"), has_ended=True) == ["/usr/lib/modules/a.so"]
+
+
 SERVER: Tree = {
     "/usr/sbin/server": elf() + b"\0/usr/lib/server/plugin\0", "/usr/lib/server/plugin/a.so": elf(), "/usr/lib/server/plugin/b.so": elf(),
     "/usr/lib/other/c.so": elf(), "/var/lib/dpkg/status": SERVER_STATUS,
@@ -69,6 +90,16 @@ SERVER: Tree = {
 def test_modules_whose_directory_a_program_names(change: Tree, kept: list[str]) -> None:
     found = added("plugins", SERVER | change, execution("/usr/sbin/server"))
     assert [path for path in found if path.endswith(".so")] == [f"/usr/lib/server/plugin/{name}" for name in kept]
+
+
+def test_modules_whose_directory_a_library_of_a_tool_names() -> None:
+    tree = SERVER | {
+        "/usr/sbin/server": elf("libserver.so.1", interpreter=GLIBC), GLIBC: elf(), "/usr/lib/libserver.so.1": elf() + b"\0/usr/lib/server/plugin\0",
+        "/var/lib/dpkg/info/server-core.list": "/usr/sbin/server\n/usr/lib/libserver.so.1\n",
+    }  # fmt: skip
+    assert added("plugins", tree, execution("/usr/sbin/server")) == []
+    found = added("plugins", tree, execution("/usr/sbin/server"), has_ended=True)
+    assert found == ["/usr/lib/server/plugin/a.so", "/usr/lib/server/plugin/b.so"]
 
 
 @pytest.mark.parametrize("part", [b"/usr/lib/", b"/usr/", b"/usr/lib/server/plugi", b"/m/000000"])

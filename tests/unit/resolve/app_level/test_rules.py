@@ -21,11 +21,11 @@ from tests.unit.resolve.test_plan import Tree, files, plan, reasons
 ALL = frozenset({*PRESETS, *RULES})
 
 
-def added(rule: str, tree: Tree, *accesses: str | Access, level: str = "app", config: dict[str, Any] | None = None) -> list[str]:
+def added(rule: str, tree: Tree, *accesses: str | Access, level: str = "app", **fields: Any) -> list[str]:
     """Return what a rule adds to the plan. Without the rule, and at the level `exact`, nothing is added."""
-    exact = files(plan(tree, *accesses, config=config, hints_off=ALL - {rule}))
-    assert files(plan(tree, *accesses, config=config, hints_off=ALL, level=level)) == exact
-    found = files(plan(tree, *accesses, config=config, hints_off=ALL - {rule}, level=level))
+    exact = files(plan(tree, *accesses, hints_off=ALL - {rule}, **fields))
+    assert files(plan(tree, *accesses, hints_off=ALL, level=level, **fields)) == exact
+    found = files(plan(tree, *accesses, hints_off=ALL - {rule}, level=level, **fields))
     assert set(exact) <= set(found)
     return [path for path in found if path not in exact]
 
@@ -42,7 +42,7 @@ def status(**depends: str) -> str:
 
 def test_names() -> None:
     assert list(RULES) == [
-        "app-files", "packages", "python", "node", "ruby", "perl", "php", "php-command", "java", "libraries", "library-trees", "links", "commands", "plugins", "threads", "charsets", "pam",
+        "app-files", "packages", "data", "python", "node", "ruby", "perl", "php", "php-command", "java", "libraries", "library-trees", "links", "commands", "plugins", "threads", "charsets", "pam",
         "config-names", "names", "fonts", "zones", "locales", "authorities",
     ]  # fmt: skip
     assert not set(RULES) & set(PRESETS)
@@ -118,6 +118,18 @@ def test_modules_that_need_large_libraries_are_left_out_with_a_note(monkeypatch:
     found = plan(tree, "/usr/lib/p/a.so", hints_off=ALL - {"plugins"}, level="app")
     assert [note for note in found.notes if "/usr/lib/p/b.so" in note]
     assert added("plugins", tree, "/usr/lib/p/a.so", "/lib/libbig.so") == ["/lib/libsmall.so", "/usr/lib/p/b.so", "/usr/lib/p/c.so"]
+
+
+def test_what_belongs_to_a_tool_may_bring_larger_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(elf())
+    tree: Tree = {
+        "/usr/bin/tool": elf(), "/usr/bin/more": elf("libbig.so"), "/usr/bin/huge": elf("libhuge.so"), "/lib/libbig.so": elf(soname="x" * 500),
+        "/lib/libhuge.so": elf(soname="x" * 5000), GLIBC: elf(), "/var/lib/dpkg/status": status(tool=""),
+        "/var/lib/dpkg/info/tool.list": "/usr/bin/tool\n/usr/bin/more\n/usr/bin/huge\n",
+    }  # fmt: skip
+    monkeypatch.setattr(rules, "MAX_LIBRARIES", (size + 500) // 3)
+    assert added("packages", tree, execution("/usr/bin/tool")) == []
+    assert added("packages", tree, execution("/usr/bin/tool"), has_ended=True) == ["/lib/libbig.so", "/usr/bin/more"]
 
 
 def test_the_size_of_a_program_itself_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

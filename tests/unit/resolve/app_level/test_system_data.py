@@ -23,6 +23,9 @@ def test_fonts() -> None:
     assert added("fonts", FONTS, "/usr/lib/libfontconfig.so.1") == [*settings, "/usr/share/fonts/f.ttf"]
     assert added("fonts", FONTS | {"/usr/share/fonts/f.ttf": "x" * (25 << 20)}, "/usr/lib/libfontconfig.so.1") == settings
     assert added("fonts", FONTS, execution("/app")) == []
+    by_need = FONTS | {"/app": elf("libmodule.so"), "/usr/lib/libmodule.so": elf("libfontconfig.so.1")}
+    assert added("fonts", by_need, execution("/app")) == []
+    assert added("fonts", by_need, execution("/app"), has_ended=True) == [*settings, "/usr/share/fonts/f.ttf"]
 
 
 LINKS: Tree = {
@@ -43,6 +46,16 @@ LINKS: Tree = {
 )
 def test_links(access: str, kept: list[str]) -> None:
     assert added("links", LINKS, access) == kept
+
+
+def test_alternatives_of_files() -> None:
+    tree: Tree = {
+        "/usr/share/tool/help": "-> /etc/alternatives/help", "/etc/alternatives/help": "-> /usr/share/tool/help-small", "/usr/share/tool/help-small": "x",
+        "/usr/share/man/help": "-> /etc/alternatives/help", "/usr/share/tool/gone": "-> /etc/alternatives/gone", "/usr/share/tool/other": "-> help-small",
+        "/usr/share/tool/dir": "-> /etc/alternatives/dir", "/etc/alternatives/dir": "-> /usr",
+    }  # fmt: skip
+    assert added("links", tree, "/usr/share/tool/help-small") == ["/etc/alternatives/help", "/usr/share/tool/help"]
+    assert added("links", tree, "/usr/share/tool/other") == ["/etc/alternatives/help", "/usr/share/tool/help"]
 
 
 def test_links_of_a_program_with_many_names() -> None:
