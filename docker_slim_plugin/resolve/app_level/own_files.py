@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from docker_slim_plugin.model.entry import EntryKind, RootPath
-from docker_slim_plugin.resolve.app_level.facts import AppFacts, Kept, child
+from docker_slim_plugin.resolve.app_level.facts import HEAD, AppFacts, Kept, child
 from docker_slim_plugin.rootfs.index import all_parents, parents
 
 LARGE_TREE, LEAST_SHARE = 20 << 20, 0.02
@@ -21,8 +21,8 @@ LARGE_TREE, LEAST_SHARE = 20 << 20, 0.02
 SMALL_TREE, SMALL_TOGETHER = 1 << 20, 4 << 20
 """Bytes of a tree of the image's author that the run did not use, and of all of these: the smallest come first."""
 PUBLIC = ("/", "/data", "/home", "/opt", "/srv", "/usr/local/share", "/var/www")
-"""Places below which images have data of their own. Files in the root directory count as trees: other configurations
-(`-c /no-auth.conf`), scripts, certificates."""
+"""Places below which images have data of their own. Programs and texts in the root directory count as trees: other
+configurations (`-c /no-auth.conf`), scripts, certificates."""
 SHARED = re.compile(r"/usr(?:/local)?/share/[^/]+(?:/.*)?")
 """Directories of data of packages, to which images add their own: sites, themes, dashboards."""
 MAX_SIBLING = 1 << 20
@@ -119,13 +119,20 @@ class OwnFiles:
         for top in tops:
             directory, _, name = top.rpartition("/")
             kind = rootfs.entries[top].kind
-            if kind is EntryKind.FILE and not directory and top not in self.facts.packages.owners:
+            if kind is EntryKind.FILE and not directory and self._is_named_by_users(top):
                 trees[top] = [top]
             is_tree = kind is EntryKind.DIRECTORY and not top.startswith(VOLATILE)
             if is_tree and top not in used and not self._is_distribution(top) and name not in SKIPPED:
                 trees[top] = list(self._files(top))
         for top in self.facts.smallest_first(trees, SMALL_TREE, SMALL_TOGETHER):
             yield from trees[top]
+
+    def _is_named_by_users(self, path: RootPath) -> bool:
+        """Tell whether a file of the author is what a command line names: a program or a text, no other data."""
+        rootfs = self.facts.rootfs
+        if path in self.facts.packages.owners:
+            return False
+        return rootfs.entries[path].is_executable or b"\0" not in rootfs.read(path, HEAD)
 
     def _added_to_packages(self) -> Iterator[RootPath]:
         """Yield small files and trees without a package, beside a used file that a package brought."""

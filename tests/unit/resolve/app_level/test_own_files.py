@@ -8,6 +8,7 @@ import pytest
 
 from docker_slim_plugin.model.observation import Access, AccessKind
 from docker_slim_plugin.resolve.app_level import own_files
+from tests.elves import elf
 from tests.observed import access
 from tests.unit.resolve.app_level.test_rules import ALL, added, status
 from tests.unit.resolve.test_plan import Tree, plan
@@ -25,6 +26,7 @@ NGINX: Tree = {
         pytest.param({"/app/a": "x", "/app/d/b": "x", "/app/l": "-> gone", "/opt/c": "x"}, ["/app/a"], {}, ["/app/d/b", "/app/l"], id="the highest tree of a used file is whole"),
         pytest.param({"/opt/x/bin/a": "x", "/opt/x/lib/b": "x", "/opt/y/c": "x" * (2 << 20)}, ["/opt/x/bin/a"], {}, ["/opt/x/lib/b"], id="a place of the distribution is no tree"),
         pytest.param({"/a": "x", "/b.conf": "x", "/l": "-> a", "/big": "x" * (2 << 20)}, [], {}, ["/a", "/b.conf"], id="small files in the root directory"),
+        pytest.param({"/data.bin": b"a\0b", "/tool": elf()}, [], {}, ["/tool"], id="programs in it, no data of other kinds"),
         pytest.param({"/a": "x", "/own/d/b": "x", "/big/c": "x" * (2 << 20), "/run/d": "x", "/mnt/e": "x", "/.git/f": "x"}, ["/a"], {}, ["/own/d/b"], id="small trees in the root directory"),
         pytest.param({"/etc/app/a": "x", "/etc/app/b": "x"}, [access("/etc/app/a", AccessKind.STAT)], {}, [], id="what was only looked up is not used"),
         pytest.param({"/app/b": "x"}, [], {"WorkingDir": "/app"}, ["/app/b"], id="the working directory"),
