@@ -127,12 +127,13 @@ class DistributionPackages:
     def _files(self, key: str) -> Iterator[RootPath]:
         return (path for path in self.facts.package_files(key) if not LEFT_OUT.search(path))
 
-    def _executed(self) -> Iterator[str]:
+    @cached_property
+    def _executed(self) -> frozenset[str]:
+        """The packages of executed programs; of a tool also those of the names that it was started by."""
         packages = self.facts.packages
-        for path in (*self.facts.executed, *(self.facts.executed_links if self.facts.has_ended else ())):
-            for key in packages.owners_of(path):
-                if key not in packages.essential and not RUNTIMES.match(key):
-                    yield key
+        paths = (*self.facts.executed, *(self.facts.executed_links if self.facts.has_ended else ()))
+        keys = {key for path in paths for key in packages.owners_of(path)}
+        return frozenset(key for key in keys if key not in packages.essential and not RUNTIMES.match(key))
 
     def _of_the_same_source(self, executed: set[str]) -> set[str]:
         """Return packages that the executed ones depend on, and that were built of the same source."""
@@ -172,12 +173,12 @@ class DistributionPackages:
     @cached_property
     def _chosen(self) -> tuple[set[str], set[str]]:
         """The packages of which the run executed a program, and those that were installed by name."""
-        return set(self._executed()), {*self._by_name(), *self._helpers}
+        return set(self._executed), {*self._by_name(), *self._helpers}
 
     @cached_property
     def _helpers(self) -> frozenset[str]:
         """The packages installed by name of which a tool has a program's name in its file."""
-        executed = set(self._executed())
+        executed = self._executed
         names: dict[bytes, str] = {}
         for key in self._installed_by_name if self.facts.has_ended else ():
             files = list(self._files(key))

@@ -56,9 +56,9 @@ class ScriptPrograms:
         crontabs = [path for path in new if CRONTABS.fullmatch(path) and self._is_small(path)]
         self._sourced.update(crontabs)
         asked = [*self._waiting, *crontabs, *(path for path in new if self._is_small_program(path))]
-        able = [path for path in asked if self._can_start(path, kept)]
+        able = dict.fromkeys(path for path in asked if self._can_start(path, kept))
         of_packages = [path for path in able if not is_kept_beside(kept[path], WHOLE)]
-        self._waiting = [*of_packages, *(path for path in asked if not self._can_start(path, kept))]
+        self._waiting = [*of_packages, *(path for path in asked if path not in able)]
         found += self._small_commands([path for path in of_packages if path not in self._known], kept)
         self._known.update(of_packages)
         pending = [path for path in able if is_kept_beside(kept[path], WHOLE)]
